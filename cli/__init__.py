@@ -1,0 +1,1 @@
+"""The command line: `pyro-gmvae`, one click command a file."""

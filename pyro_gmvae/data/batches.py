@@ -1,0 +1,74 @@
+"""Mini-batches of data that are already on the device."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+
+class Batches:
+    """Iterates over `(x, y)` mini-batches, in a new order every epoch.
+
+    Rows are gathered on the device of `x`, without a worker or a copy per item. The only random
+    state is that of `generator`: restore it and the following epochs are the same bit for bit.
+
+    Args:
+        x: `(N, *event)`, on the device where batches are wanted.
+        batch_size: rows in a batch; the last one may have fewer.
+        y: `(N,)`, moved to the device of `x`.
+        transform: applied to each batch of `x`, such as a `Preprocessor`.
+        shuffle: whether each epoch gets a fresh permutation.
+        generator: on the CPU or on the device of `x`; the global one of that device if None.
+        drop_last: leave out a last batch that is not full.
+
+    Raises:
+        ValueError: if `batch_size` is below 1, there would be no batch, or `y` has another length.
+    """
+
+    def __init__(
+        self,
+        x: Shaped[Tensor, "rows *event"],
+        batch_size: int,
+        *,
+        y: Shaped[Tensor, "labels"] | None = None,
+        transform: Callable[[Tensor], Tensor] | None = None,
+        shuffle: bool = True,
+        generator: torch.Generator | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        if len(x) < (batch_size if drop_last else 1):
+            raise ValueError(f"{len(x)} rows give no batch of {batch_size}")
+        if y is not None and len(y) != len(x):
+            raise ValueError(f"{len(x)} rows but {len(y)} labels")
+        self.x = x
+        self.y = None if y is None else y.to(x.device)
+        self.batch_size = batch_size
+        self.transform = transform
+        self.shuffle = shuffle
+        self.generator = generator
+        self.drop_last = drop_last
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self.x), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        order = self._order()
+        for i in range(len(self)):
+            start = i * self.batch_size
+            rows = order[start : start + self.batch_size]
+            x = self.x.index_select(0, rows)
+            y = None if self.y is None else self.y.index_select(0, rows)
+            yield (x if self.transform is None else self.transform(x)), y
+
+    def _order(self) -> Tensor:
+        if not self.shuffle:
+            return torch.arange(len(self.x), device=self.x.device)
+        # A generator draws only on its own device; the order then goes to that of the data.
+        where = self.x.device if self.generator is None else self.generator.device
+        order = torch.randperm(len(self.x), generator=self.generator, device=where)
+        return order.to(self.x.device)

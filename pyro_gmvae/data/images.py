@@ -1,0 +1,101 @@
+"""Image sets: scikit-learn's digits, and those that torchvision reads."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from pyro_gmvae.data.cifar100 import SUPERCLASS_NAMES, SUPERCLASS_OF
+from pyro_gmvae.data.dataset import Dataset
+from pyro_gmvae.errors import InputError
+
+if TYPE_CHECKING:
+    import torchvision.datasets
+
+TORCHVISION_CLASSES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "FashionMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
+
+
+def load_digits() -> Dataset:
+    """The 1,797 handwritten digits inside scikit-learn: `(1797, 1, 8, 8)`, 16 grey levels."""
+    from sklearn.datasets import load_digits as sklearn_digits
+
+    bunch = sklearn_digits()
+    x = torch.from_numpy(bunch.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
+    names = tuple(str(c) for c in bunch.target_names)
+    return Dataset("digits", x, torch.from_numpy(bunch.target).long(), "image", None, names)
+
+
+def load_torchvision(
+    name: str,
+    *,
+    split: Literal["all", "train", "test"] = "all",
+    data_dir: str | Path = "data",
+    download: bool = False,
+) -> Dataset:
+    """`mnist`, `fashion-mnist`, `cifar10` or `cifar100`, where torchvision puts it in `data_dir`.
+
+    The labels of `cifar100` are its 20 superclasses. `"all"` is the training images and then the
+    test images.
+
+    Raises:
+        InputError: if the files are missing, damaged, or cannot be downloaded.
+    """
+    parts = [
+        _read(name, train, Path(data_dir), download)
+        for train in (True, False)
+        if split in ("all", "train" if train else "test")
+    ]
+    x = torch.cat([torch.as_tensor(channels_first(np.asarray(p.data), name)) for p in parts])
+    y = torch.cat([torch.as_tensor(p.targets, dtype=torch.long) for p in parts])
+    class_names = tuple(parts[0].classes)
+    if name == "cifar100":
+        y, class_names = torch.tensor(SUPERCLASS_OF)[y], SUPERCLASS_NAMES
+    return Dataset(name, x, y, "image", None, class_names)
+
+
+def channels_first(x: np.ndarray, name: str = "array") -> np.ndarray:
+    """`(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` as contiguous `(N, C, H, W)`.
+
+    An axis of length 1, 3 or 4 is the channels; where both could be, the second axis is.
+
+    Raises:
+        InputError: if neither axis of a 4-dimensional array has the length of channels.
+    """
+    channels = (1, 3, 4)
+    if x.ndim == 3:
+        x = x[:, None]
+    elif x.shape[1] not in channels:
+        if x.shape[3] not in channels:
+            raise InputError(
+                f"{name} has the shape {x.shape}, where no axis can be the colour channels: "
+                "store images with 1, 3 or 4 channels."
+            )
+        x = np.moveaxis(x, 3, 1)
+    return np.ascontiguousarray(x)
+
+
+def _read(
+    name: str, train: bool, data_dir: Path, download: bool
+) -> "torchvision.datasets.VisionDataset":
+    from torchvision import datasets
+
+    reader = getattr(datasets, TORCHVISION_CLASSES[name])
+    try:
+        return reader(root=str(data_dir), train=train, download=download)
+    # torchvision raises RuntimeError for missing files, and whatever comes for damaged ones.
+    except (RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
+        if download:
+            raise InputError(
+                f"{name} could not be downloaded into {data_dir} ({error}): check the network and "
+                "that the folder can be written, or fetch the files by hand."
+            ) from error
+        raise InputError(
+            f"{name} is not, or not whole, in the folder {data_dir}: pass --download to fetch it "
+            "or --data-dir to say where it is."
+        ) from error

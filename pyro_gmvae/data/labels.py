@@ -1,0 +1,54 @@
+"""Labels of any type, as integers."""
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+
+MISSING = -1
+
+
+def factorize(values: np.ndarray) -> tuple[Int64[Tensor, "rows"], tuple[str, ...]]:
+    """Numbers the distinct values of `(N,)` 0, 1, ... in sorted order; a missing one is -1.
+
+    Returns:
+        The codes `(N,)` and the name of each class.
+    """
+    import pandas
+
+    if values.dtype == object:  # mixed types cannot be sorted, their names can
+        values = np.array([None if pandas.isna(v) else str(v) for v in values], dtype=object)
+    codes, classes = pandas.factorize(values, sort=True)
+    return torch.from_numpy(codes.astype(np.int64)), tuple(str(c) for c in classes)
+
+
+def labels_from_array(values: np.ndarray, name: str) -> Int64[Tensor, "rows"]:
+    """Labels stored beside an array: integers are kept as they are, text is factorised.
+
+    Args:
+        values: `(N,)`; NaN and -1 mean that a label is missing.
+        name: of the data set, for messages.
+
+    Raises:
+        InputError: if they are not one integer or text per row.
+    """
+    if values.ndim != 1:
+        raise InputError(
+            f"The labels y of {name} have shape {values.shape}: give one label per row, shape (N,)."
+        )
+    if values.dtype.kind in "US":
+        return factorize(values)[0]
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"The labels y of {name} are of type {values.dtype}: use integers or text."
+        )
+    whole = np.where(np.isnan(values), MISSING, values) if values.dtype.kind == "f" else values
+    codes = whole.astype(np.int64)
+    if (codes != whole).any() or (codes < MISSING).any():
+        raise InputError(
+            f"The labels y of {name} hold fractions or numbers below -1: number the classes "
+            "0, 1, ... and write -1 for a missing label."
+        )
+    return torch.from_numpy(codes)

@@ -1,0 +1,122 @@
+"""From what a user names (a data set or a file) to a data set, and its split."""
+
+import difflib
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from pyro_gmvae.data.arrays import load_array
+from pyro_gmvae.data.checks import Purpose
+from pyro_gmvae.data.dataset import Dataset, Splits
+from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
+from pyro_gmvae.data.tables import load_table
+from pyro_gmvae.errors import InputError
+
+BUILT_IN = ("digits", *TORCHVISION_CLASSES)
+TABLE_SUFFIXES = (".csv", ".parquet")
+ARRAY_SUFFIXES = (".npy", ".npz")
+
+
+def load(
+    source: str,
+    *,
+    split: Literal["all", "train", "test"] = "all",
+    data_dir: str | Path = "data",
+    download: bool = False,
+    label_column: str | None = None,
+    purpose: Purpose = "fit",
+) -> Dataset:
+    """Loads a built-in data set or a file.
+
+    Args:
+        source: one of `BUILT_IN`, or a path ending in `.csv`, `.parquet`, `.npy` or `.npz`.
+        split: an official part; what has none (`digits` and files) is given whole.
+        data_dir: where torchvision's data sets are, or go.
+        download: whether a missing one may be downloaded.
+        label_column: of a table: the column that becomes `y`.
+        purpose: `"fit"` refuses constant columns and fewer than 2 rows, `"apply"` accepts them.
+
+    Raises:
+        InputError: if there is no such source, or its content cannot be used.
+    """
+    path = Path(source)
+    suffix = path.suffix.lower()
+    if label_column is not None and suffix not in TABLE_SUFFIXES:
+        raise InputError(
+            f"{source} is not a table, so it has no label column {label_column}: leave it out."
+        )
+    if source == "digits":
+        return load_digits()
+    if source in TORCHVISION_CLASSES:
+        return load_torchvision(source, split=split, data_dir=data_dir, download=download)
+    _check_path(path, source)
+    if suffix in TABLE_SUFFIXES:
+        return load_table(path, label_column=label_column, purpose=purpose)
+    return load_array(path, purpose=purpose)
+
+
+def load_splits(
+    source: str,
+    *,
+    seed: int,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    data_dir: str | Path = "data",
+    download: bool = False,
+    label_column: str | None = None,
+) -> Splits:
+    """Loads a source in three disjoint parts; the same seed gives the same parts.
+
+    Args:
+        source: as in `load`.
+        seed: of the shuffles that choose the rows; each part keeps them in their order.
+        validation_fraction: share of what is not test that is kept for validation.
+        test_fraction: share that is kept for testing, where there is no official test part.
+        data_dir: as in `load`.
+        download: as in `load`.
+        label_column: as in `load`.
+
+    Raises:
+        InputError: for what `load` refuses, fractions outside [0, 1), or too few rows to split.
+    """
+    if source in TORCHVISION_CLASSES:
+        train, test = (
+            load(source, split=part, data_dir=data_dir, download=download)
+            for part in ("train", "test")
+        )
+        train, validation = _cut(train, validation_fraction, "validation", seed)
+    else:
+        whole = load(source, data_dir=data_dir, download=download, label_column=label_column)
+        rest, test = _cut(whole, test_fraction, "test", seed)
+        train, validation = _cut(rest, validation_fraction, "validation", seed)
+    return Splits(train, validation, test)
+
+
+def _cut(data: Dataset, fraction: float, part: str, seed: int) -> tuple[Dataset, Dataset]:
+    """Cuts a random `fraction` of the rows off, at least one if the fraction is not 0."""
+    if not 0 <= fraction < 1:
+        raise InputError(f"The {part} fraction is {fraction}: choose one from 0 up to below 1.")
+    count = max(1, round(fraction * len(data))) if fraction else 0
+    if count >= len(data):
+        raise InputError(
+            f"{data.name} has too few rows to keep some for {part}: give it more rows or a "
+            f"{part} fraction of 0."
+        )
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    return data.subset(order[count:].sort().values), data.subset(order[:count].sort().values)
+
+
+def _check_path(path: Path, source: str) -> None:
+    known = f"{', '.join(BUILT_IN)}, or a .csv, .parquet, .npy or .npz file"
+    if path.suffix.lower() in (*TABLE_SUFFIXES, *ARRAY_SUFFIXES):
+        if not path.is_file():
+            raise InputError(f"There is no file {source}: check its path.")
+    elif path.is_dir():
+        raise InputError(f"{source} is a folder, which cannot be read: use {known}.")
+    elif path.is_file():
+        raise InputError(f"{source} is a file of an unknown type: use {known}.")
+    else:
+        near = difflib.get_close_matches(source.lower(), BUILT_IN, 1)
+        hint = f"did you mean {near[0]}?" if near else f"use {known}."
+        raise InputError(f"There is no data set {source}: {hint}")

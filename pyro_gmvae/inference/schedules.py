@@ -1,0 +1,84 @@
+"""How an annealed quantity (w_t, b_t, the temperature) moves over training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Literal
+
+__all__ = ["KLAnnealing", "Schedule"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A quantity that goes from ``start`` to ``end`` within ``duration``, then stays.
+
+    Args:
+        shape: ``"constant"`` is ``end`` throughout; ``"linear"`` and ``"cosine"`` go there once;
+            ``"cyclical"`` goes there ``cycles`` times, linearly over the first half of each cycle
+            and resting at ``end`` over the second.
+        start, end: values; positive.
+        duration: length of the annealing, in ``unit``.
+        unit: ``"epochs"`` or ``"steps"``.
+        cycles: number of cycles of the cyclical shape.
+
+    Raises:
+        ValueError: for a value that is not positive (Pyro refuses a scale of zero; start at a
+            small number instead) or an unknown word.
+
+    Reference: Fu et al. 2019, Cyclical annealing schedule, arXiv 1903.10145, for the cyclical one.
+
+    >>> Schedule("linear", start=0.5, end=1.0, duration=10, unit="steps").at(5, 100)
+    0.75
+    """
+
+    shape: Literal["constant", "linear", "cosine", "cyclical"] = "constant"
+    start: float = 1.0
+    end: float = 1.0
+    duration: float = 0.0
+    unit: Literal["epochs", "steps"] = "epochs"
+    cycles: int = 4
+
+    def __post_init__(self) -> None:
+        if self.shape not in ("constant", "linear", "cosine", "cyclical"):
+            raise ValueError(f"unknown schedule {self.shape!r}")
+        if self.unit not in ("epochs", "steps"):
+            raise ValueError(f'unit must be "epochs" or "steps", got {self.unit!r}')
+        if not (self.start > 0 and self.end > 0):
+            raise ValueError(
+                f"a schedule's values must be positive, got {self.start} to {self.end}; "
+                "start at a small number such as 0.001 in place of 0"
+            )
+        if self.duration < 0 or self.cycles < 1:
+            raise ValueError("duration must not be negative, and cycles at least 1")
+
+    def end_step(self, steps_per_epoch: int) -> int:
+        """The first step at which the annealing has ended."""
+        if self.shape == "constant":
+            return 0
+        return round(self.duration * (steps_per_epoch if self.unit == "epochs" else 1))
+
+    def at(self, step: int, steps_per_epoch: int) -> float:
+        """The value at ``step``, counted from 0."""
+        length = self.end_step(steps_per_epoch)
+        if step >= length:
+            return self.end
+        progress = step / length
+        if self.shape == "cyclical":
+            progress = min(1.0, 2 * ((progress * self.cycles) % 1.0))
+        elif self.shape == "cosine":
+            progress = (1 - cos(pi * progress)) / 2
+        return self.start + (self.end - self.start) * progress
+
+
+@dataclass(frozen=True)
+class KLAnnealing(Schedule):
+    """w_t, the weight of KL(q(y|x) || p(y)): from almost nothing to 1, so that clusters form.
+
+    Args: those of `Schedule`.
+    """
+
+    shape: Literal["constant", "linear", "cosine", "cyclical"] = "linear"
+    start: float = 1e-3
+    end: float = 1.0
+    duration: float = 10.0

@@ -1,0 +1,157 @@
+"""The generative model y -> z -> x, one class for all four inference methods."""
+
+from __future__ import annotations
+
+from math import expm1, log
+
+import pyro
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float, Num
+from pyro import poutine
+from pyro.nn import PyroModule
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from pyro_gmvae.distributions import Concrete, RelaxableOneHotCategorical
+from pyro_gmvae.likelihoods import Likelihood
+from pyro_gmvae.models.labels import is_labels, label_log_evidence
+from pyro_gmvae.models.objective import ObjectiveWeights
+from pyro_gmvae.networks import MIN_SCALE
+
+__all__ = ["GenerativeModel"]
+
+
+class GenerativeModel(PyroModule):
+    r"""The Pyro program
+
+    .. math::
+        y \sim \mathrm{Categorical}(\pi), \quad
+        z | y \sim N(\mu_y, \mathrm{diag}\, \sigma_y^2), \quad
+        x | z \sim p(x | \mathrm{decoder}(z))
+
+    with sites ``y`` (one-hot), ``z`` and ``x`` inside ``pyro.plate("data", B)``.
+
+    Subclass it to change one conditional: `p_y`, `p_z` or `p_x`. Whatever is passed after ``y``
+    (covariates, exposures) reaches `p_x`, which in a subclass may ask for it.
+
+    Args:
+        decoder: latents ``(..., B, Z)`` to likelihood parameters ``(..., B, *output_shape)``.
+        likelihood: what the decoder's output means.
+        n_components: K.
+        latent_dim: Z.
+        weights: the annealed quantities, shared with the guide.
+        learn_mixture: whether p(y) is learned; otherwise it is uniform.
+        relaxed: whether ``y`` is a relaxed variable in the model too, so that the bound is that
+            of the relaxed model (see `pyro_gmvae.distributions.Concrete`).
+    """
+
+    def __init__(
+        self,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        n_components: int,
+        latent_dim: int,
+        weights: ObjectiveWeights,
+        *,
+        learn_mixture: bool = False,
+        relaxed: bool = False,
+    ) -> None:
+        super().__init__("model")
+        self.n_components = n_components
+        self.latent_dim = latent_dim
+        self.relaxed = relaxed
+        self.weights = weights
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.component_loc = nn.Parameter(torch.randn(n_components, latent_dim))
+        start = log(expm1(1.0))  # sigma_y = 1
+        self.component_raw_scale = nn.Parameter(torch.full((n_components, latent_dim), start))
+        mixture_logits = torch.zeros(n_components)
+        if learn_mixture:
+            self.mixture_logits = nn.Parameter(mixture_logits)
+        else:
+            self.register_buffer("mixture_logits", mixture_logits)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one observation."""
+        return self.likelihood.event_shape
+
+    @property
+    def component_scale(self) -> Float[Tensor, "K Z"]:
+        """sigma_y, the standard deviations of p(z|y)."""
+        return softplus(self.component_raw_scale) + MIN_SCALE
+
+    def p_y(self) -> dist.TorchDistribution:
+        """p(y), event shape ``(K,)``."""
+        if self.relaxed:
+            return Concrete(self.weights.temperature, logits=self.mixture_logits)
+        return RelaxableOneHotCategorical(logits=self.mixture_logits)
+
+    def p_z(self, y: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
+        """p(z|y), event shape ``(Z,)``. A relaxed y blends the components' parameters."""
+        return dist.Normal(y @ self.component_loc, y @ self.component_scale).to_event(1)
+
+    def p_x(self, z: Float[Tensor, "*batch Z"]) -> dist.TorchDistribution:
+        """p(x|z), event shape `event_shape`."""
+        return self.likelihood(self.decoder(z))
+
+    def forward(
+        self,
+        x: Num[Tensor, "*batch_and_event"] | None = None,
+        y: Num[Tensor, "..."] | None = None,
+        *covariates: Tensor,
+    ) -> Tensor:
+        """Draw or score a batch.
+
+        Args:
+            x: observations, shape ``(B, *event_shape)``; None draws them.
+            y: one-hot clusters, shape ``(B, K)``; or integer labels, shape ``(B,)``, -1 where
+                missing; None draws or infers them. With neither x nor y, B is 1.
+            covariates: passed on to `p_x`.
+
+        Returns:
+            The value of site ``x``.
+        """
+        labels = y if is_labels(y) else None
+        with pyro.plate("data", self._batch_size(x, y), dim=-1):
+            with poutine.scale(scale=self.weights.kl_weight):
+                y = pyro.sample(
+                    "y",
+                    self.p_y(),
+                    obs=None if labels is not None else y,
+                    # Only a guide without a site y leaves it to be summed out here.
+                    infer={"enumerate": "parallel"},
+                )
+            if labels is not None:
+                pyro.factor("label", label_log_evidence(y, labels))
+            with poutine.scale(scale=self.weights.z_kl_weight):
+                z = pyro.sample("z", self.p_z(y))
+            return pyro.sample("x", self.p_x(z, *covariates), obs=x)
+
+    def _batch_size(self, x: Tensor | None, y: Tensor | None) -> int:
+        if x is not None:
+            return x.shape[-1 - len(self.event_shape)]
+        if y is not None:
+            return y.shape[0] if is_labels(y) else y.shape[-2]
+        return 1
+
+    # What evaluation needs: the model's own laws of z, under the discrete y.
+
+    def log_p_z_given_y(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
+        """log p(z|y) for every cluster."""
+        components = dist.Normal(self.component_loc, self.component_scale).to_event(1)
+        return components.log_prob(z.unsqueeze(-2))
+
+    def log_p_y(self) -> Float[Tensor, " K"]:
+        """log p(y)."""
+        return torch.log_softmax(self.mixture_logits, -1)
+
+    def log_p_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch"]:
+        r""":math:`\log p(z) = \log \sum_y p(y) p(z|y)`."""
+        return (self.log_p_y() + self.log_p_z_given_y(z)).logsumexp(-1)
+
+    def p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
+        """The posterior p(y|z), exact by Bayes' rule."""
+        return (self.log_p_y() + self.log_p_z_given_y(z)).softmax(-1)

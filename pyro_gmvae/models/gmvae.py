@@ -1,0 +1,246 @@
+"""The four GMVAEs: pairs of a generative model and a guide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, ClassVar, Literal
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float, Num
+from pyro.nn import PyroModule
+from torch import Tensor, nn
+
+from pyro_gmvae.likelihoods import Likelihood, make_likelihood
+from pyro_gmvae.models.generative import GenerativeModel
+from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
+from pyro_gmvae.models.objective import ObjectiveWeights
+from pyro_gmvae.networks import GaussianHead, MLPDecoder, MLPEncoder, feature_size
+
+__all__ = ["GMVAE", "ConcreteGMVAE", "ExactGMVAE", "MarginalGMVAE", "SparseGMVAE"]
+
+
+class GMVAE(nn.Module):
+    """What the four methods share: the generative networks and the discrete posterior.
+
+    ``.model`` and ``.guide`` are PyroModules called as ``(x, y=None, *covariates)``; Pyro's own
+    tools work on them unmodified. Subclass one of the four with another ``model_class`` to change
+    a conditional of the generative model.
+
+    Args:
+        input_dim: number of features, or the shape of one observation, such as ``(1, 28, 28)``.
+        n_components: K, the number of clusters.
+        latent_dim: Z, the size of the style z.
+        hidden: sizes of the hidden layers of every built-in network.
+        likelihood: p(x|z): a name of `pyro_gmvae.likelihoods`, a `Likelihood` class or instance.
+        encoder: replaces the built-in one; maps ``(B, *event)`` to features ``(B, F)``.
+        decoder: replaces the built-in one; maps ``(..., Z)`` to ``(..., *output_shape)`` of the
+            likelihood.
+        cluster_encoder: an encoder for q(y|x) alone; without it a given ``encoder`` serves both.
+        shared_trunk: let q(y|x) and q(z|x,y) share the built-in encoder; otherwise each has
+            its own.
+        learn_mixture: learn p(y); otherwise it is uniform.
+        label_weight: weight of log q(label|x) for labelled data, in nats.
+        guide_options: what the method's guide takes beside its networks.
+
+    Raises:
+        ValueError: for sizes below 1 or contradicting arguments.
+    """
+
+    method: ClassVar[str]
+    model_class: ClassVar[type[GenerativeModel]] = GenerativeModel
+    guide_class: ClassVar[type[PyroModule]]
+
+    model: GenerativeModel
+
+    def __init__(
+        self,
+        input_dim: int | Sequence[int],
+        n_components: int,
+        latent_dim: int,
+        *,
+        hidden: Sequence[int] = (512, 512),
+        likelihood: str | type[Likelihood] | Likelihood = "bernoulli",
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+        cluster_encoder: nn.Module | None = None,
+        shared_trunk: bool = False,
+        learn_mixture: bool = False,
+        label_weight: float = 1.0,
+        **guide_options: Any,
+    ) -> None:
+        super().__init__()
+        event_shape = (input_dim,) if isinstance(input_dim, int) else tuple(input_dim)
+        sizes = {"n_components": n_components, "latent_dim": latent_dim}
+        sizes |= {"input_dim": prod(event_shape), "hidden": min(hidden, default=0)}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if cluster_encoder is not None and shared_trunk:
+            raise ValueError("give a cluster_encoder or shared_trunk=True, not both")
+        self.event_shape = event_shape
+        self.n_components = n_components
+        self.latent_dim = latent_dim
+        self.options: dict[str, Any] = {
+            "hidden": tuple(hidden),
+            "likelihood": likelihood,
+            "shared_trunk": shared_trunk,
+            "learn_mixture": learn_mixture,
+            "label_weight": label_weight,
+            **guide_options,
+        }
+        self.custom_networks = any(n is not None for n in (encoder, decoder, cluster_encoder))
+
+        self.weights = ObjectiveWeights()
+        likelihood = make_likelihood(likelihood, event_shape)
+        self.model = self.model_class(
+            decoder or MLPDecoder(latent_dim, hidden, likelihood.output_shape),
+            likelihood,
+            n_components,
+            latent_dim,
+            self.weights,
+            learn_mixture=learn_mixture,
+        )
+        self.guide = self.guide_class(
+            **self._inference_networks(encoder, cluster_encoder),
+            weights=self.weights,
+            event_dim=len(event_shape),
+            **guide_options,
+        )
+
+    def _inference_networks(
+        self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
+    ) -> dict[str, Any]:
+        hidden, n_clusters = self.options["hidden"], self.n_components
+        shared = encoder is not None or self.options["shared_trunk"]
+        if encoder is None:
+            # An own trunk of q(z|x,y) begins at the head, where the cluster comes in.
+            encoder = MLPEncoder(self.event_shape, hidden if shared else ())
+            if not shared and cluster_encoder is None:
+                cluster_encoder = MLPEncoder(self.event_shape, hidden)
+        n_features = feature_size(encoder, self.event_shape)
+        head_hidden = hidden[-1:] if shared else hidden
+        return {
+            "encoder": encoder,
+            "cluster_encoder": cluster_encoder,
+            "y_head": nn.Linear(feature_size(cluster_encoder or encoder, self.event_shape), n_clusters),
+            "z_head": GaussianHead(n_features, n_clusters, head_hidden, self.latent_dim),
+            "label_weight": self.options["label_weight"],
+        }
+
+    def extra_repr(self) -> str:
+        return f"K={self.n_components}, Z={self.latent_dim}, event_shape={self.event_shape}"
+
+    def posterior(self, x: Num[Tensor, "*batch_and_event"]) -> dist.TorchDistribution:
+        """q(z|x) of the discrete model, the cluster summed out in closed form."""
+        return self.guide.posterior(x)
+
+    def responsibilities(self, x: Num[Tensor, "*batch_and_event"]) -> Float[Tensor, "*batch K"]:
+        """q(y|x), the probability of each cluster for each datum."""
+        return self.guide.encode(x)[1].softmax(-1)
+
+
+class ExactGMVAE(GMVAE):
+    """The GMVAE with ``y`` summed over all K clusters; K decoder passes per datum.
+
+    Args: those of `GMVAE`.
+    """
+
+    method = "exact"
+    guide_class = ExactGuide
+
+
+class ConcreteGMVAE(GMVAE):
+    """The GMVAE with ``y`` relaxed to a Concrete variable; one decoder pass per datum.
+
+    Args:
+        temperature: tau > 0; lower is closer to one-hot, with noisier gradients.
+        kl: ``"categorical"`` pays the KL between categoricals; ``"relaxed"`` that between the
+            relaxed densities, the proper bound of the relaxed model, whose prior is relaxed too.
+        options: those of `GMVAE`.
+
+    Reference: Collier and Urdiales 2019, Scalable deep unsupervised clustering with Concrete
+    GMVAEs, arXiv 1909.08994.
+    """
+
+    method = "concrete"
+    guide_class = ConcreteGuide
+
+    def __init__(
+        self,
+        input_dim: int | Sequence[int],
+        n_components: int,
+        latent_dim: int,
+        *,
+        temperature: float = 0.5,
+        kl: Literal["categorical", "relaxed"] = "categorical",
+        **options: Any,
+    ) -> None:
+        if kl not in ("categorical", "relaxed"):
+            raise ValueError(f'kl must be "categorical" or "relaxed", got {kl!r}')
+        relaxed = kl == "relaxed"
+        super().__init__(input_dim, n_components, latent_dim, relaxed_kl=relaxed, **options)
+        self.weights.set(temperature=temperature)
+        self.model.relaxed = relaxed
+        del self.options["relaxed_kl"]
+        self.options |= {"temperature": temperature, "kl": kl}
+
+
+class SparseGMVAE(GMVAE):
+    """The GMVAE with the likeliest clusters summed and one more drawn; unbiased in expectation.
+
+    Needs `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weights of the drawn
+    cluster; ``n_likeliest + 1`` decoder passes per datum.
+
+    Args:
+        n_likeliest: m, the number of clusters summed exactly.
+        options: those of `GMVAE`.
+    """
+
+    method = "sparse"
+    guide_class = SparseGuide
+
+    def __init__(
+        self,
+        input_dim: int | Sequence[int],
+        n_components: int,
+        latent_dim: int,
+        *,
+        n_likeliest: int = 1,
+        **options: Any,
+    ) -> None:
+        if n_likeliest < 1:
+            raise ValueError(f"n_likeliest must be at least 1, got {n_likeliest}")
+        super().__init__(input_dim, n_components, latent_dim, n_likeliest=n_likeliest, **options)
+
+
+class MarginalGMVAE(GMVAE):
+    """The GMVAE with q(z|x) only and ``y`` summed out in the model, given z; one decoder pass.
+
+    Labels act through the model alone: there is no q(y|x) to teach.
+
+    Args: those of `GMVAE`, but for what concerns q(y|x).
+    """
+
+    method = "marginal"
+    guide_class = MarginalGuide
+
+    N_DRAWS: ClassVar[int] = 64
+
+    def _inference_networks(
+        self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
+    ) -> dict[str, Any]:
+        if cluster_encoder is not None:
+            raise ValueError("the marginal method has no q(y|x): leave out cluster_encoder")
+        hidden = self.options["hidden"] if encoder is None else self.options["hidden"][-1:]
+        encoder = encoder or MLPEncoder(self.event_shape, ())
+        n_features = feature_size(encoder, self.event_shape)
+        return {"encoder": encoder, "z_head": GaussianHead(n_features, 0, hidden, self.latent_dim)}
+
+    def responsibilities(self, x: Num[Tensor, "*batch_and_event"]) -> Float[Tensor, "*batch K"]:
+        """E_q(z|x) p(y|z), averaged over fixed draws of z, so that it is the same every time."""
+        q_z = self.guide.posterior(x).base_dist
+        noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=torch.Generator().manual_seed(0))
+        z = q_z.loc.unsqueeze(-2) + q_z.scale.unsqueeze(-2) * noise.to(q_z.loc)
+        return self.model.p_y_given_z(z).mean(-2)

@@ -1,0 +1,57 @@
+"""Known clusters of some data: how a label enters model and guide.
+
+``y`` reaches model and guide in one of two forms:
+
+* one-hot, floating point, shape ``(..., B, K)``: the value of site ``y``, for every datum;
+* labels, integers, shape ``(B,)``, -1 where missing: an observation of ``y`` for some data.
+
+With labels the site stays latent and the guide is pinned to the label where there is one, which
+is the posterior there. A labelled datum thus pays its labelled ELBO, the others their own.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int, Num
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+__all__ = ["is_labels", "label_log_evidence", "label_log_prob", "pin_logits"]
+
+PINNED = 1e4  # nats: leaves the other clusters a probability of exactly zero in float32 and 64
+
+
+def is_labels(y: Num[Tensor, "..."] | None) -> bool:
+    """Whether ``y`` holds labels (integers, possibly missing) rather than one-hot values."""
+    return y is not None and not y.is_floating_point()
+
+
+def _one_hot(labels: Int[Tensor, " B"], like: Tensor) -> tuple[Tensor, Tensor]:
+    known = (labels >= 0).unsqueeze(-1)
+    classes = torch.arange(like.shape[-1], device=like.device)
+    return known, (labels.unsqueeze(-1) == classes).to(like.dtype)
+
+
+def pin_logits(
+    logits: Float[Tensor, "*batch K"], labels: Int[Tensor, " B"]
+) -> Float[Tensor, "*batch K"]:
+    """The logits of q(y|x, label): all mass on the label where there is one."""
+    known, one_hot = _one_hot(labels, logits)
+    return torch.where(known, PINNED * one_hot, logits)
+
+
+def label_log_evidence(
+    y: Float[Tensor, "*enum K"], labels: Int[Tensor, " B"]
+) -> Float[Tensor, "*batch"]:
+    """log p(label | y): zero where y agrees or nothing is known, else the log of a tiny number."""
+    known, one_hot = _one_hot(labels, y)
+    agreement = (y * one_hot).sum(-1).clamp(min=torch.finfo(y.dtype).tiny).log()
+    return torch.where(known.squeeze(-1), agreement, torch.zeros_like(agreement))
+
+
+def label_log_prob(
+    logits: Float[Tensor, "*batch K"], labels: Int[Tensor, " B"]
+) -> Float[Tensor, "*batch"]:
+    """log q(label | x) where there is a label, else zero: what teaches q(y|x) the labels."""
+    _, one_hot = _one_hot(labels, logits)
+    return (one_hot * log_softmax(logits, -1)).sum(-1)

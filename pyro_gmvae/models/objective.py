@@ -1,0 +1,60 @@
+"""The annealed quantities of the objective, as tensors that model and guide share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ObjectiveWeights"]
+
+
+class ObjectiveWeights(nn.Module):
+    r"""w_t, b_t and tau of
+
+    .. math:: E_q \log p(x|z) - b_t KL(q(z|x,y) \| p(z|y)) - w_t KL(q(y|x) \| p(y))
+
+    held in zero-dimensional buffers: a schedule fills them in place, so that a compiled or
+    captured step sees the new value without a retrace. They belong to training, not to the model,
+    and are not part of its state.
+
+    Attributes:
+        kl_weight: w_t, the scale of site ``y``; positive.
+        z_kl_weight: b_t, the scale of site ``z``; positive.
+        temperature: tau of the Concrete distribution; positive.
+    """
+
+    kl_weight: Tensor
+    z_kl_weight: Tensor
+    temperature: Tensor
+
+    def __init__(self, temperature: float = 0.5) -> None:
+        super().__init__()
+        self.register_buffer("kl_weight", torch.tensor(1.0), persistent=False)
+        self.register_buffer("z_kl_weight", torch.tensor(1.0), persistent=False)
+        self.register_buffer("temperature", torch.tensor(1.0), persistent=False)
+        self.set(temperature=temperature)
+
+    def set(
+        self,
+        *,
+        kl_weight: float | None = None,
+        z_kl_weight: float | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        """Set some of the three.
+
+        Raises:
+            ValueError: if a value is not positive. Pyro refuses a scale of zero: start an
+                annealing at a small positive number.
+        """
+        values = {
+            "kl_weight": kl_weight,
+            "z_kl_weight": z_kl_weight,
+            "temperature": temperature,
+        }
+        for name, value in values.items():
+            if value is None:
+                continue
+            if not value > 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+            getattr(self, name).fill_(value)

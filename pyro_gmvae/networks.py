@@ -1,0 +1,106 @@
+"""Encoders, decoders and the heads that turn features into q(y|x) and q(z|x,y)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+__all__ = ["GaussianHead", "MLPDecoder", "MLPEncoder", "feature_size", "mlp"]
+
+MIN_SCALE = 1e-4  # of a latent standard deviation; keeps log-densities finite
+
+
+def mlp(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear layers between ``sizes``, a ReLU after each one."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class MLPEncoder(nn.Module):
+    """Observations ``(*batch, *event_shape)`` to features ``(*batch, hidden[-1])``.
+
+    With ``hidden=()`` the features are the flattened observation.
+    """
+
+    def __init__(self, event_shape: Sequence[int], hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.event_dim = len(event_shape)
+        self.layers = mlp([prod(event_shape), *hidden])
+
+    def forward(self, x: Float[Tensor, "*batch_and_event"]) -> Float[Tensor, "*batch features"]:
+        return self.layers(x.flatten(-self.event_dim))
+
+
+class MLPDecoder(nn.Module):
+    """Latents ``(*batch, latent_dim)`` to likelihood parameters ``(*batch, *output_shape)``."""
+
+    def __init__(
+        self, latent_dim: int, hidden: Sequence[int], output_shape: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.output_shape = tuple(output_shape)
+        self.layers = mlp([latent_dim, *hidden])
+        self.output = nn.Linear([latent_dim, *hidden][-1], prod(output_shape))
+
+    def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch_and_output"]:
+        return self.output(self.layers(z)).unflatten(-1, self.output_shape)
+
+
+class GaussianHead(nn.Module):
+    """Features, and optionally a cluster, to the mean and scale of q(z|x,y).
+
+    The cluster enters at the first layer, ``relu(W x + V y)``, so that enumerating y shares the
+    product with x between all clusters.
+
+    Args:
+        in_features: size of the features.
+        n_clusters: K, or 0 for a head that does not look at the cluster.
+        hidden: sizes of the hidden layers, at least one.
+        latent_dim: Z.
+    """
+
+    def __init__(
+        self, in_features: int, n_clusters: int, hidden: Sequence[int], latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.from_features = nn.Linear(in_features, hidden[0])
+        self.from_cluster = nn.Linear(n_clusters, hidden[0], bias=False) if n_clusters else None
+        self.layers = mlp(hidden)
+        self.output = nn.Linear(hidden[-1], 2 * latent_dim)
+
+    def forward(
+        self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"] | None = None
+    ) -> tuple[Float[Tensor, "*batch_z Z"], Float[Tensor, "*batch_z Z"]]:
+        """Mean and standard deviation of z; ``features`` and ``y`` broadcast."""
+        first = self.from_features(features)
+        if self.from_cluster is not None and y is not None:
+            first = first + self.from_cluster(y)
+        loc, raw_scale = self.output(self.layers(torch.relu(first))).chunk(2, -1)
+        return loc, softplus(raw_scale) + MIN_SCALE
+
+
+def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
+    """The number of features a user's encoder gives, found by encoding one blank observation.
+
+    Raises:
+        ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
+    """
+    reference = next(iter(encoder.parameters()), torch.zeros(()))
+    was_training = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        features = encoder(reference.new_zeros((1, *event_shape)))
+    encoder.train(was_training)
+    if features.dim() != 2 or features.shape[0] != 1:
+        raise ValueError(
+            f"an encoder must map (batch, {', '.join(map(str, event_shape))}) to (batch, features); "
+            f"for a batch of 1 this one gave {tuple(features.shape)}"
+        )
+    return features.shape[1]

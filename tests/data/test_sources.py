@@ -1,0 +1,119 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pyro_gmvae.data import Dataset, load, load_splits
+from pyro_gmvae.data import sources as sources_module
+from pyro_gmvae.errors import InputError
+
+
+@pytest.fixture
+def numbered(tmp_path: Path) -> str:
+    """A table of 100 rows whose first cell is the row's number, which is its label as well."""
+    x = np.stack([np.arange(100.0), np.random.default_rng(0).normal(size=100)], axis=1)
+    np.savez(tmp_path / "n.npz", x=x, y=np.arange(100))
+    return str(tmp_path / "n.npz")
+
+
+def rows(data: Dataset) -> list[float]:
+    return data.x[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("mnits", "no data set mnits: did you mean mnist"),
+        ("Digits", "did you mean digits"),
+        ("fashion_mnist", "did you mean fashion-mnist"),
+        ("qqqq", "use digits, mnist, .* or a .csv"),
+        ("nowhere/t.csv", "no file nowhere/t.csv: check its path"),
+        ("nowhere/t.npz", "no file nowhere/t.npz: check its path"),
+    ],
+)
+def test_unknown_source(source: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(source)
+
+
+def test_folder_and_unknown_type(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").touch()
+    with pytest.raises(InputError, match="is a folder, which cannot be read"):
+        load(str(tmp_path))
+    with pytest.raises(InputError, match="a file of an unknown type: use .* .csv, .parquet"):
+        load(str(tmp_path / "a.xlsx"))
+
+
+def test_suffix_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "T.CSV").write_text("a,b\n1,2\n3,4\n")
+    assert load(str(tmp_path / "T.CSV")).x.shape == (2, 2)
+
+
+def test_only_tables_have_a_label_column() -> None:
+    with pytest.raises(InputError, match="digits is not a table, so it has no label column z"):
+        load("digits", label_column="z")
+
+
+def test_splits_are_disjoint_complete_and_labelled(numbered: str) -> None:
+    splits = load_splits(numbered, seed=0, validation_fraction=0.25, test_fraction=0.2)
+    assert [len(splits.train), len(splits.validation), len(splits.test)] == [60, 20, 20]
+    together = rows(splits.train) + rows(splits.validation) + rows(splits.test)
+    assert sorted(together) == list(range(100))
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.y is not None and part.y.tolist() == rows(part)
+
+
+def test_splits_follow_the_seed(numbered: str) -> None:
+    first, again, other = (load_splits(numbered, seed=s) for s in (1, 1, 2))
+    assert rows(first.test) == rows(again.test)
+    assert rows(first.validation) == rows(again.validation)
+    assert rows(first.test) != rows(other.test)
+    assert rows(first.validation) != rows(other.validation)
+
+
+def test_splitting_leaves_the_global_generator_alone(numbered: str) -> None:
+    before = torch.get_rng_state()
+    load_splits(numbered, seed=0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_fraction_of_0_gives_an_empty_part(numbered: str) -> None:
+    splits = load_splits(numbered, seed=0, validation_fraction=0.0, test_fraction=0.0)
+    assert rows(splits.train) == list(range(100))
+    assert len(splits.validation) == len(splits.test) == 0
+
+
+def test_official_test_part_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake(name: str, *, split: str, **_) -> Dataset:
+        n, start = (50, 0) if split == "train" else (10, 100)
+        x = torch.arange(start, start + n, dtype=torch.uint8).reshape(n, 1, 1, 1)
+        return Dataset(name, x, None, "image")
+
+    monkeypatch.setattr(sources_module, "load_torchvision", fake)
+    splits = load_splits("mnist", seed=0)
+    assert splits.test.x.flatten().tolist() == list(range(100, 110))
+    assert len(splits.validation) == 5
+    rest = torch.cat([splits.train.x, splits.validation.x]).flatten()
+    assert rest.sort().values.tolist() == list(range(50))
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.0, float("nan")])
+def test_refuses_fractions(numbered: str, fraction: float) -> None:
+    with pytest.raises(InputError, match="test fraction is .*: choose one from 0"):
+        load_splits(numbered, seed=0, test_fraction=fraction)
+
+
+def test_too_few_rows_to_split(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[0.0], [1.0]]))
+    with pytest.raises(InputError, match="too few rows to keep some for validation"):
+        load_splits(str(tmp_path / "a.npy"), seed=0)
+
+
+def test_import_is_light() -> None:
+    heavy = "{'pandas', 'pyarrow', 'torchvision', 'sklearn'}"
+    code = f"import sys, pyro_gmvae.data.sources; print(*sorted({heavy} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == []

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import torch
+
+from pyro_gmvae.data import from_frame, load
+from pyro_gmvae.errors import InputError
+
+
+@pytest.fixture
+def frame() -> pandas.DataFrame:
+    return pandas.DataFrame({"age": [31, 45, 28], "spent": [1.5, 0.25, 4.0]})
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_csv_with_any_usual_separator(
+    tmp_path: Path, frame: pandas.DataFrame, separator: str
+) -> None:
+    data = load(write(tmp_path, frame.to_csv(index=False, sep=separator)))
+    assert data.kind == "table"
+    assert data.name == "t"
+    assert data.feature_names == ("age", "spent")
+    assert data.x.dtype == torch.float32
+    assert data.x.tolist() == [[31.0, 1.5], [45.0, 0.25], [28.0, 4.0]]
+    assert data.y is None
+
+
+def test_csv_without_a_header_loses_no_row(tmp_path: Path) -> None:
+    data = load(write(tmp_path, "1,2.5\n3,4\n"))
+    assert data.x.tolist() == [[1.0, 2.5], [3.0, 4.0]]
+    assert data.feature_names == ("column 0", "column 1")
+
+
+def test_csv_with_a_byte_order_mark(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "\ufeffa,b\n1,2\n3,4\n")).feature_names == ("a", "b")
+
+
+def test_parquet_equals_csv(tmp_path: Path, frame: pandas.DataFrame) -> None:
+    frame.to_parquet(tmp_path / "t.parquet")
+    data = load(str(tmp_path / "t.parquet"))
+    assert data.feature_names == ("age", "spent")
+    assert torch.equal(data.x, load(write(tmp_path, frame.to_csv(index=False))).x)
+
+
+def test_label_column_is_numbered_and_taken_out(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,kind\n1,red\n2,\n3,blue\n")
+    data = load(path, label_column="kind")
+    assert data.feature_names == ("a",)
+    assert data.y is not None and data.y.tolist() == [1, -1, 0]
+    assert data.class_names == ("blue", "red")
+
+
+def test_booleans_and_nullable_integers_are_numbers() -> None:
+    frame = pandas.DataFrame({"b": [True, False], "n": pandas.array([4, 5], dtype="Int64")})
+    assert from_frame(frame).x.tolist() == [[1.0, 4.0], [0.0, 5.0]]
+
+
+def test_column_names_need_not_be_text() -> None:
+    assert from_frame(pandas.DataFrame(np.eye(3))).feature_names == ("0", "1", "2")
+
+
+def test_apply_accepts_a_single_row(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,b\n1,2\n")
+    assert load(path, purpose="apply").x.tolist() == [[1.0, 2.0]]
+    with pytest.raises(InputError, match="t has 1 row: give it 2 or more"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty: give it a header"),
+        ("a,b\n", "t has no rows: give it 2 or more"),
+        ("a,b\n1,x\n2,y\n", r"not numbers: b \(the first holds 'x'\); drop"),
+        ("a,b\n1,\n2,3\n,4\n", r"2 cells that are NaN .* in a \(1\), b \(1\): missing values"),
+        ("a,b\n1,inf\n2,3\n", r"1 cells that are NaN or infinite, in b \(1\)"),
+        ("a,b\n1,1e300\n2,3\n", r"infinite, in b \(1\)"),
+        ("a,b,c\n1,2,5\n1,3,5\n", "same value in every row.*drop a, c"),
+        ("a,b\n1,2\n1,2,3\n", "same number of cells"),
+        ("a,b\n1,2,9\n1,2,3\n", "same number of cells"),
+        (",a\n0,5\n1,6\n", "no name in its header for column 0"),
+    ],
+)
+def test_csv_refuses(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(write(tmp_path, text))
+
+
+def test_many_bad_columns_are_not_all_listed() -> None:
+    frame = pandas.DataFrame({f"c{i}": ["x", "y"] for i in range(8)})
+    with pytest.raises(InputError, match=r"c0, c1, c2, c3, c4 and 3 more"):
+        from_frame(frame)
+
+
+def test_missing_nullable_integer_is_a_missing_value() -> None:
+    frame = pandas.DataFrame({"n": pandas.array([4, None], dtype="Int64")})
+    with pytest.raises(InputError, match=r"in n \(1\): missing values are not supported"):
+        from_frame(frame)
+
+
+def test_only_a_label_column_leaves_nothing_to_cluster(frame: pandas.DataFrame) -> None:
+    with pytest.raises(InputError, match="no columns"):
+        from_frame(frame[["age"]], label_column="age")
+
+
+@pytest.mark.parametrize(("label", "hint"), [("agee", "did you mean age"), ("q", "age, spent")])
+def test_unknown_label_column(frame: pandas.DataFrame, label: str, hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        from_frame(frame, label_column=label)
+
+
+def test_file_that_is_not_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"nothing of the kind")
+    (tmp_path / "u.parquet").write_bytes(b"")
+    (tmp_path / "t.csv").write_bytes(b"a,b\n\xff\xfe,2\n")
+    with pytest.raises(InputError, match="not a readable parquet file"):
+        load(str(tmp_path / "t.parquet"))
+    with pytest.raises(InputError, match="not a readable parquet file"):
+        load(str(tmp_path / "u.parquet"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        load(str(tmp_path / "t.csv"))
