@@ -208,7 +208,7 @@ def _kl_concrete_categorical(
 def expected_value(
     q: dist.TorchDistribution, support: Tensor, values: Float[Tensor, "support *batch"]
 ) -> Float[Tensor, "*batch"]:
-    r""":math:`E_q f` from the values of ``f`` at the enumerated ``support`` of any discrete ``q``."""
+    r""":math:`E_q f` from the values of ``f`` at the enumerated ``support`` of a discrete q."""
     if isinstance(q, SparseOneHotCategorical):
         return q.expected_value(support, values)
     return (q.log_prob(support).exp() * values).sum(0)

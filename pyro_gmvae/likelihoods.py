@@ -70,9 +70,7 @@ class Likelihood(nn.Module, ABC):
             entries = entries.mask(mask)
         return entries.to_event(len(self.event_shape))
 
-    def mean(
-        self, output: Float[Tensor, "*batch_and_output"]
-    ) -> Float[Tensor, "*batch_and_event"]:
+    def mean(self, output: Float[Tensor, "*batch_and_output"]) -> Float[Tensor, "*batch_and_event"]:
         """E[x | z], what a picture of a reconstruction shows; shape ``(*batch, *event_shape)``."""
         return self.entrywise(output).mean
 
@@ -156,7 +154,9 @@ def make_likelihood(
     """
     if isinstance(likelihood, str):
         if likelihood not in LIKELIHOODS:
-            raise ValueError(f"unknown likelihood {likelihood!r}; choose from {sorted(LIKELIHOODS)}")
+            raise ValueError(
+                f"unknown likelihood {likelihood!r}; choose from {sorted(LIKELIHOODS)}"
+            )
         return LIKELIHOODS[likelihood](event_shape)
     if isinstance(likelihood, type):
         return likelihood(event_shape)

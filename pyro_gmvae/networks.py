@@ -41,9 +41,7 @@ class MLPEncoder(nn.Module):
 class MLPDecoder(nn.Module):
     """Latents ``(*batch, latent_dim)`` to likelihood parameters ``(*batch, *output_shape)``."""
 
-    def __init__(
-        self, latent_dim: int, hidden: Sequence[int], output_shape: Sequence[int]
-    ) -> None:
+    def __init__(self, latent_dim: int, hidden: Sequence[int], output_shape: Sequence[int]) -> None:
         super().__init__()
         self.output_shape = tuple(output_shape)
         self.layers = mlp([latent_dim, *hidden])
@@ -100,7 +98,7 @@ def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
     encoder.train(was_training)
     if features.dim() != 2 or features.shape[0] != 1:
         raise ValueError(
-            f"an encoder must map (batch, {', '.join(map(str, event_shape))}) to (batch, features); "
-            f"for a batch of 1 this one gave {tuple(features.shape)}"
+            "an encoder must map (batch, *event) to (batch, features); from "
+            f"{(1, *event_shape)} this one made {tuple(features.shape)}"
         )
     return features.shape[1]

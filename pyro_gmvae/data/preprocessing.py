@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pyro_gmvae.errors import InputError
 
+Kind = Literal["image", "table"]
 Binarize = Literal["dynamic", "static", "none"]
 
 
@@ -31,15 +32,11 @@ class Preprocessor(nn.Module):
 
     def __init__(
         self,
-        kind: Literal["image", "table"],
+        kind: Kind,
         event_shape: tuple[int, ...],
         binarize: Binarize = "none",
     ) -> None:
         super().__init__()
-        if binarize not in get_args(Binarize):
-            raise InputError(
-                f"The binarisation {binarize!r} is unknown: use {', '.join(get_args(Binarize))}."
-            )
         self.kind = kind
         self.event_shape = event_shape
         self.binarize = binarize
@@ -122,5 +119,22 @@ class Preprocessor(nn.Module):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Preprocessor":
-        """An identity of the stored structure, ready for `load_state_dict`."""
-        return cls(config["kind"], tuple(config["event_shape"]), config["binarize"])
+        """An identity of the stored structure, ready for `load_state_dict`.
+
+        Raises:
+            InputError: if `config` is not what `to_config` writes.
+        """
+        kind: Any = config.get("kind")
+        binarize: Any = config.get("binarize")
+        shape: Any = config.get("event_shape")
+        if (
+            kind not in get_args(Kind)
+            or binarize not in get_args(Binarize)
+            or not isinstance(shape, list)
+            or not all(type(size) is int and size > 0 for size in shape)
+        ):
+            raise InputError(
+                f"The stored preprocessing {config} is not one that this version writes: "
+                "train again."
+            )
+        return cls(kind, tuple(shape), binarize)

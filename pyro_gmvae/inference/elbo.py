@@ -66,9 +66,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         ``vectorize_particles``.
     """
 
-    def terms(
-        self, model: Callable, guide: Callable, *args: Any, **kwargs: Any
-    ) -> ELBOTerms:
+    def terms(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> ELBOTerms:
         """The ELBO with its parts; arguments as `pyro.infer.ELBO.differentiable_loss`.
 
         Raises:

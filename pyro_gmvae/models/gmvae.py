@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, ClassVar, Literal
 
+import pyro
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float, Num
@@ -50,7 +51,7 @@ class GMVAE(nn.Module):
 
     method: ClassVar[str]
     model_class: ClassVar[type[GenerativeModel]] = GenerativeModel
-    guide_class: ClassVar[type[PyroModule]]
+    guide_class: ClassVar[Callable[..., PyroModule]]
 
     model: GenerativeModel
 
@@ -94,20 +95,23 @@ class GMVAE(nn.Module):
 
         self.weights = ObjectiveWeights()
         likelihood = make_likelihood(likelihood, event_shape)
-        self.model = self.model_class(
-            decoder or MLPDecoder(latent_dim, hidden, likelihood.output_shape),
-            likelihood,
-            n_components,
-            latent_dim,
-            self.weights,
-            learn_mixture=learn_mixture,
-        )
-        self.guide = self.guide_class(
-            **self._inference_networks(encoder, cluster_encoder),
-            weights=self.weights,
-            event_dim=len(event_shape),
-            **guide_options,
-        )
+        # Made so, the modules work with Pyro's global parameter store (as `SVI` needs it) and with
+        # local parameters (as our trainer sets it, so that models in one process stay apart).
+        with pyro.settings.context(module_local_params=True):
+            self.model = self.model_class(
+                decoder or MLPDecoder(latent_dim, hidden, likelihood.output_shape),
+                likelihood,
+                n_components,
+                latent_dim,
+                self.weights,
+                learn_mixture=learn_mixture,
+            )
+            self.guide = self.guide_class(
+                **self._inference_networks(encoder, cluster_encoder),
+                weights=self.weights,
+                event_dim=len(event_shape),
+                **guide_options,
+            )
 
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
@@ -124,7 +128,9 @@ class GMVAE(nn.Module):
         return {
             "encoder": encoder,
             "cluster_encoder": cluster_encoder,
-            "y_head": nn.Linear(feature_size(cluster_encoder or encoder, self.event_shape), n_clusters),
+            "y_head": nn.Linear(
+                feature_size(cluster_encoder or encoder, self.event_shape), n_clusters
+            ),
             "z_head": GaussianHead(n_features, n_clusters, head_hidden, self.latent_dim),
             "label_weight": self.options["label_weight"],
         }
@@ -132,13 +138,17 @@ class GMVAE(nn.Module):
     def extra_repr(self) -> str:
         return f"K={self.n_components}, Z={self.latent_dim}, event_shape={self.event_shape}"
 
-    def posterior(self, x: Num[Tensor, "*batch_and_event"]) -> dist.TorchDistribution:
+    def posterior(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> dist.TorchDistribution:
         """q(z|x) of the discrete model, the cluster summed out in closed form."""
-        return self.guide.posterior(x)
+        return self.guide.posterior(x, *covariates)
 
-    def responsibilities(self, x: Num[Tensor, "*batch_and_event"]) -> Float[Tensor, "*batch K"]:
+    def responsibilities(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> Float[Tensor, "*batch K"]:
         """q(y|x), the probability of each cluster for each datum."""
-        return self.guide.encode(x)[1].softmax(-1)
+        return self.guide.encode(x, *covariates)[1].softmax(-1)
 
 
 class ExactGMVAE(GMVAE):
@@ -238,9 +248,13 @@ class MarginalGMVAE(GMVAE):
         n_features = feature_size(encoder, self.event_shape)
         return {"encoder": encoder, "z_head": GaussianHead(n_features, 0, hidden, self.latent_dim)}
 
-    def responsibilities(self, x: Num[Tensor, "*batch_and_event"]) -> Float[Tensor, "*batch K"]:
+    def responsibilities(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> Float[Tensor, "*batch K"]:
         """E_q(z|x) p(y|z), averaged over fixed draws of z, so that it is the same every time."""
-        q_z = self.guide.posterior(x).base_dist
-        noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=torch.Generator().manual_seed(0))
+        q_z = self.guide.posterior(x, *covariates).base_dist
+        noise = torch.randn(
+            self.N_DRAWS, self.latent_dim, generator=torch.Generator().manual_seed(0)
+        )
         z = q_z.loc.unsqueeze(-2) + q_z.scale.unsqueeze(-2) * noise.to(q_z.loc)
         return self.model.p_y_given_z(z).mean(-2)

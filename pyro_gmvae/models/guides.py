@@ -76,9 +76,12 @@ class Guide(PyroModule):
         return dist.Normal(*self.z_head(features, y)).to_event(1)
 
     def encode(
-        self, x: Num[Tensor, "*batch_and_event"]
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> tuple[Float[Tensor, "*batch F"], Float[Tensor, "*batch K"]]:
-        """The features that q(z|x,y) sees, and the logits of q(y|x)."""
+        """The features that q(z|x,y) sees, and the logits of q(y|x).
+
+        Covariates are for a subclass to use; q need not look at them.
+        """
         features = self.encoder(x)
         cluster_features = features if self.cluster_encoder is None else self.cluster_encoder(x)
         return features, self.y_head(cluster_features)
@@ -93,7 +96,7 @@ class Guide(PyroModule):
 
         A one-hot ``y`` is observed in the model and has no site here; labels pin the site.
         """
-        features, logits = self.encode(x)
+        features, logits = self.encode(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
             if y is None or is_labels(y):
                 if y is not None:
@@ -106,9 +109,11 @@ class Guide(PyroModule):
             with poutine.scale(scale=self.weights.z_kl_weight):
                 pyro.sample("z", self.q_z(features, y))
 
-    def posterior(self, x: Num[Tensor, "*batch_and_event"]) -> dist.TorchDistribution:
+    def posterior(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> dist.TorchDistribution:
         r""":math:`q(z|x) = \sum_y q(y|x) q(z|x,y)` of the discrete model, in closed form."""
-        features, logits = self.encode(x)
+        features, logits = self.encode(x, *covariates)
         clusters = torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
         loc, scale = self.z_head(features.unsqueeze(-2), clusters)
         return dist.MixtureSameFamily(
@@ -171,7 +176,9 @@ class MarginalGuide(PyroModule):
         self.weights = weights
         self.event_dim = event_dim
 
-    def posterior(self, x: Num[Tensor, "*batch_and_event"]) -> dist.TorchDistribution:
+    def posterior(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> dist.TorchDistribution:
         """q(z|x), event shape ``(Z,)``."""
         return dist.Normal(*self.z_head(self.encoder(x))).to_event(1)
 
@@ -182,7 +189,7 @@ class MarginalGuide(PyroModule):
         *covariates: Tensor,
     ) -> None:
         """Draw ``z`` for observations ``x``; arguments as the model's."""
-        q_z = self.posterior(x)
-        with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
-            with poutine.scale(scale=self.weights.z_kl_weight):
-                pyro.sample("z", q_z)
+        q_z = self.posterior(x, *covariates)
+        plate = pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1)
+        with plate, poutine.scale(scale=self.weights.z_kl_weight):
+            pyro.sample("z", q_z)

@@ -62,9 +62,24 @@ def test_static_binarisation_is_the_same_every_time() -> None:
     torch.testing.assert_close(pre.mean_input(IMAGES), IMAGES.float() / 255)
 
 
-def test_unknown_binarisation() -> None:
-    with pytest.raises(InputError, match="'often' is unknown: use dynamic, static, none"):
-        Preprocessor("image", (1, 4, 4), "often")  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "sound"},
+        {"binarize": "often"},
+        {"event_shape": 3},
+        {"event_shape": [0]},
+        {"event_shape": ["3"]},
+        {"event_shape": [True]},
+    ],
+)
+def test_refuses_a_tampered_config(change: dict) -> None:
+    config = Preprocessor.identity((3,)).to_config()
+    assert Preprocessor.from_config(config).event_shape == (3,)
+    with pytest.raises(InputError, match="not one that this version writes: train again"):
+        Preprocessor.from_config(config | change)
+    with pytest.raises(InputError, match="train again"):
+        Preprocessor.from_config({k: v for k, v in config.items() if k not in change})
 
 
 def test_standardised_columns() -> None:

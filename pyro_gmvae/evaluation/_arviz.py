@@ -1,0 +1,61 @@
+"""ArviZ, old and new, imported where it is used: it costs a second."""
+
+from __future__ import annotations
+
+import warnings
+from types import ModuleType
+
+import numpy as np
+from jaxtyping import Float
+
+__all__ = ["import_arviz", "pareto_k"]
+
+MIN_TAIL = 5  # weights to fit a generalised Pareto distribution to
+
+
+def import_arviz() -> ModuleType:
+    """ArviZ, without the announcement that 0.23 makes of 1.0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        import arviz
+    return arviz
+
+
+def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
+    """Pareto k-hat of each datum's importance weights.
+
+    Weights that are all equal have no tail: k = 0. Too few weights to fit one give NaN (below 21
+    samples), a weight that is not finite or all of them zero infinity.
+
+    Raises:
+        ImportError: if the installed ArviZ has no PSIS where it is known to be.
+
+    Reference: Vehtari et al. 2024, Pareto smoothed importance sampling, JMLR 25(72).
+    """
+    highest = log_weights.max(-1)
+    k = np.full(len(log_weights), np.nan)
+    if np.ceil(log_weights.shape[-1] / 5) >= MIN_TAIL:
+        equal = np.ptp(log_weights, -1) < 1e-6
+        fit = np.isfinite(highest) & ~equal
+        k[equal] = 0.0
+        if fit.any():
+            k[fit] = _fit(log_weights[fit])
+    k[~np.isfinite(highest)] = np.inf
+    return k
+
+
+def _fit(log_weights: np.ndarray) -> np.ndarray:
+    psislw = getattr(import_arviz(), "psislw", None)
+    if psislw is None:
+        try:
+            from arviz_stats.base import array_stats
+
+            new_psislw = array_stats.psislw
+        except (ImportError, AttributeError) as error:
+            raise ImportError(
+                "this ArviZ has neither arviz.psislw (0.x) nor arviz_stats.base.array_stats.psislw "
+                "(1.x), which Pareto k-hat needs: install arviz 0.23"
+            ) from error
+        # Since 1.0 it takes log-likelihoods and smooths the weights of leaving them out.
+        return new_psislw(-log_weights)[1]
+    return psislw(log_weights)[1]

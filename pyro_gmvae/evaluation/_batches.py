@@ -1,0 +1,106 @@
+"""A model and its data, batch by batch, without leaving a trace of having looked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["ENTRIES", "Transform", "data_batches", "default_batch_size", "evaluating", "seeded"]
+
+Transform = Callable[[Tensor], Tensor]
+
+ENTRIES = 2**22  # numbers in the largest intermediate tensor, unless the caller sets the batch
+_BLOCK = 64  # data whose transform shares one seed
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients inside; each submodule's own mode again afterwards."""
+    modes = {m: m.training for m in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for m, mode in modes.items():
+            m.training = mode
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global generators (CPU and ``device``) at ``seed`` inside, as they were afterwards."""
+    # Not torch.manual_seed: it would reseed GPUs that nobody asked about.
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
+    """Data in a batch, so that neither the posterior nor S x B log weights fill the memory."""
+    # Per datum the posterior takes a hidden layer for each cluster, and the marginal method's
+    # responsibilities K * Z numbers for each of its 64 draws of z.
+    per_datum = gmvae.n_components * max(512, 64 * gmvae.latent_dim)
+    return max(1, min(ENTRIES // per_datum, ENTRIES // 4 // num_samples, 1024))
+
+
+def data_batches(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    batch_size: int,
+    covariates: Sequence[Tensor] = (),
+    transform: Transform | None = None,
+    seed: int = 0,
+) -> Iterator[tuple[slice, Tensor, tuple[Tensor, ...]]]:
+    """The rows, the model-scale data and the covariates of each batch, the last one included.
+
+    Data come on the model's device and in its precision. What a random ``transform`` draws from
+    torch's generators depends on ``seed`` and a datum's place in ``x``, not on ``batch_size``.
+
+    Raises:
+        InputError: for no data, data of another shape than the model's, or covariates of another
+            length than ``x``.
+        ValueError: if ``batch_size`` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if len(x) == 0:
+        raise InputError("There are no data to evaluate.")
+    if any(len(c) != len(x) for c in covariates):
+        raise InputError(f"Every covariate needs one row for each of the {len(x)} data.")
+    like = gmvae.model.component_loc
+    for start in range(0, len(x), batch_size):
+        rows = slice(start, min(start + batch_size, len(x)))
+        if transform is None:
+            batch = x[rows].to(like.device)
+        else:
+            batch = _transformed(x, rows, transform, seed, like.device)
+        if batch.shape[1:] != gmvae.event_shape:
+            raise InputError(
+                f"The model is for data of shape {gmvae.event_shape}, "
+                f"these have {tuple(batch.shape[1:])}."
+            )
+        yield rows, batch.to(like.dtype), tuple(c[rows].to(like.device) for c in covariates)
+
+
+def _transformed(
+    x: Tensor, rows: slice, transform: Transform, seed: int, device: torch.device
+) -> Tensor:
+    """``transform`` of some rows, from whole blocks of data that have a seed each."""
+    parts = []
+    for start in range(rows.start - rows.start % _BLOCK, rows.stop, _BLOCK):
+        with seeded((seed + 0x9E3779B97F4A7C15 * (start + 1)) % 2**63, device):
+            block = transform(x[start : start + _BLOCK].to(device))
+        parts.append(block[max(rows.start - start, 0) : rows.stop - start])
+    return torch.cat(parts)

@@ -1,0 +1,181 @@
+"""A model's view of some data as ArviZ's `InferenceData`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation._arviz import import_arviz
+from pyro_gmvae.evaluation._batches import (
+    Transform,
+    data_batches,
+    default_batch_size,
+    evaluating,
+    seeded,
+)
+from pyro_gmvae.evaluation._draws import Noise, draw_z
+from pyro_gmvae.evaluation.latents import responsibilities
+from pyro_gmvae.evaluation.likelihood import log_likelihood
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["to_inference_data"]
+
+_FEATURE_DIMS = {
+    1: ("feature",),
+    2: ("height", "width"),
+    3: ("channel", "height", "width"),
+}
+
+_NOT_FOR_LOO = (
+    "importance-sampled log p(x_i), z integrated out: one number for each datum, not one for each "
+    "posterior draw. az.loo has no meaning here; rank models with pyro_gmvae.evaluation.compare."
+)
+
+
+def to_inference_data(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    num_draws: int = 100,
+    num_samples: int = 500,
+    covariates: Sequence[Tensor] = (),
+    transform: Transform | None = None,
+    mean_transform: Transform | None = None,
+    feature_names: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+) -> Any:
+    """Export to ArviZ: an `InferenceData` (0.x) or a `DataTree` (1.x).
+
+    ====================== =================== ================================================
+    group                  variable            dims
+    ====================== =================== ================================================
+    posterior              z                   chain, draw, datum, latent
+    posterior              responsibilities    chain, draw, datum, cluster; q(y|x), every draw alike
+    posterior_predictive   x                   chain, draw, datum, *features
+    log_likelihood         x                   chain, draw (one each), datum; importance-sampled
+    sample_stats           ess, pareto_k       chain, draw (one each), datum
+    observed_data          x                   datum, *features; on model scale
+    ====================== =================== ================================================
+
+    Everything is held in memory: ``num_draws`` times the size of the data.
+
+    Args:
+        gmvae: any of the four.
+        x: data, shape ``(N, *event)``.
+        num_draws: draws of z and x for each datum.
+        num_samples: importance samples behind log_likelihood and sample_stats.
+        covariates, transform, mean_transform, batch_size, seed: as
+            `pyro_gmvae.evaluation.evaluate`.
+        feature_names: coordinates of the last dimension of x.
+
+    Raises:
+        InputError: for data that do not fit the model, or names of another number than features.
+        ValueError: if a size is below 1.
+    """
+    if num_draws < 1:
+        raise ValueError(f"num_draws must be at least 1, got {num_draws}")
+    if feature_names is not None and len(feature_names) != gmvae.event_shape[-1]:
+        raise InputError(
+            f"There are {len(feature_names)} feature names for {gmvae.event_shape[-1]} features."
+        )
+    same: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
+    figures = log_likelihood(
+        gmvae, x, num_samples=num_samples, covariates=covariates, transform=transform, **same
+    )
+    q_y = responsibilities(gmvae, x, transform=mean_transform or transform, **same).numpy()
+    observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, **same)
+
+    groups = {
+        "posterior": {
+            "z": z[None],
+            "responsibilities": np.broadcast_to(q_y, (1, num_draws, *q_y.shape)),
+        },
+        "posterior_predictive": {"x": x_new[None]},
+        "log_likelihood": {"x": figures.log_p.numpy()[None, None]},
+        "sample_stats": {
+            "ess": figures.ess.numpy()[None, None],
+            "pareto_k": figures.pareto_k.numpy()[None, None],
+        },
+        "observed_data": {"x": observed},
+    }
+    attrs: dict[str, dict[str, Any]] = {
+        "/": {
+            "inference_library": "pyro_gmvae",
+            "method": gmvae.method,
+            "n_components": gmvae.n_components,
+            "latent_dim": gmvae.latent_dim,
+        },
+        "log_likelihood": {"num_samples": num_samples, "note": _NOT_FOR_LOO},
+        "sample_stats": {"num_samples": num_samples},
+    }
+    return _from_groups(groups, attrs, *_names(gmvae, len(x), feature_names))
+
+
+def _draws(
+    gmvae: GMVAE,
+    x: Tensor,
+    num_draws: int,
+    covariates: Sequence[Tensor],
+    transform: Transform | None,
+    batch_size: int | None,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The data on model scale, draws from q(z|x) and, from p(x|z) at each, draws of x."""
+    if batch_size is None:
+        batch_size = default_batch_size(gmvae, num_draws * gmvae.latent_dim)
+    like = gmvae.model.component_loc
+    parts = []
+    with evaluating(gmvae):
+        for rows, batch, given in data_batches(
+            gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
+        ):
+            noise = Noise(seed, range(rows.start, rows.stop), 1 + gmvae.latent_dim)
+            z = draw_z(gmvae.posterior(batch), noise.draw(num_draws, like))
+            with seeded((seed + rows.start) % 2**63, like.device):
+                x_new = gmvae.model.p_x(z, *given).sample()
+            parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
+    observed, z_parts, x_parts = zip(*parts, strict=True)
+    return np.concatenate(observed), np.concatenate(z_parts, 1), np.concatenate(x_parts, 1)
+
+
+def _names(
+    gmvae: GMVAE, n: int, feature_names: Sequence[str] | None
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Coordinates, and the dimensions of each variable beyond chain and draw."""
+    event = gmvae.event_shape
+    features = _FEATURE_DIMS.get(len(event)) or tuple(f"axis_{i}" for i in range(len(event)))
+    coords: dict[str, Any] = {
+        "datum": np.arange(n),
+        "latent": np.arange(gmvae.latent_dim),
+        "cluster": np.arange(gmvae.n_components),
+    }
+    coords |= {dim: np.arange(size) for dim, size in zip(features, event, strict=True)}
+    if feature_names is not None:
+        coords[features[-1]] = list(feature_names)
+    dims = {
+        "z": ["datum", "latent"],
+        "responsibilities": ["datum", "cluster"],
+        "x": ["datum", *features],
+        "ess": ["datum"],
+        "pareto_k": ["datum"],
+    }
+    return coords, dims
+
+
+def _from_groups(
+    groups: dict[str, dict[str, np.ndarray]],
+    attrs: dict[str, dict[str, Any]],
+    coords: dict[str, Any],
+    dims: dict[str, list[str]],
+) -> Any:
+    az = import_arviz()
+    if hasattr(az, "InferenceData"):
+        own = {f"{group}_attrs": attrs[group] for group in attrs if group != "/"}
+        return az.from_dict(**groups, coords=coords, dims=dims, attrs=attrs["/"], **own)
+    return az.from_dict(groups, coords=coords, dims=dims, attrs=attrs)

@@ -1,0 +1,114 @@
+"""All figures of a model on some data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation._batches import Transform
+from pyro_gmvae.evaluation.clustering import (
+    ClusteringScores,
+    ClusterUsage,
+    cluster_usage,
+    clustering_scores,
+)
+from pyro_gmvae.evaluation.latents import responsibilities
+from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["Evaluation", "evaluate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How likely the data are, how the clusters are used, and how they meet known classes.
+
+    Attributes:
+        likelihood: log p(x), its errors and diagnostics.
+        usage: clusters in use, entropies, mutual information.
+        scores: accuracy, NMI, ARI, or None without labels.
+    """
+
+    likelihood: LogLikelihood
+    usage: ClusterUsage
+    scores: ClusteringScores | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain JSON, in nats per datum; null where one is not finite."""
+        figures: dict[str, Any] = {
+            "n": len(self.likelihood.log_p),
+            "log_likelihood": self.likelihood.mean,
+            "log_likelihood_se": self.likelihood.standard_error,
+            "num_samples": self.likelihood.num_samples,
+            "effective_sample_size": self.likelihood.ess.median().item(),
+            "pareto_k_bad_fraction": self.likelihood.pareto_k_bad_fraction,
+            "elbo": self.likelihood.elbo,
+            "clusters_in_use": self.usage.clusters_in_use,
+            "entropy_y": self.usage.entropy_y,
+            "entropy_y_given_x": self.usage.entropy_y_given_x,
+            "mutual_information": self.usage.mutual_information,
+        }
+        if self.scores is not None:
+            figures |= {
+                "accuracy": self.scores.accuracy,
+                "nmi": self.scores.nmi,
+                "ari": self.scores.ari,
+                "n_labelled": self.scores.n_labelled,
+            }
+        return {name: value if isfinite(value) else None for name, value in figures.items()}
+
+
+def evaluate(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    labels: Int[Tensor, " labels"] | None = None,
+    num_samples: int = 500,
+    covariates: Sequence[Tensor] = (),
+    transform: Transform | None = None,
+    mean_transform: Transform | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluate a model under the discrete mixture, the same way for every method.
+
+    Args:
+        gmvae: any of the four.
+        x: data, shape ``(N, *event)``.
+        labels: known classes, -1 where missing.
+        num_samples: importance samples for each datum.
+        covariates: what the model's `p_x` takes beside z, N rows each.
+        transform: from ``x`` to the model scale whose likelihood is asked for.
+        mean_transform: the same without random draws, for the clusters; ``transform`` if None.
+        batch_size: data at a time.
+        seed: fixes every draw.
+
+    Raises:
+        InputError: for data or labels that do not fit.
+        ValueError: if a size is below 1.
+    """
+    # Said before the long part, not after it.
+    if labels is not None and len(labels) != len(x):
+        raise InputError(f"There are {len(labels)} labels for {len(x)} data.")
+    likelihood = log_likelihood(
+        gmvae,
+        x,
+        num_samples=num_samples,
+        covariates=covariates,
+        transform=transform,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    q_y = responsibilities(
+        gmvae, x, transform=mean_transform or transform, batch_size=batch_size, seed=seed
+    )
+    scores = None
+    if labels is not None and bool((labels >= 0).any()):
+        scores = clustering_scores(labels.cpu(), q_y.argmax(-1))
+    return Evaluation(likelihood, cluster_usage(q_y), scores)

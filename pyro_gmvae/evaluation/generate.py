@@ -1,0 +1,115 @@
+"""What a model has learned, as data: samples, reconstructions, the means of its clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float, Int, Num, Shaped
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation._batches import (
+    Transform,
+    data_batches,
+    default_batch_size,
+    evaluating,
+    seeded,
+)
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["cluster_means", "reconstruct", "sample"]
+
+
+def sample(
+    gmvae: GMVAE,
+    n: int,
+    *,
+    y: int | Int[Tensor, " n"] | None = None,
+    mean: bool = True,
+    covariates: Sequence[Tensor] = (),
+    seed: int = 0,
+) -> tuple[Num[Tensor, "n *event"], Int[Tensor, " n"]]:
+    """Ancestral draws of the discrete model: y, then z given y, then x given z.
+
+    Args:
+        gmvae: any of the four; the Concrete one too draws whole clusters.
+        n: how many.
+        y: a cluster for all draws, or one for each; drawn from p(y) if None.
+        mean: give E[x|z], as pictures are shown, instead of a draw from p(x|z).
+        covariates: what the model's `p_x` takes beside z, n rows each.
+        seed: fixes every draw.
+
+    Returns:
+        x, shape ``(n, *event)``, and the clusters, shape ``(n,)``, on the CPU.
+
+    Raises:
+        ValueError: if n is below 1.
+        InputError: for a cluster that the model does not have or covariates of another length.
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    if any(len(c) != n for c in covariates):
+        raise InputError(f"Every covariate needs one row for each of the {n} draws.")
+    model, like = gmvae.model, gmvae.model.component_loc
+    with evaluating(gmvae), seeded(seed, like.device):
+        if y is None:
+            clusters = dist.Categorical(logits=model.log_p_y()).sample((n,))
+        else:
+            clusters = torch.as_tensor(y, device=like.device).expand(n)
+            if not ((clusters >= 0) & (clusters < gmvae.n_components)).all():
+                raise InputError(f"The model's clusters are 0 to {gmvae.n_components - 1}.")
+        z = model.p_z(one_hot(clusters, gmvae.n_components).to(like.dtype)).sample()
+        parts = []
+        size = default_batch_size(gmvae)
+        for start in range(0, n, size):
+            rows = slice(start, start + size)
+            p_x = model.p_x(z[rows], *(c[rows].to(like.device) for c in covariates))
+            parts.append((p_x.mean if mean else p_x.sample()).cpu())
+    return torch.cat(parts), clusters.cpu()
+
+
+def cluster_means(gmvae: GMVAE, *covariates: Tensor) -> Float[Tensor, "K *event"]:
+    """E[x | z = mu_y] for each cluster y, on the CPU."""
+    like = gmvae.model.component_loc
+    with evaluating(gmvae):
+        clusters = torch.eye(gmvae.n_components, dtype=like.dtype, device=like.device)
+        z = gmvae.model.p_z(clusters).mean
+        return gmvae.model.p_x(z, *(c.to(like.device) for c in covariates)).mean.cpu()
+
+
+def reconstruct(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    covariates: Sequence[Tensor] = (),
+    transform: Transform | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+) -> Float[Tensor, "N *model_event"]:
+    """E[x|z] at the mean of q(z|x,y), y being the likeliest cluster; on the CPU.
+
+    The mean of q(z|x) itself may lie between two clusters, where there are no data.
+
+    Args and errors: as `pyro_gmvae.evaluation.responsibilities`; ``covariates`` go to `p_x`.
+    """
+    if batch_size is None:
+        batch_size = default_batch_size(gmvae)
+    parts = []
+    with evaluating(gmvae):
+        for _, batch, given in data_batches(
+            gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
+        ):
+            z = _likeliest_mean(gmvae.posterior(batch))
+            parts.append(gmvae.model.p_x(z, *given).mean.cpu())
+    return torch.cat(parts)
+
+
+def _likeliest_mean(q_z: dist.TorchDistribution) -> Float[Tensor, "B Z"]:
+    if not isinstance(q_z, dist.MixtureSameFamily):
+        return q_z.mean
+    means = q_z.component_distribution.mean
+    likeliest = q_z.mixture_distribution.probs.argmax(-1)
+    return means[torch.arange(len(means), device=means.device), likeliest]

@@ -1,0 +1,66 @@
+"""What a model says of each datum: its cluster and its place in the latent space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from pyro_gmvae.evaluation._batches import Transform, data_batches, default_batch_size, evaluating
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["embed", "responsibilities"]
+
+
+def responsibilities(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    transform: Transform | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+) -> Float[Tensor, "N K"]:
+    """q(y|x), on the CPU.
+
+    Args:
+        gmvae: any of the four.
+        x: data, shape ``(N, *event)``.
+        transform: from ``x`` to model scale. Take one that does not binarise at random: the clean
+            input is what a datum's cluster should depend on.
+        batch_size: data at a time.
+        seed: of a random ``transform``.
+
+    Raises:
+        InputError: for data that do not fit the model.
+        ValueError: if ``batch_size`` is below 1.
+    """
+    return _each_batch(gmvae.responsibilities, gmvae, x, transform, batch_size, seed)
+
+
+def embed(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    transform: Transform | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+) -> Float[Tensor, "N Z"]:
+    """E[z] under q(z|x), on the CPU; arguments and errors as `responsibilities`."""
+    return _each_batch(lambda b: gmvae.posterior(b).mean, gmvae, x, transform, batch_size, seed)
+
+
+def _each_batch(
+    function: Callable[[Tensor], Tensor],
+    gmvae: GMVAE,
+    x: Tensor,
+    transform: Transform | None,
+    batch_size: int | None,
+    seed: int,
+) -> Tensor:
+    if batch_size is None:
+        batch_size = default_batch_size(gmvae)
+    with evaluating(gmvae):
+        batches = data_batches(gmvae, x, batch_size=batch_size, transform=transform, seed=seed)
+        return torch.cat([function(batch).cpu() for _, batch, _ in batches])

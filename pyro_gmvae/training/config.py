@@ -1,0 +1,73 @@
+"""What a training run is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pyro_gmvae.inference import KLAnnealing, Schedule
+
+__all__ = ["TrainConfig"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The settings of `pyro_gmvae.training.fit`.
+
+    Args:
+        epochs: passes over the data, at most.
+        max_steps: gradient steps, at most; None leaves it to ``epochs``.
+        batch_size: data per step, over all processes.
+        learning_rate: of Adam.
+        learning_rate_schedule: ``"constant"``, or ``"cosine"`` down to zero at the last step.
+        clip_norm: the gradient's norm is clipped to this; None does not clip.
+        kl_annealing: w_t, the weight of KL(q(y|x) || p(y)).
+        z_kl_annealing: b_t, the weight of KL(q(z|x,y) || p(z|y)).
+        temperature: tau of the Concrete method; None keeps the model's own.
+        num_particles: draws per datum and step.
+        patience: epochs without a better held-out ELBO before training stops, counted once
+            annealing has ended; None never stops early. Needs validation data.
+        keep_best: end with the weights of the best held-out ELBO since annealing ended.
+        seed: of the order of the data and of every draw; None takes the global generators as
+            they are.
+        device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
+        checkpoint_seconds: least time between two checkpoints, in seconds.
+        max_plate_nesting: depth of plates in model and guide; 1 unless a subclass adds some.
+
+    Raises:
+        ValueError: for a value out of range, naming it.
+    """
+
+    epochs: int = 100
+    max_steps: int | None = None
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+    clip_norm: float | None = 100.0
+    kl_annealing: Schedule = field(default_factory=KLAnnealing)
+    z_kl_annealing: Schedule = field(default_factory=Schedule)
+    temperature: Schedule | None = None
+    num_particles: int = 1
+    patience: int | None = 20
+    keep_best: bool = True
+    seed: int | None = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_seconds: float = 30.0
+    max_plate_nesting: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "max_steps", "batch_size", "num_particles", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if self.learning_rate_schedule not in ("constant", "cosine"):
+            raise ValueError(f"unknown learning_rate_schedule {self.learning_rate_schedule!r}")
+
+    def annealing_ends(self, steps_per_epoch: int) -> int:
+        """The first step at which every annealing has ended."""
+        schedules = (self.kl_annealing, self.z_kl_annealing, self.temperature)
+        return max(s.end_step(steps_per_epoch) for s in schedules if s is not None)

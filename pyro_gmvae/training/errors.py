@@ -1,0 +1,45 @@
+"""How a training run ends before its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["NonFiniteLossError", "TrainingInterrupted"]
+
+_HINTS = {
+    "x": "check the scale of the data, or lower the learning rate",
+    "z": "lower the learning rate, or lengthen the annealing",
+    "y": "lower the learning rate",
+    "gradient": "lower the learning rate or clip_norm",
+}
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss or its gradient is NaN or infinite; the model keeps its last good weights.
+
+    Attributes:
+        step: the step at which it was seen.
+        site: the Pyro site it came from, or ``"gradient"``.
+    """
+
+    def __init__(self, step: int, site: str) -> None:
+        hint = _HINTS.get(site, "look at that site in your model")
+        where = "the gradient" if site == "gradient" else f"site {site!r}"
+        super().__init__(
+            f"the loss is not finite at step {step}: it comes from {where}. Hint: {hint}. "
+            "The last good weights are kept."
+        )
+        self.step = step
+        self.site = site
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """A signal ended the training after its current step.
+
+    Attributes:
+        checkpoint: where training can resume from.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__(f"training was interrupted; its state is in {checkpoint}")
+        self.checkpoint = checkpoint

@@ -1,0 +1,239 @@
+"""The training loop, top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+import pyro
+import torch
+from jaxtyping import Int, Num
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler
+
+from pyro_gmvae.data import Batches
+from pyro_gmvae.inference import ELBOTerms, TraceEnumMeanField_ELBO
+from pyro_gmvae.models import GMVAE, ObjectiveWeights
+from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training.errors import TrainingInterrupted
+from pyro_gmvae.training.held_out import HeldOut
+from pyro_gmvae.training.metrics import Meter, clusters_in_use
+from pyro_gmvae.training.reporters import Record, Reporter
+from pyro_gmvae.training.signals import Interruption
+from pyro_gmvae.training.state import TrainState
+from pyro_gmvae.training.stopping import EarlyStopping
+from pyro_gmvae.training.watch import FiniteWatch
+
+__all__ = ["TrainResult", "fit"]
+
+Transform = Callable[[Tensor], Tensor]
+
+ANNEALED = ("kl_weight", "z_kl_weight", "temperature")
+N_USAGE = 4096  # data whose clusters are counted after an epoch
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training left behind.
+
+    Attributes:
+        history: one record per epoch: ``epoch``, ``step``, ``loss``, ``elbo`` and its parts in
+            nats per datum, the annealed weights, ``clusters_in_use``, ``validation_elbo``.
+        stopped: ``"epochs"``, ``"max_steps"`` or ``"patience"``, whichever came first.
+        best_epoch: the epoch whose weights were kept; None if they are the last ones.
+        n_steps: gradient steps in all.
+    """
+
+    history: list[Record]
+    stopped: str
+    best_epoch: int | None
+    n_steps: int
+
+
+class _Objective(nn.Module):
+    """A GMVAE's ELBO as one module, so that accelerate can wrap it for several processes."""
+
+    def __init__(self, gmvae: GMVAE, elbo: TraceEnumMeanField_ELBO) -> None:
+        super().__init__()
+        self.gmvae = gmvae
+        self.elbo = elbo
+
+    def forward(self, x: Tensor, y: Tensor | None, *covariates: Tensor) -> ELBOTerms:
+        return self.elbo.terms(self.gmvae.model, self.gmvae.guide, x, y, *covariates)
+
+
+def fit(
+    gmvae: GMVAE,
+    x: Num[Tensor, "N *event"],
+    config: TrainConfig | None = None,
+    *,
+    y: Int[Tensor, " N"] | None = None,
+    covariates: Sequence[Tensor] = (),
+    validation: Tensor | Sequence[Tensor] | None = None,
+    transform: Transform | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    reporters: Sequence[Reporter] = (),
+) -> TrainResult:
+    """Train ``gmvae`` in place by stochastic variational inference.
+
+    The data are put on the device once and batched there. On several processes (torchrun,
+    ``accelerate launch``) each takes its share of every batch.
+
+    Args:
+        gmvae: one of the four GMVAEs, or a subclass.
+        x: data, shape ``(N, *raw_event)``, in whatever form ``transform`` takes.
+        config: the settings; the defaults if None.
+        y: labels, -1 where missing, for semi-supervision; None trains without any.
+        covariates: tensors of N rows, passed on to model and guide after ``(x, y)``.
+        validation: held-out data, ``x`` or ``(x, *covariates)``, for early stopping.
+        transform: applied to each batch of data on the device, such as a binarisation.
+        checkpoint: file to keep the training's state in; with it, Ctrl-C and SIGTERM end the
+            training after the current step, saved.
+        resume: continue from ``checkpoint``; on CPU the result is that of an unbroken run, bit
+            for bit.
+        reporters: told about progress.
+
+    Returns:
+        The history and how it ended.
+
+    Raises:
+        InputError: if the device is missing or the checkpoint does not fit.
+        NonFiniteLossError: if the loss becomes NaN or infinite.
+        TrainingInterrupted: after a signal, with the state saved.
+    """
+    config = config or TrainConfig()
+    accelerator = make_accelerator(config.device)
+    device = accelerator.device
+    with ExitStack() as stack:
+        if config.seed is not None:
+            cuda = [device] if device.type == "cuda" else []
+            stack.enter_context(torch.random.fork_rng(devices=cuda))
+            torch.manual_seed(config.seed)
+        # Validation reads values back in every step; the parameter store would be one global dict.
+        stack.enter_context(pyro.validation_enabled(False))
+        stack.enter_context(pyro.settings.context(module_local_params=True))
+        signals = stack.enter_context(Interruption()) if checkpoint is not None else None
+
+        particles = {"num_particles": config.num_particles, "vectorize_particles": True}
+        elbo = TraceEnumMeanField_ELBO(max_plate_nesting=config.max_plate_nesting, **particles)
+        gmvae.to(device).train()
+        parameters = [p for p in gmvae.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        objective, optimizer = accelerator.prepare(_Objective(gmvae, elbo), optimizer)
+
+        order = torch.Generator().manual_seed(torch.initial_seed())
+        x = x.to(device)
+        batches = Batches(
+            x, config.batch_size, y=y, covariates=covariates, transform=transform, generator=order
+        )
+        held_out = None
+        if validation is not None:
+            validation = [validation] if isinstance(validation, Tensor) else list(validation)
+            held_x, *held_covariates = [t.to(device) for t in validation]
+            held_out = HeldOut(held_x, tuple(held_covariates), config.batch_size, transform)
+        usage = _first(N_USAGE, x, covariates, transform)
+        total = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
+        annealed = config.annealing_ends(len(batches))
+        scheduler = _learning_rate(optimizer.optimizer, config, total)
+
+        meter = Meter()
+        stopping = EarlyStopping(config.patience, config.keep_best)
+        watch = FiniteWatch(gmvae, device)
+        state = TrainState(gmvae, optimizer.optimizer, scheduler, meter, stopping, order, config)
+        if resume:
+            state.load(checkpoint)
+        mine = slice(accelerator.process_index, None, accelerator.num_processes)
+        reporters = reporters if accelerator.is_main_process else ()
+        saves = checkpoint is not None and accelerator.is_main_process
+        for reporter in reporters:
+            reporter.start(total, state.history)
+            stack.callback(reporter.close)
+
+        saved_at = epoch_started = time.monotonic()
+        while state.step < total and not stopping.should_stop:
+            for x_batch, y_batch, *rest in batches.epoch(skip=state.batch):
+                anneal(gmvae.weights, config, state.step, len(batches))
+                part = [None if t is None else t[mine] for t in (x_batch, y_batch, *rest)]
+                terms = objective(*part)
+                accelerator.backward(terms.loss / len(part[0]))
+                norm = accelerator.clip_grad_norm_(parameters, config.clip_norm or inf)
+                watch.check(state.step, terms, norm)
+                optimizer.step()
+                optimizer.zero_grad()
+                scheduler.step()
+                meter.add(terms, len(part[0]))
+                state.step += 1
+                state.batch += 1
+                for reporter in reporters:
+                    reporter.step(state.step)
+                if signals is not None and signals.requested:
+                    if saves:
+                        state.save(checkpoint)
+                    raise TrainingInterrupted(checkpoint)
+                if state.step == total:
+                    break
+
+            record: Record = {"epoch": len(state.history) + 1, "step": state.step}
+            record |= meter.means()
+            record |= {n: float(getattr(gmvae.weights, n)) for n in ANNEALED}
+            record["learning_rate"] = optimizer.param_groups[0]["lr"]
+            record["clusters_in_use"] = clusters_in_use(gmvae, *usage)
+            if held_out is not None:
+                record["validation_elbo"] = held_out.elbo(objective, gmvae.weights)
+                if state.step >= annealed:
+                    stopping.update(record["epoch"], record["validation_elbo"], gmvae)
+            record["seconds"] = time.monotonic() - epoch_started
+            state.finish_epoch(record)
+            for reporter in reporters:
+                reporter.epoch(record)
+            now = epoch_started = time.monotonic()
+            if saves and now - saved_at > config.checkpoint_seconds:
+                state.save(checkpoint)
+                saved_at = now
+
+        if saves:
+            state.save(checkpoint)
+        stopping.restore(gmvae)
+        gmvae.eval()
+    ended = "max_steps" if state.step == config.max_steps else "epochs"
+    return TrainResult(
+        history=state.history,
+        stopped="patience" if stopping.should_stop else ended,
+        best_epoch=stopping.best_epoch if config.keep_best else None,
+        n_steps=state.step,
+    )
+
+
+def anneal(weights: ObjectiveWeights, config: TrainConfig, step: int, steps_per_epoch: int) -> None:
+    """Set w_t, b_t and tau for ``step``."""
+    schedules = (config.kl_annealing, config.z_kl_annealing, config.temperature)
+    weights.set(
+        **{
+            name: schedule.at(step, steps_per_epoch)
+            for name, schedule in zip(ANNEALED, schedules, strict=True)
+            if schedule is not None
+        }
+    )
+
+
+def _learning_rate(optimizer: Optimizer, config: TrainConfig, total_steps: int) -> LRScheduler:
+    if config.learning_rate_schedule == "cosine":
+        return CosineAnnealingLR(optimizer, total_steps)
+    return ConstantLR(optimizer, factor=1.0)
+
+
+def _first(
+    n: int, x: Tensor, covariates: Sequence[Tensor], transform: Transform | None
+) -> list[Tensor]:
+    """The first data as the model sees them, drawn without touching the training's generators."""
+    device = x.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        seen = x[:n] if transform is None else transform(x[:n])
+    return [seen, *(c[:n].to(device) for c in covariates)]

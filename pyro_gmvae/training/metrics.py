@@ -1,0 +1,49 @@
+"""What happened in an epoch, accumulated on the device and read once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pyro_gmvae.inference import ELBOTerms
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["Meter", "clusters_in_use"]
+
+
+class Meter:
+    """Sums of the loss and of each site's contribution; means per datum when read."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.count = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, terms: ELBOTerms, count: int) -> None:
+        """Add a batch of ``count`` data."""
+        self.count += count
+        for name, value in {"loss": terms.loss.detach(), **terms.sites}.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def means(self) -> dict[str, float]:
+        """Per datum, in nats: the annealed ``loss``, the ``elbo`` and its parts.
+
+        ``log_likelihood`` is E_q log p(x|z), ``kl_z`` and ``kl_y`` the divergences of the latent
+        sites; any further site has its own name.
+        """
+        names = list(self.sums)
+        values = torch.stack([self.sums[n].double() for n in names]).tolist()  # one read
+        mean = {n: v / self.count for n, v in zip(names, values, strict=True)}
+        loss = mean.pop("loss")
+        elbo = sum(mean.values())
+        parts = {"log_likelihood": mean.pop("x"), "kl_z": -mean.pop("z"), "kl_y": -mean.pop("y", 0)}
+        return {"loss": loss, "elbo": elbo, **parts, **mean}
+
+
+@torch.no_grad()
+def clusters_in_use(gmvae: GMVAE, x: Tensor, *covariates: Tensor) -> int:
+    """How many clusters are the likeliest one of at least one datum."""
+    return int(gmvae.responsibilities(x, *covariates).argmax(-1).unique().numel())

@@ -1,0 +1,114 @@
+"""Who is told about a training: the terminal, metrics.csv, accelerate's trackers."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from accelerate.tracking import GeneralTracker
+
+__all__ = ["MetricsCSV", "ProgressBar", "Record", "Reporter", "Tracker"]
+
+Record = dict[str, float]
+
+
+class Reporter:
+    """Told about a training's progress; by itself it does nothing."""
+
+    def start(self, total_steps: int, history: list[Record]) -> None:
+        """Training begins, after the epochs in ``history`` if it resumes."""
+
+    def step(self, step: int) -> None:
+        """A gradient step is done; ``step`` in all."""
+
+    def epoch(self, record: Record) -> None:
+        """An epoch is done."""
+
+    def close(self) -> None:
+        """Training has ended, one way or another."""
+
+
+class MetricsCSV(Reporter):
+    """One row per epoch in a CSV file, complete after every epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.columns: list[str] | None = None
+
+    def start(self, total_steps: int, history: list[Record]) -> None:
+        # Rows after the checkpoint that training resumes from are written again.
+        self.path.unlink(missing_ok=True)
+        self.columns = None
+        for record in history:
+            self.epoch(record)
+
+    def epoch(self, record: Record) -> None:
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, self.columns or list(record))
+            if self.columns is None:
+                self.columns = list(record)
+                writer.writeheader()
+            writer.writerow(record)
+
+
+class ProgressBar(Reporter):
+    """A rich progress bar on standard error: the ELBO, its parts, w_t, tau, clusters, time left."""
+
+    def __init__(self) -> None:
+        self._progress: Any = None
+        self._task: Any = None
+
+    def start(self, total_steps: int, history: list[Record]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=Console(stderr=True),
+        )
+        first = len(history)
+        self._task = self._progress.add_task("", total=total_steps, epoch=first, figures="")
+        if history:
+            self.epoch(history[-1])
+        self._progress.start()
+
+    def step(self, step: int) -> None:
+        self._progress.update(self._task, completed=step)
+
+    def epoch(self, record: Record) -> None:
+        figures = (
+            f"ELBO {record['elbo']:.2f}  log p(x|z) {record['log_likelihood']:.2f}  "
+            f"KL z {record['kl_z']:.2f}  KL y {record['kl_y']:.2f}  w {record['kl_weight']:.2f}  "
+            f"tau {record['temperature']:.2f}  clusters {record['clusters_in_use']:.0f}"
+        )
+        if "validation_elbo" in record:
+            figures += f"  held out {record['validation_elbo']:.2f}"
+        self._progress.update(self._task, epoch=int(record["epoch"]), figures=figures)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+class Tracker(Reporter):
+    """Any tracker that accelerate knows: TensorBoard, Weights & Biases, MLflow and others.
+
+    Args:
+        tracker: such as ``accelerate.tracking.TensorBoardTracker("run", logging_dir)``.
+    """
+
+    def __init__(self, tracker: GeneralTracker) -> None:
+        self.tracker = tracker
+        if hasattr(tracker, "start"):
+            tracker.start()
+
+    def epoch(self, record: Record) -> None:
+        values = {name: value for name, value in record.items() if name not in ("epoch", "step")}
+        self.tracker.log(values, step=int(record["step"]))
+
+    def close(self) -> None:
+        self.tracker.finish()
