@@ -85,7 +85,9 @@ def main() -> None:
                 "seconds": seconds,
             }
         )
-        print("{method:10s} -ELBO {test_negative_elbo:.2f} nats  {seconds:.0f} s".format(**rows[-1]))
+        print(
+            "{method:10s} -ELBO {test_negative_elbo:.2f} nats  {seconds:.0f} s".format(**rows[-1])
+        )
         if arguments.out:
             report = {"benchmark": "golden", "machine": describe(), "results": rows}
             arguments.out.write_text(json.dumps(report, indent=2) + "\n")

@@ -17,6 +17,8 @@ density of the relaxed variable for those who want the bound of the relaxed mode
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float
@@ -60,7 +62,7 @@ class RelaxableOneHotCategorical(dist.OneHotCategorical):
     tensor(0.7500)
     """
 
-    support = constraints.simplex
+    support = constraints.simplex  # type: ignore[assignment]
 
     def log_prob(self, value: Float[Tensor, "*value K"]) -> Float[Tensor, "*batch"]:
         if self._validate_args:
@@ -107,7 +109,7 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
         self.n_likeliest = n_likeliest
 
     def expand(
-        self, batch_shape: torch.Size, _instance: SparseOneHotCategorical | None = None
+        self, batch_shape: Sequence[int], _instance: SparseOneHotCategorical | None = None
     ) -> SparseOneHotCategorical:
         new = self._get_checked_instance(SparseOneHotCategorical, _instance)
         new.n_likeliest = self.n_likeliest

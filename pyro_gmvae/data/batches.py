@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+Batch = tuple[Tensor, Tensor | None, *tuple[Tensor, ...]]  # x, y, covariates
+
 
 class Batches:
     """Iterates over `(x, y, *covariates)` mini-batches, in a new order every epoch.
@@ -61,10 +63,10 @@ class Batches:
         whole, rest = divmod(len(self.x), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[Tensor | None, ...]]:
+    def __iter__(self) -> Iterator[Batch]:
         return self.epoch()
 
-    def epoch(self, skip: int = 0) -> Iterator[tuple[Tensor | None, ...]]:
+    def epoch(self, skip: int = 0) -> Iterator[Batch]:
         """An epoch's batches but its first `skip`; the others are as if those had been made."""
         order = self._order()
         for i in range(skip, len(self)):

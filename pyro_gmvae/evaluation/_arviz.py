@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -48,9 +49,7 @@ def _fit(log_weights: np.ndarray) -> np.ndarray:
     psislw = getattr(import_arviz(), "psislw", None)
     if psislw is None:
         try:
-            from arviz_stats.base import array_stats
-
-            new_psislw = array_stats.psislw
+            new_psislw = import_module("arviz_stats.base").array_stats.psislw
         except (ImportError, AttributeError) as error:
             raise ImportError(
                 "this ArviZ has neither arviz.psislw (0.x) nor arviz_stats.base.array_stats.psislw "

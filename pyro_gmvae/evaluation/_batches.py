@@ -35,7 +35,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's global generators (CPU and ``device``) at ``seed`` inside, as they were afterwards."""
+    """Torch's global generators of CPU and ``device`` at ``seed`` inside, untouched outside."""
     # Not torch.manual_seed: it would reseed GPUs that nobody asked about.
     on_gpu = device.type == "cuda"
     with torch.random.fork_rng(devices=[device] if on_gpu else []):

@@ -40,7 +40,7 @@ class Noise:
         dtype = np.float64 if double else np.float32
         uniform = np.stack([s.random((num_samples, self.size), dtype) for s in self.streams], 1)
         # Zero, the one value whose normal quantile is infinite, becomes half the next one.
-        return torch.from_numpy(uniform).clamp(min=np.finfo(dtype).eps / 4).to(like)
+        return torch.from_numpy(uniform).clamp(min=float(np.finfo(dtype).eps) / 4).to(like)
 
 
 def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Float[Tensor, "S B Z"]:

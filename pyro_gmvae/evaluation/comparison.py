@@ -1,11 +1,10 @@
 """Ranking models by how well they predict data that they have not seen."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
@@ -13,6 +12,9 @@ from pyro_gmvae.evaluation._arviz import import_arviz
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.likelihood import MAX_PARETO_K, LogLikelihood, log_likelihood
 from pyro_gmvae.models import GMVAE
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["compare"]
 
@@ -26,7 +28,7 @@ def compare(
     transform: Transform | None = None,
     batch_size: int | None = None,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> "pandas.DataFrame":
     """Rank models by held-out expected log predictive density, through `arviz.compare`.
 
     Each model's elpd is the sum of log p(x_i) over held-out data, importance-sampled; weights are

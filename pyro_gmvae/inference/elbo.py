@@ -21,7 +21,7 @@ from pyro_gmvae.distributions import expected_value
 
 __all__ = ["ELBOTerms", "TraceEnumMeanField_ELBO"]
 
-Site = dict[str, Any]
+Site = Any  # Pyro's message: name, fn, value, scale, mask, infer
 
 
 class ELBOTerms(NamedTuple):
@@ -144,7 +144,7 @@ def _site_terms(model_trace: Trace, guide_trace: Trace) -> dict[str, Term]:
 
     if y_in_guide:
         terms = _averaged(terms, y_in_guide[0], guide[y_in_guide[0]])
-    if y_in_model:
+    if y_dim is not None:
         terms = _summed_out(terms, scales, y_in_model[0], y_dim)
     return {n: (term, scales[n]) for n, term in terms.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import pyro
 import pyro.distributions as dist
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Num
 from pyro import poutine
 from pyro.nn import PyroModule
+from pyro.poutine.runtime import InferDict
 from torch import Tensor, nn
 
 from pyro_gmvae.distributions import (
@@ -25,7 +26,7 @@ from pyro_gmvae.networks import GaussianHead
 
 __all__ = ["ConcreteGuide", "ExactGuide", "Guide", "MarginalGuide", "SparseGuide"]
 
-Enumerate = {"enumerate": "parallel"}
+ENUMERATED: InferDict = {"enumerate": "parallel"}
 
 
 class Guide(PyroModule):
@@ -43,7 +44,7 @@ class Guide(PyroModule):
         label_weight: weight of log q(label|x) for labelled data, in nats.
     """
 
-    infer_y: dict[str, Any] = {}  # noqa: RUF012  (read only)
+    infer_y: ClassVar[InferDict] = {}
 
     def __init__(
         self,
@@ -105,7 +106,7 @@ class Guide(PyroModule):
                     pyro.factor("classifier", -reward, has_rsample=True)
                     logits = pin_logits(logits, y)
                 with poutine.scale(scale=self.weights.kl_weight):
-                    y = pyro.sample("y", self.q_y(logits), infer=dict(self.infer_y))
+                    y = pyro.sample("y", self.q_y(logits), infer=self.infer_y.copy())
             with poutine.scale(scale=self.weights.z_kl_weight):
                 pyro.sample("z", self.q_z(features, y))
 
@@ -124,7 +125,7 @@ class Guide(PyroModule):
 class ExactGuide(Guide):
     """``y`` enumerated in parallel: the sum over all K clusters, exact in y."""
 
-    infer_y = Enumerate
+    infer_y = ENUMERATED
 
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
         return RelaxableOneHotCategorical(logits=logits)
@@ -149,7 +150,7 @@ class ConcreteGuide(Guide):
 class SparseGuide(Guide):
     """The ``n_likeliest`` clusters enumerated and one more drawn from the rest: unbiased."""
 
-    infer_y = Enumerate
+    infer_y = ENUMERATED
 
     def __init__(self, *args: Any, n_likeliest: int = 1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

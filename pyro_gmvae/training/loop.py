@@ -52,7 +52,7 @@ class TrainResult:
 
     history: list[Record]
     stopped: str
-    best_epoch: int | None
+    best_epoch: float | None
     n_steps: int
 
 
@@ -119,7 +119,9 @@ def fit(
         # Validation reads values back in every step; the parameter store would be one global dict.
         stack.enter_context(pyro.validation_enabled(False))
         stack.enter_context(pyro.settings.context(module_local_params=True))
-        signals = stack.enter_context(Interruption()) if checkpoint is not None else None
+        signals = Interruption()
+        if checkpoint is not None:
+            stack.enter_context(signals)
 
         particles = {"num_particles": config.num_particles, "vectorize_particles": True}
         elbo = TraceEnumMeanField_ELBO(max_plate_nesting=config.max_plate_nesting, **particles)
@@ -148,10 +150,12 @@ def fit(
         watch = FiniteWatch(gmvae, device)
         state = TrainState(gmvae, optimizer.optimizer, scheduler, meter, stopping, order, config)
         if resume:
+            if checkpoint is None:
+                raise ValueError("resume=True needs the checkpoint to resume from")
             state.load(checkpoint)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         reporters = reporters if accelerator.is_main_process else ()
-        saves = checkpoint is not None and accelerator.is_main_process
+        save_to = checkpoint if accelerator.is_main_process else None
         for reporter in reporters:
             reporter.start(total, state.history)
             stack.callback(reporter.close)
@@ -160,22 +164,22 @@ def fit(
         while state.step < total and not stopping.should_stop:
             for x_batch, y_batch, *rest in batches.epoch(skip=state.batch):
                 anneal(gmvae.weights, config, state.step, len(batches))
-                part = [None if t is None else t[mine] for t in (x_batch, y_batch, *rest)]
-                terms = objective(*part)
-                accelerator.backward(terms.loss / len(part[0]))
+                x_mine, y_mine = x_batch[mine], None if y_batch is None else y_batch[mine]
+                terms = objective(x_mine, y_mine, *(c[mine] for c in rest))
+                accelerator.backward(terms.loss / len(x_mine))
                 norm = accelerator.clip_grad_norm_(parameters, config.clip_norm or inf)
                 watch.check(state.step, terms, norm)
                 optimizer.step()
                 optimizer.zero_grad()
                 scheduler.step()
-                meter.add(terms, len(part[0]))
+                meter.add(terms, len(x_mine))
                 state.step += 1
                 state.batch += 1
                 for reporter in reporters:
                     reporter.step(state.step)
-                if signals is not None and signals.requested:
-                    if saves:
-                        state.save(checkpoint)
+                if signals.requested and checkpoint is not None:
+                    if save_to is not None:
+                        state.save(save_to)
                     raise TrainingInterrupted(checkpoint)
                 if state.step == total:
                     break
@@ -194,12 +198,12 @@ def fit(
             for reporter in reporters:
                 reporter.epoch(record)
             now = epoch_started = time.monotonic()
-            if saves and now - saved_at > config.checkpoint_seconds:
-                state.save(checkpoint)
+            if save_to is not None and now - saved_at > config.checkpoint_seconds:
+                state.save(save_to)
                 saved_at = now
 
-        if saves:
-            state.save(checkpoint)
+        if save_to is not None:
+            state.save(save_to)
         stopping.restore(gmvae)
         gmvae.eval()
     ended = "max_steps" if state.step == config.max_steps else "epochs"

@@ -21,11 +21,11 @@ class EarlyStopping:
         self.patience = patience
         self.keep_best = keep_best
         self.best_elbo = float("-inf")
-        self.best_epoch: int | None = None
+        self.best_epoch: float | None = None
         self.waited = 0
         self.weights: dict[str, Tensor] | None = None
 
-    def update(self, epoch: int, elbo: float, module: nn.Module) -> None:
+    def update(self, epoch: float, elbo: float, module: nn.Module) -> None:
         """Take note of one evaluation."""
         if elbo > self.best_elbo:
             self.best_elbo, self.best_epoch, self.waited = elbo, epoch, 0

@@ -1,0 +1,163 @@
+import pyro
+import pytest
+import torch
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import LogLikelihood, log_likelihood
+from pyro_gmvae.evaluation._arviz import pareto_k
+from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE
+from tests.linear_gaussian import linear_gaussian
+
+
+def data(n: int, d: int = 3, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, d, generator=generator, dtype=torch.float64)
+
+
+def assert_same(a: LogLikelihood, b: LogLikelihood) -> None:
+    for field in ("log_p", "elbo_per_datum", "ess", "pareto_k"):
+        torch.testing.assert_close(
+            getattr(a, field), getattr(b, field), atol=1e-6, rtol=1e-6, equal_nan=True
+        )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("batch_size", "chunk"), [(1, 1), (7, 13), (23, 60), (100, 7)])
+def test_batches_and_chunks_do_not_matter(method: str, batch_size: int, chunk: int) -> None:
+    # 23 data and 60 samples: neither is divided by 7, the last batch and chunk are short.
+    gmvae, x = linear_gaussian(method), data(23)
+    whole = log_likelihood(gmvae, x, num_samples=60)
+    parts = log_likelihood(gmvae, x, num_samples=60, batch_size=batch_size, sample_chunk=chunk)
+    assert_same(whole, parts)
+
+
+def test_a_random_transform_does_not_see_the_batches() -> None:
+    gmvae = ExactGMVAE(5, 2, 2, hidden=(8,))
+    x = torch.rand(150, 5)
+    figures = [
+        log_likelihood(gmvae, x, num_samples=3, transform=torch.bernoulli, batch_size=size, seed=s)
+        for size, s in [(150, 0), (1, 0), (64, 0), (47, 0), (150, 1)]
+    ]
+    for other in figures[1:4]:
+        torch.testing.assert_close(figures[0].log_p, other.log_p, atol=1e-5, rtol=0)
+    assert not torch.allclose(figures[0].log_p, figures[4].log_p)
+
+
+def test_seed_fixes_the_figures() -> None:
+    gmvae, x = linear_gaussian("concrete"), data(5)
+    first, again, other = (log_likelihood(gmvae, x, num_samples=30, seed=s) for s in (3, 3, 4))
+    assert torch.equal(first.log_p, again.log_p)
+    assert not torch.equal(first.log_p, other.log_p)
+    log_likelihood(gmvae, x, num_samples=2, seed=-1)  # any integer is a seed
+
+
+def test_each_datum_has_its_own_draws() -> None:
+    gmvae = linear_gaussian("exact")
+    result = log_likelihood(gmvae, data(1).expand(4, 3), num_samples=10)
+    assert len(result.log_p.unique()) == 4
+
+
+def test_leaves_no_trace() -> None:
+    gmvae = ConcreteGMVAE(5, 2, 2, hidden=(8,))
+    gmvae.train()
+    gmvae.guide.eval()
+    modes = [m.training for m in gmvae.modules()]
+    state, params = torch.get_rng_state(), dict(pyro.get_param_store())
+    validation = pyro.settings.get("validate_distributions_pyro")
+    result = log_likelihood(gmvae, torch.rand(4, 5), num_samples=3, transform=torch.bernoulli)
+    # torch.rand, evaluated before the call, is the one draw that counts.
+    torch.set_rng_state(state)
+    torch.rand(4, 5)
+    expected = torch.get_rng_state()
+    torch.set_rng_state(state)
+    log_likelihood(gmvae, torch.rand(4, 5), num_samples=3, transform=torch.bernoulli)
+    assert torch.equal(torch.get_rng_state(), expected)
+    assert [m.training for m in gmvae.modules()] == modes
+    assert dict(pyro.get_param_store()) == params
+    assert pyro.settings.get("validate_distributions_pyro") == validation
+    assert torch.is_grad_enabled()
+    assert not result.log_p.requires_grad
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("n_components", "latent_dim", "n"), [(1, 1, 1), (1, 2, 3), (5, 1, 1)])
+def test_smallest_sizes(method: str, n_components: int, latent_dim: int, n: int) -> None:
+    gmvae = linear_gaussian(method, n_components, latent_dim)
+    result = log_likelihood(gmvae, data(n), num_samples=1)
+    assert result.log_p.shape == (n,)
+    torch.testing.assert_close(result.log_p, result.elbo_per_datum)
+    torch.testing.assert_close(result.ess, torch.ones(n, dtype=torch.float64))
+    assert result.pareto_k.isnan().all()
+    assert not result.trustworthy
+    assert "too few" in str(result.warning)
+
+
+def test_images_and_covariates() -> None:
+    class Shifted(ExactGMVAE.model_class):
+        def p_x(self, z: torch.Tensor, shift: torch.Tensor):
+            return self.likelihood(self.decoder(z) + shift[..., None, None, None])
+
+    class ShiftedGMVAE(ExactGMVAE):
+        model_class = Shifted
+
+    gmvae = ShiftedGMVAE((1, 3, 2), 2, 2, hidden=(8,))
+    x, shift = torch.ones(7, 1, 3, 2), torch.tensor([0.0, 5, 0, 5, 0, 5, 0])
+    whole = log_likelihood(gmvae, x, num_samples=40, covariates=(shift,))
+    parts = log_likelihood(gmvae, x, num_samples=40, covariates=(shift,), batch_size=2)
+    assert_same(whole, parts)
+    assert whole.log_p[1::2].min() > whole.log_p[::2].max()
+
+
+def test_light_tails_are_reported() -> None:
+    gmvae = linear_gaussian("exact", width=0.02)
+    result = log_likelihood(gmvae, data(30), num_samples=500)
+    assert result.pareto_k_bad_fraction > 0.5
+    assert not result.trustworthy
+    assert "k-hat" in str(result.warning)
+    good = log_likelihood(linear_gaussian("exact"), data(30), num_samples=500)
+    assert good.trustworthy
+    assert good.warning is None
+
+
+def test_summary_figures() -> None:
+    result = log_likelihood(linear_gaussian("exact"), data(9), num_samples=25)
+    assert result.mean == pytest.approx(result.log_p.mean().item())
+    assert result.standard_error == pytest.approx(result.log_p.std().item() / 3)
+    assert result.elbo <= result.mean
+    assert (result.ess >= 1).all()
+    assert (result.ess <= 25).all()
+
+
+def test_pareto_k_of_odd_weights() -> None:
+    heavy = torch.distributions.Pareto(1.0, 1.0).icdf(torch.linspace(0.001, 0.999, 999)).log()
+    light = torch.rand(999, generator=torch.Generator().manual_seed(0)).log()
+    rows = torch.stack([heavy, light, torch.zeros(999), torch.full((999,), -torch.inf)])
+    k = pareto_k(rows.double().numpy())
+    assert k[0] == pytest.approx(1.0, abs=0.3)
+    assert k[1] < 0
+    assert k[2] == 0
+    assert k[3] == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "error", "words"),
+    [
+        (torch.zeros(0, 3), {}, InputError, "no data"),
+        (torch.zeros(4, 2), {}, InputError, r"shape \(3,\)"),
+        (torch.zeros(4, 3), {"covariates": (torch.zeros(3),)}, InputError, "covariate"),
+        (torch.zeros(4, 3), {"num_samples": 0}, ValueError, "num_samples"),
+        (torch.zeros(4, 3), {"batch_size": 0}, ValueError, "batch_size"),
+        (torch.zeros(4, 3), {"sample_chunk": 0}, ValueError, "sample_chunk"),
+    ],
+)
+def test_bad_arguments(x: torch.Tensor, options: dict, error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        log_likelihood(linear_gaussian("exact"), x, **options)
+
+
+def test_another_family_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    gmvae = linear_gaussian("exact")
+    laplace = pyro.distributions.Laplace(torch.zeros(2, 2), 1.0).to_event(1)
+    monkeypatch.setattr(type(gmvae), "posterior", lambda self, x: laplace)
+    with pytest.raises(TypeError, match="diagonal normal"):
+        log_likelihood(gmvae, data(2), num_samples=1)
