@@ -168,8 +168,9 @@ class Concrete(dist.RelaxedOneHotCategorical):
     """
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Float[Tensor, "*shape K"]:  # noqa: B008
-        log_y = self.base_dist.rsample(sample_shape)
-        return log_y.exp().clamp(min=torch.finfo(log_y.dtype).tiny)
+        # Normalised once more: scores in the hundreds round log y by more than a simplex forgives.
+        y = self.base_dist.rsample(sample_shape).softmax(-1)
+        return y.clamp(min=torch.finfo(y.dtype).tiny)
 
     def log_prob(self, value: Float[Tensor, "*shape K"]) -> Float[Tensor, "*shape"]:
         if self._validate_args:

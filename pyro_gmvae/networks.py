@@ -91,11 +91,12 @@ def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
         ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
     """
     reference = next(iter(encoder.parameters()), torch.zeros(()))
-    was_training = encoder.training
+    modes = {module: module.training for module in encoder.modules()}
     encoder.eval()
     with torch.no_grad():
         features = encoder(reference.new_zeros((1, *event_shape)))
-    encoder.train(was_training)
+    for module, training in modes.items():
+        module.training = training
     if features.dim() != 2 or features.shape[0] != 1:
         raise ValueError(
             "an encoder must map (batch, *event) to (batch, features); from "

@@ -3,7 +3,9 @@
 ========================= ======================================================================
 ``config.json``           all that rebuilds the model, versioned, with the digest of its weights
 ``weights.safetensors``   the weights of the model and the numbers of its preprocessing
+``train.json``            the settings that a training was begun with
 ``metrics.csv``           one row per epoch
+``clusters.png``          who is in each cluster
 ``checkpoint/``           the training's state, for resuming
 ========================= ======================================================================
 """
@@ -32,6 +34,7 @@ __all__ = ["Run", "checkpoint_path", "load_run", "open_run_folder", "save_run"]
 FORMAT = "pyro_gmvae.run"
 VERSION = 1
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+SETTINGS = "train.json"  # written first, by `pyro_gmvae.tasks`
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, SafetensorError)
 
 
@@ -72,13 +75,11 @@ def open_run_folder(
         raise InputError(
             f"{path} exists: choose another folder, --overwrite it or --resume its training"
         )
-    if occupied and overwrite and not resume:
-        if not ((path / CONFIG).is_file() or checkpoint_path(path).is_file()):
-            raise InputError(
-                f"{path} is not a run folder, so it is not overwritten: choose another"
-            )
-        shutil.rmtree(path)
+    if occupied and not resume and not _is_run(path):
+        raise InputError(f"{path} is not a run folder, so it is not overwritten: choose another")
     try:
+        if occupied and not resume:
+            shutil.rmtree(path)
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".writable"
         probe.touch()
@@ -112,9 +113,10 @@ def save_run(folder: str | os.PathLike[str], run: Run) -> None:
         "details": run.details,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
+    text = json.dumps(config, indent=2) + "\n"
     path.mkdir(parents=True, exist_ok=True)
     _replace(path / WEIGHTS, weights)
-    _replace(path / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    _replace(path / CONFIG, text.encode())
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:
@@ -146,19 +148,21 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     try:
         gmvae = from_config(config["model"]).to(getattr(torch, config["dtype"]))
         preprocessor = Preprocessor.from_config(config["preprocessor"])
+        details = dict(config["details"])
         tensors = load(content)
+        preprocessor.to(tensors["preprocessor/shift"].dtype)
         for part, module in _parts(gmvae, preprocessor):
             module.load_state_dict(_part(part, tensors))
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
+    except _MISFITS as error:
         raise InputError(f"{path} does not fit together ({error}): train it again") from error
-    return Run(gmvae.eval(), preprocessor, config["details"])
+    return Run(gmvae.eval(), preprocessor, details)
+
+
+def _is_run(path: Path) -> bool:
+    # Even a truncated configuration of ours says so; one of another program is not ours to delete.
+    config = path / CONFIG
+    ours = config.is_file() and FORMAT.encode() in config.read_bytes()
+    return ours or (path / SETTINGS).is_file() or checkpoint_path(path).is_file()
 
 
 def _parts(gmvae: GMVAE, preprocessor: Preprocessor) -> list[tuple[str, nn.Module]]:

@@ -3,16 +3,24 @@
 from collections.abc import Callable
 from typing import Any
 
-from beartype import BeartypeConf, beartype
+from beartype import BeartypeConf, BeartypeHintOverrides, beartype
+from pyro.distributions import TorchDistribution
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 
-# An int passes for a float, as type checkers have it.
-_beartype = beartype(conf=BeartypeConf(is_pep484_tower=True))
+# As type checkers have it, an int passes for a float; and what Pyro wraps, such as its Normal, is
+# called a TorchDistribution throughout Pyro but inherits from the mixin only.
+_beartype = beartype(
+    conf=BeartypeConf(
+        is_pep484_tower=True,
+        hint_overrides=BeartypeHintOverrides({TorchDistribution: TorchDistributionMixin}),
+    )
+)
 
 
 def check(function: Callable) -> Callable:
     """Beartype, but wrong words (``Literal``) are left to the errors the library itself raises."""
-    hints = function.__annotations__
     function.__annotations__ = {
-        name: Any if "Literal[" in repr(hint) else hint for name, hint in hints.items()
+        name: Any if "Literal[" in repr(hint) else hint
+        for name, hint in function.__annotations__.items()
     }
     return _beartype(function)

@@ -4,6 +4,7 @@ from pyro_gmvae.data.arrays import from_array
 from pyro_gmvae.data.batches import Batches
 from pyro_gmvae.data.dataset import Dataset, Splits
 from pyro_gmvae.data.preprocessing import Preprocessor
+from pyro_gmvae.data.scale import check_range, preprocessing
 from pyro_gmvae.data.sources import BUILT_IN, load, load_splits
 from pyro_gmvae.data.tables import from_frame
 
@@ -13,8 +14,10 @@ __all__ = [
     "Dataset",
     "Preprocessor",
     "Splits",
+    "check_range",
     "from_array",
     "from_frame",
     "load",
     "load_splits",
+    "preprocessing",
 ]

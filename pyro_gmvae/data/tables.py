@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas
 
 
+class MissingLabelColumn(InputError):
+    """The table has no such label column; one to be clustered by a trained model needs none."""
+
+
 def load_table(path: Path, *, label_column: str | None = None, purpose: Purpose = "fit") -> Dataset:
     """Reads a `.csv` (separated by commas, semicolons, tabs or bars) or a `.parquet` file.
 
@@ -54,7 +58,7 @@ def from_frame(
         if label_column not in frame.columns:
             near = difflib.get_close_matches(label_column, frame.columns, 1)
             known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
-            raise InputError(f"{name} has no label column {label_column}: {known}")
+            raise MissingLabelColumn(f"{name} has no label column {label_column}: {known}")
         y, class_names = factorize(frame[label_column].to_numpy())
         frame = frame.drop(columns=label_column)
     _refuse_text(frame, name)

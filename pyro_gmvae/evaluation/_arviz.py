@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["import_arviz", "pareto_k"]
+__all__ = ["import_arviz", "is_before_1", "pareto_k"]
 
 MIN_TAIL = 5  # weights to fit a generalised Pareto distribution to
 
@@ -20,6 +20,11 @@ def import_arviz() -> ModuleType:
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
     return arviz
+
+
+def is_before_1(arviz: ModuleType) -> bool:
+    """Whether it speaks of `InferenceData` (0.x) rather than of `DataTree` (1.x)."""
+    return arviz.__version__.startswith("0.")
 
 
 def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
@@ -36,7 +41,7 @@ def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
     highest = log_weights.max(-1)
     k = np.full(len(log_weights), np.nan)
     if np.ceil(log_weights.shape[-1] / 5) >= MIN_TAIL:
-        equal = np.ptp(log_weights, -1) < 1e-6
+        equal = highest - log_weights.min(-1, initial=np.inf, where=np.isfinite(log_weights)) < 1e-6
         fit = np.isfinite(highest) & ~equal
         k[equal] = 0.0
         if fit.any():

@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation._arviz import import_arviz
+from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import (
     Transform,
     data_batches,
@@ -175,7 +175,7 @@ def _from_groups(
     dims: dict[str, list[str]],
 ) -> Any:
     az = import_arviz()
-    if hasattr(az, "InferenceData"):
+    if is_before_1(az):
         own = {f"{group}_attrs": attrs[group] for group in attrs if group != "/"}
         return az.from_dict(**groups, coords=coords, dims=dims, attrs=attrs["/"], **own)
     return az.from_dict(groups, coords=coords, dims=dims, attrs=attrs)

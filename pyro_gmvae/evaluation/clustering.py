@@ -73,7 +73,9 @@ def cluster_usage(responsibilities: Float[Tensor, "N K"]) -> ClusterUsage:
     )
 
 
-def clustering_scores(labels: Int[Tensor, " N"], clusters: Int[Tensor, " N"]) -> ClusteringScores:
+def clustering_scores(
+    labels: Int[Tensor, " labels"], clusters: Int[Tensor, " N"]
+) -> ClusteringScores:
     """Compare clusters with labels; a negative label is a missing one and left out.
 
     The matching for ``accuracy`` is found by the Hungarian method on the contingency table.

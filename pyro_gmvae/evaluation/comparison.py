@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.evaluation._arviz import import_arviz
+from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.likelihood import MAX_PARETO_K, LogLikelihood, log_likelihood
 from pyro_gmvae.models import GMVAE
@@ -70,7 +69,9 @@ def compare(
     # their differences between models only, so each datum's best may be set to 0.
     best = np.max([r.log_p.numpy() for r in results.values()], 0)
     elpds = {name: _elpd_data(result, best) for name, result in results.items()}
-    return import_arviz().compare(elpds, method="stacking")
+    az = import_arviz()
+    unrounded = {} if is_before_1(az) else {"round_to": "none"}
+    return az.compare(elpds, method="stacking", **unrounded)
 
 
 def _elpd_data(result: LogLikelihood, best: Float[np.ndarray, " N"]) -> object:
@@ -91,7 +92,7 @@ def _elpd_data(result: LogLikelihood, best: Float[np.ndarray, " N"]) -> object:
         "good_k": MAX_PARETO_K,
         "scale": "log",
     }
-    if hasattr(az, "InferenceData"):
+    if is_before_1(az):
         # 0.x: a labelled series that must call itself one of ArviZ's criteria.
         renamed = {"elpd": "elpd_loo", "p": "p_loo", "elpd_i": "loo_i"}
         fields = {renamed.get(name, name): value for name, value in fields.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyro_gmvae.models.components import reorder_components
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.gmvae import (
     GMVAE,
@@ -27,6 +28,7 @@ __all__ = [
     "ObjectiveWeights",
     "SparseGMVAE",
     "from_config",
+    "reorder_components",
     "to_config",
 ]
 

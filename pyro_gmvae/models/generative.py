@@ -115,14 +115,15 @@ class GenerativeModel(PyroModule):
             The value of site ``x``.
         """
         labels = y if is_labels(y) else None
+        p_y = self.p_y()
         with pyro.plate("data", self._batch_size(x, y), dim=-1):
             with poutine.scale(scale=self.weights.kl_weight):
                 y = pyro.sample(
                     "y",
-                    self.p_y(),
+                    p_y,
                     obs=None if labels is not None else y,
                     # Only a guide without a site y leaves it to be summed out here.
-                    infer={"enumerate": "parallel"},
+                    infer={"enumerate": "parallel"} if p_y.has_enumerate_support else {},
                 )
             if labels is not None:
                 pyro.factor("label", label_log_evidence(y, labels))

@@ -2,6 +2,7 @@
 
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.errors import NonFiniteLossError, TrainingInterrupted
+from pyro_gmvae.training.initialization import initialize
 from pyro_gmvae.training.loop import TrainResult, fit
 from pyro_gmvae.training.reporters import MetricsCSV, ProgressBar, Record, Reporter, Tracker
 
@@ -16,4 +17,5 @@ __all__ = [
     "TrainResult",
     "TrainingInterrupted",
     "fit",
+    "initialize",
 ]

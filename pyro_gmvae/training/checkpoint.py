@@ -41,10 +41,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             values = json.loads((file.metadata() or {})["state"])
+            version = values.pop("version", None)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"the checkpoint {path} is damaged ({error}): train anew") from error
-    if values.pop("version", None) != VERSION:
+    if version != VERSION:
         raise InputError(f"the checkpoint {path} is of another version: train anew")
     return tensors, values
 

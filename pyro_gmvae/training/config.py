@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import cos, pi
 from typing import Literal
 
 from pyro_gmvae.inference import KLAnnealing, Schedule
@@ -19,7 +20,8 @@ class TrainConfig:
         max_steps: gradient steps, at most; None leaves it to ``epochs``.
         batch_size: data per step, over all processes.
         learning_rate: of Adam.
-        learning_rate_schedule: ``"constant"``, or ``"cosine"`` down to zero at the last step.
+        learning_rate_schedule: ``"constant"``, or ``"cosine"`` down to almost zero at the
+            last step.
         clip_norm: the gradient's norm is clipped to this; None does not clip.
         kl_annealing: w_t, the weight of KL(q(y|x) || p(y)).
         z_kl_annealing: b_t, the weight of KL(q(z|x,y) || p(z|y)).
@@ -66,6 +68,12 @@ class TrainConfig:
                 raise ValueError(f"{name} must be positive, got {value}")
         if self.learning_rate_schedule not in ("constant", "cosine"):
             raise ValueError(f"unknown learning_rate_schedule {self.learning_rate_schedule!r}")
+
+    def learning_rate_at(self, step: int, total_steps: int) -> float:
+        """The learning rate at ``step`` of ``total_steps``, counted from 0."""
+        if self.learning_rate_schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * (1 + cos(pi * step / total_steps)) / 2
 
     def annealing_ends(self, steps_per_epoch: int) -> int:
         """The first step at which every annealing has ended."""

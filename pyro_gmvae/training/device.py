@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 
 from pyro_gmvae.errors import InputError
 
@@ -23,6 +23,6 @@ def make_accelerator(device: str) -> Accelerator:
         raise InputError("this machine has no CUDA device: use --device cpu or auto")
     on_cpu = device == "cpu" or not torch.cuda.is_available()
     # accelerate keeps one state a process and refuses another device; each fit decides anew.
-    if AcceleratorState._shared_state and (AcceleratorState().device.type == "cpu") != on_cpu:
+    if PartialState._shared_state and (PartialState().device.type == "cpu") != on_cpu:
         AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=on_cpu)

@@ -8,8 +8,8 @@ __all__ = ["NonFiniteLossError", "TrainingInterrupted"]
 
 _HINTS = {
     "x": "check the scale of the data, or lower the learning rate",
-    "z": "lower the learning rate, or lengthen the annealing",
-    "y": "lower the learning rate",
+    "z": "check the scale of the data, lower the learning rate or lengthen the annealing",
+    "y": "check the scale of the data, or lower the learning rate",
     "gradient": "lower the learning rate or clip_norm",
 }
 

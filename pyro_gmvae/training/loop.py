@@ -13,10 +13,9 @@ import pyro
 import torch
 from jaxtyping import Int, Num
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler
 
 from pyro_gmvae.data import Batches
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import ELBOTerms, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, ObjectiveWeights
 from pyro_gmvae.training.config import TrainConfig
@@ -35,7 +34,7 @@ __all__ = ["TrainResult", "fit"]
 Transform = Callable[[Tensor], Tensor]
 
 ANNEALED = ("kl_weight", "z_kl_weight", "temperature")
-N_USAGE = 4096  # data whose clusters are counted after an epoch
+N_USAGE = 2048  # data whose clusters are counted after an epoch
 
 
 @dataclass(frozen=True)
@@ -104,21 +103,29 @@ def fit(
         The history and how it ended.
 
     Raises:
-        InputError: if the device is missing or the checkpoint does not fit.
+        InputError: if the device is missing, a label has no cluster or the checkpoint does not fit.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
     """
     config = config or TrainConfig()
+    if y is not None and int(y.max()) >= gmvae.n_components:
+        raise InputError(
+            f"label {int(y.max())} has no cluster: labels go from 0 to {gmvae.n_components - 1}, "
+            "-1 where missing"
+        )
     accelerator = make_accelerator(config.device)
     device = accelerator.device
     with ExitStack() as stack:
         if config.seed is not None:
             cuda = [device] if device.type == "cuda" else []
             stack.enter_context(torch.random.fork_rng(devices=cuda))
-            torch.manual_seed(config.seed)
+            # Each process draws its own noise, but all of them the same order of the data.
+            torch.manual_seed(config.seed + accelerator.process_index)
         # Validation reads values back in every step; the parameter store would be one global dict.
         stack.enter_context(pyro.validation_enabled(False))
         stack.enter_context(pyro.settings.context(module_local_params=True))
+        # What training sets for its own ends it puts back: a saved model has none of it.
+        stack.callback(gmvae.weights.set, **{n: float(getattr(gmvae.weights, n)) for n in ANNEALED})
         signals = Interruption()
         if checkpoint is not None:
             stack.enter_context(signals)
@@ -130,7 +137,8 @@ def fit(
         optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
         objective, optimizer = accelerator.prepare(_Objective(gmvae, elbo), optimizer)
 
-        order = torch.Generator().manual_seed(torch.initial_seed())
+        seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
+        order = torch.Generator().manual_seed(seed)
         x = x.to(device)
         batches = Batches(
             x, config.batch_size, y=y, covariates=covariates, transform=transform, generator=order
@@ -143,12 +151,11 @@ def fit(
         usage = _first(N_USAGE, x, covariates, transform)
         total = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
         annealed = config.annealing_ends(len(batches))
-        scheduler = _learning_rate(optimizer.optimizer, config, total)
 
         meter = Meter()
         stopping = EarlyStopping(config.patience, config.keep_best)
         watch = FiniteWatch(gmvae, device)
-        state = TrainState(gmvae, optimizer.optimizer, scheduler, meter, stopping, order, config)
+        state = TrainState(gmvae, optimizer.optimizer, meter, stopping, order, config)
         if resume:
             if checkpoint is None:
                 raise ValueError("resume=True needs the checkpoint to resume from")
@@ -161,29 +168,31 @@ def fit(
             stack.callback(reporter.close)
 
         saved_at = epoch_started = time.monotonic()
-        while state.step < total and not stopping.should_stop:
+        while state.step < total and not stopping.should_stop and not signals.requested:
             for x_batch, y_batch, *rest in batches.epoch(skip=state.batch):
                 anneal(gmvae.weights, config, state.step, len(batches))
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate_at(state.step, total)
                 x_mine, y_mine = x_batch[mine], None if y_batch is None else y_batch[mine]
                 terms = objective(x_mine, y_mine, *(c[mine] for c in rest))
-                accelerator.backward(terms.loss / len(x_mine))
+                # The gradients are averaged over the processes, whose shares may differ.
+                accelerator.backward(terms.loss * accelerator.num_processes / len(x_batch))
                 norm = accelerator.clip_grad_norm_(parameters, config.clip_norm or inf)
                 watch.check(state.step, terms, norm)
                 optimizer.step()
                 optimizer.zero_grad()
-                scheduler.step()
                 meter.add(terms, len(x_mine))
                 state.step += 1
                 state.batch += 1
                 for reporter in reporters:
                     reporter.step(state.step)
-                if signals.requested and checkpoint is not None:
-                    if save_to is not None:
-                        state.save(save_to)
-                    raise TrainingInterrupted(checkpoint)
-                if state.step == total:
+                if state.step == total or signals.requested:
                     break
+            watch.read()
+            if state.step < total and state.batch < len(batches):
+                break  # interrupted within an epoch, which has no record yet
 
+            gmvae.eval()
             record: Record = {"epoch": len(state.history) + 1, "step": state.step}
             record |= meter.means()
             record |= {n: float(getattr(gmvae.weights, n)) for n in ANNEALED}
@@ -193,6 +202,7 @@ def fit(
                 record["validation_elbo"] = held_out.elbo(objective, gmvae.weights)
                 if state.step >= annealed:
                     stopping.update(record["epoch"], record["validation_elbo"], gmvae)
+            gmvae.train()
             record["seconds"] = time.monotonic() - epoch_started
             state.finish_epoch(record)
             for reporter in reporters:
@@ -204,6 +214,9 @@ def fit(
 
         if save_to is not None:
             state.save(save_to)
+        unfinished = state.step < total and not stopping.should_stop
+        if checkpoint is not None and signals.requested and unfinished:
+            raise TrainingInterrupted(checkpoint)
         stopping.restore(gmvae)
         gmvae.eval()
     ended = "max_steps" if state.step == config.max_steps else "epochs"
@@ -225,12 +238,6 @@ def anneal(weights: ObjectiveWeights, config: TrainConfig, step: int, steps_per_
             if schedule is not None
         }
     )
-
-
-def _learning_rate(optimizer: Optimizer, config: TrainConfig, total_steps: int) -> LRScheduler:
-    if config.learning_rate_schedule == "cosine":
-        return CosineAnnealingLR(optimizer, total_steps)
-    return ConstantLR(optimizer, factor=1.0)
 
 
 def _first(

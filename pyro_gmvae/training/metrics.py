@@ -34,7 +34,7 @@ class Meter:
         ``log_likelihood`` is E_q log p(x|z), ``kl_z`` and ``kl_y`` the divergences of the latent
         sites; any further site has its own name.
         """
-        names = list(self.sums)
+        names = sorted(self.sums)  # one order: a resumed training adds up to the same last digit
         values = torch.stack([self.sums[n].double() for n in names]).tolist()  # one read
         mean = {n: v / self.count for n, v in zip(names, values, strict=True)}
         loss = mean.pop("loss")

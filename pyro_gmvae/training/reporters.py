@@ -56,42 +56,51 @@ class ProgressBar(Reporter):
     """A rich progress bar on standard error: the ELBO, its parts, w_t, tau, clusters, time left."""
 
     def __init__(self) -> None:
+        self._live: Any = None
         self._progress: Any = None
         self._task: Any = None
+        self._figures: list[str] = []
 
     def start(self, total_steps: int, history: list[Record]) -> None:
-        from rich.console import Console
+        from rich.columns import Columns
+        from rich.console import Console, Group
+        from rich.live import Live
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=20),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True),
+            TextColumn("epoch {task.fields[epoch]}"), BarColumn(), TimeRemainingColumn()
         )
-        first = len(history)
-        self._task = self._progress.add_task("", total=total_steps, epoch=first, figures="")
+        self._task = self._progress.add_task("", total=total_steps, epoch=0)
+        self._figures = []
         if history:
             self.epoch(history[-1])
-        self._progress.start()
+        # Below the bar, where a narrow terminal has room for all of them.
+        self._live = Live(
+            get_renderable=lambda: Group(self._progress, Columns(self._figures, padding=(0, 2))),
+            console=Console(stderr=True),
+        )
+        self._live.start()
 
     def step(self, step: int) -> None:
         self._progress.update(self._task, completed=step)
 
     def epoch(self, record: Record) -> None:
-        figures = (
-            f"ELBO {record['elbo']:.2f}  log p(x|z) {record['log_likelihood']:.2f}  "
-            f"KL z {record['kl_z']:.2f}  KL y {record['kl_y']:.2f}  w {record['kl_weight']:.2f}  "
-            f"tau {record['temperature']:.2f}  clusters {record['clusters_in_use']:.0f}"
-        )
+        self._figures = [
+            f"ELBO {record['elbo']:.2f}",
+            f"log p(x|z) {record['log_likelihood']:.2f}",
+            f"KL z {record['kl_z']:.2f}",
+            f"KL y {record['kl_y']:.2f}",
+            f"w {record['kl_weight']:.2f}",
+            f"tau {record['temperature']:.2f}",
+            f"clusters {record['clusters_in_use']:.0f}",
+        ]
         if "validation_elbo" in record:
-            figures += f"  held out {record['validation_elbo']:.2f}"
-        self._progress.update(self._task, epoch=int(record["epoch"]), figures=figures)
+            self._figures.append(f"held out {record['validation_elbo']:.2f}")
+        self._progress.update(self._task, completed=record["step"], epoch=int(record["epoch"]))
 
     def close(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        if self._live is not None:
+            self._live.stop()
 
 
 class Tracker(Reporter):

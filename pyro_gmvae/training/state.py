@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.training import checkpoint
@@ -35,7 +35,6 @@ class TrainState:
         self,
         gmvae: nn.Module,
         optimizer: Optimizer,
-        scheduler: LRScheduler,
         meter: Meter,
         stopping: EarlyStopping,
         order: torch.Generator,
@@ -43,7 +42,6 @@ class TrainState:
     ) -> None:
         self.gmvae = gmvae
         self.optimizer = optimizer
-        self.scheduler = scheduler
         self.meter = meter
         self.stopping = stopping
         self.order = order
@@ -77,7 +75,6 @@ class TrainState:
             "step": self.step,
             "batch": self.batch,
             "count": self.meter.count,
-            "scheduler": self.scheduler.state_dict(),
             "stopping": self.stopping.state(),
         }
         checkpoint.save_checkpoint(path, tensors, values)
@@ -86,15 +83,20 @@ class TrainState:
         """Continue from what `save` wrote.
 
         Raises:
-            InputError: if it is missing, damaged, or of a run with other settings.
+            InputError: if it is missing, damaged, or of a run with other settings or another model.
         """
         tensors, values = checkpoint.load_checkpoint(path)
         self._check_config(path, values["config"])
+        try:
+            self._restore(tensors, values)
+        except (KeyError, RuntimeError) as error:
+            raise InputError(f"{path} is of another model: resume with the same one") from error
+
+    def _restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         self.gmvae.load_state_dict(checkpoint.under_prefix("weights", tensors))
         checkpoint.load_optimizer_tensors(
             self.optimizer, checkpoint.under_prefix("optimizer", tensors)
         )
-        self.scheduler.load_state_dict(values["scheduler"])
         device = next(self.gmvae.parameters()).device
         sums = checkpoint.under_prefix("meter", tensors)
         self.meter.sums = {name: value.to(device) for name, value in sums.items()}

@@ -15,12 +15,15 @@ class FiniteWatch:
     """Checks the loss, its sites and the gradient before each optimizer step.
 
     On CPU every step is checked, before it can spoil the weights. On CUDA the flags stay on the
-    device and are read every ``every`` steps; the weights of the last good reading are restored.
+    device and are read every ``every`` steps and whenever `read` is called; the weights of the
+    last good reading are restored.
     """
 
     def __init__(self, module: nn.Module, device: torch.device, every: int = 50) -> None:
         self.module = module
         self.every = 1 if device.type == "cpu" else every
+        self.step = 0
+        self.sites: list[str] = []
         self.flags: Tensor | None = None
         self.good = self._snapshot() if self.every > 1 else None
 
@@ -31,21 +34,30 @@ class FiniteWatch:
         """Look at one step.
 
         Raises:
-            NonFiniteLossError: with the site it came from.
+            NonFiniteLossError: as `read`, if it is time to.
         """
         sites = {**terms.sites, "gradient": gradient_norm}
         flags = torch.stack([~value.isfinite() for value in sites.values()])
         # The first bad step names the culprit; later ones are bad everywhere.
         if self.flags is not None:
             flags = torch.where(self.flags.any(), self.flags, flags)
-        if (step + 1) % self.every:
-            self.flags = flags
+        self.step, self.sites, self.flags = step, list(sites), flags
+        if (step + 1) % self.every == 0:
+            self.read()
+
+    def read(self) -> None:
+        """Read what `check` has seen since the last reading.
+
+        Raises:
+            NonFiniteLossError: with the site it came from.
+        """
+        if self.flags is None:
             return
+        bad = [name for name, flag in zip(self.sites, self.flags.tolist(), strict=True) if flag]
         self.flags = None
-        bad = [name for name, flag in zip(sites, flags.tolist(), strict=True) if flag]
         if bad:
             if self.good is not None:
                 self.module.load_state_dict(self.good)
-            raise NonFiniteLossError(step, bad[0])
+            raise NonFiniteLossError(self.step, bad[0])
         if self.good is not None:
             self.good = self._snapshot()

@@ -1,11 +1,12 @@
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import compare, log_likelihood, sample, to_inference_data
+from pyro_gmvae.evaluation import _arviz, compare, log_likelihood, sample, to_inference_data
 from pyro_gmvae.evaluation._arviz import import_arviz
 from pyro_gmvae.models import METHODS, ConcreteGMVAE
 from tests.linear_gaussian import linear_gaussian
@@ -103,3 +104,25 @@ def test_compare_does_not_underflow() -> None:
     assert list(table.index) == ["b", "a"]
     assert table["weight"]["b"] == pytest.approx(1.0, abs=1e-3)
     assert np.isfinite(table["elpd_diff"]).all()
+
+
+def test_an_arviz_without_psis_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_arviz, "import_arviz", lambda: ModuleType("arviz"))
+    monkeypatch.setattr(_arviz, "import_module", lambda name: ModuleType(name))
+    with pytest.raises(ImportError, match="Pareto k-hat needs"):
+        _arviz.pareto_k(np.random.default_rng(0).normal(size=(2, 50)))
+
+
+def test_arviz_1_weights_change_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its psislw takes log-likelihoods and negates them."""
+    log_weights = np.random.default_rng(0).normal(size=(2, 50))
+    expected = _arviz.pareto_k(log_weights)
+    psislw = getattr(import_arviz(), "psislw", None)
+    if psislw is None:
+        pytest.skip("this is ArviZ 1.x: the other tests go that way")
+    new = ModuleType("arviz_stats.base")
+    new.array_stats = ModuleType("array_stats")
+    new.array_stats.psislw = lambda log_likelihood: psislw(-log_likelihood)
+    monkeypatch.setattr(_arviz, "import_arviz", lambda: ModuleType("arviz"))
+    monkeypatch.setattr(_arviz, "import_module", lambda name: new)
+    np.testing.assert_allclose(_arviz.pareto_k(log_weights), expected)

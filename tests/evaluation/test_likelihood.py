@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import LogLikelihood, log_likelihood
+from pyro_gmvae.evaluation import LogLikelihood, log_likelihood, sample
 from pyro_gmvae.evaluation._arviz import pareto_k
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE
 from tests.linear_gaussian import linear_gaussian
@@ -14,20 +14,20 @@ def data(n: int, d: int = 3, seed: int = 0) -> torch.Tensor:
     return torch.randn(n, d, generator=generator, dtype=torch.float64)
 
 
-def assert_same(a: LogLikelihood, b: LogLikelihood) -> None:
+def assert_same(a: LogLikelihood, b: LogLikelihood, tolerance: float = 1e-6) -> None:
     for field in ("log_p", "elbo_per_datum", "ess", "pareto_k"):
         torch.testing.assert_close(
-            getattr(a, field), getattr(b, field), atol=1e-6, rtol=1e-6, equal_nan=True
+            getattr(a, field), getattr(b, field), atol=tolerance, rtol=tolerance, equal_nan=True
         )
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("batch_size", "chunk"), [(1, 1), (7, 13), (23, 60), (100, 7)])
+@pytest.mark.parametrize(("batch_size", "chunk"), [(1, 5), (7, 1), (100, 26)])
 def test_batches_and_chunks_do_not_matter(method: str, batch_size: int, chunk: int) -> None:
-    # 23 data and 60 samples: neither is divided by 7, the last batch and chunk are short.
-    gmvae, x = linear_gaussian(method), data(23)
-    whole = log_likelihood(gmvae, x, num_samples=60)
-    parts = log_likelihood(gmvae, x, num_samples=60, batch_size=batch_size, sample_chunk=chunk)
+    # 11 data are not divided by 7 nor 26 samples by 5: the last batch and chunk are short.
+    gmvae, x = linear_gaussian(method), data(11)
+    whole = log_likelihood(gmvae, x, num_samples=26)
+    parts = log_likelihood(gmvae, x, num_samples=26, batch_size=batch_size, sample_chunk=chunk)
     assert_same(whole, parts)
 
 
@@ -104,17 +104,17 @@ def test_images_and_covariates() -> None:
     x, shift = torch.ones(7, 1, 3, 2), torch.tensor([0.0, 5, 0, 5, 0, 5, 0])
     whole = log_likelihood(gmvae, x, num_samples=40, covariates=(shift,))
     parts = log_likelihood(gmvae, x, num_samples=40, covariates=(shift,), batch_size=2)
-    assert_same(whole, parts)
+    assert_same(whole, parts, tolerance=1e-4)  # single precision
     assert whole.log_p[1::2].min() > whole.log_p[::2].max()
 
 
 def test_light_tails_are_reported() -> None:
-    gmvae = linear_gaussian("exact", width=0.02)
-    result = log_likelihood(gmvae, data(30), num_samples=500)
+    x, _ = sample(linear_gaussian("exact"), 30, mean=False, seed=1)
+    result = log_likelihood(linear_gaussian("exact", width=0.1), x, num_samples=500)
     assert result.pareto_k_bad_fraction > 0.5
     assert not result.trustworthy
     assert "k-hat" in str(result.warning)
-    good = log_likelihood(linear_gaussian("exact"), data(30), num_samples=500)
+    good = log_likelihood(linear_gaussian("exact", latent_dim=1), data(30), num_samples=500)
     assert good.trustworthy
     assert good.warning is None
 

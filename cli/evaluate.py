@@ -1,0 +1,77 @@
+"""`pyro-gmvae evaluate`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from click.core import ParameterSource
+
+from pyro_gmvae.errors import InputError
+
+from . import options
+from .errors import Command
+
+
+@click.command(cls=Command)
+@options.run_argument
+@click.argument("data", required=False)
+@click.option("--samples", default=500, show_default=True, help="Importance samples for each row.")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "train", "validation", "all"]),
+    default="test",
+    show_default=True,
+    help="Which rows of the run's own data.",
+)
+@options.seed
+@options.device
+@options.data_dir(None)
+@options.download
+@options.quiet
+@options.json_output
+@click.pass_context
+def command(
+    ctx: click.Context,
+    run: str,
+    data: str | None,
+    samples: int,
+    split: str,
+    seed: int,
+    device: str,
+    data_dir: str | None,
+    download: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Say how well the model in the folder RUN fits, and how it uses its clusters.
+
+    Without DATA it is judged on the rows that training kept apart for testing; with DATA, a
+    built-in name or a file, on all rows of it. The log-likelihood of a table is in its own
+    units.
+
+    \b
+    Examples:
+      pyro-gmvae evaluate runs/digits
+      pyro-gmvae evaluate runs/customers new.csv --json
+    """
+    if data is not None and ctx.get_parameter_source("split") is not ParameterSource.DEFAULT:
+        raise InputError("--split is for the run's own data: leave out DATA or --split")
+
+    from pyro_gmvae.tasks.data import data_for, own_data
+    from pyro_gmvae.tasks.evaluate import evaluate_run
+    from pyro_gmvae.tasks.open import open_run
+
+    from .show import figures_table, warn
+
+    opened = open_run(run, device)
+    if data is None:
+        rows = own_data(opened, split, data_dir=data_dir, download=download)  # type: ignore[arg-type]
+    else:
+        rows, split = data_for(opened, data, data_dir=data_dir, download=download), "all"
+    figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=split)
+    if as_json:
+        click.echo(json.dumps(figures.values))
+    elif not quiet:
+        figures_table(figures)
+        warn(figures.warning)

@@ -1,0 +1,51 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pyro_gmvae.tasks.settings import choices
+
+__all__ = ["data_dir", "device", "download", "json_output", "quiet", "run_argument", "seed"]
+
+Decorator = Callable[[Any], Any]
+
+run_argument: Decorator = click.argument("run", metavar="RUN")
+
+seed: Decorator = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Fixes everything drawn at random."
+)
+device: Decorator = click.option(
+    "--device",
+    type=click.Choice(choices("device")),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a GPU if there is one.",
+)
+quiet: Decorator = click.option("--quiet", is_flag=True, help="Print no progress and no tables.")
+json_output: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of a table."
+)
+download: Decorator = click.option(
+    "--download", is_flag=True, help="Fetch a built-in data set that is missing in --data-dir."
+)
+
+
+def data_dir(default: str | None) -> Decorator:
+    """``--data-dir``; without a default, the folder that the run was trained from."""
+    help_ = "Folder of mnist, fashion-mnist, cifar10, cifar100."
+    if default is None:
+        help_ += "  [default: the one at training]"
+    return click.option(
+        "--data-dir",
+        metavar="DIR",
+        default=default,
+        show_default=default is not None,
+        # Absolute, so that a run finds its data again from anywhere.
+        callback=lambda ctx, param, value: value and os.path.abspath(value),
+        help=help_,
+    )

@@ -1,0 +1,58 @@
+"""`pyro-gmvae predict`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from . import options
+from .errors import Command
+
+
+@click.command(cls=Command)
+@options.run_argument
+@click.argument("data")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The .csv file to write.")
+@options.seed
+@options.device
+@options.data_dir(None)
+@options.download
+@options.quiet
+@options.json_output
+def command(
+    run: str,
+    data: str,
+    output: str,
+    seed: int,
+    device: str,
+    data_dir: str | None,
+    download: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Assign each row of DATA to a cluster of the model in the folder RUN.
+
+    Writes a .csv file with the columns row (from 0), cluster, and its probability.
+
+    \b
+    Example:
+      pyro-gmvae predict runs/customers new.csv -o assignments.csv
+    """
+    from pyro_gmvae.tasks.data import data_for
+    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.tasks.output import atomic_output
+    from pyro_gmvae.tasks.predict import predict_run
+
+    opened = open_run(run, device)
+    rows = data_for(opened, data, data_dir=data_dir, download=download)
+    with atomic_output(output) as partial:
+        table = predict_run(opened, rows, seed=seed)
+        table.to_csv(partial, index=False)
+    sizes = table["cluster"].value_counts().reindex(range(opened.gmvae.n_components), fill_value=0)
+    if as_json:
+        figures = {"output": output, "rows": len(table), "cluster_sizes": sizes.tolist()}
+        click.echo(json.dumps(figures))
+    elif not quiet:
+        used = int((sizes > 0).sum())
+        click.echo(f"Assigned {len(table)} rows to {used} clusters, in {output}.")

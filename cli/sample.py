@@ -1,0 +1,44 @@
+"""`pyro-gmvae sample`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from . import options
+from .errors import Command
+
+
+@click.command(cls=Command)
+@options.run_argument
+@click.option("-o", "--output", required=True, metavar="FILE", help="A .png, or .csv of a table.")
+@click.option("--per-cluster", default=10, show_default=True, help="Draws from each cluster.")
+@options.seed
+@options.device
+@options.quiet
+@options.json_output
+def command(
+    run: str, output: str, per_cluster: int, seed: int, device: str, quiet: bool, as_json: bool
+) -> None:
+    """Draw new data from each cluster of the model in the folder RUN.
+
+    A model of images writes a picture with one row for each cluster; a model of a table writes a
+    .csv file in the table's own units, with the column cluster at the end.
+
+    \b
+    Examples:
+      pyro-gmvae sample runs/digits -o grid.png
+      pyro-gmvae sample runs/customers -o invented.csv --per-cluster 100
+    """
+    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.tasks.sample import sample_run
+
+    opened = open_run(run, device)
+    sample_run(opened, output, per_cluster=per_cluster, seed=seed)
+    clusters = opened.gmvae.n_components
+    if as_json:
+        figures = {"output": output, "clusters": clusters, "per_cluster": per_cluster}
+        click.echo(json.dumps(figures))
+    elif not quiet:
+        click.echo(f"Drew {per_cluster} from each of {clusters} clusters, in {output}.")

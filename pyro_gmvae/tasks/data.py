@@ -1,0 +1,133 @@
+"""The data that belong to a run: its own parts, and others that must fit its model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits
+from pyro_gmvae.data.tables import MissingLabelColumn
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.runs import Run
+from pyro_gmvae.tasks.settings import TrainSettings
+
+__all__ = ["Part", "cluster_input", "data_for", "digest", "own_data", "own_splits", "settings_of"]
+
+Part = Literal["test", "train", "validation", "all"]
+
+
+def own_splits(settings: TrainSettings, *, download: bool = False) -> Splits:
+    """The training, validation and test rows that ``settings`` mean.
+
+    Raises:
+        InputError: as `pyro_gmvae.data.load_splits`.
+    """
+    return load_splits(
+        settings.data,
+        seed=settings.seed,
+        validation_fraction=settings.validation_fraction,
+        test_fraction=settings.test_fraction,
+        data_dir=settings.data_dir,
+        download=download,
+        label_column=settings.label_column,
+    )
+
+
+def own_data(
+    run: Run, part: Part = "test", *, data_dir: str | None = None, download: bool = False
+) -> Dataset:
+    """A part of the data that ``run`` was made from.
+
+    Raises:
+        InputError: if the run does not know them, they have changed since, or the part is empty.
+    """
+    settings = settings_of(run)
+    if data_dir is not None:
+        settings = replace(settings, data_dir=data_dir)
+    splits = own_splits(settings, download=download)
+    # Else rows that were trained on might be counted as held out.
+    if digest(splits.train) != run.details.get("train_sha256"):
+        raise InputError(
+            f"{settings.data} has changed since the run was trained, so its held-out rows are "
+            "unknown: name the data to use, or train again"
+        )
+    if part != "all":
+        data: Dataset = getattr(splits, part)
+    else:
+        parts = (splits.train, splits.validation, splits.test)
+        labels = [p.y for p in parts if p.y is not None]
+        x, y = torch.cat([p.x for p in parts]), torch.cat(labels) if labels else None
+        data = replace(splits.train, x=x, y=y)
+    if len(data) == 0:
+        raise InputError(f"the run kept no rows for {part}: choose another split")
+    return data
+
+
+def settings_of(run: Run) -> TrainSettings:
+    """How ``run`` was trained.
+
+    Raises:
+        InputError: if it was not trained from a named source.
+    """
+    if "settings" not in run.details:
+        raise InputError("this run was not trained from a named source: name the data to use")
+    return TrainSettings.from_dict(run.details["settings"])
+
+
+def data_for(
+    run: Run, source: str, *, data_dir: str | None = None, download: bool = False
+) -> Dataset:
+    """All rows of another source, which must be as the model knows them.
+
+    A table's columns are brought into the model's order; the label column may be missing.
+
+    Raises:
+        InputError: for a source that cannot be read or is of another width or other columns.
+    """
+    stored = run.details.get("settings", {})
+    label_column = stored.get("label_column") if source.endswith((".csv", ".parquet")) else None
+    where = data_dir or stored.get("data_dir", "data")
+    try:
+        data = load(
+            source, data_dir=where, download=download, label_column=label_column, purpose="apply"
+        )
+    except MissingLabelColumn:
+        data = load(source, data_dir=where, download=download, purpose="apply")
+    names = run.details.get("feature_names")
+    if names and data.feature_names and sorted(names) == sorted(data.feature_names):
+        order = torch.tensor([data.feature_names.index(name) for name in names])
+        data = replace(data, x=data.x[:, order], feature_names=tuple(names))
+    if data.event_shape != run.gmvae.event_shape:
+        raise InputError(
+            f"{data.name} has {_described(data.event_shape)}, the model was trained on "
+            f"{_described(run.gmvae.event_shape)}: give it data like those it was trained on"
+        )
+    if names and data.feature_names and tuple(names) != data.feature_names:
+        unknown = next(n for n in data.feature_names if n not in names)
+        missing = next((n for n in names if n not in data.feature_names), names[0])
+        raise InputError(
+            f"{data.name} has a column {unknown!r} that the model does not know and lacks "
+            f"{missing!r}: name the columns as in training"
+        )
+    return data
+
+
+def cluster_input(preprocessor: Preprocessor) -> Callable[[Tensor], Tensor]:
+    """The map to model scale without random draws, for a datum's cluster."""
+    return preprocessor.mean_input if preprocessor.binarize == "dynamic" else preprocessor
+
+
+def digest(data: Dataset) -> str:
+    """A fingerprint of the rows."""
+    return hashlib.sha256(data.x.contiguous().numpy().data).hexdigest()
+
+
+def _described(event_shape: tuple[int, ...]) -> str:
+    if len(event_shape) == 1:
+        return f"{event_shape[0]} column{'s' * (event_shape[0] != 1)}"
+    return f"images of shape {event_shape}"

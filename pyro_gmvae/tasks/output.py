@@ -1,0 +1,36 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyro_gmvae.errors import InputError
+
+__all__ = ["atomic_output"]
+
+
+@contextmanager
+def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file to write inside, which takes the place of ``path`` once all went well.
+
+    It is opened at once, so that what cannot be written is refused before the long work.
+
+    Raises:
+        InputError: if ``path`` is a folder or cannot be written.
+    """
+    final = Path(path)
+    partial = final.with_name(f".{final.stem}.partial{final.suffix}")
+    if final.is_dir():
+        raise InputError(f"{final} is a folder: name a file in it")
+    try:
+        partial.touch()
+    except OSError as error:
+        raise InputError(f"{final} cannot be written ({error.strerror}): choose another") from error
+    try:
+        yield partial
+        os.replace(partial, final)
+    finally:
+        partial.unlink(missing_ok=True)

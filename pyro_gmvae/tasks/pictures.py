@@ -1,0 +1,51 @@
+"""The pictures of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from pyro_gmvae.data import Dataset
+from pyro_gmvae.evaluation import cluster_means, responsibilities, sample
+from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history
+from pyro_gmvae.runs import Run
+from pyro_gmvae.tasks.data import cluster_input
+from pyro_gmvae.tasks.output import atomic_output
+from pyro_gmvae.training import Record
+
+__all__ = ["draw_clusters", "draw_history", "draw_samples"]
+
+N_DRAWN = 10_000  # rows that a picture of clusters chooses its members from
+
+
+def draw_clusters(run: Run, data: Dataset, path: Path) -> None:
+    """Who is in each cluster: members and means of images, a heat map for tables."""
+    x = data.x[:N_DRAWN]
+    q_y = responsibilities(run.gmvae, x, transform=cluster_input(run.preprocessor))
+    with torch.no_grad():
+        seen = run.preprocessor.mean_input(x.to(run.preprocessor.shift.device)).cpu()
+    figure = plot_clusters(
+        seen,
+        q_y,
+        cluster_means(run.gmvae),
+        feature_names=data.feature_names,
+        title=f"{data.name}: {run.gmvae.n_components} clusters, {run.gmvae.method} method",
+    )
+    with atomic_output(path) as partial:
+        figure.savefig(partial)
+
+
+def draw_history(history: list[Record], path: Path) -> None:
+    """How the training went."""
+    with atomic_output(path) as partial:
+        plot_history(history).savefig(partial)
+
+
+def draw_samples(run: Run, per_cluster: int, seed: int, path: Path) -> None:
+    """Images drawn from each cluster, one row a cluster."""
+    k = run.gmvae.n_components
+    y = torch.arange(k).repeat_interleave(per_cluster)
+    x, _ = sample(run.gmvae, k * per_cluster, y=y, seed=seed)
+    figure = plot_grid(x.unflatten(0, (k, per_cluster)), [str(i) for i in range(k)])
+    figure.savefig(path)

@@ -1,0 +1,27 @@
+"""The cluster of each row, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyro_gmvae.data import Dataset
+from pyro_gmvae.evaluation import responsibilities
+from pyro_gmvae.runs import Run
+from pyro_gmvae.tasks.data import cluster_input
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["predict_run"]
+
+
+def predict_run(run: Run, data: Dataset, *, seed: int = 0) -> pandas.DataFrame:
+    """Columns ``row`` (from 0, in the data's order), ``cluster`` and its ``probability``."""
+    import pandas
+
+    preprocessor = run.preprocessor.to(run.gmvae.model.component_loc.device)
+    q_y = responsibilities(run.gmvae, data.x, transform=cluster_input(preprocessor), seed=seed)
+    probability, cluster = q_y.max(-1)
+    return pandas.DataFrame(
+        {"row": range(len(data)), "cluster": cluster.numpy(), "probability": probability.numpy()}
+    )

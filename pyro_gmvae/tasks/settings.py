@@ -1,0 +1,209 @@
+"""The settings of a training as a user gives them, kept in its run folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pyro_gmvae.errors import InputError
+
+__all__ = ["TrainSettings", "choices", "located", "read_settings", "write_settings"]
+
+FILE, VERSION = "train.json", 1
+
+Method = Literal["exact", "concrete", "sparse", "marginal"]
+Likelihood = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "gaussian_predicted"]
+Binarize = Literal["auto", "dynamic", "static", "none"]
+Annealing = Literal["linear", "cosine", "cyclical", "constant"]
+Device = Literal["auto", "cpu", "cuda"]
+
+# What a resumed training may be told anew; all else would make it another training.
+MAY_CHANGE = ("epochs", "patience", "device", "data_dir", "tensorboard")
+
+_CHOICES = {
+    "method": Method,
+    "likelihood": Likelihood,
+    "binarize": Binarize,
+    "kl_annealing": Annealing,
+    "device": Device,
+}
+_COUNTS = ("clusters", "latent_dim", "epochs", "batch_size", "n_likeliest", "patience")
+_POSITIVE = ("learning_rate", "temperature", "temperature_end")
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The words that a setting may be."""
+    return get_args(_CHOICES[name])
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """All that a training depends on but the data themselves.
+
+    Attributes:
+        data: a built-in name or a file (see `pyro_gmvae.data.load`).
+        method: how the clusters are inferred.
+        clusters: K.
+        latent_dim: Z.
+        hidden: sizes of the hidden layers.
+        likelihood: ``"auto"`` is Bernoulli for images, Gaussian for tables.
+        binarize: of images; ``"auto"`` is dynamic for Bernoulli, else none.
+        epochs: passes over the training rows, at most.
+        batch_size: rows in a step.
+        learning_rate: of Adam.
+        kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
+        annealing_epochs: how long it takes, and the temperature with it.
+        temperature: of the concrete method; None is 0.5.
+        temperature_end: where the temperature goes; None keeps it.
+        n_likeliest: of the sparse method, clusters summed exactly; None is 1.
+        patience: epochs without a better held-out ELBO before training stops.
+        shared_trunk: whether q(y|x) and q(z|x,y) share their encoder.
+        learn_mixture: whether p(y) is learned; otherwise it is uniform.
+        label_column: of a table: labels for the evaluation, never trained on.
+        validation_fraction, test_fraction: shares of the rows that are held out.
+        seed: of the split, the first weights, the order of the rows and every draw.
+        device: ``"auto"`` is a GPU if there is one.
+        data_dir: where torchvision's data sets are.
+        tensorboard: whether to write a log for TensorBoard.
+
+    Raises:
+        InputError: for a value that cannot be, or one that the method does not have.
+    """
+
+    data: str
+    method: Method = "concrete"
+    clusters: int = 10
+    latent_dim: int = 10
+    hidden: tuple[int, ...] = (512, 512)
+    likelihood: Likelihood = "auto"
+    binarize: Binarize = "auto"
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    kl_annealing: Annealing = "linear"
+    annealing_epochs: float = 10.0
+    temperature: float | None = None
+    temperature_end: float | None = None
+    n_likeliest: int | None = None
+    patience: int = 20
+    shared_trunk: bool = False
+    learn_mixture: bool = False
+    label_column: str | None = None
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.1
+    seed: int = 0
+    device: Device = "auto"
+    data_dir: str = "data"
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name in _CHOICES:
+            if getattr(self, name) not in choices(name):
+                known = ", ".join(choices(name))
+                raise InputError(f"unknown {_word(name)} {getattr(self, name)!r}: use {known}")
+        for name in _COUNTS:
+            self._require(name, lambda value: value >= 1, "at least 1")
+        for name in _POSITIVE:
+            self._require(name, lambda value: value > 0 and isfinite(value), "above 0")
+        self._require("annealing_epochs", lambda value: value >= 0 and isfinite(value), "0 or more")
+        self._require("seed", lambda value: 0 <= value < 2**63, "between 0 and 2^63")
+        for name in ("validation_fraction", "test_fraction"):
+            self._require(name, lambda value: 0 <= value < 1, "from 0 up to below 1")
+        if not self.hidden or min(self.hidden) < 1:
+            raise InputError(f"hidden must be sizes of at least 1, got {list(self.hidden)}")
+        for name, method in {
+            "temperature": "concrete",
+            "temperature_end": "concrete",
+            "n_likeliest": "sparse",
+        }.items():
+            if getattr(self, name) is not None and self.method != method:
+                raise InputError(
+                    f"{_word(name)} belongs to the {method} method, not to {self.method}: "
+                    f"leave it out, or use method {method}"
+                )
+
+    def _require(self, name: str, holds: Any, wanted: str) -> None:
+        value = getattr(self, name)
+        if value is not None and not holds(value):
+            raise InputError(f"{_word(name)} must be {wanted}, got {value}")
+
+    @classmethod
+    def from_dict(cls, values: Any) -> TrainSettings:
+        """The inverse of `dataclasses.asdict`, from JSON.
+
+        Raises:
+            InputError: if it is not what this version writes.
+        """
+        try:
+            return cls(**{**values, "hidden": tuple(values["hidden"])})
+        except InputError:
+            raise
+        except (TypeError, KeyError, AttributeError) as error:
+            raise InputError(
+                f"the stored training settings are damaged ({error}): train again"
+            ) from error
+
+    def resumed_with(self, given: dict[str, Any]) -> TrainSettings:
+        """These settings, to continue a training, with what is ``given`` anew.
+
+        Raises:
+            InputError: for a setting that would make it another training.
+        """
+        for name, value in given.items():
+            if name not in MAY_CHANGE and value != getattr(self, name):
+                raise InputError(
+                    f"the training was begun with {_word(name)} {_shown(getattr(self, name))}, "
+                    f"not {_shown(value)}: leave it out to resume, or train another run"
+                )
+        return replace(self, **{n: v for n, v in given.items() if n in MAY_CHANGE})
+
+
+def located(source: str) -> str:
+    """A file as an absolute path, so that a run finds it again from anywhere; a name as it is."""
+    return os.path.abspath(source) if Path(source).suffix else source
+
+
+def write_settings(folder: Path, settings: TrainSettings, fingerprint: str) -> None:
+    """Keep ``settings`` and the fingerprint of the training rows in a run folder."""
+    partial = folder / f"{FILE}.partial"
+    content = {
+        "version": VERSION,
+        "settings": asdict(settings),
+        "train_sha256": fingerprint,
+    }
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(partial, folder / FILE)
+
+
+def read_settings(folder: Path) -> tuple[TrainSettings, str]:
+    """What `write_settings` kept: the settings and the fingerprint.
+
+    Raises:
+        InputError: if there is nothing, or it is damaged or of another version.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"there is no training to resume in {folder}: train it without --resume")
+    try:
+        content = json.loads(path.read_text())
+        version = content["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged: train again with --overwrite") from error
+    if version != VERSION:
+        raise InputError(
+            f"{path} is of version {version}, this program reads version {VERSION}: "
+            "use the matching release, or train again with --overwrite"
+        )
+    return TrainSettings.from_dict(content.get("settings")), str(content.get("train_sha256"))
+
+
+def _word(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

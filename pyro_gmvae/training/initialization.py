@@ -1,0 +1,51 @@
+"""Where a training begins: near a clustering found by something simpler."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+from jaxtyping import Int64, Num
+from torch import Tensor
+
+from pyro_gmvae.inference import Schedule
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.loop import Transform, fit
+
+__all__ = ["initialize"]
+
+MIN_STEPS = 50  # enough for q(y|x) to take over a few well separated clusters
+MIN_EPOCHS = 2
+
+
+def initialize(
+    gmvae: GMVAE,
+    x: Num[Tensor, "N *event"],
+    clusters: Int64[Tensor, " N"],
+    config: TrainConfig,
+    *,
+    transform: Transform | None = None,
+) -> None:
+    """Train ``gmvae`` in place for a short while as if ``clusters`` were known.
+
+    A training that follows is free to leave them.
+
+    Args:
+        gmvae: one of the four GMVAEs.
+        x: data, as `pyro_gmvae.training.fit` takes them.
+        clusters: a cluster for each datum, such as k-means gives; -1 where there is none.
+        config: the settings of the training to come.
+        transform: as in `pyro_gmvae.training.fit`.
+    """
+    steps_per_epoch = ceil(len(x) / config.batch_size)
+    epochs = max(MIN_EPOCHS, ceil(MIN_STEPS / steps_per_epoch))
+    unannealed = replace(
+        config,
+        epochs=epochs,
+        max_steps=None,
+        kl_annealing=Schedule(),
+        z_kl_annealing=Schedule(),
+        patience=None,
+    )
+    fit(gmvae, x, unannealed, y=clusters, transform=transform)

@@ -1,0 +1,247 @@
+"""Every way to be given nonsense: one error, exit code 2, nothing half-written."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pyro_gmvae.errors import InputError
+from tests.cli.conftest import TINY, Cli, snapshot, write_table
+
+FILES = {
+    "empty.csv": "",
+    "text.csv": "width,name\n1,ann\n2,bob\n3,eve\n",
+    "nan.csv": "width,height\n1,2\n3,\n5,6\n",
+    "inf.csv": "width,height\n1,2\n3,inf\n5,6\n",
+    "constant.csv": "width,height\n1,2\n3,2\n5,2\n",
+    "ragged.csv": "width,height\n1,2\n3,4,5\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("missing.csv", "There is no file"),
+        ("empty.csv", "is empty"),
+        ("text.csv", "columns that are not numbers: name"),
+        ("nan.csv", "missing values are not supported yet"),
+        ("inf.csv", "NaN or infinite, in height"),
+        ("constant.csv", "drop height"),
+        ("ragged.csv", "same number of cells"),
+        ("digit", "did you mean digits?"),
+        ("nonsense", "There is no data set nonsense: use digits"),
+        ("mnist", "pass --download"),
+        (".", "is a folder"),
+    ],
+)
+def test_data(refused: Cli, tmp_path: Path, data: str, words: str) -> None:
+    if data in FILES:
+        Path(data).write_text(FILES[data])
+    assert words in refused("train", data, "--out", "run", *TINY)
+
+
+def test_empty_array(refused: Cli) -> None:
+    Path("empty.npy").touch()
+    assert "empty.npy is empty" in refused("train", "empty.npy", "--out", "run", *TINY)
+
+
+def test_labels_of_the_wrong_length(refused: Cli) -> None:
+    np.savez("data.npz", x=np.random.default_rng(0).normal(size=(30, 2)), y=np.arange(20))
+    assert "30 rows but 20 labels" in refused("train", "data.npz", "--out", "run", *TINY)
+
+
+def test_unknown_label_column(refused: Cli) -> None:
+    write_table(Path("t.csv"))
+    words = refused("train", "t.csv", "--label-column", "kin", "--out", "run", *TINY)
+    assert "did you mean kind?" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--clusters", 0], "clusters must be at least 1, got 0"),
+        (["--clusters", 2000], "2000 clusters are more than the 1455 training rows"),
+        (["--clusters", "many"], "'many' is not a valid integer"),
+        (["--temperature", -1], "temperature must be above 0, got -1"),
+        (["--temperature", "nan"], "temperature must be above 0"),
+        (["--method", "exact", "--temperature", 0.5], "belongs to the concrete method"),
+        (["--n-likeliest", 2], "belongs to the sparse method"),
+        (["--method", "magic"], "'magic' is not one of"),
+        (["--hidden", "8,x"], "not a list of sizes"),
+        (["--hidden", "0"], "sizes of at least 1"),
+        (["--latent-dim", 0], "latent dim must be at least 1"),
+        (["--epochs", 0], "epochs must be at least 1"),
+        (["--learning-rate", 0], "learning rate must be above 0"),
+        (["--test-fraction", 1], "test fraction must be from 0 up to below 1"),
+        (["--seed", -1], "seed must be between"),
+        (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
+        (["--binarize", "none"], "use binarize dynamic or static"),
+        (["--likelihood", "gaussian", "--binarize", "static"], "for grey levels"),
+        (["--label-column", "y"], "not a table"),
+        (["--overwrite", "--resume"], "exclude one another"),
+        (["--resume"], "no training to resume"),
+    ],
+)
+def test_options(refused: Cli, options: list[object], words: str) -> None:
+    assert words in refused("train", "digits", "--out", "run", *TINY, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--binarize", "static"], "only images are binarised"),
+        (["--likelihood", "bernoulli"], "for zeros and ones"),
+        (["--likelihood", "continuous_bernoulli"], "numbers from 0 to 1"),
+    ],
+)
+def test_options_of_a_table(refused: Cli, options: list[object], words: str) -> None:
+    write_table(Path("t.csv"))
+    command = ["train", "t.csv", "--label-column", "kind", "--out", "run", *TINY]
+    assert words in refused(*command, *options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+@pytest.mark.parametrize(
+    "command", ["train digits --out new", "evaluate RUN", "predict RUN digits -o a.csv"]
+)
+def test_cuda_where_there_is_none(refused: Cli, run_folder: Path, command: str) -> None:
+    arguments = [run_folder if a == "RUN" else a for a in command.split()]
+    assert "no CUDA device" in refused(*arguments, "--device", "cuda")
+
+
+@pytest.mark.parametrize("out", ["file/run", "file"])
+def test_unwritable_run_folder(refused: Cli, out: str) -> None:
+    Path("file").touch()
+    refused("train", "digits", "--out", out, *TINY)
+
+
+def test_existing_run_is_kept(refused: Cli, run_folder: Path) -> None:
+    assert "--overwrite it or --resume" in refused("train", "digits", "--out", run_folder, *TINY)
+
+
+def test_a_folder_that_is_no_run_is_not_overwritten(refused: Cli, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("years of work")
+    words = refused("train", "digits", "--out", "precious", "--overwrite", *TINY)
+    assert "not a run folder" in words
+
+
+def test_a_bad_option_does_not_cost_the_old_run(refused: Cli, run_folder: Path) -> None:
+    refused("train", "digits", "--out", run_folder, "--overwrite", *TINY, "--clusters", 9999)
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_late_failure_leaves_nothing(
+    refused: Cli, monkeypatch: pytest.MonkeyPatch, existed: bool
+) -> None:
+    if existed:
+        Path("run").mkdir()
+
+    def fit(*arguments: object, **options: object) -> None:
+        assert Path("run/train.json").is_file()
+        raise InputError("too late")
+
+    monkeypatch.setattr("pyro_gmvae.tasks.train.fit", fit)
+    assert "too late" in refused("train", "digits", "--out", "run", *TINY)
+
+
+COMMANDS = ["evaluate RUN", "predict RUN digits -o a.csv", "sample RUN -o a.png"]
+
+
+def _run(refused: Cli, command: str, run: object) -> str:
+    return refused(*(run if a == "RUN" else a for a in command.split()))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_run(refused: Cli, command: str) -> None:
+    assert "there is no run folder nowhere" in _run(refused, command, "nowhere")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors"])
+def test_truncated_run(refused: Cli, run_folder: Path, command: str, name: str) -> None:
+    content = (run_folder / name).read_bytes()
+    (run_folder / name).write_bytes(content[: len(content) // 2])
+    _run(refused, command, run_folder)
+    (run_folder / name).unlink()
+    assert "not a complete run" in _run(refused, command, run_folder)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_run_of_another_version(refused: Cli, run_folder: Path, command: str) -> None:
+    config = json.loads((run_folder / "config.json").read_text())
+    (run_folder / "config.json").write_text(json.dumps(config | {"version": 99}))
+    assert "version 99" in _run(refused, command, run_folder)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_tampered_weights(refused: Cli, run_folder: Path, command: str) -> None:
+    path = run_folder / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert "not the file that was saved" in _run(refused, command, run_folder)
+
+
+@pytest.mark.parametrize("details", [None, [1], {"settings": {"data": "digits"}}, {"settings": 3}])
+def test_damaged_details(refused: Cli, run_folder: Path, details: object) -> None:
+    config = json.loads((run_folder / "config.json").read_text())
+    (run_folder / "config.json").write_text(json.dumps(config | {"details": details}))
+    refused("evaluate", run_folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 2}', '{"version": 1}'])
+def test_damaged_settings(refused: Cli, run_folder: Path, content: str) -> None:
+    (run_folder / "train.json").write_text(content)
+    refused("train", "digits", "--out", run_folder, "--resume")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_data_of_another_width(refused: Cli, trained_table: Path, command: str) -> None:
+    np.save("three.npy", np.random.default_rng(0).normal(size=(5, 3)))
+    more = ["-o", "a.csv"] if command == "predict" else []
+    words = refused(command, trained_table, "three.npy", *more)
+    assert "three has 3 columns, the model was trained on 2 columns" in words
+    assert "images of shape (1, 8, 8)" in refused(command, trained_table, "digits", *more)
+
+
+def test_columns_of_other_names(refused: Cli, trained_table: Path) -> None:
+    Path("other.csv").write_text("width,depth\n1,2\n")
+    words = refused("predict", trained_table, "other.csv", "-o", "a.csv")
+    assert "'depth'" in words and "'height'" in words
+
+
+@pytest.mark.parametrize("output", ["file/a.csv", "folder", "nowhere/a.csv"])
+def test_unwritable_assignments(
+    refused: Cli, trained_table: Path, tmp_path: Path, output: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    np.save("x.npy", np.zeros((2, 2)))
+    refused("predict", trained_table, "x.npy", "-o", output)
+
+
+def test_samples_of_the_wrong_kind(refused: Cli, trained_table: Path, trained_digits: Path) -> None:
+    assert "name a file such as a.csv" in refused("sample", trained_table, "-o", "a.png")
+    assert "name a file such as a.png" in refused("sample", trained_digits, "-o", "a.csv")
+    refused("sample", trained_digits, "-o", "a.png", "--per-cluster", 0)
+    refused("sample", trained_digits, "-o", "nowhere/a.png")
+
+
+def test_evaluation_options(refused: Cli, trained_digits: Path) -> None:
+    assert "samples must be at least 1" in refused("evaluate", trained_digits, "--samples", 0)
+    words = refused("evaluate", trained_digits, "digits", "--split", "train")
+    assert "run's own data" in words
+
+
+def test_data_that_changed_since_training(refused: Cli, cli: Cli, tmp_path: Path) -> None:
+    write_table(Path("t.csv"))
+    command = ["train", "t.csv", "--label-column", "kind", "--out", "run", *TINY]
+    assert cli(*command, "--test-fraction", 0).exit_code == 0
+    assert "kept no rows for test" in refused("evaluate", "run")
+    write_table(Path("t.csv"), seed=1)
+    assert "has changed since" in refused("evaluate", "run")
+    assert "has changed since" in refused("train", "t.csv", "--out", "run", "--resume")
+    assert "run/config.json" in snapshot(tmp_path)

@@ -1,0 +1,114 @@
+"""A training that was interrupted and resumed is the one that was not."""
+
+import csv
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.cli.conftest import TINY, Cli
+
+# Long enough to be interrupted, short enough to wait for.
+OPTIONS = [*TINY, "--epochs", "400", "--patience", "400", "--batch-size", "64", "--device", "cpu"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+PROGRAM = [sys.executable, "-c", "from pyro_gmvae.cli.main import main; main()"]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*PROGRAM, *arguments], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+
+
+def metrics(folder: str) -> list[dict[str, str]]:
+    with open(f"{folder}/metrics.csv", newline="") as file:
+        return [{**row, "seconds": ""} for row in csv.DictReader(file)]
+
+
+def interrupt(process: subprocess.Popen[str], number: int, folder: str, epochs: int) -> str:
+    """Sends a signal once there are so many epochs; returns what the program said."""
+    path, deadline = Path(folder, "metrics.csv"), time.monotonic() + 120
+    while not path.is_file() or len(path.read_text().splitlines()) <= epochs:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, stderr
+    return stderr
+
+
+def test_resumed_equals_unbroken(cli: Cli) -> None:
+    unbroken = start("train", "digits", "--out", "unbroken", *OPTIONS)
+    broken = start("train", "digits", "--out", "a run", *OPTIONS)
+    said = interrupt(broken, signal.SIGINT, "a run", epochs=3)
+    assert "Traceback" not in said
+    command = "pyro-gmvae train digits --out 'a run' --resume"
+    assert said.rstrip().endswith(command)
+
+    resumed = start(*shlex.split(command)[1:], "--quiet")
+    assert "resume" in interrupt(resumed, signal.SIGTERM, "a run", epochs=20)
+    done = len(metrics("a run"))
+    resumed = start(*shlex.split(command)[1:], "--quiet")
+    assert resumed.wait(timeout=300) == 0 and unbroken.wait(timeout=300) == 0
+
+    assert done < 400
+    assert metrics("a run") == metrics("unbroken")
+    weights, expected = (load_file(f"{f}/weights.safetensors") for f in ("a run", "unbroken"))
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_more_epochs(cli: Cli) -> None:
+    cli("train", "digits", "--out", "long", *TINY, "--epochs", 3)
+    cli("train", "digits", "--out", "short", *TINY)
+    assert cli("train", "digits", "--out", "short", "--resume", "--epochs", 3).exit_code == 0
+    assert metrics("short") == metrics("long")
+    # Not asked again, it remembers.
+    assert cli("train", "digits", "--out", "short", "--resume").exit_code == 0
+    assert len(metrics("short")) == 3
+
+
+def test_without_a_checkpoint_it_begins_anew(cli: Cli) -> None:
+    cli("train", "digits", "--out", "a", *TINY)
+    expected = Path("a/weights.safetensors").read_bytes()
+    Path("a/checkpoint/state.safetensors").unlink()
+    assert cli("train", "digits", "--out", "a", "--resume").exit_code == 0
+    assert Path("a/weights.safetensors").read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--clusters", 4], "begun with clusters 3, not 4"),
+        (["--hidden", "9"], "begun with hidden 8, not 9"),
+        (["--method", "exact"], "begun with method concrete, not exact"),
+        (["--seed", 3], "begun with seed 0, not 3"),
+        (["--epochs", 0], "epochs must be at least 1"),
+    ],
+)
+def test_other_settings(refused: Cli, run_folder: Path, options: list[object], words: str) -> None:
+    assert words in refused("train", "digits", "--out", run_folder, "--resume", *options)
+
+
+def test_other_data(refused: Cli, run_folder: Path) -> None:
+    words = refused("train", "mnist", "--out", run_folder, "--resume")
+    assert "begun with data digits, not mnist" in words
+
+
+def test_the_same_settings_again(cli: Cli, run_folder: Path) -> None:
+    result = cli("train", "digits", "--out", run_folder, "--resume", *TINY)
+    assert result.exit_code == 0, result.output
+
+
+def test_damaged_checkpoint(refused: Cli, run_folder: Path) -> None:
+    path = run_folder / "checkpoint" / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    words = refused("train", "digits", "--out", run_folder, "--resume", "--epochs", 3)
+    assert "is damaged" in words

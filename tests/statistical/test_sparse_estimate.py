@@ -1,0 +1,46 @@
+"""The sparse estimate of an expectation is unbiased, in value and gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyro_gmvae.distributions import SparseOneHotCategorical
+from tests.small import rms, z_scores
+
+N_DRAWS, MAX_Z = 20_000, 4.5
+
+
+def draws(logits: Tensor, f: Tensor, m: int) -> tuple[Tensor, Tensor]:
+    """N estimates of E_q f and of its gradient in the logits and in f."""
+    leaf = logits.expand(N_DRAWS, -1).clone().requires_grad_()
+    values = f.expand(N_DRAWS, -1).clone().requires_grad_()
+    q = SparseOneHotCategorical(logits=leaf, n_likeliest=m)
+    support = q.enumerate_support()
+    estimate = q.expected_value(support, (support * values).sum(-1))
+    gradients = torch.autograd.grad(estimate.sum(), (leaf, values))
+    return estimate.detach(), torch.cat(gradients, -1)
+
+
+@pytest.mark.parametrize(("n_components", "m"), [(2, 1), (3, 1), (6, 1), (6, 3), (6, 5)])
+def test_unbiased(n_components: int, m: int) -> None:
+    logits = torch.randn(n_components, dtype=torch.float64, requires_grad=True)
+    f = (3 * torch.randn(n_components, dtype=torch.float64) - 20).requires_grad_()
+    exact = logits.softmax(-1) @ f
+    gradient = torch.cat(torch.autograd.grad(exact, (logits, f)))
+    estimate, gradients = draws(logits.detach(), f.detach(), m)
+    z = torch.cat(
+        [z_scores(estimate.unsqueeze(-1), exact.detach().unsqueeze(-1)), z_scores(gradients, gradient)]
+    )
+    # With one cluster left nothing is random, and z_scores has compared the figures.
+    assert (z.numel() == 0) == (m == n_components - 1)
+    if z.numel():
+        assert z.abs().max() < MAX_Z
+        assert rms(z) < 2
+
+
+def test_more_clusters_summed_is_less_noise() -> None:
+    logits, f = torch.randn(8).double(), torch.randn(8).double()
+    spread = [draws(logits, f, m)[1].std(0).norm() for m in (1, 3, 5)]
+    assert spread[0] > spread[1] > spread[2]

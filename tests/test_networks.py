@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pyro_gmvae.networks import GaussianHead, MLPDecoder, MLPEncoder, feature_size, mlp
+
+
+def test_mlp_ends_in_a_nonlinearity() -> None:
+    assert (mlp([3, 8, 4])(torch.randn(50, 3)) >= 0).all()
+    assert len(mlp([3])) == 0
+
+
+@pytest.mark.parametrize("batch", [(2,), (3, 1, 2)])
+def test_encoder_and_decoder_keep_leading_dimensions(batch: tuple[int, ...]) -> None:
+    encoder, decoder = MLPEncoder((1, 4, 4), (7, 5)), MLPDecoder(5, (7,), (2, 4, 4))
+    assert encoder(torch.randn(*batch, 1, 4, 4)).shape == (*batch, 5)
+    assert decoder(torch.randn(*batch, 5)).shape == (*batch, 2, 4, 4)
+
+
+def test_encoder_without_layers_flattens() -> None:
+    x = torch.randn(3, 2, 2)
+    torch.testing.assert_close(MLPEncoder((2, 2), ())(x), x.view(3, 4))
+    assert MLPDecoder(3, (), (2,))(torch.zeros(3)).shape == (2,)
+
+
+def test_gaussian_head_sees_each_enumerated_cluster() -> None:
+    head = GaussianHead(4, 3, (6, 5), 2)
+    features = torch.randn(7, 4)
+    loc, scale = head(features, torch.eye(3).unsqueeze(1))
+    assert loc.shape == scale.shape == (3, 7, 2)
+    for k in range(3):
+        alone = head(features, torch.eye(3)[k].expand(7, 3))
+        torch.testing.assert_close((loc[k], scale[k]), alone)
+    assert not torch.allclose(loc[0], loc[1])
+
+
+def test_gaussian_head_without_clusters() -> None:
+    head = GaussianHead(4, 0, (6,), 2)
+    features = torch.randn(7, 4)
+    torch.testing.assert_close(head(features), head(features, torch.randn(7, 3)))
+
+
+def test_gaussian_head_scale_is_never_zero() -> None:
+    head = GaussianHead(4, 0, (6,), 2)
+    head.output.bias.data.fill_(-1e4)
+    _, scale = head(torch.randn(7, 4))
+    assert (scale >= 1e-4).all()
+
+
+def test_feature_size_leaves_the_encoder_as_it_was() -> None:
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout())
+    encoder[2].eval()  # frozen by the user
+    rng = torch.get_rng_state()
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    assert feature_size(encoder, (2, 3)) == 5
+    assert [m.training for m in encoder] == [True, True, False, True]
+    assert all(torch.equal(before[name], value) for name, value in encoder.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), rng)
+
+
+def test_feature_size_of_an_encoder_of_images() -> None:
+    class Wrong(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x
+
+    with pytest.raises(ValueError, match=r"from \(1, 1, 4, 4\) this one made \(1, 1, 4, 4\)"):
+        feature_size(Wrong(), (1, 4, 4))
+    assert feature_size(nn.Sequential(nn.Flatten(), nn.Linear(16, 3).double()), (1, 4, 4)) == 3

@@ -1,0 +1,37 @@
+"""What torchrun starts twice: trains, and leaves each process's weights in a file of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from safetensors.torch import save_file
+
+from pyro_gmvae.training import MetricsCSV, fit
+from tests.training.tiny import blobs, quick, tiny, weights_of
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    x, y = blobs(49)  # 16 + 16 + 16 + 1: the last batch leaves one process with nothing
+    for method in ("exact", "concrete", "sparse", "marginal"):
+        rank = PartialState(cpu=True).process_index
+        gmvae = tiny(method, seed=rank)  # the processes begin apart
+        result = fit(
+            gmvae,
+            x,
+            quick(epochs=4),
+            y=torch.where(y == 0, 0, -1),
+            validation=x,
+            checkpoint=folder / f"{method}.state.safetensors",
+            reporters=[MetricsCSV(folder / f"{method}.csv")],
+        )
+        assert result.n_steps == 16
+        save_file(weights_of(gmvae), folder / f"{method}.{rank}.safetensors")
+    PartialState().destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
