@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
@@ -10,33 +9,24 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
 from torch import Tensor
 
-from pyro_gmvae import evaluation, models
-from pyro_gmvae.data import Dataset, check_range, from_array, preprocessing
-from pyro_gmvae.errors import InputError
+from pyro_gmvae import models
+from pyro_gmvae._fitted import FittedGMVAE
+from pyro_gmvae.data import preprocessing
 from pyro_gmvae.inference import KLAnnealing
-from pyro_gmvae.runs import Run, load_run, open_run_folder, save_run
 from pyro_gmvae.training import ProgressBar, TrainConfig, TrainResult, fit, initialize
 
 __all__ = ["GMVAE"]
 
 MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
 BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
-SAVED = ("converged_", "n_iter_", "lower_bound_", "n_features_in_", "history_")
 
 
-class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
+class GMVAE(FittedGMVAE):
     """Deep clustering with a Gaussian mixture variational autoencoder.
 
     Used as `sklearn.mixture.GaussianMixture`, with the mixture in a latent space that a neural
@@ -175,134 +165,6 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self._set_mixture()
         return self
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The likeliest cluster of each row, shape ``(N,)``."""
-        return self.predict_proba(X).argmax(-1)
-
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """q(y|x), shape ``(N, K)``."""
-        data, dtype = self._read(X)
-        return self._responsibilities(data.x, dtype).numpy()
-
-    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """The mean of z under q(z|x), shape ``(N, Z)``."""
-        data, dtype = self._read(X)
-        gmvae = self._ready(self.model_, dtype)
-        return evaluation.embed(gmvae, self.preprocessor_.mean_input(data.x)).numpy()
-
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Importance-sampled log p(x) in the units of ``X``, in nats, shape ``(N,)``.
-
-        A lower bound in expectation, tighter with more ``num_samples``. Every row meets the same
-        random numbers, so that its figure does not depend on the other rows. Images are scored on
-        [0, 1].
-        """
-        data, dtype = self._read(X)
-        figures = self._log_likelihood(self.model_, data.x, self.num_samples, dtype)
-        in_units = figures.log_p + self.preprocessor_.log_abs_det()
-        return in_units.to(dtype).numpy()
-
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
-        """The mean of `score_samples`; ``y`` is ignored."""
-        return float(self.score_samples(X).mean())
-
-    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Draw data from the model, in the units of ``X``; the same for the same ``random_state``.
-
-        Returns:
-            The data, shape ``(n_samples, D)`` or ``(n_samples, C, H, W)``, and their clusters,
-            shape ``(n_samples,)``, in ascending order.
-
-        Raises:
-            ValueError: if ``n_samples`` is below 1.
-        """
-        check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-                "sample."
-            )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        x, y = evaluation.sample(self.model_, n_samples, mean=False, seed=seed)
-        order = y.argsort(stable=True)
-        return self.preprocessor_.inverse(x[order]).double().numpy(), y[order].numpy()
-
-    def to_inference_data(self, X: Any, **options: Any) -> Any:  # noqa: N803
-        """What the model says of ``X``, for ArviZ.
-
-        Args:
-            X: data.
-            options: those of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
-        """
-        data, _ = self._read(X)
-        options = {
-            "num_samples": self.num_samples,
-            "transform": self._scored,
-            "mean_transform": self.preprocessor_.mean_input,
-            "feature_names": getattr(self, "feature_names_in_", None),
-            **options,
-        }
-        return evaluation.to_inference_data(self.model_, data.x, **options)
-
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a run folder; `load` and the command line read it.
-
-        A ``random_state`` that is not an int, being code, is left out.
-
-        Raises:
-            InputError: if the folder exists, unless it is a run to ``overwrite``.
-        """
-        check_is_fitted(self)
-        parameters = self.get_params()
-        parameters["hidden"] = list(self.hidden)
-        if isinstance(self.random_state, np.integer):
-            parameters["random_state"] = int(self.random_state)
-        elif not isinstance(self.random_state, int):
-            parameters["random_state"] = None
-        attributes = {name: getattr(self, name) for name in SAVED}
-        if hasattr(self, "feature_names_in_"):
-            attributes["feature_names_in_"] = self.feature_names_in_.tolist()
-        details = {"estimator": {"parameters": parameters, "attributes": attributes}}
-        path = open_run_folder(folder, overwrite=overwrite)
-        save_run(path, Run(self.model_, self.preprocessor_, details))
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> GMVAE:
-        """Read what `save` wrote. Nothing is unpickled: a model from a stranger is only data.
-
-        Raises:
-            InputError: if there is no run, or it is damaged or was not written by `save`.
-        """
-        run = load_run(folder)
-        try:
-            stored = run.details["estimator"]
-            loaded = cls(**stored["parameters"])
-            loaded.hidden = tuple(loaded.hidden)
-            for name in SAVED:
-                setattr(loaded, name, stored["attributes"][name])
-            if "feature_names_in_" in stored["attributes"]:
-                names = np.array(stored["attributes"]["feature_names_in_"], dtype=object)
-                loaded.feature_names_in_ = names
-        except (KeyError, TypeError) as error:
-            raise InputError(
-                f"{folder} is not a run that GMVAE.save wrote: fit it anew."
-            ) from error
-        loaded.model_, loaded.preprocessor_ = run.gmvae, run.preprocessor
-        loaded._set_mixture()
-        return loaded
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.model_.latent_dim
-
     def _check_parameters(self) -> None:
         """Those that no part below looks at."""
         words = {"method": tuple(models.METHODS), "init_params": ("kmeans", "random")}
@@ -317,50 +179,18 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
                 f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
             )
 
-    def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
-        """Checked data, and the precision to answer in."""
-        if not fitting:
-            check_is_fitted(self)
-        if isinstance(X, Tensor):
-            X = X.detach().cpu().numpy()  # noqa: N806
-        if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype == np.uint8:
-            # A copy, for torch wants to be able to write.
-            data = from_array(X.copy(), name="X", purpose="fit" if fitting else "apply")
-            n_features = data.x[0].numel()
-            if fitting:
-                self.n_features_in_ = n_features
-                vars(self).pop("feature_names_in_", None)
-            precision = torch.float32
-        else:
-            X = validate_data(  # noqa: N806
-                self,
-                X,
-                dtype=[np.float64, np.float32],
-                ensure_min_samples=2 if fitting else 1,
-                reset=fitting,
-            )
-            precision = torch.float32 if X.dtype == np.float32 else torch.float64
-            # Constant columns may come from a fold of the data; they do no harm.
-            data = from_array(X, name="X", purpose="apply")
-        if not fitting and data.event_shape != self.preprocessor_.event_shape:
-            raise InputError(
-                f"X has data of shape {data.event_shape}, but GMVAE was fitted to data of shape "
-                f"{self.preprocessor_.event_shape}."
-            )
-        if not fitting and data.kind == "table":
-            check_range(data.x, self.model_.options["likelihood"])
-        return data, precision
-
     def _train(self, x: Tensor, likelihood: str, seed: int) -> tuple[models.GMVAE, TrainResult]:
-        options: dict[str, Any] = {"hidden": self.hidden, "likelihood": likelihood}
+        # Plain numbers, for a search may set NumPy's, which JSON cannot hold.
+        hidden = [int(size) for size in self.hidden]
+        options: dict[str, Any] = {"hidden": hidden, "likelihood": likelihood}
         if self.method == "concrete":
-            options["temperature"] = self.temperature
+            options["temperature"] = float(self.temperature)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             gmvae = models.METHODS[self.method](
                 tuple(x.shape[1:]),
-                self.n_components,
-                self.latent_dim,
+                int(self.n_components),
+                int(self.latent_dim),
                 learn_mixture=True,
                 **options,
             )
@@ -395,39 +225,3 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             reporters=[ProgressBar()] if self.verbose else [],
         )
         return gmvae.cpu(), result
-
-    def _set_mixture(self) -> None:
-        model = self.model_.model
-        with torch.no_grad():
-            self.weights_ = model.log_p_y().exp().numpy()
-            self.means_ = model.component_loc.clone().numpy()
-            self.scales_ = model.component_scale.numpy()
-
-    @property
-    def _device(self) -> torch.device:
-        # A model that was trained on a GPU also serves where there is none.
-        on_gpu = self.device != "cpu" and torch.cuda.is_available()
-        return torch.device("cuda" if on_gpu else "cpu")
-
-    def _ready(self, gmvae: models.GMVAE, dtype: torch.dtype) -> models.GMVAE:
-        return deepcopy(gmvae).to(self._device, dtype)
-
-    def _scored(self, x: Tensor) -> Tensor:
-        """What p(x) is asked of: model scale, without the noise of a dynamic binarisation."""
-        seen = self.preprocessor_.mean_input(x)
-        return seen if self.preprocessor_.binarize == "none" else (seen >= 0.5).to(seen.dtype)
-
-    def _responsibilities(self, x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        gmvae = self._ready(self.model_, dtype)
-        return evaluation.responsibilities(gmvae, self.preprocessor_.mean_input(x))
-
-    def _log_likelihood(
-        self, gmvae: models.GMVAE, x: Tensor, num_samples: int, dtype: torch.dtype = torch.float32
-    ) -> evaluation.LogLikelihood:
-        return evaluation.log_likelihood(
-            self._ready(gmvae, dtype),
-            self._scored(x),
-            num_samples=num_samples,
-            common_noise=True,
-            diagnostics=False,
-        )

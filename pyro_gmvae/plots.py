@@ -126,7 +126,7 @@ def plot_grid(
             )
             if notes:
                 axes.annotate(notes[i], (0, y), (-6, 0), va="center", size=8, color=MUTED, **points)
-        for head, x in zip(heads, starts, strict=True):
+        for head, x in zip(heads, starts, strict=False):  # there may be no headings
             axes.annotate(
                 head,
                 (x, 0),

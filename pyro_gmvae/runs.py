@@ -146,7 +146,8 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     if hashlib.sha256(content).hexdigest() != config.get("weights_sha256"):
         raise InputError(f"{path / WEIGHTS} is not the file that was saved: train the run again")
     try:
-        gmvae = from_config(config["model"]).to(getattr(torch, config["dtype"]))
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, only to be replaced
+            gmvae = from_config(config["model"]).to(getattr(torch, config["dtype"]))
         preprocessor = Preprocessor.from_config(config["preprocessor"])
         details = dict(config["details"])
         tensors = load(content)

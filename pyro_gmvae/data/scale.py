@@ -4,7 +4,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from pyro_gmvae.data.dataset import Dataset
-from pyro_gmvae.data.preprocessing import Preprocessor
+from pyro_gmvae.data.preprocessing import Binarize, Preprocessor
 from pyro_gmvae.errors import InputError
 
 UNIT_INTERVAL = ("bernoulli", "continuous_bernoulli")
@@ -27,7 +27,7 @@ def preprocessing(data: Dataset, likelihood: str = "auto") -> tuple[Preprocessor
     if likelihood == "auto":
         binary = data.kind == "image" or bool(((data.x == 0) | (data.x == 1)).all())
         likelihood = "bernoulli" if binary else "gaussian"
-    binarize = "dynamic" if likelihood == "bernoulli" else "none"
+    binarize: Binarize = "dynamic" if likelihood == "bernoulli" else "none"
     if data.kind == "image":
         return Preprocessor.for_images(data.event_shape, binarize), likelihood
     if likelihood not in UNIT_INTERVAL:

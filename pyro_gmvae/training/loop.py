@@ -140,8 +140,16 @@ def fit(
         seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
         order = torch.Generator().manual_seed(seed)
         x = x.to(device)
+        # A last batch that has not a row for every process is left out.
+        drop_last = len(x) % config.batch_size < accelerator.num_processes
         batches = Batches(
-            x, config.batch_size, y=y, covariates=covariates, transform=transform, generator=order
+            x,
+            config.batch_size,
+            y=y,
+            covariates=covariates,
+            transform=transform,
+            generator=order,
+            drop_last=drop_last,
         )
         held_out = None
         if validation is not None:

@@ -110,9 +110,7 @@ def test_sparse_with_no_cluster_left_is_exact(m: int, monkeypatch: pytest.Monkey
     gmvae = small_gmvae("sparse", n_likeliest=m).double()
     x, noise = binary_data().double(), torch.randn(K, B, Z).double()
     fix_noise(monkeypatch, noise)
-    torch.testing.assert_close(
-        ELBO(gmvae.model, gmvae.guide)(x), exact_by_hand(gmvae, x, noise)
-    )
+    torch.testing.assert_close(ELBO(gmvae.model, gmvae.guide)(x), exact_by_hand(gmvae, x, noise))
 
 
 def test_marginal_equals_pyro_draw_by_draw() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Bernoulli
-from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE, GMVAE, from_config, to_config
+from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, ExactGMVAE, from_config, to_config
 from tests.small import D, K, Z, binary_data, small_gmvae
 
 

@@ -36,9 +36,7 @@ def test_joint_density_by_hand(model: GenerativeModel) -> None:
     log_p = poutine.trace(conditioned).get_trace(x, y).log_prob_sum()
     loc, scale = model.component_loc[labels], model.component_scale[labels]
     log_p_z = torch.distributions.Normal(loc, scale).log_prob(z).sum()
-    log_p_x = -nn.functional.binary_cross_entropy_with_logits(
-        model.decoder(z), x, reduction="sum"
-    )
+    log_p_x = -nn.functional.binary_cross_entropy_with_logits(model.decoder(z), x, reduction="sum")
     log_p_y = model.mixture_logits.log_softmax(-1)[labels].sum()
     torch.testing.assert_close(log_p, log_p_y + log_p_z + log_p_x)
 

@@ -66,9 +66,7 @@ def test_condition(method: str) -> None:
     trace = poutine.trace(poutine.condition(model, {"y": one, "z": z})).get_trace()
     assert trace.nodes["y"]["is_observed"]
     assert torch.equal(trace.nodes["z"]["value"], z)
-    torch.testing.assert_close(
-        trace.nodes["z"]["fn"].log_prob(z), model.log_p_z_given_y(z)[:, 1]
-    )
+    torch.testing.assert_close(trace.nodes["z"]["fn"].log_prob(z), model.log_p_z_given_y(z)[:, 1])
     draws = Predictive(poutine.condition(model, {"y": one}), num_samples=100)()["z"]
     error = (draws.squeeze(1).mean(0) - model.component_loc[1]).abs()
     assert (error < 4.5 * model.component_scale[1] / 100**0.5).all()

@@ -31,7 +31,10 @@ def test_unbiased(n_components: int, m: int) -> None:
     gradient = torch.cat(torch.autograd.grad(exact, (logits, f)))
     estimate, gradients = draws(logits.detach(), f.detach(), m)
     z = torch.cat(
-        [z_scores(estimate.unsqueeze(-1), exact.detach().unsqueeze(-1)), z_scores(gradients, gradient)]
+        [
+            z_scores(estimate.unsqueeze(-1), exact.detach().unsqueeze(-1)),
+            z_scores(gradients, gradient),
+        ]
     )
     # With one cluster left nothing is random, and z_scores has compared the figures.
     assert (z.numel() == 0) == (m == n_components - 1)

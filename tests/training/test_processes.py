@@ -21,15 +21,18 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_two_processes_stay_in_step(tmp_path: Path) -> None:
     script = [str(Path(two_processes.__file__)), str(tmp_path)]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*launch, "--master-port", "0", *script],
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    with subprocess.Popen(
+        [*launch, *script],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    ) as process:
+        try:
+            _, errors = process.communicate(timeout=120)
+        finally:
+            process.terminate()  # and torchrun its workers
+    assert process.returncode == 0, errors
     for method in METHODS:
         first, second = (load_file(tmp_path / f"{method}.{rank}.safetensors") for rank in (0, 1))
         assert same_weights(first, second)

@@ -15,8 +15,9 @@ from tests.training.tiny import blobs, quick, tiny, weights_of
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    x, y = blobs(49)  # 16 + 16 + 16 + 1: the last batch leaves one process with nothing
-    for method in ("exact", "concrete", "sparse", "marginal"):
+    sizes = {"exact": 49, "concrete": 53, "sparse": 48, "marginal": 50}
+    for method, size in sizes.items():
+        x, y = blobs(size)
         rank = PartialState(cpu=True).process_index
         gmvae = tiny(method, seed=rank)  # the processes begin apart
         result = fit(
@@ -28,7 +29,8 @@ def main(folder: Path) -> None:
             checkpoint=folder / f"{method}.state.safetensors",
             reporters=[MetricsCSV(folder / f"{method}.csv")],
         )
-        assert result.n_steps == 16
+        # In batches of 16; a last one of 1 is too small to share, one of 5 is shared unequally.
+        assert result.n_steps == (16 if size > 49 else 12)
         save_file(weights_of(gmvae), folder / f"{method}.{rank}.safetensors")
     PartialState().destroy_process_group()
 

@@ -1,0 +1,27 @@
+"""scikit-learn's own checks of an estimator, none excused."""
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from pyro_gmvae import GMVAE
+
+# A bare GMVAE() takes minutes; fewer epochs run the same code.
+QUICK = GMVAE(hidden=(32,), max_iter=10)
+
+
+@pytest.fixture
+def array_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it scikit-learn skips the check that array API dispatch changes nothing."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks([QUICK])
+def test_scikit_learn_check(estimator, check, array_api: None) -> None:
+    check(estimator)
+
+
+@pytest.mark.slow
+def test_defaults_pass_every_check(array_api: None) -> None:
+    results = check_estimator(GMVAE(), on_fail=None, on_skip=None)
+    assert not [r["check_name"] for r in results if r["status"] != "passed"]

@@ -1,0 +1,316 @@
+"""The run folder: what is loaded is what was saved, or nothing is loaded."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save, save_file
+from torch import nn
+
+from pyro_gmvae import runs
+from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import evaluate, sample
+from pyro_gmvae.inference import Schedule
+from pyro_gmvae.likelihoods import Gaussian
+from pyro_gmvae.models import METHODS, ExactGMVAE
+from pyro_gmvae.runs import Run, checkpoint_path, load_run, open_run_folder, save_run
+from pyro_gmvae.training import fit
+from tests.training.tiny import blobs, grey, quick, same_weights, tiny
+
+DETAILS = {"features": ["a", "b"], "rows": 60, "nested": {"seed": None}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "exact": {"likelihood": "gaussian_predicted", "learn_mixture": True},
+    "concrete": {"temperature": 0.7, "kl": "relaxed", "label_weight": 2.0},
+    "sparse": {"n_likeliest": 2, "shared_trunk": True, "hidden": (8, 5)},
+    "marginal": {"likelihood": "continuous_bernoulli"},
+}
+
+
+def trained(method: str, dtype: torch.dtype = torch.float32) -> Run:
+    """A run of a model that is no longer what its constructor made."""
+    x, _ = blobs(dtype=dtype)
+    preprocessor = Preprocessor.standardize(x)
+    if method == "marginal":
+        x, preprocessor = grey(60), Preprocessor.for_images((4,))
+    gmvae = tiny(method, **OPTIONS[method]).to(dtype)
+    config = quick(epochs=2, temperature=Schedule("linear", end=0.2, duration=5))
+    fit(gmvae, x, config, transform=preprocessor.to(dtype))
+    return Run(gmvae, preprocessor, DETAILS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run that was saved."""
+    save_run(tmp_path / "run", Run(tiny(), Preprocessor.identity((4,)), DETAILS))
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("method", METHODS)
+def test_loaded_is_what_was_saved(method: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    run = trained(method, dtype)
+    save_run(tmp_path / "new" / "run", run)
+    torch.manual_seed(99)
+    rng = torch.get_rng_state()
+    loaded = load_run(str(tmp_path / "new" / "run"))
+    assert torch.equal(rng, torch.get_rng_state())
+
+    assert type(loaded.gmvae) is type(run.gmvae) and not loaded.gmvae.training
+    assert same_weights(run.gmvae.state_dict(), loaded.gmvae.state_dict())
+    assert {t.dtype for t in loaded.gmvae.state_dict().values()} == {dtype}
+    assert same_weights(run.preprocessor.state_dict(), loaded.preprocessor.state_dict())
+    assert {t.dtype for t in loaded.preprocessor.state_dict().values()} == {dtype}
+    assert loaded.preprocessor.to_config() == run.preprocessor.to_config()
+    assert loaded.gmvae.options == run.gmvae.options
+    assert loaded.details == DETAILS
+
+    raw = grey(20) if method == "marginal" else blobs(20, seed=1, dtype=dtype)[0]
+    for mean in (True, False):
+        ours, theirs = (sample(r.gmvae, 10, mean=mean, seed=3) for r in (run, loaded))
+        assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
+    prior = [r.gmvae.weights for r in (run, loaded)]
+    assert torch.equal(prior[0].temperature, prior[1].temperature)
+    assert torch.equal(prior[0].kl_weight, prior[1].kl_weight)
+    assert torch.equal(
+        run.gmvae.responsibilities(run.preprocessor(raw)),
+        loaded.gmvae.responsibilities(loaded.preprocessor(raw)),
+    )
+    figures = [
+        evaluate(r.gmvae, raw, num_samples=30, transform=r.preprocessor).to_dict()
+        for r in (run, loaded)
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_the_files_are_named_and_whole(folder: Path) -> None:
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "weights.safetensors"]
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["format"], config["version"], config["dtype"]) == (runs.FORMAT, 1, "float32")
+    assert {name.split("/")[0] for name in load_file(folder / "weights.safetensors")} == {
+        "model",
+        "preprocessor",
+    }
+
+
+def test_saving_again_replaces(folder: Path) -> None:
+    save_run(folder, Run(tiny("sparse", seed=4), Preprocessor.identity((4,))))
+    loaded = load_run(folder)
+    assert loaded.gmvae.method == "sparse" and loaded.details == {}
+    assert same_weights(loaded.gmvae.state_dict(), tiny("sparse", seed=4).state_dict())
+    assert len(list(folder.iterdir())) == 2
+
+
+class Mine(ExactGMVAE):
+    """A user's own."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tiny(decoder=nn.Linear(2, 4)),
+        lambda: tiny(encoder=nn.Linear(4, 8)),
+        lambda: tiny(cluster_encoder=nn.Linear(4, 8)),
+        lambda: tiny(likelihood=Gaussian((4,), scale=0.1)),
+        lambda: tiny(likelihood=Gaussian),
+        lambda: Mine(4, 3, 2, hidden=(8,)),
+    ],
+)
+def test_what_only_the_users_code_can_rebuild(make: Callable, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cannot be rebuilt from a file: save its state_dict\(\)"):
+        save_run(tmp_path / "run", Run(make(), Preprocessor.identity((4,))))
+    assert not (tmp_path / "run").exists()
+
+
+def test_details_that_are_not_json_leave_the_old_run(folder: Path) -> None:
+    with pytest.raises(TypeError):
+        save_run(folder, Run(tiny(seed=5), Preprocessor.identity((4,)), {"x": torch.zeros(1)}))
+    assert load_run(folder).details == DETAILS
+
+
+def test_a_failing_write_leaves_no_half(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.os, "replace", fails)
+        with pytest.raises(OSError, match="no space left"):
+            save_run(folder, Run(tiny("sparse"), Preprocessor.identity((4,))))
+    assert load_run(folder).gmvae.method == "exact"
+
+
+# What is wrong with a folder, and what is said about it.
+
+
+def edit(**changes: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | changes))
+
+    return change
+
+
+def edit_model(**changes: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        model = json.loads((folder / "config.json").read_text())["model"]
+        edit(model=model | changes)(folder)
+
+    return change
+
+
+def drop(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        config = json.loads((folder / "config.json").read_text())
+        del config[name]
+        (folder / "config.json").write_text(json.dumps(config))
+
+    return change
+
+
+def write(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes())) and None
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+class Bomb:
+    """What a malicious file would be."""
+
+    def __reduce__(self) -> tuple:
+        return (pytest.fail, ("it was unpickled",))
+
+
+def put_weights(content: bytes) -> Callable[[Path], None]:
+    """Weights of a stranger, with the digest to match."""
+
+    def change(folder: Path) -> None:
+        (folder / "weights.safetensors").write_bytes(content)
+        edit(weights_sha256=runs.hashlib.sha256(content).hexdigest())(folder)
+
+    return change
+
+
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+WRONGS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no config": (remove(CONFIG), "config.json is missing"),
+    "no weights": (remove(WEIGHTS), "weights.safetensors is missing"),
+    "truncated config": (write(CONFIG, lambda b: b[:100]), "config.json is damaged"),
+    "empty config": (write(CONFIG, lambda b: b""), "config.json is damaged"),
+    "binary config": (write(CONFIG, lambda b: b"\xff\xfe\x00"), "config.json is damaged"),
+    "a list": (write(CONFIG, lambda b: b"[1]"), "config.json is damaged"),
+    "another program's": (write(CONFIG, lambda b: b'{"a": 1}'), "config.json is damaged"),
+    "truncated weights": (write(WEIGHTS, lambda b: b[:-4]), "not the file that was saved"),
+    "empty weights": (write(WEIGHTS, lambda b: b""), "not the file that was saved"),
+    "a flipped bit": (
+        write(WEIGHTS, lambda b: b[:-1] + bytes([b[-1] ^ 1])),
+        "not the file that was saved",
+    ),
+    "no digest": (drop("weights_sha256"), "not the file that was saved"),
+    "a later version": (edit(version=2), "of version 2, this program reads version 1"),
+    "no version": (drop("version"), "of version None, this program reads version 1"),
+    "other sizes": (edit_model(n_components=7), "does not fit together"),
+    "an impossible size": (edit_model(latent_dim=0), "does not fit together"),
+    "unknown method": (edit_model(method="magic"), "does not fit together"),
+    "unknown option": (edit_model(magic=1), "does not fit together"),
+    "no model": (drop("model"), "does not fit together"),
+    "model is text": (edit(model="exact"), "does not fit together"),
+    "unknown dtype": (edit(dtype="float31"), "does not fit together"),
+    "dtype is a function": (edit(dtype="load"), "does not fit together"),
+    "no preprocessor": (drop("preprocessor"), "does not fit together"),
+    "unknown preprocessing": (edit(preprocessor={"kind": "audio"}), "does not fit together"),
+    "no details": (drop("details"), "does not fit together"),
+    "other weights": (put_weights(save({"model/x": torch.zeros(1)})), "does not fit together"),
+    "a pickle": (put_weights(pickle.dumps(Bomb())), "does not fit together"),
+    "not safetensors": (put_weights(b"what is this"), "does not fit together"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONGS)
+def test_refuses(wrong: str, folder: Path) -> None:
+    break_it, message = WRONGS[wrong]
+    break_it(folder)
+    with pytest.raises(InputError, match=message):
+        load_run(folder)
+
+
+def test_a_pickle_by_torch_is_not_opened(folder: Path) -> None:
+    torch.save({"model/x": Bomb()}, folder / WEIGHTS)
+    with pytest.raises(InputError, match="not the file that was saved"):
+        load_run(folder)
+    put_weights((folder / WEIGHTS).read_bytes())(folder)
+    with pytest.raises(InputError, match="does not fit together"):
+        load_run(folder)
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no run folder"):
+        load_run(tmp_path / "nothing")
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="there is no run folder"):
+        load_run(tmp_path / "file")
+
+
+# The folder a run goes into.
+
+
+def test_a_new_folder_is_made(tmp_path: Path) -> None:
+    path = open_run_folder(tmp_path / "a" / "b")
+    assert path.is_dir() and list(path.iterdir()) == []
+    assert open_run_folder(str(path)) == path  # an empty one will do
+
+
+def test_an_existing_run(folder: Path) -> None:
+    with pytest.raises(InputError, match="exists: choose another folder, --overwrite .*--resume"):
+        open_run_folder(folder)
+    load_run(folder)
+    assert open_run_folder(folder, resume=True) == folder
+    load_run(folder)
+    assert open_run_folder(folder, overwrite=True, resume=True) == folder
+    load_run(folder)
+    (folder / "clusters.png").touch()
+    assert list(open_run_folder(folder, overwrite=True).iterdir()) == []
+
+
+def test_an_interrupted_run_may_be_overwritten(tmp_path: Path) -> None:
+    checkpoint_path(tmp_path / "run").parent.mkdir(parents=True)
+    save_file({"a": torch.zeros(1)}, checkpoint_path(tmp_path / "run"))
+    assert list(open_run_folder(tmp_path / "run", overwrite=True).iterdir()) == []
+
+
+def test_a_damaged_run_may_be_overwritten(folder: Path) -> None:
+    WRONGS["truncated config"][0](folder)
+    assert list(open_run_folder(folder, overwrite=True).iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["thesis.tex", "config.json"])
+def test_what_is_not_a_run_is_not_overwritten(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('{"model_type": "of another program"}')
+    with pytest.raises(InputError, match="not a run folder"):
+        open_run_folder(tmp_path, overwrite=True)
+    assert (tmp_path / name).is_file()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"overwrite": True}, {"resume": True}])
+def test_a_file_in_the_way(arguments: dict[str, bool], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(InputError, match="is a file: choose another folder"):
+        open_run_folder(tmp_path / "file", **arguments)
+    with pytest.raises(InputError, match="cannot be written .*: choose another"):
+        open_run_folder(tmp_path / "file" / "run", **arguments)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_link_to_a_run_is_not_followed_to_its_end(folder: Path) -> None:
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    with pytest.raises(InputError, match="cannot be written"):
+        open_run_folder(link, overwrite=True)
+    load_run(folder)
