@@ -80,6 +80,7 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--epochs", words="Passes over the data, at most.")
 @setting("--batch-size", words="Rows in a step.")
 @setting("--learning-rate", words="Of Adam.")
+@choice("initialization", "Begin near a k-means clustering, or anywhere.")
 @choice("kl_annealing", "How the weight of the clusters' KL rises to 1.")
 @setting("--annealing-epochs", words="How long that takes.")
 @setting("--temperature", words="Of the concrete method.  [default: 0.5]", type=float)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from torch import Tensor
@@ -18,7 +17,14 @@ from pyro_gmvae import models
 from pyro_gmvae._fitted import FittedGMVAE
 from pyro_gmvae.data import preprocessing
 from pyro_gmvae.inference import KLAnnealing
-from pyro_gmvae.training import ProgressBar, TrainConfig, TrainResult, fit, initialize
+from pyro_gmvae.training import (
+    ProgressBar,
+    TrainConfig,
+    TrainResult,
+    fit,
+    initialize,
+    kmeans_clusters,
+)
 
 __all__ = ["GMVAE"]
 
@@ -211,11 +217,9 @@ class GMVAE(FittedGMVAE):
         # The trainer applies it on its own device.
         transform = deepcopy(self.preprocessor_).to(self._device)
         if self.init_params == "kmeans" and self.n_components > 1:
-            flat = self.preprocessor_.mean_input(x[kept]).flatten(1).numpy()
-            k = min(self.n_components, len(flat))
-            clusters = KMeans(k, n_init=5, random_state=seed).fit(flat).labels_
-            labels = torch.from_numpy(clusters).long()
-            initialize(gmvae, x[kept], labels, config, transform=transform)
+            seen = self.preprocessor_.mean_input(x[kept])
+            clusters = kmeans_clusters(seen, self.n_components, seed=seed)
+            initialize(gmvae, x[kept], clusters, config, transform=transform)
         result = fit(
             gmvae,
             x[kept],

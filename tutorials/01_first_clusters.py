@@ -288,12 +288,12 @@ pd.DataFrame(rows).set_index("seed").round(2)
 table = pd.crosstab(digits.test.y.numpy(), gm.predict(X_new))
 table = table.reindex(columns=range(K), fill_value=0)
 figure, axes = plt.subplots(figsize=(4.6, 4))
+axes.set(xlabel="cluster", ylabel="digit", xticks=range(K), yticks=range(K))
 axes.imshow(table, cmap="Blues")
 for (i, j), count in np.ndenumerate(table.to_numpy()):
     if count:
         color = "white" if count > table.to_numpy().max() / 2 else "black"
         axes.text(j, i, count, ha="center", va="center", size=8, color=color)
-axes.set(xlabel="cluster", ylabel="digit", xticks=range(K), yticks=range(K));
 
 # %% [markdown]
 # ## Keep it

@@ -1,5 +1,7 @@
 """The scale on which a likelihood wants its data."""
 
+from typing import Literal
+
 from jaxtyping import Shaped
 from torch import Tensor
 
@@ -10,30 +12,52 @@ from pyro_gmvae.errors import InputError
 UNIT_INTERVAL = ("bernoulli", "continuous_bernoulli")
 
 
-def preprocessing(data: Dataset, likelihood: str = "auto") -> tuple[Preprocessor, str]:
+def preprocessing(
+    data: Dataset, likelihood: str = "auto", binarize: Binarize | Literal["auto"] = "auto"
+) -> tuple[Preprocessor, str]:
     """What brings `data` to the scale of `likelihood`, and the name of that likelihood.
 
     Images go to [0, 1]. The columns of a table are standardised, or left alone for the likelihoods
-    of the unit interval. `"bernoulli"` binarises dynamically.
+    of the unit interval.
 
     Args:
         data: the training rows.
         likelihood: a name; `"auto"` is `"bernoulli"` for images and tables of zeros and ones,
             `"gaussian"` for other tables.
+        binarize: `"auto"` is `"dynamic"` under `"bernoulli"` and `"none"` under the others.
 
     Raises:
-        InputError: if a likelihood of the unit interval gets a table with values outside it.
+        InputError: if a likelihood of the unit interval gets a table with values outside it, or
+            the binarisation is not one for the likelihood or the kind of data.
     """
     if likelihood == "auto":
         binary = data.kind == "image" or bool(((data.x == 0) | (data.x == 1)).all())
         likelihood = "bernoulli" if binary else "gaussian"
-    binarize: Binarize = "dynamic" if likelihood == "bernoulli" else "none"
+    if data.kind == "table" and binarize not in ("auto", "none"):
+        raise InputError(f"{data.name} is a table: only images are binarised, leave binarize out")
+    binarize = _binarize(binarize, likelihood, data.kind)
     if data.kind == "image":
         return Preprocessor.for_images(data.event_shape, binarize), likelihood
     if likelihood not in UNIT_INTERVAL:
         return Preprocessor.standardize(data.x), likelihood
     check_range(data.x, likelihood)
     return Preprocessor("table", data.event_shape, binarize), likelihood
+
+
+def _binarize(binarize: Binarize | Literal["auto"], likelihood: str, kind: str) -> Binarize:
+    if binarize == "auto" or kind == "table":
+        return "dynamic" if likelihood == "bernoulli" else "none"
+    if likelihood == "bernoulli" and binarize == "none":
+        raise InputError(
+            "the bernoulli likelihood is for black and white pixels: use binarize dynamic or "
+            "static, or likelihood continuous_bernoulli for grey levels"
+        )
+    if likelihood != "bernoulli" and binarize != "none":
+        raise InputError(
+            f"the {likelihood} likelihood is for grey levels: use binarize none, or likelihood "
+            "bernoulli"
+        )
+    return binarize
 
 
 def check_range(x: Shaped[Tensor, "rows *event"], likelihood: str) -> None:

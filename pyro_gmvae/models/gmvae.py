@@ -241,8 +241,10 @@ class MarginalGMVAE(GMVAE):
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
     ) -> dict[str, Any]:
-        if cluster_encoder is not None:
-            raise ValueError("the marginal method has no q(y|x): leave out cluster_encoder")
+        if cluster_encoder is not None or self.options["shared_trunk"]:
+            raise ValueError(
+                "the marginal method has no q(y|x): leave out cluster_encoder and shared_trunk"
+            )
         hidden = self.options["hidden"] if encoder is None else self.options["hidden"][-1:]
         encoder = encoder or MLPEncoder(self.event_shape, ())
         n_features = feature_size(encoder, self.event_shape)

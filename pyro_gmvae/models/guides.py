@@ -76,6 +76,9 @@ class Guide(PyroModule):
         """q(z|x,y), event shape ``(Z,)``."""
         return dist.Normal(*self.z_head(features, y)).to_event(1)
 
+    def check_labels(self) -> None:
+        """Refuse labels where the guide cannot be pinned to them."""
+
     def encode(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> tuple[Float[Tensor, "*batch F"], Float[Tensor, "*batch K"]]:
@@ -101,6 +104,7 @@ class Guide(PyroModule):
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
             if y is None or is_labels(y):
                 if y is not None:
+                    self.check_labels()
                     # The ELBO subtracts a guide's log-density: a reward is a negative factor.
                     reward = self.label_weight * label_log_prob(logits, y)
                     pyro.factor("classifier", -reward, has_rsample=True)
@@ -141,6 +145,17 @@ class ConcreteGuide(Guide):
     def __init__(self, *args: Any, relaxed_kl: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.relaxed_kl = relaxed_kl
+
+    def check_labels(self) -> None:
+        """The relaxed density of a pinned draw is without bound.
+
+        Raises:
+            ValueError: with ``relaxed_kl``.
+        """
+        if self.relaxed_kl:
+            raise ValueError(
+                'labels need kl="categorical": a relaxed density has no certain cluster'
+            )
 
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
         family = Concrete if self.relaxed_kl else ConcreteCategorical

@@ -1,4 +1,4 @@
-"""From settings and data to a model, its preprocessing and its training configuration."""
+"""From settings and data to a model and its training configuration."""
 
 from __future__ import annotations
 
@@ -8,68 +8,17 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.data import Dataset, Preprocessor
-from pyro_gmvae.data.preprocessing import Binarize
+from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import GMVAE, from_config
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import TrainConfig
 
-__all__ = ["make_config", "make_model", "make_preprocessor"]
+__all__ = ["make_config", "make_model"]
 
 
-def make_preprocessor(settings: TrainSettings, train: Dataset) -> Preprocessor:
-    """Images to [0, 1] and binarised if the likelihood is Bernoulli; tables standardised.
-
-    A table under a likelihood for numbers in [0, 1] is left as it is.
-
-    Raises:
-        InputError: if the likelihood cannot be that of these data.
-    """
-    likelihood = _likelihood(settings, train)
-    if train.kind == "image":
-        return Preprocessor.for_images(train.event_shape, _binarize(settings, likelihood))
-    if settings.binarize not in ("auto", "none"):
-        raise InputError(f"{train.name} is a table: only images are binarised, leave binarize out")
-    if likelihood.startswith("gaussian"):
-        return Preprocessor.standardize(train.x)
-    if likelihood == "bernoulli" and not ((train.x == 0) | (train.x == 1)).all():
-        raise InputError(
-            f"the bernoulli likelihood is for zeros and ones, {train.name} holds other numbers: "
-            "use likelihood gaussian"
-        )
-    if ((train.x < 0) | (train.x > 1)).any():
-        raise InputError(
-            f"the continuous_bernoulli likelihood is for numbers from 0 to 1, {train.name} holds "
-            "others: use likelihood gaussian"
-        )
-    return Preprocessor.identity(train.event_shape)
-
-
-def _likelihood(settings: TrainSettings, train: Dataset) -> str:
-    if settings.likelihood != "auto":
-        return settings.likelihood
-    return "bernoulli" if train.kind == "image" else "gaussian"
-
-
-def _binarize(settings: TrainSettings, likelihood: str) -> Binarize:
-    if settings.binarize == "auto":
-        return "dynamic" if likelihood == "bernoulli" else "none"
-    if likelihood == "bernoulli" and settings.binarize == "none":
-        raise InputError(
-            "the bernoulli likelihood is for black and white pixels: use binarize dynamic or "
-            "static, or likelihood continuous_bernoulli for grey levels"
-        )
-    if likelihood != "bernoulli" and settings.binarize != "none":
-        raise InputError(
-            f"the {likelihood} likelihood is for grey levels: use binarize none, or likelihood "
-            "bernoulli"
-        )
-    return settings.binarize
-
-
-def make_model(settings: TrainSettings, train: Dataset) -> GMVAE:
+def make_model(settings: TrainSettings, train: Dataset, likelihood: str) -> GMVAE:
     """A freshly initialised model; its weights depend on the seed alone.
 
     Raises:
@@ -94,7 +43,7 @@ def make_model(settings: TrainSettings, train: Dataset) -> GMVAE:
                 "n_components": settings.clusters,
                 "latent_dim": settings.latent_dim,
                 "hidden": settings.hidden,
-                "likelihood": _likelihood(settings, train),
+                "likelihood": likelihood,
                 "shared_trunk": settings.shared_trunk,
                 "learn_mixture": settings.learn_mixture,
                 **options,

@@ -18,6 +18,7 @@ FILE, VERSION = "train.json", 1
 Method = Literal["exact", "concrete", "sparse", "marginal"]
 Likelihood = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "gaussian_predicted"]
 Binarize = Literal["auto", "dynamic", "static", "none"]
+Initialization = Literal["kmeans", "random"]
 Annealing = Literal["linear", "cosine", "cyclical", "constant"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -28,6 +29,7 @@ _CHOICES = {
     "method": Method,
     "likelihood": Likelihood,
     "binarize": Binarize,
+    "initialization": Initialization,
     "kl_annealing": Annealing,
     "device": Device,
 }
@@ -55,6 +57,7 @@ class TrainSettings:
         epochs: passes over the training rows, at most.
         batch_size: rows in a step.
         learning_rate: of Adam.
+        initialization: ``"kmeans"`` begins near a k-means clustering, ``"random"`` anywhere.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
         annealing_epochs: how long it takes, and the temperature with it.
         temperature: of the concrete method; None is 0.5.
@@ -84,6 +87,7 @@ class TrainSettings:
     epochs: int = 100
     batch_size: int = 128
     learning_rate: float = 1e-3
+    initialization: Initialization = "kmeans"
     kl_annealing: Annealing = "linear"
     annealing_epochs: float = 10.0
     temperature: float | None = None

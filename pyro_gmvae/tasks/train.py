@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pyro_gmvae.data import Splits
+from pyro_gmvae.data import Splits, preprocessing
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.runs import Run, checkpoint_path, open_run_folder, save_run
-from pyro_gmvae.tasks.build import make_config, make_model, make_preprocessor
+from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.data import digest, own_splits
 from pyro_gmvae.tasks.pictures import draw_clusters, draw_history
 from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
@@ -26,6 +26,8 @@ from pyro_gmvae.training import (
     TrainingInterrupted,
     TrainResult,
     fit,
+    initialize,
+    kmeans_clusters,
 )
 from pyro_gmvae.training.device import make_accelerator
 
@@ -74,8 +76,8 @@ def train_run(
     if settings.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
     splits = own_splits(settings, download=download)
-    preprocessor = make_preprocessor(settings, splits.train)
-    gmvae = make_model(settings, splits.train)
+    preprocessor, likelihood = preprocessing(splits.train, settings.likelihood, settings.binarize)
+    gmvae = make_model(settings, splits.train, likelihood)
     config = make_config(settings, gmvae)
 
     path, fingerprint = Path(folder), digest(splits.train)
@@ -93,16 +95,22 @@ def train_run(
         if settings.tensorboard:
             reporters.append(_tensorboard(path))
     started = time.monotonic()
+    transform = preprocessor.to(accelerator.device)
+    # A training killed before its first checkpoint begins anew, to the same end.
+    begun = resume and checkpoint_path(path).is_file()
     try:
+        if settings.initialization == "kmeans" and not begun:
+            seen = preprocessor.mean_input(splits.train.x.to(accelerator.device))
+            clusters = kmeans_clusters(seen, settings.clusters, seed=settings.seed)
+            initialize(gmvae, splits.train.x, clusters, config, transform=transform)
         result = fit(
             gmvae,
             splits.train.x,
             config,
             validation=splits.validation.x if len(splits.validation) else None,
-            transform=preprocessor.to(accelerator.device),
+            transform=transform,
             checkpoint=checkpoint_path(path),
-            # A training killed before its first checkpoint begins anew, to the same end.
-            resume=resume and checkpoint_path(path).is_file(),
+            resume=begun,
             reporters=reporters,
         )
     except TrainingInterrupted:

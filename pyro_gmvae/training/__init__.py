@@ -2,7 +2,7 @@
 
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.errors import NonFiniteLossError, TrainingInterrupted
-from pyro_gmvae.training.initialization import initialize
+from pyro_gmvae.training.initialization import initialize, kmeans_clusters
 from pyro_gmvae.training.loop import TrainResult, fit
 from pyro_gmvae.training.reporters import MetricsCSV, ProgressBar, Record, Reporter, Tracker
 
@@ -18,4 +18,5 @@ __all__ = [
     "TrainingInterrupted",
     "fit",
     "initialize",
+    "kmeans_clusters",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from jaxtyping import Int64, Num
+import torch
+from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.inference import Schedule
@@ -13,10 +14,11 @@ from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.loop import Transform, fit
 
-__all__ = ["initialize"]
+__all__ = ["initialize", "kmeans_clusters"]
 
 MIN_STEPS = 50  # enough for q(y|x) to take over a few well separated clusters
 MIN_EPOCHS = 2
+N_KMEANS = 10_000  # data that k-means looks at; it then places the others
 
 
 def initialize(
@@ -49,3 +51,22 @@ def initialize(
         patience=None,
     )
     fit(gmvae, x, unannealed, y=clusters, transform=transform)
+
+
+def kmeans_clusters(
+    x: Float[Tensor, "N *event"], n_clusters: int, *, seed: int
+) -> Int64[Tensor, " N"]:
+    """The k-means cluster of each datum, as a start for `initialize`.
+
+    Args:
+        x: data on model scale.
+        n_clusters: K; with fewer data than that, each gets a cluster of its own.
+        seed: of the centres to begin with and of the data that are looked at.
+    """
+    from sklearn.cluster import KMeans
+
+    flat = x.flatten(1).cpu().numpy()
+    order = torch.randperm(len(flat), generator=torch.Generator().manual_seed(seed))
+    kmeans = KMeans(min(n_clusters, len(flat)), n_init=5, random_state=seed % 2**32)
+    kmeans.fit(flat[order[:N_KMEANS].numpy()])
+    return torch.from_numpy(kmeans.predict(flat)).long()

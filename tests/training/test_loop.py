@@ -25,10 +25,10 @@ def test_training_improves_the_elbo(method: str, dtype: torch.dtype) -> None:
     x, _ = blobs(dtype=dtype)
     gmvae, held_out = tiny(method).to(dtype), blobs(seed=1, dtype=dtype)[0]
     untrained = fit(gmvae, x, quick(epochs=1, learning_rate=1e-12), validation=held_out).history[0]
-    config = quick(epochs=14, learning_rate=2e-2)
+    config = quick(epochs=10, learning_rate=2e-2)
     trained = fit(gmvae, x, config, validation=held_out).history[-1]
-    assert trained["elbo"] > untrained["elbo"] + 2
-    assert trained["validation_elbo"] > untrained["validation_elbo"] + 2
+    assert trained["elbo"] > untrained["elbo"] + 1.5
+    assert trained["validation_elbo"] > untrained["validation_elbo"] + 1.5
     assert all(p.dtype == dtype for p in gmvae.parameters())
     assert not gmvae.training
 

@@ -1,0 +1,84 @@
+"""The tutorials run, and what is kept of them is what their source says.
+
+Each is a pair: edit the ``.py``, then make the ``.ipynb`` anew, with its outputs::
+
+    jupytext --to ipynb tutorials/*.py
+    pytest --nbmake --overwrite --nbmake-timeout 600 tutorials
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+TUTORIALS = Path(__file__).parents[1] / "tutorials"
+NAMES = ["01_first_clusters", "02_the_model_in_pyro"]
+# A path of the machine that made the outputs; not a web address, not a fraction.
+LOCAL_PATH = re.compile(r"(?<![\w/.:])/(?:home|root|work|tmp|private|usr|opt|Users)/\S+|[A-Z]:\\")
+MAX_BYTES = 600_000
+
+
+def notebook(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(TUTORIALS / f"{name}.ipynb", as_version=4)
+
+
+def outputs(name: str) -> list[nbformat.NotebookNode]:
+    return [out for cell in notebook(name).cells for out in cell.get("outputs", [])]
+
+
+def texts(output: nbformat.NotebookNode) -> list[str]:
+    if output.output_type == "stream":
+        return [output.text]
+    return [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+
+
+def test_all_tutorials_are_tested() -> None:
+    assert sorted(p.stem for p in TUTORIALS.glob("*.py")) == NAMES
+    assert sorted(p.stem for p in TUTORIALS.glob("*.ipynb")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs(name: str, tmp_path: Path) -> None:
+    # Its own folder, so that it can lean on no file and leave none here.
+    client = NotebookClient(
+        notebook(name), timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    # One thread, as in every test.
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_and_notebook_are_in_step(name: str) -> None:
+    source = jupytext.read(TUTORIALS / f"{name}.py").cells
+    kept = notebook(name).cells
+    assert [(c.cell_type, c.source) for c in kept] == [(c.cell_type, c.source) for c in source]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_was_run_in_order(name: str) -> None:
+    code = [cell for cell in notebook(name).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_hold_pictures_and_no_trouble(name: str) -> None:
+    kinds = [out.output_type for out in outputs(name)]
+    assert "error" not in kinds
+    assert not [out.text for out in outputs(name) if out.get("name") == "stderr"]
+    assert any("image/png" in out.get("data", {}) for out in outputs(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_notebook_is_not_of_one_machine(name: str) -> None:
+    assert notebook(name).metadata.kernelspec.name == "python3"
+    cells = [cell.source for cell in notebook(name).cells]
+    written = cells + [text for out in outputs(name) for text in texts(out)]
+    assert not [match for text in written for match in LOCAL_PATH.findall(text)]
+    assert (TUTORIALS / f"{name}.ipynb").stat().st_size < MAX_BYTES
