@@ -18,7 +18,7 @@ demo: $(STAMP)
 	@echo "The picture of the clusters is runs/demo/clusters.png"
 
 test: $(STAMP)
-	@.venv/bin/python -m pytest --cov
+	@.venv/bin/python -m pytest --cov -n auto
 
 lint: $(STAMP)
 	.venv/bin/ruff check .

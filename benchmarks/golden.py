@@ -29,7 +29,7 @@ from pyro_gmvae.training import ProgressBar, TrainConfig, fit
 def exact_loss(gmvae: GMVAE, raw: torch.Tensor, transform: Preprocessor) -> float:
     """Mean -ELBO in nats, y summed in closed form, one z per y."""
     if gmvae.method in ("concrete", "sparse"):
-        config = {k: v for k, v in to_config(gmvae).items()}
+        config = to_config(gmvae)
         for own in ("temperature", "kl", "n_likeliest"):
             config.pop(own, None)
         judge: GMVAE = from_config(config | {"method": ExactGMVAE.method})

@@ -106,7 +106,12 @@ def evaluate(
         seed=seed,
     )
     q_y = responsibilities(
-        gmvae, x, transform=mean_transform or transform, batch_size=batch_size, seed=seed
+        gmvae,
+        x,
+        covariates=covariates,
+        transform=mean_transform or transform,
+        batch_size=batch_size,
+        seed=seed,
     )
     scores = None
     if labels is not None and bool((labels >= 0).any()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Shaped
@@ -18,6 +18,7 @@ def responsibilities(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],
     *,
+    covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -27,6 +28,7 @@ def responsibilities(
     Args:
         gmvae: any of the four.
         x: data, shape ``(N, *event)``.
+        covariates: what the guide may look at beside x, N rows each.
         transform: from ``x`` to model scale. Take one that does not binarise at random: the clean
             input is what a datum's cluster should depend on.
         batch_size: data at a time.
@@ -36,25 +38,31 @@ def responsibilities(
         InputError: for data that do not fit the model.
         ValueError: if ``batch_size`` is below 1.
     """
-    return _each_batch(gmvae.responsibilities, gmvae, x, transform, batch_size, seed)
+    return _each_batch(gmvae.responsibilities, gmvae, x, covariates, transform, batch_size, seed)
 
 
 def embed(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],
     *,
+    covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Float[Tensor, "N Z"]:
     """E[z] under q(z|x), on the CPU; arguments and errors as `responsibilities`."""
-    return _each_batch(lambda b: gmvae.posterior(b).mean, gmvae, x, transform, batch_size, seed)
+
+    def mean(*batch: Tensor) -> Tensor:
+        return gmvae.posterior(*batch).mean
+
+    return _each_batch(mean, gmvae, x, covariates, transform, batch_size, seed)
 
 
 def _each_batch(
-    function: Callable[[Tensor], Tensor],
+    function: Callable[..., Tensor],
     gmvae: GMVAE,
     x: Tensor,
+    covariates: Sequence[Tensor],
     transform: Transform | None,
     batch_size: int | None,
     seed: int,
@@ -62,5 +70,12 @@ def _each_batch(
     if batch_size is None:
         batch_size = default_batch_size(gmvae)
     with evaluating(gmvae):
-        batches = data_batches(gmvae, x, batch_size=batch_size, transform=transform, seed=seed)
-        return torch.cat([function(batch).cpu() for _, batch, _ in batches])
+        batches = data_batches(
+            gmvae,
+            x,
+            batch_size=batch_size,
+            covariates=covariates,
+            transform=transform,
+            seed=seed,
+        )
+        return torch.cat([function(batch, *given).cpu() for _, batch, given in batches])

@@ -119,7 +119,7 @@ def log_likelihood(
         gmvae: any of the four.
         x: data, shape ``(N, *event)``, on any device.
         num_samples: S.
-        covariates: what the model's `p_x` takes beside z, N rows each.
+        covariates: what `p_x` takes beside z and the guide may look at, N rows each.
         transform: from ``x`` to model scale, applied batch by batch, such as a binarisation. It
             may draw from torch's global generators.
         batch_size: B, data at a time.
@@ -167,7 +167,7 @@ def _log_weights(
     chunk: int,
 ) -> Float[Tensor, "S B"]:
     """log w of every sample, in float64 on the CPU."""
-    q_z = gmvae.posterior(x)
+    q_z = gmvae.posterior(x, *covariates)
     parts = []
     for start in range(0, num_samples, chunk):
         uniform = noise.draw(min(chunk, num_samples - start), gmvae.model.component_loc)

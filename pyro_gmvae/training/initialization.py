@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -27,6 +28,7 @@ def initialize(
     clusters: Int64[Tensor, " N"],
     config: TrainConfig,
     *,
+    covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
 ) -> None:
     """Train ``gmvae`` in place for a short while as if ``clusters`` were known.
@@ -38,7 +40,7 @@ def initialize(
         x: data, as `pyro_gmvae.training.fit` takes them.
         clusters: a cluster for each datum, such as k-means gives; -1 where there is none.
         config: the settings of the training to come.
-        transform: as in `pyro_gmvae.training.fit`.
+        covariates, transform: as in `pyro_gmvae.training.fit`.
     """
     steps_per_epoch = ceil(len(x) / config.batch_size)
     epochs = max(MIN_EPOCHS, ceil(MIN_STEPS / steps_per_epoch))
@@ -50,7 +52,7 @@ def initialize(
         z_kl_annealing=Schedule(),
         patience=None,
     )
-    fit(gmvae, x, unannealed, y=clusters, transform=transform)
+    fit(gmvae, x, unannealed, y=clusters, covariates=covariates, transform=transform)
 
 
 def kmeans_clusters(

@@ -68,6 +68,8 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--temperature", "nan"], "temperature must be above 0"),
         (["--method", "exact", "--temperature", 0.5], "belongs to the concrete method"),
         (["--n-likeliest", 2], "belongs to the sparse method"),
+        (["--method", "marginal", "--shared-trunk"], "has no q(y|x)"),
+        (["--initialization", "magic"], "'magic' is not one of"),
         (["--method", "magic"], "'magic' is not one of"),
         (["--hidden", "8,x"], "not a list of sizes"),
         (["--hidden", "0"], "sizes of at least 1"),
@@ -92,8 +94,8 @@ def test_options(refused: Cli, options: list[object], words: str) -> None:
     ("options", "words"),
     [
         (["--binarize", "static"], "only images are binarised"),
-        (["--likelihood", "bernoulli"], "for zeros and ones"),
-        (["--likelihood", "continuous_bernoulli"], "numbers from 0 to 1"),
+        (["--likelihood", "bernoulli"], "wants values in [0, 1]"),
+        (["--likelihood", "continuous_bernoulli"], "wants values in [0, 1]"),
     ],
 )
 def test_options_of_a_table(refused: Cli, options: list[object], words: str) -> None:
