@@ -218,7 +218,7 @@ class GMVAE(FittedGMVAE):
         transform = deepcopy(self.preprocessor_).to(self._device)
         if self.init_params == "kmeans" and self.n_components > 1:
             seen = self.preprocessor_.mean_input(x[kept])
-            clusters = kmeans_clusters(seen, self.n_components, seed=seed)
+            clusters = kmeans_clusters(seen, int(self.n_components), seed=seed)
             initialize(gmvae, x[kept], clusters, config, transform=transform)
         result = fit(
             gmvae,

@@ -10,16 +10,29 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-__all__ = ["GaussianHead", "MLPDecoder", "MLPEncoder", "feature_size", "mlp"]
+__all__ = ["GaussianHead", "MLPDecoder", "MLPEncoder", "feature_size", "linear", "mlp"]
 
 MIN_SCALE = 1e-4  # of a latent standard deviation; keeps log-densities finite
+
+
+def linear(n_in: int, n_out: int, *, bias: bool = True) -> nn.Linear:
+    """A linear layer that begins as Glorot and Bengio (2010) have it, biases at zero.
+
+    Torch's own beginning is weaker by a factor of about two, and costs 2 nats after 3,000 steps
+    on MNIST.
+    """
+    layer = nn.Linear(n_in, n_out, bias=bias)
+    nn.init.xavier_uniform_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Linear layers between ``sizes``, a ReLU after each one."""
     layers: list[nn.Module] = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+        layers += [linear(n_in, n_out), nn.ReLU()]
     return nn.Sequential(*layers)
 
 
@@ -45,7 +58,7 @@ class MLPDecoder(nn.Module):
         super().__init__()
         self.output_shape = tuple(output_shape)
         self.layers = mlp([latent_dim, *hidden])
-        self.output = nn.Linear([latent_dim, *hidden][-1], prod(output_shape))
+        self.output = linear([latent_dim, *hidden][-1], prod(output_shape))
 
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch_and_output"]:
         return self.output(self.layers(z)).unflatten(-1, self.output_shape)
@@ -68,10 +81,10 @@ class GaussianHead(nn.Module):
         self, in_features: int, n_clusters: int, hidden: Sequence[int], latent_dim: int
     ) -> None:
         super().__init__()
-        self.from_features = nn.Linear(in_features, hidden[0])
-        self.from_cluster = nn.Linear(n_clusters, hidden[0], bias=False) if n_clusters else None
+        self.from_features = linear(in_features, hidden[0])
+        self.from_cluster = linear(n_clusters, hidden[0], bias=False) if n_clusters else None
         self.layers = mlp(hidden)
-        self.output = nn.Linear(hidden[-1], 2 * latent_dim)
+        self.output = linear(hidden[-1], 2 * latent_dim)
 
     def forward(
         self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"] | None = None

@@ -17,7 +17,7 @@ from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
 from pyro_gmvae.models.objective import ObjectiveWeights
-from pyro_gmvae.networks import GaussianHead, MLPDecoder, MLPEncoder, feature_size
+from pyro_gmvae.networks import GaussianHead, MLPDecoder, MLPEncoder, feature_size, linear
 
 __all__ = ["GMVAE", "ConcreteGMVAE", "ExactGMVAE", "MarginalGMVAE", "SparseGMVAE"]
 
@@ -128,7 +128,7 @@ class GMVAE(nn.Module):
         return {
             "encoder": encoder,
             "cluster_encoder": cluster_encoder,
-            "y_head": nn.Linear(
+            "y_head": linear(
                 feature_size(cluster_encoder or encoder, self.event_shape), n_clusters
             ),
             "z_head": GaussianHead(n_features, n_clusters, head_hidden, self.latent_dim),

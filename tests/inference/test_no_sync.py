@@ -34,15 +34,14 @@ def loss_and_gradient(elbo: ELBO, gmvae: GMVAE) -> Callable[..., tuple[Tensor, .
 
 
 @pytest.mark.parametrize(
-    ("method", "options"),
+    ("method", "options", "labelled"),
     [
-        *((method, {"learn_mixture": True}) for method in METHODS),
-        ("concrete", {"kl": "relaxed"}),
-        ("exact", {"likelihood": "gaussian_predicted"}),
+        *((m, {"learn_mixture": True}, labelled) for m in METHODS for labelled in (False, True)),
+        ("concrete", {"kl": "relaxed"}, False),
+        ("exact", {"likelihood": "gaussian_predicted"}, False),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("labelled", [False, True])
 def test_a_step_is_one_graph(method: str, options: dict, labelled: bool) -> None:
     gmvae = small_gmvae(method, **options)
     elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, num_particles=2, vectorize_particles=True)

@@ -97,3 +97,9 @@ def test_each_datum_pays_its_own_loss(method: str, monkeypatch: pytest.MonkeyPat
     labelled = elbo(x[:2], labels[:2])
     fix_noise(monkeypatch, noise[2:])
     torch.testing.assert_close(together, labelled + elbo(x[2:]))
+
+
+def test_refused_with_a_relaxed_density() -> None:
+    gmvae = small_gmvae("concrete", kl="relaxed")
+    with pytest.raises(ValueError, match="labels need kl"):
+        gmvae.guide(binary_data(2, *gmvae.event_shape), torch.tensor([0, -1]))

@@ -65,7 +65,8 @@ def test_the_loss_is_weighted_as_annealed() -> None:
 
 
 def test_figures_are_means_per_datum() -> None:
-    # Batches of 16 and 4: a mean of batch means would weigh the last one four times.
+    # Batches of 16 and 4: a mean of batch means would weigh the last one four times and be off by
+    # a factor of 2.5; the draws differ by a few per cent.
     x, _ = blobs(20)
     x[16:] += 100.0
     gmvae = tiny()
@@ -73,7 +74,7 @@ def test_figures_are_means_per_datum() -> None:
     config = quick(epochs=1, learning_rate=1e-12)
     in_batches = fit(gmvae, x[torch.randperm(20, generator=order)], config).history[0]
     at_once = fit(gmvae, x, quick(epochs=1, learning_rate=1e-12, batch_size=20)).history[0]
-    assert in_batches["log_likelihood"] == pytest.approx(at_once["log_likelihood"], rel=0.02)
+    assert in_batches["log_likelihood"] == pytest.approx(at_once["log_likelihood"], rel=0.1)
 
 
 @pytest.mark.parametrize("unit", ["steps", "epochs"])
