@@ -80,8 +80,8 @@ class TrainSettings:
     data: str
     method: Method = "concrete"
     clusters: int = 10
-    latent_dim: int = 10
-    hidden: tuple[int, ...] = (512, 512)
+    latent_dim: int = 20
+    hidden: tuple[int, ...] = (256, 256)
     likelihood: Likelihood = "auto"
     binarize: Binarize = "auto"
     epochs: int = 100
