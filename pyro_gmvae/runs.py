@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import GMVAE, from_config, to_config
+from pyro_gmvae.training.checkpoint import under_prefix, with_prefix
 
 __all__ = ["Run", "checkpoint_path", "load_run", "open_run_folder", "save_run"]
 
@@ -97,13 +98,10 @@ def save_run(folder: str | os.PathLike[str], run: Run) -> None:
     """
     path = Path(folder)
     model = to_config(run.gmvae)
-    weights = save(
-        {
-            f"{part}/{name}": tensor.detach().cpu().clone()
-            for part, module in _parts(run.gmvae, run.preprocessor)
-            for name, tensor in module.state_dict().items()
-        }
-    )
+    tensors: dict[str, Tensor] = {}
+    for part, module in _parts(run.gmvae, run.preprocessor):
+        tensors |= with_prefix(part, module.state_dict())
+    weights = save({name: t.detach().cpu().clone() for name, t in tensors.items()})
     config = {
         "format": FORMAT,
         "version": VERSION,
@@ -153,7 +151,7 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
         tensors = load(content)
         preprocessor.to(tensors["preprocessor/shift"].dtype)
         for part, module in _parts(gmvae, preprocessor):
-            module.load_state_dict(_part(part, tensors))
+            module.load_state_dict(under_prefix(part, tensors))
     except _MISFITS as error:
         raise InputError(f"{path} does not fit together ({error}): train it again") from error
     return Run(gmvae.eval(), preprocessor, details)
@@ -168,11 +166,6 @@ def _is_run(path: Path) -> bool:
 
 def _parts(gmvae: GMVAE, preprocessor: Preprocessor) -> list[tuple[str, nn.Module]]:
     return [("model", gmvae), ("preprocessor", preprocessor)]
-
-
-def _part(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{part}/"
-    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import GMVAE
 
-__all__ = ["ENTRIES", "Transform", "data_batches", "default_batch_size", "evaluating", "seeded"]
+__all__ = [
+    "ENTRIES",
+    "Transform",
+    "data_batches",
+    "default_batch_size",
+    "each_batch",
+    "evaluating",
+    "seeded",
+]
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -49,8 +57,8 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
     """Data in a batch, so that neither the posterior nor S x B log weights fill the memory."""
     # Per datum the posterior takes a hidden layer for each cluster, and the marginal method's
-    # responsibilities K * Z numbers for each of its 64 draws of z.
-    per_datum = gmvae.n_components * max(512, 64 * gmvae.latent_dim)
+    # responsibilities a density in Z dimensions.
+    per_datum = gmvae.n_components * max(512, gmvae.latent_dim)
     return max(1, min(ENTRIES // per_datum, ENTRIES // 4 // num_samples, 1024))
 
 
@@ -104,3 +112,27 @@ def _transformed(
             block = transform(x[start : start + _BLOCK].to(device))
         parts.append(block[max(rows.start - start, 0) : rows.stop - start])
     return torch.cat(parts)
+
+
+def each_batch(
+    function: Callable[..., Tensor],
+    gmvae: GMVAE,
+    x: Tensor,
+    covariates: Sequence[Tensor],
+    transform: Transform | None,
+    batch_size: int | None,
+    seed: int,
+) -> Tensor:
+    """``function(batch, *covariates)`` of every batch, joined, on the CPU."""
+    if batch_size is None:
+        batch_size = default_batch_size(gmvae)
+    with evaluating(gmvae):
+        batches = data_batches(
+            gmvae,
+            x,
+            batch_size=batch_size,
+            covariates=covariates,
+            transform=transform,
+            seed=seed,
+        )
+        return torch.cat([function(batch, *given).cpu() for _, batch, given in batches])

@@ -88,7 +88,9 @@ def to_inference_data(
     figures = log_likelihood(
         gmvae, x, num_samples=num_samples, covariates=covariates, transform=transform, **same
     )
-    q_y = responsibilities(gmvae, x, transform=mean_transform or transform, **same).numpy()
+    q_y = responsibilities(
+        gmvae, x, covariates=covariates, transform=mean_transform or transform, **same
+    ).numpy()
     observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, **same)
 
     groups = {
@@ -136,7 +138,7 @@ def _draws(
             gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
         ):
             noise = Noise(seed, range(rows.start, rows.stop), 1 + gmvae.latent_dim)
-            z = draw_z(gmvae.posterior(batch), noise.draw(num_draws, like))
+            z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
             with seeded((seed + rows.start) % 2**63, like.device):
                 x_new = gmvae.model.p_x(z, *given).sample()
             parts.append([t.cpu().numpy() for t in (batch, z, x_new)])

@@ -13,8 +13,8 @@ from torch.nn.functional import one_hot
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import (
     Transform,
-    data_batches,
     default_batch_size,
+    each_batch,
     evaluating,
     seeded,
 )
@@ -95,16 +95,12 @@ def reconstruct(
 
     Args and errors: as `pyro_gmvae.evaluation.responsibilities`; ``covariates`` go to `p_x`.
     """
-    if batch_size is None:
-        batch_size = default_batch_size(gmvae)
-    parts = []
-    with evaluating(gmvae):
-        for _, batch, given in data_batches(
-            gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
-        ):
-            z = _likeliest_mean(gmvae.posterior(batch))
-            parts.append(gmvae.model.p_x(z, *given).mean.cpu())
-    return torch.cat(parts)
+
+    def decode(batch: Tensor, *given: Tensor) -> Tensor:
+        z = _likeliest_mean(gmvae.posterior(batch, *given))
+        return gmvae.model.p_x(z, *given).mean
+
+    return each_batch(decode, gmvae, x, covariates, transform, batch_size, seed)
 
 
 def _likeliest_mean(q_z: dist.TorchDistribution) -> Float[Tensor, "B Z"]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.evaluation._batches import Transform, data_batches, default_batch_size, evaluating
+from pyro_gmvae.evaluation._batches import Transform, each_batch
 from pyro_gmvae.models import GMVAE
 
 __all__ = ["embed", "responsibilities"]
@@ -38,7 +37,7 @@ def responsibilities(
         InputError: for data that do not fit the model.
         ValueError: if ``batch_size`` is below 1.
     """
-    return _each_batch(gmvae.responsibilities, gmvae, x, covariates, transform, batch_size, seed)
+    return each_batch(gmvae.responsibilities, gmvae, x, covariates, transform, batch_size, seed)
 
 
 def embed(
@@ -55,27 +54,4 @@ def embed(
     def mean(*batch: Tensor) -> Tensor:
         return gmvae.posterior(*batch).mean
 
-    return _each_batch(mean, gmvae, x, covariates, transform, batch_size, seed)
-
-
-def _each_batch(
-    function: Callable[..., Tensor],
-    gmvae: GMVAE,
-    x: Tensor,
-    covariates: Sequence[Tensor],
-    transform: Transform | None,
-    batch_size: int | None,
-    seed: int,
-) -> Tensor:
-    if batch_size is None:
-        batch_size = default_batch_size(gmvae)
-    with evaluating(gmvae):
-        batches = data_batches(
-            gmvae,
-            x,
-            batch_size=batch_size,
-            covariates=covariates,
-            transform=transform,
-            seed=seed,
-        )
-        return torch.cat([function(batch, *given).cpu() for _, batch, given in batches])
+    return each_batch(mean, gmvae, x, covariates, transform, batch_size, seed)
