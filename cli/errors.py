@@ -6,6 +6,7 @@ interrupted.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +33,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except InputError as error:
             raise Failure(str(error), BAD_INPUT) from error
         except PermissionError as error:
@@ -42,8 +44,25 @@ class Command(click.Command):
 
 
 @contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """The library's warnings as one line each, without the place in the code."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            if category is RuntimeWarning:
+                click.echo(f"Warning: {message}", err=True)
+            else:
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
 def training_errors(resume_command: str) -> Iterator[None]:
     """Words for how a training may end before its time."""
+    from pyro_gmvae.inference import CaptureError
     from pyro_gmvae.training import NonFiniteLossError, TrainingInterrupted
 
     try:
@@ -53,3 +72,6 @@ def training_errors(resume_command: str) -> Iterator[None]:
         raise Failure(message, INTERRUPTED) from error
     except NonFiniteLossError as error:
         raise Failure(str(error), FAILED) from error
+    except CaptureError as error:
+        message = f"this training cannot be compiled: {error}\nUse --compile off."
+        raise Failure(message, BAD_INPUT) from error

@@ -92,6 +92,11 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--label-column", words="Labels of a table, to evaluate with.", type=str)
 @setting("--validation-fraction", words="Rows held out for early stopping.")
 @setting("--test-fraction", words="Rows held out for evaluation.")
+@choice("compile", "Compile a step; auto: where the time it takes pays.")
+@choice("precision", "Of the networks; auto: bfloat16 where the hardware has it.")
+@setting(
+    "--chunk-size", words="Clusters summed at a time by exact.  [default: all that fit]", type=int
+)
 @setting("--tensorboard", words="Write a TensorBoard log into the run.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is in --out.")
 @click.option("--resume", is_flag=True, help="Continue the training in --out.")

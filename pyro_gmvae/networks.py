@@ -92,7 +92,9 @@ class GaussianHead(nn.Module):
         first = self.from_features(features)
         if self.from_cluster is not None and y is not None:
             first = first + self.from_cluster(y)
-        loc, raw_scale = self.output(self.layers(torch.relu(first))).chunk(2, -1)
+        output = self.output(self.layers(torch.relu(first)))
+        # Under autocast it comes in bfloat16, too coarse for what follows.
+        loc, raw_scale = output.to(self.output.weight.dtype).chunk(2, -1)
         return loc, softplus(raw_scale) + MIN_SCALE
 
 

@@ -1,6 +1,17 @@
-"""The objective: a sync-free ELBO and the schedules that anneal it."""
+"""The objective: a sync-free ELBO, its compiled form, and the schedules that anneal it."""
 
-from pyro_gmvae.inference.elbo import ELBOTerms, TraceEnumMeanField_ELBO
+from pyro_gmvae.inference.capture import CapturedELBO, CaptureError
+from pyro_gmvae.inference.elbo import TraceEnumMeanField_ELBO
+from pyro_gmvae.inference.precision import autocast_networks
 from pyro_gmvae.inference.schedules import KLAnnealing, Schedule
+from pyro_gmvae.inference.terms import ELBOTerms
 
-__all__ = ["ELBOTerms", "KLAnnealing", "Schedule", "TraceEnumMeanField_ELBO"]
+__all__ = [
+    "CaptureError",
+    "CapturedELBO",
+    "ELBOTerms",
+    "KLAnnealing",
+    "Schedule",
+    "TraceEnumMeanField_ELBO",
+    "autocast_networks",
+]

@@ -3,7 +3,8 @@ r"""An ELBO for GMVAEs that never reads a value back to the host."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import torch
 from pyro import poutine
@@ -14,27 +15,14 @@ from pyro.poutine.enum_messenger import EnumMessenger
 from pyro.poutine.trace_struct import Trace
 from pyro.poutine.util import prune_subsample_sites
 from pyro.util import check_model_guide_match
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from pyro_gmvae.distributions import expected_value
+from pyro_gmvae.distributions import SparseOneHotCategorical, expected_value
+from pyro_gmvae.inference.enumeration import Rows, Site, SomeRows, enumerate_dim, support_size
+from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
 
-__all__ = ["ELBOTerms", "TraceEnumMeanField_ELBO"]
-
-Site = Any  # Pyro's message: name, fn, value, scale, mask, infer
-
-
-class ELBOTerms(NamedTuple):
-    """An ELBO and where it comes from, each summed over the data and averaged over particles.
-
-    Attributes:
-        loss: minus the ELBO with every site at its scale; differentiable, zero-dimensional.
-        sites: each site's contribution at scale 1, detached: the log-likelihood of an observed
-            site, minus the KL divergence of a latent one.
-    """
-
-    loss: Tensor
-    sites: dict[str, Tensor]
+__all__ = ["TraceEnumMeanField_ELBO"]
 
 
 class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELBOs)
@@ -61,20 +49,70 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     reparametrised draws at all sites that are not enumerated. At most one site may be enumerated.
     A site must have the same scale in model and guide.
 
-    Args: those of `pyro.infer.ELBO`; the ones that serve are ``num_particles``,
-        ``max_plate_nesting`` (guessed by running the pair once if left out) and
-        ``vectorize_particles``.
+    Args:
+        chunk_size: of a support that the guide enumerates, how many values at a time. Memory is
+            then that of one chunk; each pays the pass through the encoder again. The gradient is
+            that for the parameters of model and guide, which have to be modules. None takes all
+            at once.
+        elbo_options: those of `pyro.infer.ELBO`; the ones that serve are ``num_particles``,
+            ``max_plate_nesting`` (guessed by running the pair once if left out) and
+            ``vectorize_particles``.
     """
+
+    def __init__(self, *, chunk_size: int | None = None, **elbo_options: Any) -> None:
+        super().__init__(**elbo_options)
+        self.chunk_size = chunk_size
 
     def terms(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> ELBOTerms:
         """The ELBO with its parts; arguments as `pyro.infer.ELBO.differentiable_loss`.
 
         Raises:
-            ValueError: if more than one site is enumerated.
+            ValueError: if more than one site is enumerated, or one that knows no chunks.
+        """
+        if self.chunk_size is None:
+            return self.partial_terms(model, guide, None, *args, **kwargs)
+        compute = partial(self.partial_terms, model, guide)
+        chunks = self.chunks(model, guide, *args, **kwargs)
+        modules = [m for m in (model, guide) if isinstance(m, nn.Module)]
+        return summed_over_chunks(compute, chunks, modules, *args, **kwargs)
+
+    def chunks(
+        self, model: Callable, guide: Callable, *args: Any, **kwargs: Any
+    ) -> list[Rows | None]:
+        """What `partial_terms` is to be summed over: rows of the support, about as many in each.
+
+        Raises:
+            ValueError: if the guide does not enumerate a site whole, or the pair has no modules.
+        """
+        if self.chunk_size is None:
+            return [None]
+        if not (isinstance(model, nn.Module) and isinstance(guide, nn.Module)):
+            raise ValueError("chunk_size is for a model and a guide that are modules")
+        self._guess_nesting(model, guide, args, kwargs)
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        cuda = {tensor.device for tensor in tensors if tensor.is_cuda}
+        with torch.no_grad(), torch.random.fork_rng(devices=cuda), SomeRows(self._enum_dim, None):
+            trace = poutine.trace(guide).get_trace(*args, **kwargs)
+        enumerated = [s for s in _sample_sites(trace).values() if enumerate_dim(s) is not None]
+        if not enumerated or isinstance(enumerated[0]["fn"], SparseOneHotCategorical):
+            raise ValueError("chunk_size is for a guide that enumerates the whole support")
+        size = support_size(enumerated[0])
+        if size <= self.chunk_size:
+            return [None]
+        rows = torch.arange(size, device=enumerated[0]["value"].device)
+        return list(rows.tensor_split(-(-size // self.chunk_size)))
+
+    def partial_terms(
+        self, model: Callable, guide: Callable, rows: Rows | None, *args: Any, **kwargs: Any
+    ) -> ELBOTerms:
+        """The part of `terms` that some rows of the enumerated support give; None for all.
+
+        A term that does not depend on the enumerated site counts by the rows' share of it, so
+        that the parts add up to the whole.
         """
         total: Tensor | float = 0.0
         sites: dict[str, Tensor] = {}
-        for model_trace, guide_trace in self._get_traces(model, guide, args, kwargs):
+        for model_trace, guide_trace in self._traces(model, guide, rows, args, kwargs):
             for name, (value, scale) in _site_terms(model_trace, guide_trace).items():
                 total = total + scale_and_mask(value, scale).sum() / self.num_particles
                 part = value.detach().sum() / self.num_particles
@@ -108,17 +146,24 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
             check_model_guide_match(model_trace, guide_trace, self.max_plate_nesting)
         return prune_subsample_sites(model_trace), prune_subsample_sites(guide_trace)
 
-    def _get_traces(
-        self, model: Callable, guide: Callable, args: tuple, kwargs: dict
+    def _traces(
+        self, model: Callable, guide: Callable, rows: Rows | None, args: tuple, kwargs: dict
     ) -> Iterator[tuple[Trace, Trace]]:
-        if self.max_plate_nesting == float("inf"):
-            self._guess_max_plate_nesting(model, guide, args, kwargs)
+        self._guess_nesting(model, guide, args, kwargs)
         if self.vectorize_particles:
             model, guide = map(self._vectorized_num_particles, (model, guide))
-        guide = EnumMessenger(first_available_dim=-1 - int(self.max_plate_nesting))(guide)
+        guide = SomeRows(self._enum_dim, rows)(guide)
         model = EnumMessenger()(model)
         for _ in range(1 if self.vectorize_particles else self.num_particles):
             yield self._get_trace(model, guide, args, kwargs)
+
+    def _guess_nesting(self, model: Callable, guide: Callable, args: tuple, kwargs: dict) -> None:
+        if self.max_plate_nesting == float("inf"):
+            self._guess_max_plate_nesting(model, guide, args, kwargs)
+
+    @property
+    def _enum_dim(self) -> int:
+        return -1 - int(self.max_plate_nesting)
 
 
 Term = tuple[Tensor, "Tensor | float"]  # a site's contribution and the scale it enters with
@@ -128,12 +173,12 @@ def _site_terms(model_trace: Trace, guide_trace: Trace) -> dict[str, Term]:
     """Each site's term, free of enumeration dimensions."""
     model, guide = _sample_sites(model_trace), _sample_sites(guide_trace)
     latent = [n for n, site in model.items() if not site["is_observed"]]
-    y_in_guide = [n for n in latent if n in guide and _enumerate_dim(guide[n]) is not None]
+    y_in_guide = [n for n in latent if n in guide and enumerate_dim(guide[n]) is not None]
     y_in_model = [n for n in latent if n not in guide]
     if len(y_in_guide) + len(y_in_model) > 1:
         raise ValueError(f"at most one site may be enumerated, got {y_in_guide + y_in_model}")
 
-    y_dim = _enumerate_dim(model[y_in_model[0]]) if y_in_model else None
+    y_dim = enumerate_dim(model[y_in_model[0]]) if y_in_model else None
     terms = {
         n: _latent_term(site, guide[n], y_dim) if n in guide else _log_prob(site)
         for n, site in model.items()
@@ -143,7 +188,7 @@ def _site_terms(model_trace: Trace, guide_trace: Trace) -> dict[str, Term]:
     scales = {n: site["scale"] for n, site in (auxiliary | model).items()}
 
     if y_in_guide:
-        terms = _averaged(terms, y_in_guide[0], guide[y_in_guide[0]])
+        terms = _averaged(terms, guide[y_in_guide[0]])
     if y_dim is not None:
         terms = _summed_out(terms, scales, y_in_model[0], y_dim)
     return {n: (term, scales[n]) for n, term in terms.items()}
@@ -151,10 +196,6 @@ def _site_terms(model_trace: Trace, guide_trace: Trace) -> dict[str, Term]:
 
 def _sample_sites(trace: Trace) -> dict[str, Site]:
     return {n: site for n, site in trace.nodes.items() if site["type"] == "sample"}
-
-
-def _enumerate_dim(site: Site) -> int | None:
-    return site["infer"].get("_enumerate_dim")
 
 
 def _log_prob(site: Site) -> Tensor:
@@ -176,18 +217,19 @@ def _latent_term(model_site: Site, guide_site: Site, y_dim: int | None) -> Tenso
     return _log_prob(model_site) - _log_prob(guide_site)
 
 
-def _averaged(terms: dict[str, Tensor], name: str, y: Site) -> dict[str, Tensor]:
+def _averaged(terms: dict[str, Tensor], y: Site) -> dict[str, Tensor]:
     """The terms' expectations under the guide's q(y)."""
     dim, support = y["infer"]["_enumerate_dim"], y["value"]
+    share = support.shape[0] / support_size(y)
 
     def expectation(term: Tensor) -> Tensor:
         if term.dim() < -dim:
-            return term
+            return share * term
         if term.shape[dim] != support.shape[0]:
-            return term.squeeze(dim)  # broadcast along y, but the same for each
+            return share * term.squeeze(dim)  # broadcast along y, but the same for each
         return expected_value(y["fn"], support, term)
 
-    return {n: term if n == name else expectation(term) for n, term in terms.items()}
+    return {n: expectation(term) for n, term in terms.items()}
 
 
 def _summed_out(

@@ -75,6 +75,9 @@ def make_config(settings: TrainSettings, gmvae: GMVAE) -> TrainConfig:
             patience=settings.patience,
             seed=settings.seed,
             device=settings.device,
+            compile="auto" if settings.compile == "auto" else settings.compile == "on",
+            precision=settings.precision,
+            chunk_size=settings.chunk_size or "auto",
         )
 
 

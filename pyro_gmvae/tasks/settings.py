@@ -21,6 +21,8 @@ Binarize = Literal["auto", "dynamic", "static", "none"]
 Initialization = Literal["kmeans", "random"]
 Annealing = Literal["linear", "cosine", "cyclical", "constant"]
 Device = Literal["auto", "cpu", "cuda"]
+Compile = Literal["auto", "on", "off"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 # What a resumed training may be told anew; all else would make it another training.
 MAY_CHANGE = ("epochs", "patience", "device", "data_dir", "tensorboard")
@@ -32,8 +34,18 @@ _CHOICES = {
     "initialization": Initialization,
     "kl_annealing": Annealing,
     "device": Device,
+    "compile": Compile,
+    "precision": Precision,
 }
-_COUNTS = ("clusters", "latent_dim", "epochs", "batch_size", "n_likeliest", "patience")
+_COUNTS = (
+    "clusters",
+    "latent_dim",
+    "epochs",
+    "batch_size",
+    "n_likeliest",
+    "patience",
+    "chunk_size",
+)
 _POSITIVE = ("learning_rate", "temperature", "temperature_end")
 
 
@@ -70,6 +82,9 @@ class TrainSettings:
         validation_fraction, test_fraction: shares of the rows that are held out.
         seed: of the split, the first weights, the order of the rows and every draw.
         device: ``"auto"`` is a GPU if there is one.
+        compile: whether to compile a step; ``"auto"`` does where it pays.
+        precision: of the networks; ``"auto"`` is bfloat16 where the hardware has it.
+        chunk_size: clusters that the exact method sums at a time; None is as many as fit.
         data_dir: where torchvision's data sets are.
         tensorboard: whether to write a log for TensorBoard.
 
@@ -101,6 +116,9 @@ class TrainSettings:
     test_fraction: float = 0.1
     seed: int = 0
     device: Device = "auto"
+    compile: Compile = "auto"
+    precision: Precision = "auto"
+    chunk_size: int | None = None
     data_dir: str = "data"
     tensorboard: bool = False
 
@@ -123,6 +141,7 @@ class TrainSettings:
             "temperature": "concrete",
             "temperature_end": "concrete",
             "n_likeliest": "sparse",
+            "chunk_size": "exact",
         }.items():
             if getattr(self, name) is not None and self.method != method:
                 raise InputError(

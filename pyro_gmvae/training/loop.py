@@ -12,18 +12,24 @@ from pathlib import Path
 import pyro
 import torch
 from jaxtyping import Int, Num
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyro_gmvae.data import Batches
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.inference import ELBOTerms, TraceEnumMeanField_ELBO
+from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import GMVAE, ObjectiveWeights
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
+from pyro_gmvae.training.objective import Objective
 from pyro_gmvae.training.reporters import Record, Reporter
+from pyro_gmvae.training.resources import (
+    fitting_chunk_size,
+    has_fast_bfloat16,
+    whether_to_compile,
+)
 from pyro_gmvae.training.signals import Interruption
 from pyro_gmvae.training.state import TrainState
 from pyro_gmvae.training.stopping import EarlyStopping
@@ -53,18 +59,6 @@ class TrainResult:
     stopped: str
     best_epoch: float | None
     n_steps: int
-
-
-class _Objective(nn.Module):
-    """A GMVAE's ELBO as one module, so that accelerate can wrap it for several processes."""
-
-    def __init__(self, gmvae: GMVAE, elbo: TraceEnumMeanField_ELBO) -> None:
-        super().__init__()
-        self.gmvae = gmvae
-        self.elbo = elbo
-
-    def forward(self, x: Tensor, y: Tensor | None, *covariates: Tensor) -> ELBOTerms:
-        return self.elbo.terms(self.gmvae.model, self.gmvae.guide, x, y, *covariates)
 
 
 def fit(
@@ -130,15 +124,16 @@ def fit(
         if checkpoint is not None:
             stack.enter_context(signals)
 
-        particles = {"num_particles": config.num_particles, "vectorize_particles": True}
-        elbo = TraceEnumMeanField_ELBO(max_plate_nesting=config.max_plate_nesting, **particles)
         gmvae.to(device).train()
+        if config.precision == "bfloat16" or (
+            config.precision == "auto" and has_fast_bfloat16(device)
+        ):
+            stack.enter_context(autocast_networks(gmvae))
         parameters = [p for p in gmvae.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
-        objective, optimizer = accelerator.prepare(_Objective(gmvae, elbo), optimizer)
 
         seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
-        order = torch.Generator().manual_seed(seed)
+        order = torch.Generator(device).manual_seed(seed)
         x = x.to(device)
         # A last batch that has not a row for every process is left out.
         drop_last = len(x) % config.batch_size < accelerator.num_processes
@@ -159,6 +154,19 @@ def fit(
         usage = _first(N_USAGE, x, covariates, transform)
         total = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
         annealed = config.annealing_ends(len(batches))
+
+        share = -(-config.batch_size // accelerator.num_processes)  # this process's, of a batch
+        seen, *given = _first(share, x, covariates, transform)
+        elbo = TraceEnumMeanField_ELBO(
+            num_particles=config.num_particles,
+            vectorize_particles=True,
+            max_plate_nesting=config.max_plate_nesting,
+            chunk_size=fitting_chunk_size(config, gmvae, [seen, None, *given]),
+        )
+        compiled = whether_to_compile(config, device, total)
+        objective, optimizer = accelerator.prepare(
+            Objective(gmvae, elbo, compiled=compiled), optimizer
+        )
 
         meter = Meter()
         stopping = EarlyStopping(config.patience, config.keep_best)

@@ -103,8 +103,10 @@ class TrainState:
         self.meter.count = values["count"]
         self.stopping.load(values["stopping"], checkpoint.under_prefix("best", tensors))
         self.history, self.step, self.batch = values["history"], values["step"], values["batch"]
-        self._order_at_epoch = tensors["order"]
-        self.order.set_state(self._order_at_epoch)
+        # Another kind of device has another kind of generator: there the order begins anew.
+        if len(tensors["order"]) == len(self._order_at_epoch):
+            self.order.set_state(tensors["order"])
+        self._order_at_epoch = self.order.get_state()
         checkpoint.load_rng_tensors(checkpoint.under_prefix("rng", tensors))
 
     def _check_config(self, path: Path, saved: dict) -> None:

@@ -1,0 +1,44 @@
+"""Enumerating a site's support a few rows at a time, so that memory does not grow with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxtyping import Int64
+from pyro.poutine.enum_messenger import EnumMessenger
+from torch import Tensor
+
+__all__ = ["Rows", "SomeRows", "enumerate_dim", "support_size"]
+
+Rows = Int64[Tensor, "_"]  # some values of an enumerated support, by number
+Site = Any  # Pyro's message: name, fn, value, scale, mask, infer
+
+
+class SomeRows(EnumMessenger):
+    """Enumerates in parallel, as Pyro does, but only some rows of the support.
+
+    Args:
+        first_available_dim: as of `EnumMessenger`.
+        rows: which values of the support, by number; None takes all.
+    """
+
+    def __init__(self, first_available_dim: int, rows: Rows | None) -> None:
+        super().__init__(first_available_dim)
+        self.rows = rows
+
+    def _pyro_sample(self, msg: Site) -> None:
+        super()._pyro_sample(msg)
+        if msg["done"] and enumerate_dim(msg) is not None:
+            msg["infer"]["_support_size"] = len(msg["value"])
+            if self.rows is not None:
+                msg["value"] = msg["value"].index_select(0, self.rows)
+
+
+def enumerate_dim(site: Site) -> int | None:
+    """The dimension along which a site is enumerated, counted from the right; None if it is not."""
+    return site["infer"].get("_enumerate_dim")
+
+
+def support_size(site: Site) -> int:
+    """How many values an enumerated site of the guide has in all."""
+    return site["infer"]["_support_size"]

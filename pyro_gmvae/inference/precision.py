@@ -1,0 +1,52 @@
+"""Networks in bfloat16, everything else in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["autocast_networks"]
+
+
+@contextmanager
+def autocast_networks(gmvae: GMVAE, dtype: torch.dtype = torch.bfloat16) -> Iterator[None]:
+    """Run the encoders, heads and the decoder of ``gmvae`` in ``dtype`` while the context lasts.
+
+    What they return is given back in the precision of their input: distributions, KL divergences
+    and sums stay in float32, where bfloat16's eight bits would drown the differences between
+    clusters. A user's own networks are treated alike.
+    """
+    networks = [gmvae.model.decoder, *gmvae.guide.children()]
+    with ExitStack() as stack:
+        for network in networks:
+            for hook in _autocast(network, dtype):
+                stack.callback(hook.remove)
+        yield
+
+
+def _autocast(network: nn.Module, dtype: torch.dtype) -> tuple[Any, Any]:
+    entered: list[torch.autocast] = []
+
+    def enter(module: nn.Module, args: tuple) -> None:
+        # Weights are cast anew in every pass: a kept cast would be of an earlier step's.
+        entered.append(torch.autocast(args[0].device.type, dtype, cache_enabled=False))
+        entered[-1].__enter__()
+
+    def leave(module: nn.Module, args: tuple, output: Any) -> Any:
+        entered.pop().__exit__(None, None, None)
+        return _to(args[0].dtype, output)
+
+    before = network.register_forward_pre_hook(enter)
+    return before, network.register_forward_hook(leave, always_call=True)
+
+
+def _to(dtype: torch.dtype, output: Any) -> Any:
+    if isinstance(output, tuple):
+        return tuple(_to(dtype, part) for part in output)
+    return output.to(dtype) if isinstance(output, Tensor) else output

@@ -1,0 +1,172 @@
+"""The compiled ELBO is the ELBO: same loss, same gradients, fresh noise, compiled once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from pyro_gmvae.inference import CapturedELBO, CaptureError, ELBOTerms, TraceEnumMeanField_ELBO
+from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, GenerativeModel
+from tests.small import B, D, Z, binary_data, small_gmvae
+
+pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
+
+LABELS = torch.tensor([0, -1, 2, -1])
+
+
+def elbo_of(**options: object) -> TraceEnumMeanField_ELBO:
+    return TraceEnumMeanField_ELBO(max_plate_nesting=1, **options)
+
+
+def gradients(terms: ELBOTerms, gmvae: GMVAE) -> list[Tensor | None]:
+    return list(torch.autograd.grad(terms.loss, list(gmvae.parameters()), allow_unused=True))
+
+
+def assert_same(ours: Callable[..., ELBOTerms], gmvae: GMVAE, elbo: object, *args: Tensor) -> None:
+    """Loss, parts and gradients against the uncompiled ELBO at the same noise."""
+    outcomes = []
+    for terms_of in (ours, lambda *a: elbo.terms(gmvae.model, gmvae.guide, *a)):
+        terms_of(*args)  # whatever happens at a first call
+        torch.manual_seed(1)
+        terms = terms_of(*args)
+        outcomes.append((terms.loss.detach(), terms.sites, gradients(terms, gmvae)))
+    torch.testing.assert_close(outcomes[0][0], outcomes[1][0])
+    torch.testing.assert_close(outcomes[0][1], outcomes[1][1])
+    for a, b in zip(outcomes[0][2], outcomes[1][2], strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "elbo_options", "labelled"),
+    [
+        *((m, {"learn_mixture": True}, {}, 0) for m in METHODS),
+        ("sparse", {}, {}, 1),
+        ("concrete", {"kl": "relaxed"}, {}, 0),
+        ("exact", {}, {"num_particles": 2, "vectorize_particles": True}, 0),
+        ("exact", {"n_components": 5}, {"chunk_size": 2}, 0),
+        ("exact", {"likelihood": "gaussian_predicted"}, {}, 0),
+    ],
+    ids=str,
+)
+def test_it_equals_the_uncompiled_elbo(
+    method: str, options: dict, elbo_options: dict, labelled: int
+) -> None:
+    gmvae, elbo = small_gmvae(method, **options), elbo_of(**elbo_options)
+    captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, backend="aot_eager")
+    args = (binary_data(), LABELS)[: 1 + labelled]
+    assert_same(captured, gmvae, elbo, *args)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_it_equals_the_uncompiled_elbo_through_inductor() -> None:
+    gmvae, elbo = small_gmvae("concrete"), elbo_of()
+    assert_same(CapturedELBO(elbo, gmvae.model, gmvae.guide), gmvae, elbo, binary_data())
+
+
+class Shifted(GenerativeModel):
+    """A user's model: the decoder's output is shifted by a covariate."""
+
+    def p_x(self, z: Tensor, shift: Tensor | None = None) -> dist.TorchDistribution:
+        output = self.decoder(z)
+        return self.likelihood(output if shift is None else output + shift)
+
+
+class ShiftedGMVAE(ConcreteGMVAE):
+    model_class = Shifted
+
+
+def test_a_users_subclass_and_networks() -> None:
+    encoder = nn.Sequential(nn.Linear(D, 5), nn.BatchNorm1d(5), nn.Tanh())
+    gmvae, elbo = ShiftedGMVAE(D, 3, Z, hidden=(5,), encoder=encoder), elbo_of()
+    captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, backend="aot_eager")
+    x, shift = binary_data(), torch.randn(B, D)
+    before = encoder[1].running_mean.clone()
+    captured._capture_all((x, None, shift))
+    assert torch.equal(encoder[1].running_mean, before)
+    captured(x, None, shift)
+    assert not torch.equal(encoder[1].running_mean, before)
+    assert_same(captured, gmvae, elbo, x, None, shift)
+
+
+def test_noise_is_fresh_and_follows_the_seed() -> None:
+    gmvae = small_gmvae("sparse")
+    captured = CapturedELBO(elbo_of(), gmvae.model, gmvae.guide, backend="aot_eager")
+    x = binary_data()
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    captured._capture_all((x,))
+    assert torch.equal(torch.get_rng_state(), state)
+    losses = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        losses.append([captured(x).loss.item() for _ in range(4)])
+    assert losses[0] == losses[1]
+    assert len(set(losses[0])) == 4
+
+
+def test_nothing_is_compiled_after_the_first_step() -> None:
+    gmvae, counter = small_gmvae("concrete"), CompileCounterWithBackend("aot_eager")
+    captured = CapturedELBO(elbo_of(), gmvae.model, gmvae.guide, backend=counter)
+    optimizer = torch.optim.Adam(gmvae.parameters(), 0.1)
+    losses = []
+    for weight in (0.1, 0.5, 0.9, 1.0):
+        gmvae.weights.set(kl_weight=weight, temperature=weight)
+        for n in (B, B - 1):  # the last batch of an epoch is smaller
+            torch.manual_seed(2)
+            loss = captured(binary_data(n)).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            losses.append(loss.item())
+        with torch.no_grad():
+            captured(binary_data())
+        assert counter.frame_count == 1
+    assert len(set(losses)) == len(losses)
+
+
+@pytest.mark.parametrize("name", ["kl_weight", "z_kl_weight", "temperature"])
+def test_what_is_annealed_reaches_the_compiled_elbo(name: str) -> None:
+    gmvae = small_gmvae("concrete")
+    captured = CapturedELBO(elbo_of(), gmvae.model, gmvae.guide, backend="aot_eager")
+    x, losses = binary_data(), []
+    for value in (1.0, 0.3):
+        gmvae.weights.set(**{name: value})
+        torch.manual_seed(1)
+        losses.append(captured(x).loss.item())
+        torch.manual_seed(1)
+        eager = elbo_of().terms(gmvae.model, gmvae.guide, x).loss.item()
+        assert losses[-1] == pytest.approx(eager, rel=1e-5)
+    assert losses[0] != pytest.approx(losses[1])
+
+
+class ReadsBack(GenerativeModel):
+    def p_x(self, z: Tensor) -> dist.TorchDistribution:
+        return self.likelihood(self.decoder(z) * float(z.mean().item() > 0))
+
+
+class ReadsBackGMVAE(ConcreteGMVAE):
+    model_class = ReadsBack
+
+
+def test_what_cannot_be_captured_says_why() -> None:
+    gmvae, x = ReadsBackGMVAE(D, 3, Z, hidden=(5,)), binary_data()
+    with pytest.raises(CaptureError) as raised:
+        CapturedELBO(elbo_of(), gmvae.model, gmvae.guide)(x)
+    assert len(str(raised.value).splitlines()) == 1
+
+    reasons: list[CaptureError] = []
+    captured = CapturedELBO(elbo_of(), gmvae.model, gmvae.guide, fallback=reasons.append)
+    for _ in range(2):
+        torch.manual_seed(1)
+        loss = captured(x).loss
+        torch.manual_seed(1)
+        torch.testing.assert_close(loss, elbo_of().terms(gmvae.model, gmvae.guide, x).loss)
+    assert len(reasons) == 1
