@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch._functorch.config as functorch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -147,12 +149,23 @@ class CapturedELBO:
         buffers = [(b, b.clone()) for module in modules for b in module.buffers()]
         parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
         devices = {t.device for t in given if t.is_cuda}
-        with torch.random.fork_rng(devices=devices), torch.enable_grad():
+        with torch.random.fork_rng(devices=devices), torch.enable_grad(), _partitioning(devices):
             loss = compiled(*given)[0]
             torch.autograd.grad(loss, parameters, allow_unused=True)
         with torch.no_grad():
             for buffer, value in buffers:
                 buffer.copy_(value)
+
+
+def _partitioning(cuda: set[torch.device]) -> AbstractContextManager[None]:
+    """How the compiler parts the forward from the backward graph.
+
+    On CPU it would keep a mask of booleans for each ReLU, written one by one where the processor
+    has no AVX-512: 10 times the cost of the ReLU. It may compute the mask again instead.
+    """
+    if cuda or not hasattr(functorch, "ban_recompute_materialized_backward"):
+        return nullcontext()
+    return functorch.patch(ban_recompute_materialized_backward=False)
 
 
 def _on_cuda(args: tuple[Tensor | None, ...]) -> bool:
