@@ -51,6 +51,7 @@ def initialize(
         kl_annealing=Schedule(),
         z_kl_annealing=Schedule(),
         patience=None,
+        compile=False,  # it is over before that would pay
     )
     fit(gmvae, x, unannealed, y=clusters, covariates=covariates, transform=transform)
 
