@@ -1,0 +1,17 @@
+"""Measurements, one file each, shipped as `pyro_gmvae.benchmarks`.
+
+Each is a script (``python benchmarks/step.py``) and a command (``pyro-gmvae benchmark step``), and
+says in its docstring what question it answers. This table is all that the command's help needs.
+"""
+
+__all__ = ["NAMES"]
+
+NAMES = {
+    "step": "time of a training step, beside stock Pyro and hand-written torch",
+    "scaling": "time and memory of a step against the number of clusters",
+    "limit": "how far a step is from what the machine could do",
+    "epoch": "seconds for an epoch of MNIST",
+    "start": "time to import the package and to print the help",
+    "peers": "the same training by other packages; needs the extra `peers` and MNIST",
+    "golden": "held-out ELBO on MNIST beside a public implementation's; needs MNIST",
+}

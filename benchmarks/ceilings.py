@@ -1,0 +1,43 @@
+"""What this machine can do at best: its matrix rate and its copy bandwidth, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from pyro_gmvae.benchmarks.timing import timed
+
+__all__ = ["copy_bandwidth", "matrix_rate"]
+
+LONG_ENOUGH = 0.05  # seconds of a product, beyond which larger matrices tell nothing new
+LARGEST = 8192
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype, largest: int = LARGEST) -> float:
+    """Floating-point operations per second of a matrix product, the best of all sizes tried.
+
+    The sizes double until a product is long: a processor without bfloat16 takes a hundred times
+    as long for it.
+    """
+    rate, size, seconds = 0.0, min(256, largest), 0.0
+    while size <= largest and seconds < LONG_ENOUGH:
+        a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+        seconds = _best(lambda a=a, b=b: a @ b, device)  # type: ignore[misc]
+        rate = max(rate, 2 * size**3 / seconds)
+        size *= 2
+    return rate
+
+
+def copy_bandwidth(device: torch.device, n_bytes: int | None = None) -> float:
+    """Bytes per second of a large copy, those read and those written."""
+    n_bytes = n_bytes or (2**30 if device.type == "cuda" else 2**28)
+    source = torch.randn(n_bytes // 4, device=device)
+    target = torch.empty_like(source)
+    return 2 * n_bytes / _best(lambda: target.copy_(source), device)
+
+
+def _best(run: Callable[[], object], device: torch.device) -> float:
+    # The best of many, not the median: it is what the machine can do.
+    run()
+    return min(timed(run, device) for _ in range(10))

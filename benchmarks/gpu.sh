@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# All figures that need a GPU, in one call of under 8 minutes, into the folder given as argument.
+#
+#   bash benchmarks/gpu.sh results          # needs the package installed: pip install -e .
+#
+# PYTHON names the interpreter, DATA_DIR the folder with MNIST (without it, random pixels serve).
+# First everything is compiled, several at a time, into torch's cache on disk; then each part is
+# measured alone within its share of the time. One that is cut short leaves the rows it has.
+set -uo pipefail
+out=${1:?usage: gpu.sh FOLDER}
+python=${PYTHON:-python3}
+data=${DATA_DIR:-data}
+mkdir -p "$out"
+export PYTHONUNBUFFERED=1
+
+"$python" -c 'import torch, pyro_gmvae.benchmarks; assert torch.cuda.is_available()' || {
+  echo "gpu.sh needs a CUDA device and the package installed: pip install -e ." >&2
+  exit 2
+}
+
+small=(step --hidden 8,8 64,64 --methods exact concrete --clusters 10
+  --variants stock-elbo ours-compiled hand-compiled --across none)
+large=(step --clusters 2 50 200)
+limit=(limit --methods exact concrete --clusters 10 200 --variants ours-compiled
+  --precision bfloat16)
+scaling=(scaling --clusters 2 10 50 200)
+epoch=(epoch --methods exact concrete sparse --ways eager compiled bfloat16 --data-dir "$data")
+
+run() { # seconds, benchmark and its options
+  timeout --kill-after=5 "$1" "$python" -m "pyro_gmvae.benchmarks.$2" --device cuda "${@:3}"
+}
+
+compile_all() {
+  echo "== compiling"
+  local once=(--rounds 1 --steps 1 --quiet)
+  run 140 "${small[@]}" "${once[@]}" &
+  run 140 "${limit[@]}" "${once[@]}" &
+  run 140 "${epoch[@]}" --rows 1024 --epochs 2 --quiet &
+  for method in exact concrete sparse marginal; do
+    run 140 "${large[@]}" --methods "$method" --variants ours-compiled hand-compiled "${once[@]}" &
+    run 140 "${scaling[@]}" --methods "$method" "${once[@]}" &
+  done
+  wait
+}
+
+failed=0
+measure() { # seconds, name, benchmark and its options
+  echo "== $2"
+  run "$1" "${@:3}" --out "$out/$2.json" || {
+    echo "$2 ended early, exit code $?" >&2
+    failed=1
+  }
+}
+
+{
+  compile_all
+  measure 40 step_small "${small[@]}" --steps 50
+  measure 70 epoch "${epoch[@]}"
+  measure 45 limit "${limit[@]}" --profile
+  measure 100 step "${large[@]}" --steps 20
+  measure 65 scaling "${scaling[@]}" --steps 20
+  exit "$failed"
+} 2>&1 | tee "$out/gpu.log"

@@ -1,0 +1,190 @@
+"""The four objectives in plain torch, as one would write them for speed: what Pyro may not cost.
+
+`handwritten` takes the networks of a GMVAE with built-in networks and a Bernoulli likelihood, and
+shares its parameters. From one seed it draws the same noise, so that loss and gradients are equal
+to those of `pyro_gmvae.inference.TraceEnumMeanField_ELBO`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, embedding, softplus
+
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.networks import MIN_SCALE, MLPDecoder
+
+__all__ = ["HandWritten", "handwritten"]
+
+
+class HandWritten(nn.Module):
+    """Minus the ELBO of a batch ``(B, *event)``, summed over it.
+
+    Args:
+        gmvae: whose parameters to use.
+        bfloat16: whether the networks compute in it; the rest is in the parameters' precision.
+    """
+
+    def __init__(self, gmvae: GMVAE, *, bfloat16: bool = False) -> None:
+        super().__init__()
+        self.in_bfloat16 = bfloat16
+        model, guide = gmvae.model, gmvae.guide
+        self.weights = gmvae.weights
+        self.component_loc = model.component_loc
+        self.component_raw_scale = model.component_raw_scale
+        self.mixture_logits = model.mixture_logits
+        decoder = cast(MLPDecoder, model.decoder)
+        self.decoder = nn.Sequential(*decoder.layers, decoder.output)
+        self.z_first = guide.z_head.from_features
+        self.z_rest = nn.Sequential(*guide.z_head.layers, guide.z_head.output)
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor: ...
+
+    def networks(self) -> torch.autocast:
+        """A context for what runs in the networks' precision."""
+        device = self.component_loc.device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.in_bfloat16)
+
+    def component_scale(self) -> Tensor:
+        return softplus(self.component_raw_scale) + MIN_SCALE
+
+    def log_p_y(self) -> Tensor:
+        return self.mixture_logits.log_softmax(-1)
+
+    def q_z(self, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and scale of q(z|x,y) from its first layer's sum, and a draw."""
+        with self.networks():
+            output = self.z_rest(first.relu())
+        loc, raw_scale = output.to(self.component_loc.dtype).chunk(2, -1)
+        scale = softplus(raw_scale) + MIN_SCALE
+        return loc, scale, loc + scale * torch.randn_like(scale)
+
+    def reconstruction(self, z: Tensor, x: Tensor) -> Tensor:
+        """-log p(x|z)."""
+        with self.networks():
+            output = self.decoder(z)
+        logits = output.to(z.dtype)
+        return binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(
+            -1
+        )
+
+
+class _WithClusters(HandWritten):
+    """What the methods with a q(y|x) share."""
+
+    def __init__(self, gmvae: GMVAE, *, bfloat16: bool = False) -> None:
+        super().__init__(gmvae, bfloat16=bfloat16)
+        guide = gmvae.guide
+        self.y_net = nn.Sequential(*guide.cluster_encoder.layers, guide.y_head)
+        self.z_from_y = guide.z_head.from_cluster.weight  # (H, K)
+
+    def y_terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """log q(y|x), q(y|x), and the weighted KL(q(y|x) || p(y)) of the batch."""
+        with self.networks():
+            output = self.y_net(x)
+        log_q = output.to(x.dtype).log_softmax(-1)
+        q = log_q.exp()
+        return log_q, q, self.weights.kl_weight * (q * (log_q - self.log_p_y())).sum()
+
+    def per_cluster(self, first: Tensor, x: Tensor, p_loc: Tensor, p_scale: Tensor) -> Tensor:
+        """-log p(x|z) and the weighted KL(q(z|x,y) || p(z|y)), the leading dimension over y."""
+        loc, scale, z = self.q_z(first)
+        kl = gaussian_kl(loc, scale, p_loc, p_scale)
+        return self.reconstruction(z, x) + self.weights.z_kl_weight * kl
+
+
+class HandWrittenExact(_WithClusters):
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        _, q, kl_y = self.y_terms(x)
+        with self.networks():
+            first = self.z_first(x) + self.z_from_y.t().unsqueeze(1)
+        p_loc, p_scale = self.component_loc.unsqueeze(1), self.component_scale().unsqueeze(1)
+        return (q.t() * self.per_cluster(first, x, p_loc, p_scale)).sum() + kl_y
+
+
+class HandWrittenConcrete(_WithClusters):
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        log_q, _, kl_y = self.y_terms(x)
+        eps = torch.finfo(log_q.dtype).eps
+        uniform = torch.rand_like(log_q).clamp(eps, 1 - eps)
+        gumbel = -(-uniform.log()).log()
+        y = ((log_q + gumbel) / self.weights.temperature).softmax(-1)
+        with self.networks():
+            first = self.z_first(x) + y @ self.z_from_y.t()
+        p_loc, p_scale = y @ self.component_loc, y @ self.component_scale()
+        return self.per_cluster(first, x, p_loc, p_scale).sum() + kl_y
+
+
+class HandWrittenSparse(_WithClusters):
+    def __init__(self, gmvae: GMVAE, *, bfloat16: bool = False) -> None:
+        super().__init__(gmvae, bfloat16=bfloat16)
+        self.n_likeliest: int = gmvae.guide.n_likeliest
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        log_q, _, kl_y = self.y_terms(x)
+        y = self.support(log_q.detach())  # (m + 1, B)
+        with self.networks():
+            first = self.z_first(x) + embedding(y, self.z_from_y.t())
+        p_loc, p_scale = self.component_loc[y], self.component_scale()[y]
+        f = self.per_cluster(first, x, p_loc, p_scale)
+        log_q_y = log_q.gather(-1, y.t()).t()
+        q_likely, log_q_drawn = log_q_y[:-1].exp(), log_q_y[-1]
+        likely = (q_likely * f[:-1]).sum(0)
+        rest = (1 - q_likely.sum(0)).clamp(min=0)
+        baseline = (likely / q_likely.sum(0)).detach()
+        score = (f[-1] - baseline).detach() * (log_q_drawn - log_q_drawn.detach())
+        drawn = rest.detach() * (f[-1] + score) + baseline * (rest - rest.detach())
+        return (likely + drawn).sum() + kl_y
+
+    def support(self, log_q: Tensor) -> Tensor:
+        """The likeliest clusters, then one drawn from the others."""
+        likeliest = log_q.topk(self.n_likeliest, -1).indices
+        tiny = torch.finfo(log_q.dtype).tiny
+        exponential = -torch.rand_like(log_q).clamp(min=tiny).log()
+        gumbel = -exponential.clamp(min=tiny).log()
+        others = log_q.scatter(-1, likeliest, -torch.inf)
+        drawn = (others + gumbel).argmax(-1, keepdim=True)
+        return torch.cat([likeliest, drawn], -1).t()
+
+
+class HandWrittenMarginal(HandWritten):
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        with self.networks():
+            first = self.z_first(x)
+        loc, scale, z = self.q_z(first)
+        log_q = gaussian_log_prob(z, loc, scale)
+        log_p = gaussian_log_prob(z.unsqueeze(1), self.component_loc, self.component_scale())
+        # At weights of one this is log p(z) - log q(z|x).
+        w, b = self.weights.kl_weight, self.weights.z_kl_weight
+        inner = self.log_p_y() + b * (log_p - log_q.unsqueeze(-1)) / w
+        return (self.reconstruction(z, x) - w * inner.logsumexp(-1)).sum()
+
+
+def gaussian_kl(loc: Tensor, scale: Tensor, p_loc: Tensor, p_scale: Tensor) -> Tensor:
+    ratio = (scale / p_scale).square()
+    distance = ((loc - p_loc) / p_scale).square()
+    return 0.5 * (ratio + distance - 1 - ratio.log()).sum(-1)
+
+
+def gaussian_log_prob(z: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+    half_log_2pi = 0.9189385332046727
+    return -(0.5 * ((z - loc) / scale).square() + scale.log() + half_log_2pi).sum(-1)
+
+
+def handwritten(gmvae: GMVAE, *, bfloat16: bool = False) -> HandWritten:
+    """The plain torch module of ``gmvae``'s method, on the same parameters; see `HandWritten`."""
+    classes: dict[str, type[HandWritten]] = {
+        "exact": HandWrittenExact,
+        "concrete": HandWrittenConcrete,
+        "sparse": HandWrittenSparse,
+        "marginal": HandWrittenMarginal,
+    }
+    return classes[gmvae.method](gmvae, bfloat16=bfloat16)

@@ -1,0 +1,61 @@
+"""How long do the imports and the help take?
+
+Each command runs in fresh processes, in turns (A B C A B C ...); a figure is the median of whole
+processes, the interpreter's own start included, a ratio the median over rounds. The aims: importing
+the package takes at most 1.3 times importing torch and Pyro, and the help under half a second.
+
+    python benchmarks/start.py --out benchmarks/results/start.json
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import torch
+
+from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, typical
+
+HELP = "from pyro_gmvae.cli.main import main; main()"
+COMMANDS = {
+    "python": ["-c", "pass"],
+    "import torch, pyro": ["-c", "import torch, pyro"],
+    "import pyro_gmvae": ["-c", "import pyro_gmvae"],
+    "import pyro_gmvae.models": ["-c", "import pyro_gmvae.models"],
+    "import pyro_gmvae.models, .training": [
+        "-c",
+        "import pyro_gmvae.models, pyro_gmvae.training",
+    ],
+    "from pyro_gmvae import GMVAE": ["-c", "from pyro_gmvae import GMVAE"],
+    "pyro-gmvae --help": ["-c", HELP, "--help"],
+}
+BASE = "import torch, pyro"
+FULL = {"rounds": 25}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = Parser(__doc__, small={"rounds": 1}, full=FULL)
+    parser.add_argument("--rounds", type=at_least(1), default=7)
+    arguments = parser.read(argv)
+    report = Report("start", arguments)
+    steps = {name: Step(lambda words=words: run(words)) for name, words in COMMANDS.items()}
+    for step in steps.values():
+        step.run()  # once for the disk's cache and the .pyc files
+    cpu = torch.device("cpu")
+    times = side_by_side(steps, cpu, rounds=arguments.rounds, n_steps=1, seconds=60.0)
+    report.header(" " * max(map(len, COMMANDS)), "seconds", f"of {BASE}")
+    for name in COMMANDS:
+        seconds, share = typical(times[name]), ratio(times[name], times[BASE])
+        report.add(command=name, seconds=seconds, of_torch_and_pyro=share)
+        report.line(name, f"{seconds:.2f}", f"{share:.2f}")
+    report.close()
+
+
+def run(words: Sequence[str]) -> None:
+    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    script(main)

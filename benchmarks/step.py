@@ -1,0 +1,126 @@
+"""How long is a training step, beside stock Pyro and hand-written torch, and as K grows?
+
+For each method and number of clusters all variants of the step are timed side by side, in rounds
+that take turns (A B C A B C ...); a figure is the median over all steps, a ratio the median over
+rounds of that round's ratio. Then one variant is timed at all K side by side, which is where the
+ratios between K and between methods come from.
+
+    python benchmarks/step.py --out benchmarks/results/step.json            # minutes
+    python benchmarks/step.py --full --out benchmarks/results/step.json     # every K
+    python benchmarks/step.py --full --hidden 8,8 64,64 --out small.json    # where overhead shows
+
+The default network is 2x512 at batch 256, 784 inputs and Z = 10; on CUDA the hand-written variant
+is compiled with CUDA graphs. Pyro's validation is off throughout. Sparse has no stock variant.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from pyro_gmvae.benchmarks.cells import Cell, add_cell_options, cells_of
+from pyro_gmvae.benchmarks.measure import add_timing_options, measure, typical_seconds
+from pyro_gmvae.benchmarks.report import Parser, Report, script
+from pyro_gmvae.benchmarks.timing import milliseconds, ratio
+from pyro_gmvae.benchmarks.variants import VARIANTS
+
+SMALL = {
+    "hidden": [(8, 8)],
+    "batch": 16,
+    "methods": ["concrete", "sparse"],
+    "clusters": [2, 3],
+    "variants": ["stock-svi", "stock-elbo", "ours", "hand"],
+    "across": "ours",
+    "steps": 2,
+    "rounds": 2,
+}
+FULL = {"clusters": [2, 10, 50, 100, 200], "steps": 20, "rounds": 9}
+RATIOS = {
+    "ours/hand": ("ours-compiled", "hand-compiled"),
+    "ours/stock": ("ours-compiled", "stock-elbo"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = Parser(__doc__, small=SMALL, full=FULL)
+    add_cell_options(parser)
+    add_timing_options(parser)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument(
+        "--across",
+        default="ours-compiled",
+        choices=[*(v for v in VARIANTS if v != "stock-svi"), "none"],
+        help="variant to time at all K side by side",
+    )
+    arguments = parser.read(argv)
+    report = Report("step", arguments)
+    cells = cells_of(arguments)
+    for hidden in arguments.hidden:
+        group = [cell for cell in cells if cell.hidden == hidden]
+        compare_variants(group, arguments, report)
+        if arguments.across != "none":
+            compare_clusters(group, arguments, report)
+    report.close()
+
+
+def compare_variants(cells: Sequence[Cell], arguments: Namespace, report: Report) -> None:
+    """Each cell's variants side by side."""
+    report.say(f"\nA step in ms, hidden {cells[0].hidden}, batch {arguments.batch}")
+    report.header("method   K  ", *arguments.variants, *RATIOS)
+    for cell in cells:
+        found = measure({v: (v, cell) for v in arguments.variants}, arguments)
+        times = found.times
+        ratios = {n: ratio(times.get(a), times.get(b)) for n, (a, b) in RATIOS.items()}
+        report.line(
+            f"{cell.method:8} {cell.clusters:3}",
+            *(milliseconds(times.get(v)) for v in arguments.variants),
+            *(two_places(r) for r in ratios.values()),
+        )
+        report.add(
+            **cell.named(),
+            seconds=typical_seconds(found),
+            ratios=ratios,
+            first_step_seconds=found.first,
+            not_applicable=found.not_applicable,
+        )
+
+
+def compare_clusters(cells: Sequence[Cell], arguments: Namespace, report: Report) -> None:
+    """One variant at all K side by side, the methods too."""
+    variant, ks, hidden = arguments.across, arguments.clusters, cells[0].hidden
+    found = measure({(c.method, c.clusters): (variant, c) for c in cells}, arguments)
+    times = found.times
+    if not times:
+        report.say(f"\nNo figures across K: {next(iter(found.not_applicable.values()))}.")
+        return
+    report.say(f"\nA step of {variant} in ms across K, hidden {hidden}")
+    report.header("method  ", *(f"K={k}" for k in ks), "last/first")
+    across = {}
+    for method in arguments.methods:
+        across[method] = ratio(times.get((method, ks[-1])), times.get((method, ks[0])))
+        figures = (milliseconds(times.get((method, k))) for k in ks)
+        report.line(method, *figures, two_places(across[method]))
+    sparse = {k: ratio(times.get(("sparse", k)), times.get(("concrete", k))) for k in ks}
+    report.line("sparse/concrete", *(two_places(r) for r in sparse.values()), "")
+    report.values.setdefault("across_clusters", [])
+    report.values["across_clusters"].append(
+        {
+            "variant": variant,
+            "hidden": hidden,
+            "seconds": [
+                {"method": m, "clusters": k, "seconds": s}
+                for (m, k), s in typical_seconds(found).items()
+            ],
+            "last_over_first": across,
+            "sparse_over_concrete": sparse,
+        }
+    )
+    report.set()
+
+
+def two_places(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f}"
+
+
+if __name__ == "__main__":
+    script(main)

@@ -1,0 +1,111 @@
+"""Times of several steps side by side, so that the machine's moods fall on all of them alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from statistics import median
+from typing import TypeVar
+
+import torch
+
+__all__ = [
+    "Step",
+    "Times",
+    "milliseconds",
+    "ratio",
+    "side_by_side",
+    "timed",
+    "typical",
+    "warm_up",
+]
+
+Times = list[list[float]]  # seconds per step, by round
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is timed.
+
+    Attributes:
+        run: one step.
+        context: held around a turn of steps, outside their time.
+    """
+
+    run: Callable[[], object]
+    context: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+def timed(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call, the device's work included."""
+    _synchronize(device)
+    start = time.perf_counter()
+    run()
+    _synchronize(device)
+    return time.perf_counter() - start
+
+
+def warm_up(step: Step, device: torch.device, n_steps: int = 3) -> float:
+    """Run some steps; seconds of the first, which may compile."""
+    with step.context():
+        first = timed(step.run, device)
+        for _ in range(n_steps - 1):
+            step.run()
+    return first
+
+
+def side_by_side(
+    steps: Mapping[Key, Step], device: torch.device, *, rounds: int, n_steps: int, seconds: float
+) -> dict[Key, Times]:
+    """Time the steps in turns, A B C A B C ....
+
+    Args:
+        steps: warmed up.
+        device: where they run. On CUDA, where steps queue up, a turn is timed as a whole.
+        rounds: turns of each.
+        n_steps: steps in a turn, at most.
+        seconds: after which a turn ends early.
+    """
+    times: dict[Key, Times] = {key: [] for key in steps}
+    for _ in range(rounds):
+        for key, step in steps.items():
+            with step.context():
+                times[key].append(_turn(step.run, device, n_steps, seconds))
+    return times
+
+
+def _turn(
+    run: Callable[[], object], device: torch.device, n_steps: int, seconds: float
+) -> list[float]:
+    if device.type == "cuda":
+        n_steps = min(n_steps, max(1, round(seconds / timed(run, device))))
+        return [timed(lambda: [run() for _ in range(n_steps)], device) / n_steps]
+    times: list[float] = []
+    while len(times) < n_steps and sum(times) < seconds:
+        times.append(timed(run, device))
+    return times
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def typical(times: Times) -> float:
+    """The median step in seconds."""
+    return median(t for turn in times for t in turn)
+
+
+def ratio(times: Times | None, base: Times | None) -> float | None:
+    """How many times as long as ``base``: the median over rounds of each round's own ratio."""
+    if times is None or base is None:
+        return None
+    return median(median(a) / median(b) for a, b in zip(times, base, strict=True))
+
+
+def milliseconds(times: Times | None) -> str | None:
+    """The median step, for a table."""
+    return None if times is None else f"{1e3 * typical(times):.2f}"

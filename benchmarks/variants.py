@@ -1,0 +1,140 @@
+"""The ways to make one training step: stock Pyro, ours, and plain torch.
+
+A step is forward, backward, a fused Adam step and `zero_grad`, on one batch that is on the device;
+only stock SVI, which brings its own, has another optimizer. Pyro's validation is off for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import pyro
+import torch
+import torch._functorch.config as functorch
+from pyro.infer import SVI, TraceEnum_ELBO, TraceMeanField_ELBO
+from torch import Tensor
+
+from pyro_gmvae.benchmarks.cells import Cell
+from pyro_gmvae.benchmarks.handwritten import handwritten
+from pyro_gmvae.benchmarks.timing import Step
+from pyro_gmvae.inference import (
+    CapturedELBO,
+    CaptureError,
+    TraceEnumMeanField_ELBO,
+    autocast_networks,
+)
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["VARIANTS", "NotApplicableError", "build_step"]
+
+VARIANTS = {
+    "stock-svi": "Pyro's SVI with its own Adam",
+    "stock-elbo": "Pyro's ELBO as a module, torch's Adam",
+    "ours": "our ELBO, eager",
+    "ours-compiled": "our ELBO, captured and compiled",
+    "hand": "the same maths in plain torch, eager",
+    "hand-compiled": "the same, by torch.compile",
+}
+LEARNING_RATE = 1e-3
+
+Run = Callable[[], object]
+
+
+class NotApplicableError(Exception):
+    """This cell has no such variant; the message says why."""
+
+
+def build_step(variant: str, cell: Cell) -> Step:
+    """A step of ``variant``, on a model of its own.
+
+    Raises:
+        NotApplicableError: if there is none.
+    """
+    gmvae, x = cell.gmvae(), cell.data()
+    stock, ours = variant.startswith("stock"), variant.startswith("ours")
+    bfloat16 = cell.precision == "bfloat16"
+    if stock and cell.method == "sparse":
+        raise NotApplicableError("Pyro's ELBOs take an enumerated support to be complete")
+    if stock and bfloat16:
+        raise NotApplicableError("stock Pyro computes in the precision of the parameters")
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        # Local parameters: as our trainer has it, and as Pyro advises for its ELBO modules. SVI
+        # refuses them.
+        local = pyro.settings.context(module_local_params=variant != "stock-svi")
+        networks = autocast_networks(gmvae) if ours and bfloat16 else nullcontext()
+        with pyro.validation_enabled(False), local, networks:
+            yield
+
+    with context():
+        return Step(_BUILDERS[variant](gmvae, x, cell), context)
+
+
+def _stock_elbo(cell: Cell) -> TraceEnum_ELBO | TraceMeanField_ELBO:
+    family = TraceMeanField_ELBO if cell.method == "concrete" else TraceEnum_ELBO
+    return family(max_plate_nesting=1)
+
+
+def _stock_svi(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    pyro.clear_param_store()  # by name, another model's parameters would be taken for ours
+    optimizer = pyro.optim.Adam({"lr": LEARNING_RATE})  # type: ignore[attr-defined]
+    svi = SVI(gmvae.model, gmvae.guide, optimizer, _stock_elbo(cell))
+    return lambda: svi.step(x)
+
+
+def _stock_module(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    return _torch_step(_stock_elbo(cell)(gmvae.model, gmvae.guide), gmvae, x)
+
+
+def _ours(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=cell.chunk_size)
+    return _torch_step(lambda x: elbo.terms(gmvae.model, gmvae.guide, x).loss, gmvae, x)
+
+
+def _ours_compiled(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=cell.chunk_size)
+    terms = CapturedELBO(elbo, gmvae.model, gmvae.guide)
+    try:
+        terms(x)
+    except CaptureError as error:
+        raise NotApplicableError(str(error)) from error
+    return _torch_step(lambda x: terms(x).loss, gmvae, x)
+
+
+def _hand(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    return _torch_step(handwritten(gmvae, bfloat16=cell.precision == "bfloat16"), gmvae, x)
+
+
+def _hand_compiled(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    module = handwritten(gmvae, bfloat16=cell.precision == "bfloat16")
+    # On CUDA with graphs; on the CPU with torch's own generators, which are faster there.
+    on_cuda = cell.device_type == "cuda"
+    name = "triton.cudagraphs" if on_cuda else "fallback_random"
+    compiled = torch.compile(module, fullgraph=True, dynamic=False, options={name: True})
+    # And with the masks of its ReLUs computed again, as `CapturedELBO` has it: like with like.
+    with functorch.patch(ban_recompute_materialized_backward=on_cuda):
+        torch.autograd.grad(compiled(x), list(gmvae.parameters()), allow_unused=True)
+    return _torch_step(compiled, gmvae, x)
+
+
+def _torch_step(loss: Callable[[Tensor], Tensor], gmvae: GMVAE, x: Tensor) -> Run:
+    optimizer = torch.optim.Adam(gmvae.parameters(), LEARNING_RATE, fused=True)
+
+    def step() -> None:
+        loss(x).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+_BUILDERS: dict[str, Callable[[GMVAE, Tensor, Cell], Run]] = {
+    "stock-svi": _stock_svi,
+    "stock-elbo": _stock_module,
+    "ours": _ours,
+    "ours-compiled": _ours_compiled,
+    "hand": _hand,
+    "hand-compiled": _hand_compiled,
+}
