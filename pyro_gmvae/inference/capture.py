@@ -77,12 +77,15 @@ class CapturedELBO:
             CaptureError: at the first call, without a ``fallback``, if the pair cannot be traced
                 (it reads a value back) or compiled.
         """
-        if self._chunks is None and torch.is_grad_enabled():
-            self._capture_all(args)
-        chunks = self._chunks or []
-        captured = bool(chunks) and {_signature(r, *args) for r in chunks} <= self._graphs.keys()
-        if not captured or not torch.is_grad_enabled():
-            return self.elbo.terms(self.model, self.guide, *args)
+        if torch.is_grad_enabled():
+            if self._chunks is None:
+                self._capture_all(args)
+            chunks = self._chunks or []  # none where it could not be captured
+            if chunks and all(_signature(rows, *args) in self._graphs for rows in chunks):
+                return self._run(chunks, *args)
+        return self.elbo.terms(self.model, self.guide, *args)
+
+    def _run(self, chunks: list[Rows | None], *args: Tensor | None) -> ELBOTerms:
         if _on_cuda(args):
             torch.compiler.cudagraph_mark_step_begin()
         if len(chunks) == 1:
@@ -90,21 +93,22 @@ class CapturedELBO:
         return summed_over_chunks(self._partial_terms, chunks, (self.model, self.guide), *args)
 
     def _capture_all(self, args: tuple[Tensor | None, ...]) -> None:
-        self._chunks = self.elbo.chunks(self.model, self.guide, *args)
+        chunks, graphs = self.elbo.chunks(self.model, self.guide, *args), {}
         try:
-            for rows in self._chunks:
+            for rows in chunks:
                 key = _signature(rows, *args)
-                if key not in self._graphs:
-                    self._graphs[key] = self._capture(rows, *args)
+                if key not in graphs:
+                    graphs[key] = self._capture(rows, *args)
         except CaptureError as error:
             if self.fallback is None:
                 raise
-            self._graphs = {}
+            chunks, graphs = [], {}
             self.fallback(error)
+        self._chunks, self._graphs = chunks, graphs
 
     def _partial_terms(self, rows: Rows | None, *args: Tensor | None) -> ELBOTerms:
         graph = self._graphs[_signature(rows, *args)]
-        loss, *sites = graph.run(*(a for a in (rows, *args) if a is not None))
+        loss, *sites = graph.run(*[a for a in (rows, *args) if a is not None])
         if _on_cuda(args):
             sites = [site.clone() for site in sites]  # a replay writes to the same places
         return ELBOTerms(loss, dict(zip(graph.sites, sites, strict=True)))

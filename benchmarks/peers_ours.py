@@ -1,0 +1,67 @@
+"""This package's methods: `pyro_gmvae.training.fit` with its own defaults, without patience.
+
+By default q(y|x) and q(z|x,y) have an encoder each, half as much network again as the peers have.
+The rows named ``-shared`` have ``shared_trunk=True``: one encoder, then a hidden layer where the
+cluster joins in, and so still more than the peers. Images stay uint8 and are binarised batch by
+batch; gradients are clipped. A training as short as this is not compiled on a CPU unless --compile
+yes says so, as one of 5,000 steps would be; the first epoch, which no median has, then pays for it.
+The weight of KL(q(y|x) || p(y)) rises over the first half of the epochs. An epoch's time is its
+record's, in which the clusters in use are counted, too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pyro_gmvae.benchmarks.peers_task import SAMPLES, Task, Trained
+from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.evaluation import log_likelihood
+from pyro_gmvae.inference import KLAnnealing
+from pyro_gmvae.models import METHODS
+from pyro_gmvae.training import TrainConfig, fit
+
+QUANTITY = f"log p(x) of the binary image, importance-sampled, {SAMPLES} samples"
+
+
+def train(task: Task, images: np.ndarray) -> Trained:
+    method, _, shared = task.peer.partition("-")
+    torch.manual_seed(task.seed)
+    n_pixels = images.shape[1]
+    gmvae = METHODS[method](
+        n_pixels, task.clusters, task.latent, hidden=task.hidden, shared_trunk=bool(shared)
+    )
+    transform = Preprocessor.for_images((n_pixels,), "static").to(task.device)
+    config = TrainConfig(
+        epochs=task.epochs,
+        batch_size=task.batch,
+        learning_rate=task.learning_rate,
+        kl_annealing=KLAnnealing(duration=task.epochs / 2),
+        patience=None,
+        keep_best=False,
+        seed=task.seed,
+        device=task.device,
+        compile=task.compile,
+    )
+    result = fit(gmvae, torch.from_numpy(images), config, transform=transform)
+
+    def on_device(test: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(test).to(task.device)
+
+    def clusters(test: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return gmvae.responsibilities(transform(on_device(test))).argmax(-1).cpu().numpy()
+
+    def likelihood(test: np.ndarray) -> float:
+        found = log_likelihood(
+            gmvae, on_device(test), num_samples=SAMPLES, transform=transform, diagnostics=False
+        )
+        return found.mean
+
+    return Trained(
+        epoch_seconds=[float(record["seconds"]) for record in result.history],
+        parameters=sum(p.numel() for p in gmvae.parameters()),
+        clusters=clusters,
+        log_likelihood=likelihood,
+        quantity=QUANTITY,
+    )

@@ -1,0 +1,56 @@
+"""pyroved's jiVAE: z and y are independent a priori and in q(z|x) q(y|x); y is enumerated.
+
+One encoder gives both posteriors; the decoder sees z and y together, K times a datum. Trained by
+its `SVItrainer` with ``enumerate_parallel=True``, as its documentation has it, at weight 1 of both
+KL terms; Pyro's validation stays on, as it leaves it. Layers are ReLU in place of tanh.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pyroved
+import torch
+from pyroved.utils import init_dataloader
+
+from pyro_gmvae.benchmarks.peers_task import Task, Trained, binary
+
+
+def train(task: Task, images: np.ndarray) -> Trained:
+    x = torch.from_numpy(binary(images))
+    loader = init_dataloader(x, batch_size=task.batch)
+    vae = pyroved.models.jiVAE(
+        (x.shape[1],),
+        latent_dim=task.latent,
+        discrete_dim=task.clusters,
+        hidden_dim_e=list(task.hidden),
+        hidden_dim_d=list(task.hidden),
+        activation="relu",
+        seed=task.seed,
+        device=task.device,
+    )
+    trainer = pyroved.trainers.SVItrainer(
+        vae, enumerate_parallel=True, seed=task.seed, lr=task.learning_rate, device=task.device
+    )
+    epoch_seconds = []
+    for _ in range(task.epochs):
+        start = time.perf_counter()
+        trainer.step(loader)
+        epoch_seconds.append(time.perf_counter() - start)
+
+    def clusters(test: np.ndarray) -> np.ndarray:
+        return vae.encode(torch.from_numpy(binary(test)))[2].numpy()
+
+    def elbo(test: np.ndarray) -> float:
+        # Its own evaluate() takes a training step.
+        x = torch.from_numpy(binary(test)).to(task.device)
+        return -trainer.svi.evaluate_loss(x) / len(x)
+
+    return Trained(
+        epoch_seconds=epoch_seconds,
+        parameters=sum(p.numel() for p in vae.parameters()),
+        clusters=clusters,
+        log_likelihood=elbo,
+        quantity="ELBO of the binary image, y summed, one z: below its log p(x)",
+    )

@@ -1,0 +1,71 @@
+"""One training in a process of its own, so that its peak of memory is its own.
+
+python -m pyro_gmvae.benchmarks.peers_worker TASK.json OUTCOME.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyro_gmvae.benchmarks.peers_known import PEERS
+from pyro_gmvae.benchmarks.peers_task import Task, thinned
+
+STATUS = Path("/proc/self/status")
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Train and evaluate; the figures as JSON has them."""
+    runner = import_module(f"pyro_gmvae.benchmarks.{PEERS[task.peer].runner}")
+    at_start = resident("VmRSS")
+    with np.load(task.data) as parts:
+        images, test = parts["train"], parts["test"]
+    started, cpu_started = time.perf_counter(), time.process_time()
+    trained = runner.train(task, images)
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+    peak = resident("VmHWM")
+    return {
+        "epoch_seconds": trained.epoch_seconds,
+        "training_seconds": seconds,
+        "training_cpu_seconds": cpu_seconds,
+        "peak_bytes": peak,
+        "peak_bytes_above_imports": None if peak is None else peak - (at_start or 0),
+        "peak_device_bytes": peak_on_device(task.device),
+        "parameters": trained.parameters,
+        "clusters": None if trained.clusters is None else trained.clusters(test).tolist(),
+        "log_likelihood": (
+            None if trained.log_likelihood is None else trained.log_likelihood(thinned(test))
+        ),
+        "log_likelihood_is": trained.quantity,
+        **trained.extra,
+    }
+
+
+def resident(name: str) -> int | None:
+    """Bytes of this process's memory, now (VmRSS) or at its peak (VmHWM); None but on Linux.
+
+    Not `getrusage`, whose peak may be that of the process which started this one.
+    """
+    if not STATUS.exists():
+        return None
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
+    return 1024 * int(line.split()[1])
+
+
+def peak_on_device(device: str) -> int | None:
+    torch = sys.modules.get("torch")
+    if torch is None or device != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated()
+
+
+if __name__ == "__main__":
+    given = json.loads(Path(sys.argv[1]).read_text())
+    outcome = run(Task(**given | {"hidden": tuple(given["hidden"])}))
+    Path(sys.argv[2]).write_text(json.dumps(outcome))
