@@ -39,14 +39,14 @@ def command(
     Example:
       pyro-gmvae predict runs/customers new.csv -o assignments.csv
     """
+    from pyro_gmvae.files import written_whole
     from pyro_gmvae.tasks.data import data_for
     from pyro_gmvae.tasks.open import open_run
-    from pyro_gmvae.tasks.output import atomic_output
     from pyro_gmvae.tasks.predict import predict_run
 
     opened = open_run(run, device)
     rows = data_for(opened, data, data_dir=data_dir, download=download)
-    with atomic_output(output) as partial:
+    with written_whole(output) as partial:
         table = predict_run(opened, rows, seed=seed)
         table.to_csv(partial, index=False)
     sizes = table["cluster"].value_counts().reindex(range(opened.gmvae.n_components), fill_value=0)

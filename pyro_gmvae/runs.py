@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
 from pyro_gmvae.models import GMVAE, from_config, to_config
 from pyro_gmvae.training.checkpoint import under_prefix, with_prefix
 
@@ -113,8 +114,9 @@ def save_run(folder: str | os.PathLike[str], run: Run) -> None:
     }
     text = json.dumps(config, indent=2) + "\n"
     path.mkdir(parents=True, exist_ok=True)
-    _replace(path / WEIGHTS, weights)
-    _replace(path / CONFIG, text.encode())
+    for name, content in {WEIGHTS: weights, CONFIG: text.encode()}.items():
+        with written_whole(path / name) as partial:
+            partial.write_bytes(content)
 
 
 def load_run(folder: str | os.PathLike[str]) -> Run:
@@ -166,9 +168,3 @@ def _is_run(path: Path) -> bool:
 
 def _parts(gmvae: GMVAE, preprocessor: Preprocessor) -> list[tuple[str, nn.Module]]:
     return [("model", gmvae), ("preprocessor", preprocessor)]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)

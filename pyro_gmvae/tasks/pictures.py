@@ -8,10 +8,10 @@ import torch
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.evaluation import cluster_means, responsibilities, sample
+from pyro_gmvae.files import written_whole
 from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history
 from pyro_gmvae.runs import Run
 from pyro_gmvae.tasks.data import cluster_input
-from pyro_gmvae.tasks.output import atomic_output
 from pyro_gmvae.training import Record
 
 __all__ = ["draw_clusters", "draw_history", "draw_samples"]
@@ -32,13 +32,13 @@ def draw_clusters(run: Run, data: Dataset, path: Path) -> None:
         feature_names=data.feature_names,
         title=f"{data.name}: {run.gmvae.n_components} clusters, {run.gmvae.method} method",
     )
-    with atomic_output(path) as partial:
+    with written_whole(path) as partial:
         figure.savefig(partial)
 
 
 def draw_history(history: list[Record], path: Path) -> None:
     """How the training went."""
-    with atomic_output(path) as partial:
+    with written_whole(path) as partial:
         plot_history(history).savefig(partial)
 
 

@@ -9,8 +9,8 @@ import torch
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import sample
+from pyro_gmvae.files import written_whole
 from pyro_gmvae.runs import Run
-from pyro_gmvae.tasks.output import atomic_output
 from pyro_gmvae.tasks.pictures import draw_samples
 
 __all__ = ["sample_run"]
@@ -34,14 +34,14 @@ def sample_run(
             raise InputError(
                 f"samples of images are a picture: name a file such as {_named(path, '.png')}"
             )
-        with atomic_output(path) as partial:
+        with written_whole(path) as partial:
             draw_samples(run, per_cluster, seed, partial)
     else:
         if suffix != ".csv":
             raise InputError(
                 f"samples of a table are a table: name a file such as {_named(path, '.csv')}"
             )
-        with atomic_output(path) as partial:
+        with written_whole(path) as partial:
             _write_rows(run, per_cluster, seed, partial)
 
 

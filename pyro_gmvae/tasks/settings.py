@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
 
 __all__ = ["TrainSettings", "choices", "located", "read_settings", "write_settings"]
 
@@ -192,14 +193,13 @@ def located(source: str) -> str:
 
 def write_settings(folder: Path, settings: TrainSettings, fingerprint: str) -> None:
     """Keep ``settings`` and the fingerprint of the training rows in a run folder."""
-    partial = folder / f"{FILE}.partial"
     content = {
         "version": VERSION,
         "settings": asdict(settings),
         "train_sha256": fingerprint,
     }
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, folder / FILE)
+    with written_whole(folder / FILE) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def read_settings(folder: Path) -> tuple[TrainSettings, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
@@ -23,11 +23,11 @@ VERSION = 1
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
     """Write ``tensors`` and JSON ``values`` to ``path``, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     metadata = {"state": json.dumps({"version": VERSION, **values})}
     # Clones: safetensors refuses tensors that share memory.
-    save_file({n: t.detach().cpu().clone() for n, t in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    clones = {n: t.detach().cpu().clone() for n, t in tensors.items()}
+    with written_whole(path) as partial:
+        save_file(clones, partial, metadata)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

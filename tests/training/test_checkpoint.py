@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from pyro_gmvae import files
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.training import checkpoint, fit
 from pyro_gmvae.training.checkpoint import load_checkpoint, save_checkpoint
@@ -55,7 +56,7 @@ def test_a_failing_write_leaves_the_old_one(
         if where == "save_file":
             patch.setattr(checkpoint, "save_file", half_written)
         else:
-            patch.setattr(checkpoint.os, "replace", fails)
+            patch.setattr(files.os, "replace", fails)
         with pytest.raises(OSError, match="no space left"):
             save_checkpoint(path, {"a": torch.zeros(1)}, {"step": 8})
     assert load_checkpoint(path)[1] == VALUES

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["atomic_output"]
+__all__ = ["written_whole"]
 
 
 @contextmanager
-def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A file to write inside, which takes the place of ``path`` once all went well.
 
     It is opened at once, so that what cannot be written is refused before the long work.
