@@ -26,7 +26,7 @@ Examples:
   pyro-gmvae benchmark step --out step.json
   pyro-gmvae benchmark scaling --methods concrete sparse --clusters 2 10 100
   pyro-gmvae benchmark limit -- --help
-""".format(names="\n".join(f"  {name:8} {words}" for name, words in NAMES.items()))
+""".format(names="\n".join(f"  {name:9} {words}" for name, words in NAMES.items()))
 
 
 @click.command(

@@ -67,6 +67,13 @@ def test_epoch(cli: Cli) -> None:
     assert values["results"][0]["seconds"] > 0
 
 
+def test_precision(cli: Cli) -> None:
+    row = report(cli, "precision")["results"][0]
+    ends = row["log_likelihood"]
+    assert [len(ends[p]) for p in ("float32", "bfloat16")] == [2, 2]
+    assert row["difference"] == pytest.approx((sum(ends["bfloat16"]) - sum(ends["float32"])) / 2)
+
+
 def test_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {start.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
     monkeypatch.setattr(start, "COMMANDS", quick)
