@@ -49,6 +49,16 @@ def test_particles_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(losses[0].loss, losses[1].loss)
 
 
+def test_what_model_and_guide_share_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_noise(monkeypatch, torch.randn(B, Z))
+    gmvae, x = small_gmvae("exact", K), binary_data()
+    gmvae.guide.tied = gmvae.model.decoder
+    whole, chunked = (elbo_of(n).terms(gmvae.model, gmvae.guide, x) for n in (None, 3))
+    torch.testing.assert_close(
+        flat_gradients(chunked.loss, gmvae), flat_gradients(whole.loss, gmvae)
+    )
+
+
 def test_counting_the_chunks_draws_nothing() -> None:
     gmvae, x = small_gmvae("exact", K), binary_data()
     state = torch.get_rng_state()
