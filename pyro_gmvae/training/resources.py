@@ -48,7 +48,7 @@ def fitting_chunk_size(
 
     Args:
         config: its ``chunk_size``, and what shapes the ELBO.
-        gmvae: on the device of the training.
+        gmvae: on the device of the training, in training mode.
         batch: arguments of the pair, as many rows as a step has.
 
     Raises:
@@ -70,9 +70,11 @@ def fitting_chunk_size(
     )
     device = gmvae.model.component_loc.device
     one = torch.zeros(1, dtype=torch.long, device=device)
+    gmvae.eval()  # what a network keeps of its training, such as batch norm's means, stays as it is
     per_cluster = PEAK * _bytes_saved(
         lambda: elbo.partial_terms(gmvae.model, gmvae.guide, one, *batch).loss, gmvae
     )
+    gmvae.train()
     budget = SHARE * _free_memory(device)
     if gmvae.n_components * per_cluster <= budget:
         return None

@@ -130,6 +130,16 @@ class TestChunkSize:
             sizes.append(fitting_chunk_size(TrainConfig(), gmvae, batch))
         assert sizes == [1, 2, None]
 
+    def test_looking_leaves_the_model_as_it_is(self) -> None:
+        encoder = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.BatchNorm1d(5))
+        gmvae = tiny("exact", encoder=encoder).train()
+        batch, before = self.batch(), encoder[1].running_mean.clone()
+        state = torch.get_rng_state()
+        fitting_chunk_size(TrainConfig(), gmvae, batch)
+        assert torch.equal(encoder[1].running_mean, before)
+        assert gmvae.training and encoder[1].training
+        assert torch.equal(torch.get_rng_state(), state)
+
     def test_a_number_is_obeyed(self) -> None:
         assert fitting_chunk_size(TrainConfig(chunk_size=2), tiny("exact"), self.batch()) == 2
         assert fitting_chunk_size(TrainConfig(chunk_size=None), tiny("exact"), self.batch()) is None
