@@ -257,10 +257,13 @@ def test_signal_handlers_are_put_back(tmp_path: Path) -> None:
 
 def test_without_a_checkpoint_a_signal_is_not_caught() -> None:
     gmvae = model()
-    with handlers_kept(), pytest.raises(KeyboardInterrupt) as caught:
-        # A suite that a shell runs in the background has inherited one that ignores it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        fit(gmvae, (grey() > 100).float(), quick(), reporters=[Stop(2)])
+    # A suite that a shell runs in the background has inherited a handler that ignores it.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fit(gmvae, (grey() > 100).float(), quick(), reporters=[Stop(2)])
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     assert not isinstance(caught.value, TrainingInterrupted)
 
 
