@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import torch
 
 from pyro_gmvae.benchmarks.machine import describe
-from pyro_gmvae.benchmarks.report import Parser, at_least, script
+from pyro_gmvae.benchmarks.report import Parser, at_least, script, write_json
 from pyro_gmvae.data import Preprocessor, load
 from pyro_gmvae.inference import Schedule, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS, ExactGMVAE, from_config, to_config
@@ -92,8 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             print(words.format(**rows[method]))
         report = {"benchmark": "golden", "results": list(rows.values())}
         if arguments.out:
-            arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            arguments.out.write_text(json.dumps(report, indent=2) + "\n")
+            write_json(arguments.out, report)
     if arguments.json:
         print(json.dumps(report))
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
+from pyro_gmvae.benchmarks.resident import resident
+
 __all__ = ["peak_bytes"]
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+CLEAR = Path("/proc/self/clear_refs")
 M_MMAP_THRESHOLD = -3  # of mallopt
 
 
@@ -42,11 +44,7 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int | None:
         CLEAR.write_text("5")
     except OSError:
         return None
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     run()
-    return max(0, _resident("VmHWM") - before)
-
-
-def _resident(name: str) -> int:
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
-    return 1024 * int(line.split()[1])
+    peak = resident("VmHWM")
+    return None if before is None or peak is None else max(0, peak - before)

@@ -16,8 +16,7 @@ import numpy as np
 
 from pyro_gmvae.benchmarks.peers_known import PEERS
 from pyro_gmvae.benchmarks.peers_task import Task, thinned
-
-STATUS = Path("/proc/self/status")
+from pyro_gmvae.benchmarks.resident import resident
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -45,17 +44,6 @@ def run(task: Task) -> dict[str, Any]:
         "log_likelihood_is": trained.quantity,
         **trained.extra,
     }
-
-
-def resident(name: str) -> int | None:
-    """Bytes of this process's memory, now (VmRSS) or at its peak (VmHWM); None but on Linux.
-
-    Not `getrusage`, whose peak may be that of the process which started this one.
-    """
-    if not STATUS.exists():
-        return None
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
-    return 1024 * int(line.split()[1])
 
 
 def peak_on_device(device: str) -> int | None:

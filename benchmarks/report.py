@@ -13,8 +13,9 @@ import torch
 
 from pyro_gmvae.benchmarks.machine import describe
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
 
-__all__ = ["Parser", "Report", "at_least", "script"]
+__all__ = ["Parser", "Report", "at_least", "script", "write_json"]
 
 Argv = Sequence[str] | None
 
@@ -137,8 +138,14 @@ class Report:
 
     def _write(self) -> None:
         if self.out is not None:
-            self.out.parent.mkdir(parents=True, exist_ok=True)
-            self.out.write_text(json.dumps(self.values, indent=2) + "\n")
+            write_json(self.out, self.values)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """A result's file, whole or not at all, in a folder that is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def script(main: Callable[[], None]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from pyro_gmvae.benchmarks.cells import Cell
 from pyro_gmvae.benchmarks.handwritten import handwritten
+from pyro_gmvae.inference.memory import bytes_saved
 
 __all__ = ["Work", "work_of"]
 
@@ -50,22 +49,11 @@ class Work:
 def work_of(cell: Cell) -> Work:
     """Counted on the hand-written form of the cell, the leanest there is."""
     gmvae, x = cell.gmvae(), cell.data()
-    parameters = list(gmvae.parameters())
-    known = {p.untyped_storage().data_ptr() for p in parameters}
-    saved: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in known:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
+    module = handwritten(gmvae, bfloat16=cell.precision == "bfloat16")
     with FlopCounterMode(display=False) as counter:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = handwritten(gmvae, bfloat16=cell.precision == "bfloat16")(x)
-        loss.backward()
+        module(x).backward()
     return Work(
         counter.get_total_flops(),
-        sum(p.numel() * p.element_size() for p in parameters),
-        sum(saved.values()),
+        sum(p.numel() * p.element_size() for p in gmvae.parameters()),
+        bytes_saved(lambda: module(x), gmvae),
     )

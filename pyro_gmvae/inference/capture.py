@@ -88,8 +88,6 @@ class CapturedELBO:
     def _run(self, chunks: list[Rows | None], *args: Tensor | None) -> ELBOTerms:
         if _on_cuda(args):
             torch.compiler.cudagraph_mark_step_begin()
-        if len(chunks) == 1:
-            return self._partial_terms(chunks[0], *args)
         return summed_over_chunks(self._partial_terms, chunks, (self.model, self.guide), *args)
 
     def _capture_all(self, args: tuple[Tensor | None, ...]) -> None:

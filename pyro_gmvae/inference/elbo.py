@@ -69,8 +69,6 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         Raises:
             ValueError: if more than one site is enumerated, or one that knows no chunks.
         """
-        if self.chunk_size is None:
-            return self.partial_terms(model, guide, None, *args, **kwargs)
         compute = partial(self.partial_terms, model, guide)
         chunks = self.chunks(model, guide, *args, **kwargs)
         modules = [m for m in (model, guide) if isinstance(m, nn.Module)]

@@ -39,6 +39,8 @@ def summed_over_chunks(
     Where gradients are wanted each chunk's, for the parameters of ``modules``, is taken at once
     and its activations let go; the loss returned hands their sum on.
     """
+    if len(chunks) == 1:
+        return compute(chunks[0], *args, **kwargs)
     # Each once: one that model and guide share has one gradient.
     parameters = dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad)
     sites: dict[str, Tensor] = {}

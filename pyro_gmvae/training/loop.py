@@ -27,7 +27,7 @@ from pyro_gmvae.training.objective import Objective
 from pyro_gmvae.training.reporters import Record, Reporter
 from pyro_gmvae.training.resources import (
     fitting_chunk_size,
-    has_fast_bfloat16,
+    networks_in_bfloat16,
     whether_to_compile,
 )
 from pyro_gmvae.training.signals import Interruption
@@ -125,9 +125,7 @@ def fit(
             stack.enter_context(signals)
 
         gmvae.to(device).train()
-        if config.precision == "bfloat16" or (
-            config.precision == "auto" and has_fast_bfloat16(device)
-        ):
+        if networks_in_bfloat16(config, device):
             stack.enter_context(autocast_networks(gmvae))
         parameters = [p for p in gmvae.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
@@ -161,8 +159,8 @@ def fit(
             num_particles=config.num_particles,
             vectorize_particles=True,
             max_plate_nesting=config.max_plate_nesting,
-            chunk_size=fitting_chunk_size(config, gmvae, [seen, None, *given]),
         )
+        elbo.chunk_size = fitting_chunk_size(config, gmvae, elbo, [seen, None, *given])
         compiled = whether_to_compile(config, device, total)
         objective, optimizer = accelerator.prepare(
             Objective(gmvae, elbo, compiled=compiled), optimizer

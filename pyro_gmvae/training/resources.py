@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import psutil
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 
-__all__ = ["fitting_chunk_size", "has_fast_bfloat16", "whether_to_compile"]
+__all__ = ["fitting_chunk_size", "networks_in_bfloat16", "whether_to_compile"]
 
 # On a CPU compilation takes about 10 s and saved 2 ms a step or more (benchmarks/step.py). By the
 # number of steps, not by a clock, so that the same training is compiled every time or never.
@@ -33,8 +34,10 @@ def whether_to_compile(
     return "auto" if pays else False
 
 
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware."""
+def networks_in_bfloat16(config: TrainConfig, device: torch.device) -> bool:
+    """``config.precision``; for ``"auto"``, whether the device has bfloat16 in hardware."""
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -42,13 +45,17 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def fitting_chunk_size(
-    config: TrainConfig, gmvae: GMVAE, batch: Sequence[Tensor | None]
+    config: TrainConfig,
+    gmvae: GMVAE,
+    elbo: TraceEnumMeanField_ELBO,
+    batch: Sequence[Tensor | None],
 ) -> int | None:
     """How many clusters to sum at a time; None for all.
 
     Args:
-        config: its ``chunk_size``, and what shapes the ELBO.
+        config: its ``chunk_size``.
         gmvae: on the device of the training, in training mode.
+        elbo: of the training.
         batch: arguments of the pair, as many rows as a step has.
 
     Raises:
@@ -63,15 +70,10 @@ def fitting_chunk_size(
         return None
     if config.chunk_size != "auto":
         return config.chunk_size
-    elbo = TraceEnumMeanField_ELBO(
-        num_particles=config.num_particles,
-        vectorize_particles=True,
-        max_plate_nesting=config.max_plate_nesting,
-    )
     device = gmvae.model.component_loc.device
     one = torch.zeros(1, dtype=torch.long, device=device)
     gmvae.eval()  # what a network keeps of its training, such as batch norm's means, stays as it is
-    per_cluster = PEAK * _bytes_saved(
+    per_cluster = PEAK * bytes_saved(
         lambda: elbo.partial_terms(gmvae.model, gmvae.guide, one, *batch).loss, gmvae
     )
     gmvae.train()
@@ -79,26 +81,6 @@ def fitting_chunk_size(
     if gmvae.n_components * per_cluster <= budget:
         return None
     return max(1, int(budget // per_cluster))
-
-
-def _bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
-    """The memory that a computation keeps for its gradient, parameters left out."""
-    own = {p.untyped_storage().data_ptr() for p in module.parameters()}
-    saved: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    devices = {p.device for p in module.parameters() if p.is_cuda}
-    with (
-        torch.random.fork_rng(devices=devices),
-        torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
-    ):
-        kept = compute()  # while this lives, so do the storages, and no address is used twice
-    del kept
-    return sum(size for address, size in saved.items() if address not in own)
 
 
 def _free_memory(device: torch.device) -> int:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.training.resources import _bytes_saved
 from tests.small import B, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 K = 7
@@ -72,7 +72,7 @@ def test_memory_is_that_of_a_chunk() -> None:
 
     def kept(gmvae: GMVAE, rows: torch.Tensor | None) -> int:
         elbo, x = elbo_of(None), binary_data(64)
-        return _bytes_saved(
+        return bytes_saved(
             lambda: elbo.partial_terms(gmvae.model, gmvae.guide, rows, x).loss, gmvae
         )
 

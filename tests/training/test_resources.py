@@ -11,10 +11,12 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
+from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.training import Reporter, TrainConfig, fit, objective, resources
 from pyro_gmvae.training.resources import fitting_chunk_size, whether_to_compile
 from tests.training.tiny import blobs, quick, tiny
 
+ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
@@ -113,21 +115,20 @@ class TestChunkSize:
 
     def test_all_clusters_where_they_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free(monkeypatch, 10**9)
-        assert fitting_chunk_size(TrainConfig(), tiny("exact"), self.batch()) is None
+        assert fitting_chunk_size(TrainConfig(), tiny("exact"), ELBO, self.batch()) is None
 
     def test_as_many_as_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         gmvae, sizes = tiny("exact"), []
         batch = self.batch()
         one = torch.zeros(1, dtype=torch.long)
-        elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
-        kept = resources._bytes_saved(
-            lambda: elbo.partial_terms(gmvae.model, gmvae.guide, one, *batch).loss, gmvae
+        kept = bytes_saved(
+            lambda: ELBO.partial_terms(gmvae.model, gmvae.guide, one, *batch).loss, gmvae
         )
         assert kept > 0
         per_cluster = resources.PEAK * kept / resources.SHARE
         for room in (0.5, 2.5, 3.5):  # of 3 clusters
             self.free(monkeypatch, int(room * per_cluster))
-            sizes.append(fitting_chunk_size(TrainConfig(), gmvae, batch))
+            sizes.append(fitting_chunk_size(TrainConfig(), gmvae, ELBO, batch))
         assert sizes == [1, 2, None]
 
     def test_looking_leaves_the_model_as_it_is(self) -> None:
@@ -135,19 +136,22 @@ class TestChunkSize:
         gmvae = tiny("exact", encoder=encoder).train()
         batch, before = self.batch(), encoder[1].running_mean.clone()
         state = torch.get_rng_state()
-        fitting_chunk_size(TrainConfig(), gmvae, batch)
+        fitting_chunk_size(TrainConfig(), gmvae, ELBO, batch)
         assert torch.equal(encoder[1].running_mean, before)
         assert gmvae.training and encoder[1].training
         assert torch.equal(torch.get_rng_state(), state)
 
     def test_a_number_is_obeyed(self) -> None:
-        assert fitting_chunk_size(TrainConfig(chunk_size=2), tiny("exact"), self.batch()) == 2
-        assert fitting_chunk_size(TrainConfig(chunk_size=None), tiny("exact"), self.batch()) is None
+        assert fitting_chunk_size(TrainConfig(chunk_size=2), tiny("exact"), ELBO, self.batch()) == 2
+        assert (
+            fitting_chunk_size(TrainConfig(chunk_size=None), tiny("exact"), ELBO, self.batch())
+            is None
+        )
 
     def test_only_the_exact_method_sums_over_all(self) -> None:
-        assert fitting_chunk_size(TrainConfig(), tiny("sparse"), self.batch()) is None
+        assert fitting_chunk_size(TrainConfig(), tiny("sparse"), ELBO, self.batch()) is None
         with pytest.raises(InputError, match="chunk_size is for the exact method"):
-            fitting_chunk_size(TrainConfig(chunk_size=2), tiny("sparse"), self.batch())
+            fitting_chunk_size(TrainConfig(chunk_size=2), tiny("sparse"), ELBO, self.batch())
 
     def test_a_training_in_chunks_is_the_same_training(self) -> None:
         (x, _), histories = blobs(64), []
