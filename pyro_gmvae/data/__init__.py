@@ -1,6 +1,7 @@
 """Data: where they come from, what scale a model sees, how batches are made."""
 
 from pyro_gmvae.data.arrays import from_array
+from pyro_gmvae.data.augmentation import augmentation
 from pyro_gmvae.data.batches import Batches
 from pyro_gmvae.data.dataset import Dataset, Splits
 from pyro_gmvae.data.preprocessing import Preprocessor
@@ -14,6 +15,7 @@ __all__ = [
     "Dataset",
     "Preprocessor",
     "Splits",
+    "augmentation",
     "check_range",
     "from_array",
     "from_frame",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
@@ -21,6 +22,7 @@ class Dataset:
         kind: `"image"` or `"table"`.
         feature_names: names of the D columns of a table, if it has any.
         class_names: name of class 0, 1, ... of `y`, if known.
+        row_names: what each row is called, such as the file of an image, if it is called anything.
 
     Raises:
         InputError: if `y` does not have one label per row.
@@ -32,6 +34,7 @@ class Dataset:
     kind: Literal["image", "table"]
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
+    row_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.y is not None and len(self.y) != len(self.x):
@@ -50,7 +53,14 @@ class Dataset:
 
     def subset(self, index: Shaped[Tensor, "chosen"]) -> "Dataset":
         """The rows that `index` (int64 positions, or a bool mask of N) picks, in its order."""
-        return replace(self, x=self.x[index], y=None if self.y is None else self.y[index])
+        rows = torch.arange(len(self))[index]
+        names = self.row_names
+        return replace(
+            self,
+            x=self.x[rows],
+            y=None if self.y is None else self.y[rows],
+            row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
+        )
 
 
 @dataclass(frozen=True, eq=False)

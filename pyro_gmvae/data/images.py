@@ -18,6 +18,7 @@ TORCHVISION_CLASSES = {
     "fashion-mnist": "FashionMNIST",
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
+    "cifar100-fine": "CIFAR100",
 }
 
 
@@ -38,10 +39,10 @@ def load_torchvision(
     data_dir: str | Path = "data",
     download: bool = False,
 ) -> Dataset:
-    """`mnist`, `fashion-mnist`, `cifar10` or `cifar100`, where torchvision puts it in `data_dir`.
+    """One of `TORCHVISION_CLASSES`, where torchvision puts it in `data_dir`.
 
-    The labels of `cifar100` are its 20 superclasses. `"all"` is the training images and then the
-    test images.
+    The labels of `cifar100` are its 20 superclasses, those of `cifar100-fine` (the same files) its
+    100 classes. `"all"` is the training images and then the test images.
 
     Raises:
         InputError: if the files are missing, damaged, or cannot be downloaded.

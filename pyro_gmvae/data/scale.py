@@ -10,6 +10,7 @@ from pyro_gmvae.data.preprocessing import Binarize, Preprocessor
 from pyro_gmvae.errors import InputError
 
 UNIT_INTERVAL = ("bernoulli", "continuous_bernoulli")
+EIGHT_BIT = ("discretized_logistic", "discretized_logistic_mixture")
 
 
 def preprocessing(
@@ -17,24 +18,30 @@ def preprocessing(
 ) -> tuple[Preprocessor, str]:
     """What brings `data` to the scale of `likelihood`, and the name of that likelihood.
 
-    Images go to [0, 1]. The columns of a table are standardised, or left alone for the likelihoods
-    of the unit interval.
+    Images go to [0, 1], level k of the 256 to k / 255. The columns of a table are standardised, or
+    left alone for the likelihoods of the unit interval.
 
     Args:
         data: the training rows.
-        likelihood: a name; `"auto"` is `"bernoulli"` for images and tables of zeros and ones,
-            `"gaussian"` for other tables.
+        likelihood: a name; `"auto"` is `"bernoulli"` for grey images, for images that are to be
+            binarised and for tables of zeros and ones, `"discretized_logistic"` for colour images
+            (more than one channel), and `"gaussian"` for other tables.
         binarize: `"auto"` is `"dynamic"` under `"bernoulli"` and `"none"` under the others.
 
     Raises:
-        InputError: if a likelihood of the unit interval gets a table with values outside it, or
-            the binarisation is not one for the likelihood or the kind of data.
+        InputError: if a likelihood of the unit interval gets a table with values outside it, one
+            of 8-bit images gets any table, or the binarisation is not one for the likelihood or
+            the kind of data.
     """
-    if likelihood == "auto":
-        binary = data.kind == "image" or bool(((data.x == 0) | (data.x == 1)).all())
-        likelihood = "bernoulli" if binary else "gaussian"
     if data.kind == "table" and binarize not in ("auto", "none"):
         raise InputError(f"{data.name} is a table: only images are binarised, leave binarize out")
+    if data.kind == "table" and likelihood in EIGHT_BIT:
+        raise InputError(
+            f"the {likelihood} likelihood is for 8-bit images and {data.name} is a table: use "
+            "likelihood gaussian"
+        )
+    if likelihood == "auto":
+        likelihood = _likelihood_of(data, binarize)
     binarize = _binarize(binarize, likelihood, data.kind)
     if data.kind == "image":
         return Preprocessor.for_images(data.event_shape, binarize), likelihood
@@ -42,6 +49,14 @@ def preprocessing(
         return Preprocessor.standardize(data.x), likelihood
     check_range(data.x, likelihood)
     return Preprocessor("table", data.event_shape, binarize), likelihood
+
+
+def _likelihood_of(data: Dataset, binarize: Binarize | Literal["auto"]) -> str:
+    if data.kind == "table":
+        return "bernoulli" if ((data.x == 0) | (data.x == 1)).all() else "gaussian"
+    # Ink on paper is near black and white; of a colour photograph binarising leaves nothing.
+    in_colour = data.event_shape[0] > 1 and binarize in ("auto", "none")
+    return "discretized_logistic" if in_colour else "bernoulli"
 
 
 def _binarize(binarize: Binarize | Literal["auto"], likelihood: str, kind: str) -> Binarize:

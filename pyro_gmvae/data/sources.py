@@ -1,6 +1,8 @@
-"""From what a user names (a data set or a file) to a data set, and its split."""
+"""From what a user names (a data set, a file or a folder) to a data set, and its split."""
 
 import difflib
+import os
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +11,7 @@ import torch
 from pyro_gmvae.data.arrays import load_array
 from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.dataset import Dataset, Splits
+from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
 from pyro_gmvae.data.tables import load_table
 from pyro_gmvae.errors import InputError
@@ -25,16 +28,19 @@ def load(
     data_dir: str | Path = "data",
     download: bool = False,
     label_column: str | None = None,
+    image_size: int | None = None,
     purpose: Purpose = "fit",
 ) -> Dataset:
-    """Loads a built-in data set or a file.
+    """Loads a built-in data set, a file or a folder of images.
 
     Args:
-        source: one of `BUILT_IN`, or a path ending in `.csv`, `.parquet`, `.npy` or `.npz`.
-        split: an official part; what has none (`digits` and files) is given whole.
+        source: one of `BUILT_IN`, a path ending in `.csv`, `.parquet`, `.npy` or `.npz`, or a
+            folder of images. A folder that has the name of a built-in set is `./name`.
+        split: an official part; what has none (`digits`, files and folders) is given whole.
         data_dir: where torchvision's data sets are, or go.
         download: whether a missing one may be downloaded.
         label_column: of a table: the column that becomes `y`.
+        image_size: of a folder: the height and width to resize and crop its images to.
         purpose: `"fit"` refuses constant columns and fewer than 2 rows, `"apply"` accepts them.
 
     Raises:
@@ -42,18 +48,32 @@ def load(
     """
     path = Path(source)
     suffix = path.suffix.lower()
-    if label_column is not None and suffix not in TABLE_SUFFIXES:
+    folder = is_folder(source)
+    if source not in BUILT_IN and not folder:
+        _check_path(path, source)
+    if label_column is not None and (folder or suffix not in TABLE_SUFFIXES):
         raise InputError(
             f"{source} is not a table, so it has no label column {label_column}: leave it out."
+        )
+    if image_size is not None and not folder:
+        raise InputError(
+            f"{source} is not a folder of images, so it has no image size {image_size} to choose: "
+            "leave it out."
         )
     if source == "digits":
         return load_digits()
     if source in TORCHVISION_CLASSES:
         return load_torchvision(source, split=split, data_dir=data_dir, download=download)
-    _check_path(path, source)
+    if folder:
+        return load_folder(path, image_size=image_size, purpose=purpose)
     if suffix in TABLE_SUFFIXES:
         return load_table(path, label_column=label_column, purpose=purpose)
     return load_array(path, purpose=purpose)
+
+
+def is_folder(source: str) -> bool:
+    """Whether a source is a folder; a built-in set goes before a folder of its name."""
+    return source not in BUILT_IN and Path(source).is_dir()
 
 
 def load_splits(
@@ -65,8 +85,12 @@ def load_splits(
     data_dir: str | Path = "data",
     download: bool = False,
     label_column: str | None = None,
+    image_size: int | None = None,
 ) -> Splits:
     """Loads a source in three disjoint parts; the same seed gives the same parts.
+
+    The sets that torchvision reads keep their official test part; of `digits`, files and folders a
+    random share is kept. Validation rows are always a random share of what is not test.
 
     Args:
         source: as in `load`.
@@ -76,20 +100,24 @@ def load_splits(
         data_dir: as in `load`.
         download: as in `load`.
         label_column: as in `load`.
+        image_size: as in `load`.
 
     Raises:
         InputError: for what `load` refuses, fractions outside [0, 1), or too few rows to split.
     """
+    read = partial(
+        load,
+        source,
+        data_dir=data_dir,
+        download=download,
+        label_column=label_column,
+        image_size=image_size,
+    )
     if source in TORCHVISION_CLASSES:
-        train, test = (
-            load(source, split=part, data_dir=data_dir, download=download)
-            for part in ("train", "test")
-        )
-        train, validation = _cut(train, validation_fraction, "validation", seed)
+        rest, test = read(split="train"), read(split="test")
     else:
-        whole = load(source, data_dir=data_dir, download=download, label_column=label_column)
-        rest, test = _cut(whole, test_fraction, "test", seed)
-        train, validation = _cut(rest, validation_fraction, "validation", seed)
+        rest, test = _cut(read(), test_fraction, "test", seed)
+    train, validation = _cut(rest, validation_fraction, "validation", seed)
     return Splits(train, validation, test)
 
 
@@ -108,14 +136,14 @@ def _cut(data: Dataset, fraction: float, part: str, seed: int) -> tuple[Dataset,
 
 
 def _check_path(path: Path, source: str) -> None:
-    known = f"{', '.join(BUILT_IN)}, or a .csv, .parquet, .npy or .npz file"
+    known = f"{', '.join(BUILT_IN)}, a .csv, .parquet, .npy or .npz file, or a folder of images"
     if path.suffix.lower() in (*TABLE_SUFFIXES, *ARRAY_SUFFIXES):
         if not path.is_file():
             raise InputError(f"There is no file {source}: check its path.")
-    elif path.is_dir():
-        raise InputError(f"{source} is a folder, which cannot be read: use {known}.")
     elif path.is_file():
         raise InputError(f"{source} is a file of an unknown type: use {known}.")
+    elif os.sep in source:
+        raise InputError(f"There is no file or folder {source}: check its path.")
     else:
         near = difflib.get_close_matches(source.lower(), BUILT_IN, 1)
         hint = f"did you mean {near[0]}?" if near else f"use {known}."

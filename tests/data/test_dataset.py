@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -25,6 +27,12 @@ def test_subset_takes_a_mask_and_needs_no_labels() -> None:
     part = make().subset(torch.tensor([True, False, False, True]))
     assert part.x[:, 0].tolist() == [0.0, 9.0]
     assert part.y is None
+
+
+def test_subset_keeps_the_names_of_rows() -> None:
+    named = replace(make(), row_names=("p", "q", "r", "s"))
+    assert named.subset(torch.tensor([3, 0])).row_names == ("s", "p")
+    assert named.subset(torch.tensor([True, False, False, True])).row_names == ("p", "s")
 
 
 def test_refuses_labels_of_another_length() -> None:

@@ -10,6 +10,7 @@ from torchvision import datasets
 
 from pyro_gmvae.data import load
 from pyro_gmvae.data.cifar100 import SUPERCLASS_NAMES, SUPERCLASS_OF
+from pyro_gmvae.data.images import TORCHVISION_CLASSES
 from pyro_gmvae.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -73,7 +74,7 @@ def test_cut_idx_file(idx_set, tmp_path: Path) -> None:
         load(name, data_dir=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
+@pytest.mark.parametrize("name", TORCHVISION_CLASSES)
 def test_absent_set_names_both_ways_out(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"pass --download to fetch it or --data-dir"):
         load(name, data_dir=tmp_path)
@@ -130,6 +131,17 @@ def test_cifar100_has_superclasses(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert data.y is not None
     assert data.y.tolist() == [SUPERCLASS_OF[fine] for fine in written["test"][1]]
     assert data.class_names == SUPERCLASS_NAMES
+
+
+def test_cifar100_fine_has_the_classes_of_the_same_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = write_cifar(datasets.CIFAR100, tmp_path, monkeypatch, "fine_labels", 100)
+    fine, coarse = (load(name, data_dir=tmp_path) for name in ("cifar100-fine", "cifar100"))
+    assert fine.y is not None
+    assert fine.y.tolist() == written["train"][1] + written["test"][1]
+    assert fine.class_names == tuple(f"class {i}" for i in range(100))
+    assert torch.equal(fine.x, coarse.x)
 
 
 def test_every_superclass_has_five_classes() -> None:

@@ -8,6 +8,7 @@ import torch
 
 from pyro_gmvae.data import Dataset, load, load_splits
 from pyro_gmvae.data import sources as sources_module
+from pyro_gmvae.data.images import TORCHVISION_CLASSES
 from pyro_gmvae.errors import InputError
 
 
@@ -29,8 +30,9 @@ def rows(data: Dataset) -> list[float]:
         ("mnits", "no data set mnits: did you mean mnist"),
         ("Digits", "did you mean digits"),
         ("fashion_mnist", "did you mean fashion-mnist"),
-        ("qqqq", "use digits, mnist, .* or a .csv"),
+        ("qqqq", "use digits, mnist, .* a .csv, .* or a folder of images"),
         ("nowhere/t.csv", "no file nowhere/t.csv: check its path"),
+        ("nowhere/photos", "no file or folder nowhere/photos: check its path"),
         ("nowhere/t.npz", "no file nowhere/t.npz: check its path"),
     ],
 )
@@ -39,10 +41,8 @@ def test_unknown_source(source: str, message: str) -> None:
         load(source)
 
 
-def test_folder_and_unknown_type(tmp_path: Path) -> None:
+def test_unknown_type(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").touch()
-    with pytest.raises(InputError, match="is a folder, which cannot be read"):
-        load(str(tmp_path))
     with pytest.raises(InputError, match="a file of an unknown type: use .* .csv, .parquet"):
         load(str(tmp_path / "a.xlsx"))
 
@@ -86,14 +86,15 @@ def test_a_fraction_of_0_gives_an_empty_part(numbered: str) -> None:
     assert len(splits.validation) == len(splits.test) == 0
 
 
-def test_official_test_part_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", TORCHVISION_CLASSES)
+def test_official_test_part_is_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fake(name: str, *, split: str, **_) -> Dataset:
         n, start = (50, 0) if split == "train" else (10, 100)
         x = torch.arange(start, start + n, dtype=torch.uint8).reshape(n, 1, 1, 1)
         return Dataset(name, x, None, "image")
 
     monkeypatch.setattr(sources_module, "load_torchvision", fake)
-    splits = load_splits("mnist", seed=0)
+    splits = load_splits(name, seed=0)
     assert splits.test.x.flatten().tolist() == list(range(100, 110))
     assert len(splits.validation) == 5
     rest = torch.cat([splits.train.x, splits.validation.x]).flatten()
@@ -113,7 +114,7 @@ def test_too_few_rows_to_split(tmp_path: Path) -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = "{'pandas', 'pyarrow', 'torchvision', 'sklearn'}"
+    heavy = "{'pandas', 'pyarrow', 'torchvision', 'sklearn', 'PIL'}"
     code = f"import sys, pyro_gmvae.data.sources; print(*sorted({heavy} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == []
