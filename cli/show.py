@@ -34,6 +34,8 @@ def figures_table(figures: Figures) -> None:
         f"nats per row, {values['num_samples']} samples each",
     )
     table.add_row("ELBO", _number(values["elbo"]), "nats per row, a lower bound")
+    if "bits_per_dim" in values:
+        table.add_row("bits per dim", _number(values["bits_per_dim"]), "8: nothing is known")
     share = values["pareto_k_bad_fraction"]
     table.add_row("bad k-hat", f"{share:.1%}", "of rows, their figure too low")
     table.add_row("clusters in use", f"{values['clusters_in_use']}", f"of {values['clusters']}")

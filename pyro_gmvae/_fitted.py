@@ -67,7 +67,7 @@ class FittedGMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixi
 
         A lower bound in expectation, tighter with more ``num_samples``. Every row meets the same
         random numbers, so that its figure does not depend on the other rows. Images are scored on
-        [0, 1].
+        [0, 1], under a discretised logistic by the probability of their levels.
         """
         data, dtype = self._read(X)
         figures = self._log_likelihood(self.model_, data.x, self.num_samples, dtype)

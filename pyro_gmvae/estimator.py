@@ -46,9 +46,10 @@ class GMVAE(FittedGMVAE):
         latent_dim: Z, the size of the latent space.
         hidden: sizes of the hidden layers of every network.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
-            standardised columns, for a table, and ``"bernoulli"`` for images and for a table of
-            zeros and ones. The Bernoulli ones want values in [0, 1]; ``"bernoulli"`` is trained
-            on values drawn with these as probabilities, and scores them rounded to 0 or 1.
+            standardised columns, for a table, ``"bernoulli"`` for grey images and for a table of
+            zeros and ones, and ``"discretized_logistic"`` for colour images. The Bernoulli ones
+            want values in [0, 1]; ``"bernoulli"`` is trained on values drawn with these as
+            probabilities, and scores them rounded to 0 or 1.
         init_params: ``"kmeans"`` starts near a k-means clustering, ``"random"`` anywhere.
         n_init: trainings, of which the one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 
 import torch
 from jaxtyping import Shaped
@@ -57,8 +58,9 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
     """Data in a batch, so that neither the posterior nor S x B log weights fill the memory."""
     # Per datum the posterior takes a hidden layer for each cluster, and the marginal method's
-    # responsibilities a density in Z dimensions.
-    per_datum = gmvae.n_components * max(512, gmvae.latent_dim)
+    # responsibilities a density in Z dimensions. A picture takes what the decoder gives.
+    decoded = prod(gmvae.model.likelihood.output_shape)
+    per_datum = max(gmvae.n_components * max(512, gmvae.latent_dim), decoded)
     return max(1, min(ENTRIES // per_datum, ENTRIES // 4 // num_samples, 1024))
 
 

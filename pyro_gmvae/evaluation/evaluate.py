@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, log, prod
 from typing import Any
 
 from jaxtyping import Int, Shaped
@@ -33,14 +33,20 @@ class Evaluation:
         likelihood: log p(x), its errors and diagnostics.
         usage: clusters in use, entropies, mutual information.
         scores: accuracy, NMI, ARI, or None without labels.
+        bits_per_dim: -log p(x) / (D log 2) for data of D entries, or None if p(x) is not a
+            probability over the levels of 8-bit data.
     """
 
     likelihood: LogLikelihood
     usage: ClusterUsage
     scores: ClusteringScores | None = None
+    bits_per_dim: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON, in nats per datum; null where one is not finite."""
+        """The figures as plain JSON, in nats per datum; null where one is not finite.
+
+        Scores and bits per dimension are absent where there are none.
+        """
         figures: dict[str, Any] = {
             "n": len(self.likelihood.log_p),
             "log_likelihood": self.likelihood.mean,
@@ -54,6 +60,8 @@ class Evaluation:
             "entropy_y_given_x": self.usage.entropy_y_given_x,
             "mutual_information": self.usage.mutual_information,
         }
+        if self.bits_per_dim is not None:
+            figures["bits_per_dim"] = self.bits_per_dim
         if self.scores is not None:
             figures |= {
                 "accuracy": self.scores.accuracy,
@@ -116,4 +124,7 @@ def evaluate(
     scores = None
     if labels is not None and bool((labels >= 0).any()):
         scores = clustering_scores(labels.cpu(), q_y.argmax(-1))
-    return Evaluation(likelihood, cluster_usage(q_y), scores)
+    bits_per_dim = None
+    if gmvae.model.likelihood.eight_bit:
+        bits_per_dim = -likelihood.mean / (prod(gmvae.event_shape) * log(2))
+    return Evaluation(likelihood, cluster_usage(q_y), scores, bits_per_dim)

@@ -142,7 +142,8 @@ def log_likelihood(
             raise ValueError(f"{name} must be at least 1, got {size}")
     if batch_size is None:
         batch_size = default_batch_size(gmvae, num_samples)
-    per_draw = max(512, prod(gmvae.event_shape), gmvae.n_components * gmvae.latent_dim)
+    decoded = max(prod(gmvae.event_shape), prod(gmvae.model.likelihood.output_shape))
+    per_draw = max(512, decoded, gmvae.n_components * gmvae.latent_dim)
     chunk = sample_chunk or max(1, ENTRIES // (per_draw * batch_size))
 
     parts = []

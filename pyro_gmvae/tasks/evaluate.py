@@ -19,7 +19,8 @@ class Figures:
     """What `evaluate_run` found.
 
     Attributes:
-        values: plain JSON, likelihoods in nats per datum; null where a figure is not finite.
+        values: plain JSON, likelihoods in nats per datum, and ``bits_per_dim`` where p(x) is a
+            probability over the levels of 8-bit images; null where a figure is not finite.
         warning: why the log-likelihood is not to be trusted, in plain words, or None.
     """
 
@@ -34,7 +35,7 @@ def evaluate_run(
 
     The densities of a table are in its raw units, so that figures compare between
     standardisations: log p(raw) = log p(x) - sum of log scale. Those of images are of their pixels
-    on [0, 1].
+    on [0, 1], or no densities but the probabilities of their 256 levels.
 
     Args:
         run: a trained model.

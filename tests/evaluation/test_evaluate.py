@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import pyro
 import pytest
 import torch
 
@@ -32,6 +33,29 @@ def test_figures_are_json(method: str) -> None:
     assert set(figures) == ALWAYS
     assert figures["n"] == 11
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+@pytest.mark.parametrize("likelihood", ["discretized_logistic", "discretized_logistic_mixture"])
+def test_probabilities_of_levels_are_given_in_bits(likelihood: str) -> None:
+    gmvae = ExactGMVAE((3, 2, 2), 3, 2, hidden=(8,), likelihood=likelihood)
+    x = torch.randint(256, (11, 3, 2, 2), dtype=torch.uint8)
+    figures = evaluate(gmvae, x, num_samples=30, transform=lambda raw: raw / 255).to_dict()
+    assert set(figures) == ALWAYS | {"bits_per_dim"}
+    # 12 entries, each two to the power of minus this.
+    assert 2 ** (-12 * figures["bits_per_dim"]) == pytest.approx(
+        torch.tensor(figures["log_likelihood"]).double().exp().item(), rel=1e-4
+    )
+    # Untrained, it knows nothing: about the 8 bits that a level takes.
+    assert 7 < figures["bits_per_dim"] < 10
+
+
+def test_bits_that_are_not_finite_are_null() -> None:
+    gmvae = ExactGMVAE(4, 3, 2, hidden=(8,), likelihood="discretized_logistic")
+    with torch.no_grad():
+        gmvae.model.decoder.output.bias.fill_(float("inf"))
+    with pyro.validation_enabled(False):
+        figures = evaluate(gmvae, torch.zeros(3, 4), num_samples=2).to_dict()
+    assert figures["bits_per_dim"] is None
 
 
 def test_labels_add_scores() -> None:

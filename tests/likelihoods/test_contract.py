@@ -10,6 +10,7 @@ from pyro_gmvae.likelihoods import (
     LIKELIHOODS,
     Bernoulli,
     ContinuousBernoulli,
+    DiscretizedLogisticMixture,
     Gaussian,
     Likelihood,
     make_likelihood,
@@ -40,6 +41,21 @@ class TestGaussianPredicted(LikelihoodContract):
 class TestGaussianFixed(LikelihoodContract):
     def make(self, event_shape: tuple[int, ...]) -> Likelihood:
         return Gaussian(event_shape, scale=0.5)
+
+
+class TestDiscretizedLogistic(LikelihoodContract):
+    def make(self, event_shape: tuple[int, ...]) -> Likelihood:
+        return make_likelihood("discretized_logistic", event_shape)
+
+
+class TestDiscretizedLogisticMixture(LikelihoodContract):
+    def make(self, event_shape: tuple[int, ...]) -> Likelihood:
+        return make_likelihood("discretized_logistic_mixture", event_shape)
+
+
+class TestDiscretizedLogisticMixtureOfTwo(LikelihoodContract):
+    def make(self, event_shape: tuple[int, ...]) -> Likelihood:
+        return DiscretizedLogisticMixture(event_shape, n_components=2)
 
 
 def test_all_likelihoods_pass_the_contract() -> None:

@@ -1,0 +1,64 @@
+"""What every likelihood is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pyro.distributions as dist
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+__all__ = ["Likelihood"]
+
+
+class Likelihood(nn.Module, ABC):
+    """p(x | decoder output), independent over the entries of an observation.
+
+    Args:
+        event_shape: shape of one observation, for example ``(64,)`` or ``(1, 28, 28)``.
+
+    Attributes:
+        eight_bit: whether p(x|z) is a probability, not a density, over the 256 levels of 8-bit
+            entries, so that it may be given in bits per dimension.
+    """
+
+    eight_bit: ClassVar[bool] = False
+
+    def __init__(self, event_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.event_shape = tuple(event_shape)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the decoder's output for one datum."""
+        return self.event_shape
+
+    @abstractmethod
+    def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
+        """The distribution of each entry: batch shape ``(*batch, *event_shape)``, no event."""
+
+    def forward(
+        self,
+        output: Float[Tensor, "*batch_and_output"],
+        mask: Bool[Tensor, "*batch_and_event"] | None = None,
+    ) -> dist.TorchDistribution:
+        """The distribution of whole observations.
+
+        Args:
+            output: the decoder's output, shape ``(*batch, *output_shape)``.
+            mask: True where an entry was observed, shape broadcasting to
+                ``(*batch, *event_shape)``; entries that were not contribute nothing.
+
+        Returns:
+            A distribution of batch shape ``(*batch,)`` and event shape ``event_shape``.
+        """
+        entries = self.entrywise(output)
+        if mask is not None:
+            entries = entries.mask(mask)
+        return entries.to_event(len(self.event_shape))
+
+    def mean(self, output: Float[Tensor, "*batch_and_output"]) -> Float[Tensor, "*batch_and_event"]:
+        """E[x | z], what a picture of a reconstruction shows; shape ``(*batch, *event_shape)``."""
+        return self.entrywise(output).mean

@@ -1,0 +1,28 @@
+"""Likelihoods of entries that are, or lie between, zero and one."""
+
+from __future__ import annotations
+
+import pyro.distributions as dist
+from jaxtyping import Float
+from torch import Tensor
+
+from pyro_gmvae.likelihoods.base import Likelihood
+
+__all__ = ["Bernoulli", "ContinuousBernoulli"]
+
+
+class Bernoulli(Likelihood):
+    """Binary entries; the decoder gives logits. For pixels, binarise them dynamically."""
+
+    def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
+        return dist.Bernoulli(logits=output)
+
+
+class ContinuousBernoulli(Likelihood):
+    """Entries between 0 and 1 as they are, such as grey levels; the decoder gives logits.
+
+    Reference: Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli, arXiv 1907.06845.
+    """
+
+    def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
+        return dist.ContinuousBernoulli(logits=output)
