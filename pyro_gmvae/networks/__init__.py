@@ -1,0 +1,21 @@
+"""Encoders, decoders and the heads that turn features into q(y|x) and q(z|x,y)."""
+
+from __future__ import annotations
+
+from pyro_gmvae.networks.conv import ConvDecoder, ConvEncoder
+from pyro_gmvae.networks.heads import MIN_SCALE, GaussianHead, feature_size
+from pyro_gmvae.networks.mlp import MLPDecoder, MLPEncoder, linear, mlp
+from pyro_gmvae.networks.sizes import ConvSizes
+
+__all__ = [
+    "MIN_SCALE",
+    "ConvDecoder",
+    "ConvEncoder",
+    "ConvSizes",
+    "GaussianHead",
+    "MLPDecoder",
+    "MLPEncoder",
+    "feature_size",
+    "linear",
+    "mlp",
+]

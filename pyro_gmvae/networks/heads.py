@@ -1,0 +1,72 @@
+"""What stands on an encoder: the head of q(z|x,y), and the number of features that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from pyro_gmvae.networks.mlp import linear, mlp
+
+__all__ = ["MIN_SCALE", "GaussianHead", "feature_size"]
+
+MIN_SCALE = 1e-4  # of a latent standard deviation; keeps log-densities finite
+
+
+class GaussianHead(nn.Module):
+    """Features, and optionally a cluster, to the mean and scale of q(z|x,y).
+
+    The cluster enters at the first layer, ``relu(W x + V y)``, so that enumerating y shares the
+    product with x between all clusters.
+
+    Args:
+        in_features: size of the features.
+        n_clusters: K, or 0 for a head that does not look at the cluster.
+        hidden: sizes of the hidden layers, at least one.
+        latent_dim: Z.
+    """
+
+    def __init__(
+        self, in_features: int, n_clusters: int, hidden: Sequence[int], latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.from_features = linear(in_features, hidden[0])
+        self.from_cluster = linear(n_clusters, hidden[0], bias=False) if n_clusters else None
+        self.layers = mlp(hidden)
+        self.output = linear(hidden[-1], 2 * latent_dim)
+
+    def forward(
+        self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"] | None = None
+    ) -> tuple[Float[Tensor, "*batch_z Z"], Float[Tensor, "*batch_z Z"]]:
+        """Mean and standard deviation of z; ``features`` and ``y`` broadcast."""
+        first = self.from_features(features)
+        if self.from_cluster is not None and y is not None:
+            first = first + self.from_cluster(y)
+        output = self.output(self.layers(torch.relu(first)))
+        # Under autocast it comes in bfloat16, too coarse for what follows.
+        loc, raw_scale = output.to(self.output.weight.dtype).chunk(2, -1)
+        return loc, softplus(raw_scale) + MIN_SCALE
+
+
+def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
+    """The number of features a user's encoder gives, found by encoding one blank observation.
+
+    Raises:
+        ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
+    """
+    reference = next(iter(encoder.parameters()), torch.zeros(()))
+    modes = {module: module.training for module in encoder.modules()}
+    encoder.eval()
+    with torch.no_grad():
+        features = encoder(reference.new_zeros((1, *event_shape)))
+    for module, training in modes.items():
+        module.training = training
+    if features.dim() != 2 or features.shape[0] != 1:
+        raise ValueError(
+            "an encoder must map (batch, *event) to (batch, features); from "
+            f"{(1, *event_shape)} this one made {tuple(features.shape)}"
+        )
+    return features.shape[1]
