@@ -156,6 +156,10 @@ class GenerativeModel(PyroModule):
         r""":math:`\log p(z) = \log \sum_y p(y) p(z|y)`."""
         return (self.log_p_y() + self.log_p_z_given_y(z)).logsumexp(-1)
 
+    def log_p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
+        """The log of the posterior p(y|z), exact by Bayes' rule."""
+        return (self.log_p_y() + self.log_p_z_given_y(z)).log_softmax(-1)
+
     def p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
-        """The posterior p(y|z), exact by Bayes' rule."""
-        return (self.log_p_y() + self.log_p_z_given_y(z)).softmax(-1)
+        """The posterior p(y|z)."""
+        return self.log_p_y_given_z(z).exp()

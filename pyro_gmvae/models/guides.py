@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pyro
@@ -22,6 +23,7 @@ from pyro_gmvae.distributions import (
 )
 from pyro_gmvae.models.labels import is_labels, label_log_prob, pin_logits
 from pyro_gmvae.models.objective import ObjectiveWeights
+from pyro_gmvae.models.regularization import Regularizer
 from pyro_gmvae.networks import GaussianHead
 
 __all__ = ["ConcreteGuide", "ExactGuide", "Guide", "MarginalGuide", "SparseGuide"]
@@ -45,6 +47,8 @@ class Guide(PyroModule):
     """
 
     infer_y: ClassVar[InferDict] = {}
+    regularizer: Regularizer | None
+    log_p_y: Callable[[], Tensor]  # of the model
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Guide(PyroModule):
         self.weights = weights
         self.event_dim = event_dim
         self.label_weight = label_weight
+        self.regularizer = None
 
     @abstractmethod
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
@@ -90,6 +95,12 @@ class Guide(PyroModule):
         cluster_features = features if self.cluster_encoder is None else self.cluster_encoder(x)
         return features, self.y_head(cluster_features)
 
+    def log_responsibilities(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> Float[Tensor, "*batch K"]:
+        """log q(y|x)."""
+        return self.encode(x, *covariates)[1].log_softmax(-1)
+
     def forward(
         self,
         x: Num[Tensor, "*batch_and_event"],
@@ -102,6 +113,7 @@ class Guide(PyroModule):
         """
         features, logits = self.encode(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
+            regularize(self, x, logits.log_softmax(-1), *covariates)
             if y is None or is_labels(y):
                 if y is not None:
                     self.check_labels()
@@ -183,6 +195,10 @@ class MarginalGuide(PyroModule):
     Args: those of `Guide` that concern z.
     """
 
+    regularizer: Regularizer | None
+    log_p_y: Callable[[], Tensor]  # of the model
+    log_p_y_given_z: Callable[[Tensor], Tensor]  # of the model
+
     def __init__(
         self, encoder: nn.Module, z_head: GaussianHead, weights: ObjectiveWeights, *, event_dim: int
     ) -> None:
@@ -191,6 +207,7 @@ class MarginalGuide(PyroModule):
         self.z_head = z_head
         self.weights = weights
         self.event_dim = event_dim
+        self.regularizer = None
 
     def posterior(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
@@ -206,6 +223,35 @@ class MarginalGuide(PyroModule):
     ) -> None:
         """Draw ``z`` for observations ``x``; arguments as the model's."""
         q_z = self.posterior(x, *covariates)
-        plate = pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1)
-        with plate, poutine.scale(scale=self.weights.z_kl_weight):
-            pyro.sample("z", q_z)
+        with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
+            if self.regularizer is not None:
+                regularize(self, x, self.log_p_y_given_z(q_z.rsample()), *covariates)
+            with poutine.scale(scale=self.weights.z_kl_weight):
+                pyro.sample("z", q_z)
+
+    def log_responsibilities(
+        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
+    ) -> Float[Tensor, "*batch K"]:
+        """log p(y|z) at a draw of z from q(z|x)."""
+        return self.log_p_y_given_z(self.posterior(x, *covariates).rsample())
+
+
+def regularize(
+    guide: Guide | MarginalGuide, x: Tensor, log_r: Float[Tensor, "B K"], *covariates: Tensor
+) -> None:
+    """Add the penalties of the guide's regulariser, if it has one and is being trained.
+
+    Args:
+        guide: within the plate of the data.
+        x: the batch.
+        log_r: its log responsibilities.
+        covariates: as the guide's.
+    """
+    if guide.training and guide.regularizer is not None:
+        with poutine.scale(scale=guide.weights.regularizer_weight):
+            guide.regularizer(
+                lambda moved: guide.log_responsibilities(moved, *covariates),
+                x,
+                log_r,
+                guide.log_p_y(),
+            )

@@ -21,17 +21,20 @@ class ObjectiveWeights(nn.Module):
         kl_weight: w_t, the scale of site ``y``; positive.
         z_kl_weight: b_t, the scale of site ``z``; positive.
         temperature: tau of the Concrete distribution; positive.
+        regularizer_weight: scale of the penalties of a `Regularizer`; positive.
     """
 
     kl_weight: Tensor
     z_kl_weight: Tensor
     temperature: Tensor
+    regularizer_weight: Tensor
 
     def __init__(self, temperature: float = 0.5) -> None:
         super().__init__()
         self.register_buffer("kl_weight", torch.tensor(1.0), persistent=False)
         self.register_buffer("z_kl_weight", torch.tensor(1.0), persistent=False)
         self.register_buffer("temperature", torch.tensor(1.0), persistent=False)
+        self.register_buffer("regularizer_weight", torch.tensor(1.0), persistent=False)
         self.set(temperature=temperature)
 
     def set(
@@ -40,8 +43,9 @@ class ObjectiveWeights(nn.Module):
         kl_weight: float | None = None,
         z_kl_weight: float | None = None,
         temperature: float | None = None,
+        regularizer_weight: float | None = None,
     ) -> None:
-        """Set some of the three.
+        """Set some of them.
 
         Raises:
             ValueError: if a value is not positive. Pyro refuses a scale of zero: start an
@@ -51,6 +55,7 @@ class ObjectiveWeights(nn.Module):
             "kl_weight": kl_weight,
             "z_kl_weight": z_kl_weight,
             "temperature": temperature,
+            "regularizer_weight": regularizer_weight,
         }
         for name, value in values.items():
             if value is None:

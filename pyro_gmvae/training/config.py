@@ -26,6 +26,7 @@ class TrainConfig:
         kl_annealing: w_t, the weight of KL(q(y|x) || p(y)).
         z_kl_annealing: b_t, the weight of KL(q(z|x,y) || p(z|y)).
         temperature: tau of the Concrete method; None keeps the model's own.
+        regularizer_annealing: the weight of a model's `Regularizer`, if it has one.
         num_particles: draws per datum and step.
         patience: epochs without a better held-out ELBO before training stops, counted once
             annealing has ended; None never stops early. Needs validation data.
@@ -55,6 +56,7 @@ class TrainConfig:
     kl_annealing: Schedule = field(default_factory=KLAnnealing)
     z_kl_annealing: Schedule = field(default_factory=Schedule)
     temperature: Schedule | None = None
+    regularizer_annealing: Schedule = field(default_factory=Schedule)
     num_particles: int = 1
     patience: int | None = 20
     keep_best: bool = True
@@ -96,5 +98,14 @@ class TrainConfig:
 
     def annealing_ends(self, steps_per_epoch: int) -> int:
         """The first step at which every annealing has ended."""
-        schedules = (self.kl_annealing, self.z_kl_annealing, self.temperature)
-        return max(s.end_step(steps_per_epoch) for s in schedules if s is not None)
+        return max(s.end_step(steps_per_epoch) for s in self.schedules().values())
+
+    def schedules(self) -> dict[str, Schedule]:
+        """How each of a model's `ObjectiveWeights` moves; what is not here stays as it is."""
+        moving = {
+            "kl_weight": self.kl_annealing,
+            "z_kl_weight": self.z_kl_annealing,
+            "temperature": self.temperature,
+            "regularizer_weight": self.regularizer_annealing,
+        }
+        return {name: schedule for name, schedule in moving.items() if schedule is not None}

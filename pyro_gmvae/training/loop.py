@@ -39,7 +39,7 @@ __all__ = ["TrainResult", "fit"]
 
 Transform = Callable[[Tensor], Tensor]
 
-ANNEALED = ("kl_weight", "z_kl_weight", "temperature")
+ANNEALED = ("kl_weight", "z_kl_weight", "temperature", "regularizer_weight")
 N_USAGE = 2048  # data whose clusters are counted after an epoch
 
 
@@ -70,6 +70,7 @@ def fit(
     covariates: Sequence[Tensor] = (),
     validation: Tensor | Sequence[Tensor] | None = None,
     transform: Transform | None = None,
+    augment: Transform | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     reporters: Sequence[Reporter] = (),
@@ -87,6 +88,8 @@ def fit(
         covariates: tensors of N rows, passed on to model and guide after ``(x, y)``.
         validation: held-out data, ``x`` or ``(x, *covariates)``, for early stopping.
         transform: applied to each batch of data on the device, such as a binarisation.
+        augment: applied before it, to the batches that are trained on and to no others; its draws
+            must be from torch's global generators, or a resumed training is another one.
         checkpoint: file to keep the training's state in; with it, Ctrl-C and SIGTERM end the
             training after the current step, saved.
         resume: continue from ``checkpoint``; on CPU the result is that of an unbroken run, bit
@@ -140,7 +143,7 @@ def fit(
             config.batch_size,
             y=y,
             covariates=covariates,
-            transform=transform,
+            transform=_in_turn(augment, transform),
             generator=order,
             drop_last=drop_last,
         )
@@ -243,15 +246,15 @@ def fit(
 
 
 def anneal(weights: ObjectiveWeights, config: TrainConfig, step: int, steps_per_epoch: int) -> None:
-    """Set w_t, b_t and tau for ``step``."""
-    schedules = (config.kl_annealing, config.z_kl_annealing, config.temperature)
-    weights.set(
-        **{
-            name: schedule.at(step, steps_per_epoch)
-            for name, schedule in zip(ANNEALED, schedules, strict=True)
-            if schedule is not None
-        }
-    )
+    """Set w_t, b_t, tau and the weight of the penalties for ``step``."""
+    schedules = config.schedules()
+    weights.set(**{name: s.at(step, steps_per_epoch) for name, s in schedules.items()})
+
+
+def _in_turn(first: Transform | None, second: Transform | None) -> Transform | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return lambda x: second(first(x))
 
 
 def _first(

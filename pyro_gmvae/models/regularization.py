@@ -1,0 +1,98 @@
+"""What makes clusters trustworthy: a regulariser of the responsibilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyro
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+__all__ = ["PENALTIES", "Regularizer"]
+
+PENALTIES = ("consistency", "balance", "confidence")  # the names of their sites
+
+LogResponsibilities = Callable[[Tensor], Tensor]
+
+
+class Regularizer(nn.Module):
+    r"""Information maximisation with self-augmentation, as factors of the guide.
+
+    With r(x) the responsibilities that the method uses, r-bar their mean over the batch and T a
+    random transformation that should not change a datum's cluster, the objective loses, per datum,
+
+    .. math::
+        \lambda_c\, KL(r(x) \| r(T x)) + \lambda_b\, KL(\bar r \| p(y)) + \lambda_s\, H(r(x))
+
+    The likelihood alone does not ask for clusters that people would see; these three do: the same
+    cluster for what looks the same, no cluster empty, each datum sure of its own. They act in
+    training mode only, and are reported apart from the ELBO.
+
+    Args:
+        transform: T, from ``(B, *event)`` on model scale to the same; draws from torch's global
+            generators.
+        consistency: lambda_c, in nats per nat.
+        balance: lambda_b; the mean is drawn towards p(y), so learn p(y) where clusters are of
+            different sizes.
+        confidence: lambda_s.
+
+    Raises:
+        ValueError: for a negative weight.
+
+    Reference: Hu et al. 2017, Learning discrete representations via information maximizing
+    self-augmented training, arXiv 1702.08720.
+    """
+
+    def __init__(
+        self,
+        transform: Callable[[Tensor], Tensor],
+        *,
+        consistency: float = 50.0,
+        balance: float = 60.0,
+        confidence: float = 15.0,
+    ) -> None:
+        super().__init__()
+        self.weights = {"consistency": consistency, "balance": balance, "confidence": confidence}
+        for name, weight in self.weights.items():
+            if weight < 0:
+                raise ValueError(f"{name} must not be negative, got {weight}")
+        self.transform = transform
+
+    def forward(
+        self,
+        log_responsibilities: LogResponsibilities,
+        x: Float[Tensor, "B *event"],
+        log_r: Float[Tensor, "B K"],
+        log_p_y: Float[Tensor, " K"],
+    ) -> None:
+        """Add the factors, inside the plate of the data.
+
+        Args:
+            log_responsibilities: of any data.
+            x: the batch.
+            log_r: those of ``x``.
+            log_p_y: log p(y).
+        """
+        for name, penalty in self.penalties(log_responsibilities, x, log_r, log_p_y).items():
+            # The ELBO subtracts a guide's log-density: a penalty is a positive factor.
+            pyro.factor(name, self.weights[name] * penalty, has_rsample=True)
+
+    def penalties(
+        self,
+        log_responsibilities: LogResponsibilities,
+        x: Float[Tensor, "B *event"],
+        log_r: Float[Tensor, "B K"],
+        log_p_y: Float[Tensor, " K"],
+    ) -> dict[str, Float[Tensor, " B"]]:
+        """The three penalties of each datum, unweighted, in nats."""
+        r = log_r.exp()
+        with torch.no_grad():
+            moved = self.transform(x)
+        mean = r.mean(0)
+        log_mean = mean.clamp(min=torch.finfo(mean.dtype).tiny).log()
+        return {
+            "consistency": (r * (log_r - log_responsibilities(moved))).sum(-1),
+            "balance": (mean * (log_mean - log_p_y)).sum(-1).expand(len(r)),
+            "confidence": -(r * log_r).sum(-1),
+        }
