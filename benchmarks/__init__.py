@@ -14,5 +14,7 @@ NAMES = {
     "epoch": "seconds for an epoch of MNIST",
     "start": "time to import the package and to print the help",
     "peers": "the same training by other packages; needs the extra `peers` and MNIST",
+    "paper": "the paper's experiment: exact against Concrete, time and likelihood; needs its data",
+    "objective": "what each part of the objective does to the clusters; needs MNIST",
     "golden": "held-out ELBO on MNIST beside a public implementation's; needs MNIST",
 }

@@ -27,6 +27,7 @@ from .errors import Command
 @options.seed
 @options.device
 @options.data_dir(None)
+@options.image_size
 @options.download
 @options.quiet
 @options.json_output
@@ -40,6 +41,7 @@ def command(
     seed: int,
     device: str,
     data_dir: str | None,
+    image_size: int | None,
     download: bool,
     quiet: bool,
     as_json: bool,
@@ -47,8 +49,8 @@ def command(
     """Say how well the model in the folder RUN fits, and how it uses its clusters.
 
     Without DATA it is judged on the rows that training kept apart for testing; with DATA, a
-    built-in name or a file, on all rows of it. The log-likelihood of a table is in its own
-    units.
+    built-in name, a file or a folder of images, on all rows of it. The log-likelihood of a table is
+    in its own units.
 
     \b
     Examples:
@@ -57,6 +59,8 @@ def command(
     """
     if data is not None and ctx.get_parameter_source("split") is not ParameterSource.DEFAULT:
         raise InputError("--split is for the run's own data: leave out DATA or --split")
+    if data is None and image_size is not None:
+        raise InputError("--image-size is for other data than the run's own: name DATA")
 
     from pyro_gmvae.tasks.data import data_for, own_data
     from pyro_gmvae.tasks.evaluate import evaluate_run
@@ -68,7 +72,8 @@ def command(
     if data is None:
         rows = own_data(opened, split, data_dir=data_dir, download=download)  # type: ignore[arg-type]
     else:
-        rows, split = data_for(opened, data, data_dir=data_dir, download=download), "all"
+        rows = data_for(opened, data, data_dir=data_dir, download=download, image_size=image_size)
+        split = "all"
     figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=split)
     if as_json:
         click.echo(json.dumps(figures.values))

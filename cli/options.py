@@ -10,7 +10,16 @@ import click
 
 from pyro_gmvae.tasks.settings import choices
 
-__all__ = ["data_dir", "device", "download", "json_output", "quiet", "run_argument", "seed"]
+__all__ = [
+    "data_dir",
+    "device",
+    "download",
+    "image_size",
+    "json_output",
+    "quiet",
+    "run_argument",
+    "seed",
+]
 
 Decorator = Callable[[Any], Any]
 
@@ -30,6 +39,12 @@ quiet: Decorator = click.option("--quiet", is_flag=True, help="Print no progress
 json_output: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of a table."
 )
+image_size: Decorator = click.option(
+    "--image-size",
+    type=int,
+    metavar="N",
+    help="Resize and crop the images of a folder to N x N.  [default: as at training]",
+)
 download: Decorator = click.option(
     "--download", is_flag=True, help="Fetch a built-in data set that is missing in --data-dir."
 )
@@ -37,7 +52,7 @@ download: Decorator = click.option(
 
 def data_dir(default: str | None) -> Decorator:
     """``--data-dir``; without a default, the folder that the run was trained from."""
-    help_ = "Folder of mnist, fashion-mnist, cifar10, cifar100."
+    help_ = "Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
     if default is None:
         help_ += "  [default: the one at training]"
     return click.option(

@@ -17,6 +17,7 @@ from .errors import Command
 @options.seed
 @options.device
 @options.data_dir(None)
+@options.image_size
 @options.download
 @options.quiet
 @options.json_output
@@ -27,17 +28,20 @@ def command(
     seed: int,
     device: str,
     data_dir: str | None,
+    image_size: int | None,
     download: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """Assign each row of DATA to a cluster of the model in the folder RUN.
 
-    Writes a .csv file with the columns row (from 0), cluster, and its probability.
+    DATA is a built-in name, a file or a folder of images. Writes a .csv file with the columns row
+    (from 0), file (of a folder's images), cluster, and its probability.
 
     \b
-    Example:
+    Examples:
       pyro-gmvae predict runs/customers new.csv -o assignments.csv
+      pyro-gmvae predict runs/photos more-photos -o assignments.csv
     """
     from pyro_gmvae.files import written_whole
     from pyro_gmvae.tasks.data import data_for
@@ -45,7 +49,7 @@ def command(
     from pyro_gmvae.tasks.predict import predict_run
 
     opened = open_run(run, device)
-    rows = data_for(opened, data, data_dir=data_dir, download=download)
+    rows = data_for(opened, data, data_dir=data_dir, download=download, image_size=image_size)
     with written_whole(output) as partial:
         table = predict_run(opened, rows, seed=seed)
         table.to_csv(partial, index=False)

@@ -75,14 +75,28 @@ def choice(name: str, words: str) -> options.Decorator:
     type=Sizes(),
     metavar="N,N",
 )
-@choice("likelihood", "What the data are; auto: bernoulli for images, gaussian for tables.")
+@choice("network", "Layers of all pixels or columns; conv: convolutions, for images.")
+@setting(
+    "--channels",
+    words="Of conv, from fine to coarse.  [default: 16,32,64]",
+    type=Sizes(),
+    metavar="N,N",
+)
+@choice(
+    "likelihood",
+    "What the data are; auto: bernoulli for grey images, discretized_logistic for colour, gaussian "
+    "for tables.",
+)
 @choice("binarize", "How pixels become black or white; auto: dynamic under bernoulli.")
+@choice("augment", "Change training images at random: mirror them, shift them.")
 @setting("--epochs", words="Passes over the data, at most.")
 @setting("--batch-size", words="Rows in a step.")
 @setting("--learning-rate", words="Of Adam.")
+@choice("learning_rate_schedule", "Cosine ends it near zero, for the last nats of likelihood.")
 @choice("initialization", "Begin near a k-means clustering, or anywhere.")
 @choice("kl_annealing", "How the weight of the clusters' KL rises to 1.")
 @setting("--annealing-epochs", words="How long that takes.")
+@setting("--style-annealing-epochs", words="The same for the style's KL; 0: at once.")
 @setting("--temperature", words="Of the concrete method.  [default: 0.5]", type=float)
 @setting("--temperature-end", words="Where it goes meanwhile.", type=float)
 @setting("--n-likeliest", words="Clusters summed by the sparse method.  [default: 1]", type=int)
@@ -90,6 +104,12 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--shared-trunk", words="One encoder for cluster and style.")
 @setting("--learn-mixture", words="Learn how large clusters are.")
 @setting("--label-column", words="Labels of a table, to evaluate with.", type=str)
+@setting(
+    "--image-size",
+    words="Resize and crop the images of a folder to N x N.  [default: as they are]",
+    type=int,
+    metavar="N",
+)
 @setting("--validation-fraction", words="Rows held out for early stopping.")
 @setting("--test-fraction", words="Rows held out for evaluation.")
 @choice("compile", "Compile a step; auto: where the time it takes pays.")
@@ -120,13 +140,16 @@ def command(
 ) -> None:
     """Train a model on DATA and write it to a folder.
 
-    DATA is digits, mnist, fashion-mnist, cifar10, cifar100, or a .csv, .parquet, .npy or .npz file
-    (keys x and, if known, y). Labels are for the evaluation only.
+    DATA is digits, mnist, fashion-mnist, cifar10, cifar100 (its 20 superclasses) or cifar100-fine
+    (its 100 classes); a .csv, .parquet, .npy or .npz file (keys x and, if known, y); or a folder of
+    images, with a subfolder for each class if the classes are known. Labels are for the evaluation
+    only. A folder that is called like a built-in set is ./mnist.
 
     \b
     Examples:
       pyro-gmvae train digits --clusters 10 --out runs/digits
       pyro-gmvae train customers.csv --clusters 5 --out runs/customers
+      pyro-gmvae train photos --image-size 64 --augment flip --out runs/photos
       pyro-gmvae train digits --out runs/digits --resume
     """
     if overwrite and resume:

@@ -110,7 +110,7 @@ def plot_grid(
     with matplotlib.rc_context(FONT):
         inches = 0.52  # a tile
         across, down = picture.shape[1] / (width + pad), rows * (height + pad) / (width + pad)
-        left = 0.95 if notes else 0.4
+        left = 0.95 if notes else max(0.4, 0.15 + 0.08 * max(map(len, labels)))
         top = 0.1 + 0.22 * bool(heads) + 0.25 * bool(title)
         size = (left + inches * across + 0.1, top + inches * down + 0.1)
         figure = Figure(figsize=size, dpi=max(150, width * 2 / inches), facecolor="white")

@@ -6,6 +6,8 @@
 ``train.json``            the settings that a training was begun with
 ``metrics.csv``           one row per epoch
 ``clusters.png``          who is in each cluster
+``history.png``           how the training went
+``reconstructions.png``   images beside what the model makes of them
 ``checkpoint/``           the training's state, for resuming
 ========================= ======================================================================
 """

@@ -10,8 +10,12 @@ from torch import Tensor
 from torch.distributions import normal
 
 from pyro_gmvae.models import GMVAE, METHODS
+from pyro_gmvae.networks import ConvSizes
 
 D, K, Z, B = 6, 3, 2, 4
+
+# Options of a convolutional `small_gmvae`, of images that no patch tiles.
+CONV = {"input_dim": (1, 5, 6), "network": "conv", "conv": ConvSizes((8, 8), features=6)}
 
 
 def small_gmvae(method: str, n_components: int = K, **options: Any) -> GMVAE:

@@ -21,7 +21,9 @@ def test_code_blocks_run(page):
     assert all(loss == loss for loss in namespace.get("losses", []))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md", "docs/extending.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/architecture.md", "docs/data.md", "docs/extending.md"]
+)
 def test_links_and_named_files_exist(page):
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]

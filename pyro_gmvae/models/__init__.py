@@ -15,10 +15,13 @@ from pyro_gmvae.models.gmvae import (
 )
 from pyro_gmvae.models.guides import Guide, MarginalGuide
 from pyro_gmvae.models.objective import ObjectiveWeights
+from pyro_gmvae.models.regularization import PENALTIES, Regularizer
+from pyro_gmvae.networks import ConvSizes
 
 __all__ = [
     "GMVAE",
     "METHODS",
+    "PENALTIES",
     "ConcreteGMVAE",
     "ExactGMVAE",
     "GenerativeModel",
@@ -26,6 +29,7 @@ __all__ = [
     "MarginalGMVAE",
     "MarginalGuide",
     "ObjectiveWeights",
+    "Regularizer",
     "SparseGMVAE",
     "from_config",
     "reorder_components",
@@ -50,6 +54,7 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
             "a model with its own networks, likelihood or class cannot be rebuilt from a file: "
             "save its state_dict() and load it into a model that your code builds"
         )
+    conv = gmvae.options["conv"]
     return {
         "method": gmvae.method,
         "input_dim": list(gmvae.event_shape),
@@ -57,6 +62,7 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
         "latent_dim": gmvae.latent_dim,
         **gmvae.options,
         "hidden": list(gmvae.options["hidden"]),
+        "conv": conv and conv.to_config(),
     }
 
 
@@ -70,4 +76,6 @@ def from_config(config: dict[str, Any]) -> GMVAE:
     method = arguments.pop("method", None)
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose from {sorted(METHODS)}")
+    if arguments.get("conv") is not None:
+        arguments["conv"] = ConvSizes.from_config(arguments["conv"])
     return METHODS[method](**arguments)

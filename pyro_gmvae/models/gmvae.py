@@ -17,7 +17,17 @@ from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
 from pyro_gmvae.models.objective import ObjectiveWeights
-from pyro_gmvae.networks import GaussianHead, MLPDecoder, MLPEncoder, feature_size, linear
+from pyro_gmvae.models.regularization import Regularizer
+from pyro_gmvae.networks import (
+    ConvDecoder,
+    ConvEncoder,
+    ConvSizes,
+    GaussianHead,
+    MLPDecoder,
+    MLPEncoder,
+    feature_size,
+    linear,
+)
 
 __all__ = ["GMVAE", "ConcreteGMVAE", "ExactGMVAE", "MarginalGMVAE", "SparseGMVAE"]
 
@@ -33,7 +43,8 @@ class GMVAE(nn.Module):
         input_dim: number of features, or the shape of one observation, such as ``(1, 28, 28)``.
         n_components: K, the number of clusters.
         latent_dim: Z, the size of the style z.
-        hidden: sizes of the hidden layers of every built-in network.
+        hidden: sizes of the hidden layers of every built-in network; with convolutions only the
+            last is used, for the layer where features and cluster meet.
         likelihood: p(x|z): a name of `pyro_gmvae.likelihoods`, a `Likelihood` class or instance.
         encoder: replaces the built-in one; maps ``(B, *event)`` to features ``(B, F)``.
         decoder: replaces the built-in one; maps ``(..., Z)`` to ``(..., *output_shape)`` of the
@@ -43,10 +54,13 @@ class GMVAE(nn.Module):
             its own.
         learn_mixture: learn p(y); otherwise it is uniform.
         label_weight: weight of log q(label|x) for labelled data, in nats.
+        network: what is built in: linear layers, or convolutions for images.
+        conv: sizes of the convolutional networks; None takes the defaults.
         guide_options: what the method's guide takes beside its networks.
 
     Raises:
-        ValueError: for sizes below 1 or contradicting arguments.
+        ValueError: for sizes below 1, contradicting arguments, or ``network="conv"`` where
+            observations are no images ``(C, H, W)``.
     """
 
     method: ClassVar[str]
@@ -69,6 +83,8 @@ class GMVAE(nn.Module):
         shared_trunk: bool = False,
         learn_mixture: bool = False,
         label_weight: float = 1.0,
+        network: Literal["mlp", "conv"] = "mlp",
+        conv: ConvSizes | None = None,
         **guide_options: Any,
     ) -> None:
         super().__init__()
@@ -80,6 +96,12 @@ class GMVAE(nn.Module):
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if cluster_encoder is not None and shared_trunk:
             raise ValueError("give a cluster_encoder or shared_trunk=True, not both")
+        if network not in ("mlp", "conv"):
+            raise ValueError(f'network must be "mlp" or "conv", got {network!r}')
+        if network == "mlp" and conv is not None:
+            raise ValueError('conv sizes need network="conv"')
+        if network == "conv" and len(event_shape) != 3:
+            raise ValueError(f"conv needs observations of shape (C, H, W), got {event_shape}")
         self.event_shape = event_shape
         self.n_components = n_components
         self.latent_dim = latent_dim
@@ -89,6 +111,8 @@ class GMVAE(nn.Module):
             "shared_trunk": shared_trunk,
             "learn_mixture": learn_mixture,
             "label_weight": label_weight,
+            "network": network,
+            "conv": (conv or ConvSizes()) if network == "conv" else None,
             **guide_options,
         }
         self.custom_networks = any(n is not None for n in (encoder, decoder, cluster_encoder))
@@ -99,7 +123,7 @@ class GMVAE(nn.Module):
         # local parameters (as our trainer sets it, so that models in one process stay apart).
         with pyro.settings.context(module_local_params=True):
             self.model = self.model_class(
-                decoder or MLPDecoder(latent_dim, hidden, likelihood.output_shape),
+                decoder or self._built_in_decoder(likelihood.output_shape),
                 likelihood,
                 n_components,
                 latent_dim,
@@ -112,28 +136,52 @@ class GMVAE(nn.Module):
                 event_dim=len(event_shape),
                 **guide_options,
             )
+        self.guide.log_p_y = self.model.log_p_y
+
+    def regularize(self, regularizer: Regularizer | None) -> None:
+        """Train with the penalties of ``regularizer`` from now on; None with the ELBO alone.
+
+        It belongs to training: a saved model has none.
+        """
+        self.guide.regularizer = regularizer
 
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
     ) -> dict[str, Any]:
-        hidden, n_clusters = self.options["hidden"], self.n_components
         shared = encoder is not None or self.options["shared_trunk"]
-        if encoder is None:
-            # An own trunk of q(z|x,y) begins at the head, where the cluster comes in.
-            encoder = MLPEncoder(self.event_shape, hidden if shared else ())
-            if not shared and cluster_encoder is None:
-                cluster_encoder = MLPEncoder(self.event_shape, hidden)
+        encoder, head_hidden = self._z_trunk(encoder, shared=shared)
+        if not shared and cluster_encoder is None:
+            cluster_encoder = self._built_in_encoder()
         n_features = feature_size(encoder, self.event_shape)
-        head_hidden = hidden[-1:] if shared else hidden
         return {
             "encoder": encoder,
             "cluster_encoder": cluster_encoder,
             "y_head": linear(
-                feature_size(cluster_encoder or encoder, self.event_shape), n_clusters
+                feature_size(cluster_encoder or encoder, self.event_shape), self.n_components
             ),
-            "z_head": GaussianHead(n_features, n_clusters, head_hidden, self.latent_dim),
+            "z_head": GaussianHead(n_features, self.n_components, head_hidden, self.latent_dim),
             "label_weight": self.options["label_weight"],
         }
+
+    def _z_trunk(
+        self, encoder: nn.Module | None, *, shared: bool
+    ) -> tuple[nn.Module, Sequence[int]]:
+        """The encoder before the head of q(z|x,y), and the hidden sizes of the head."""
+        hidden = self.options["hidden"]
+        if encoder is None and not shared and self.options["network"] == "mlp":
+            # An own trunk of q(z|x,y) begins at the head, where the cluster comes in.
+            return MLPEncoder(self.event_shape, ()), hidden
+        return encoder or self._built_in_encoder(), hidden[-1:]
+
+    def _built_in_encoder(self) -> nn.Module:
+        if self.options["network"] == "conv":
+            return ConvEncoder(self.event_shape, self.options["conv"])
+        return MLPEncoder(self.event_shape, self.options["hidden"])
+
+    def _built_in_decoder(self, output_shape: Sequence[int]) -> nn.Module:
+        if self.options["network"] == "conv":
+            return ConvDecoder(self.latent_dim, output_shape, self.options["conv"])
+        return MLPDecoder(self.latent_dim, self.options["hidden"], output_shape)
 
     def extra_repr(self) -> str:
         return f"K={self.n_components}, Z={self.latent_dim}, event_shape={self.event_shape}"
@@ -238,6 +286,10 @@ class MarginalGMVAE(GMVAE):
 
     N_DRAWS: ClassVar[int] = 32
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.guide.log_p_y_given_z = self.model.log_p_y_given_z
+
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
     ) -> dict[str, Any]:
@@ -245,8 +297,7 @@ class MarginalGMVAE(GMVAE):
             raise ValueError(
                 "the marginal method has no q(y|x): leave out cluster_encoder and shared_trunk"
             )
-        hidden = self.options["hidden"] if encoder is None else self.options["hidden"][-1:]
-        encoder = encoder or MLPEncoder(self.event_shape, ())
+        encoder, hidden = self._z_trunk(encoder, shared=False)
         n_features = feature_size(encoder, self.event_shape)
         return {"encoder": encoder, "z_head": GaussianHead(n_features, 0, hidden, self.latent_dim)}
 

@@ -22,18 +22,23 @@ def make_model(settings: TrainSettings, train: Dataset, likelihood: str) -> GMVA
     """A freshly initialised model; its weights depend on the seed alone.
 
     Raises:
-        InputError: for more clusters than training rows, or sizes the model refuses.
+        InputError: for more clusters than training rows, a conv network for what are no images, or
+            sizes the model refuses.
     """
     if settings.clusters > len(train):
         raise InputError(
             f"{settings.clusters} clusters are more than the {len(train)} training rows of "
             f"{train.name}: use fewer clusters, or more data"
         )
+    if settings.network == "conv" and len(train.event_shape) != 3:
+        raise InputError(f"the conv network is for images, not for {train.name}: use network mlp")
     options: dict[str, Any] = {}
     if settings.method == "concrete" and settings.temperature is not None:
         options["temperature"] = settings.temperature
     if settings.method == "sparse" and settings.n_likeliest is not None:
         options["n_likeliest"] = settings.n_likeliest
+    if settings.channels is not None:
+        options["conv"] = {"channels": settings.channels}
     with torch.random.fork_rng(devices=[]), _refused():
         torch.default_generator.manual_seed(settings.seed)
         return from_config(
@@ -43,6 +48,7 @@ def make_model(settings: TrainSettings, train: Dataset, likelihood: str) -> GMVA
                 "n_components": settings.clusters,
                 "latent_dim": settings.latent_dim,
                 "hidden": settings.hidden,
+                "network": settings.network,
                 "likelihood": likelihood,
                 "shared_trunk": settings.shared_trunk,
                 "learn_mixture": settings.learn_mixture,
@@ -70,7 +76,9 @@ def make_config(settings: TrainSettings, gmvae: GMVAE) -> TrainConfig:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
+            learning_rate_schedule=settings.learning_rate_schedule,
             kl_annealing=KLAnnealing(settings.kl_annealing, duration=settings.annealing_epochs),
+            z_kl_annealing=KLAnnealing(duration=settings.style_annealing_epochs),
             temperature=temperature,
             patience=settings.patience,
             seed=settings.seed,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits
+from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.tables import MissingLabelColumn
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.runs import Run
@@ -35,6 +38,7 @@ def own_splits(settings: TrainSettings, *, download: bool = False) -> Splits:
         data_dir=settings.data_dir,
         download=download,
         label_column=settings.label_column,
+        image_size=settings.image_size,
     )
 
 
@@ -62,7 +66,8 @@ def own_data(
         parts = (splits.train, splits.validation, splits.test)
         labels = [p.y for p in parts if p.y is not None]
         x, y = torch.cat([p.x for p in parts]), torch.cat(labels) if labels else None
-        data = replace(splits.train, x=x, y=y)
+        names = tuple(chain.from_iterable(p.row_names or () for p in parts)) or None
+        data = replace(splits.train, x=x, y=y, row_names=names)
     if len(data) == 0:
         raise InputError(f"the run kept no rows for {part}: choose another split")
     return data
@@ -80,11 +85,18 @@ def settings_of(run: Run) -> TrainSettings:
 
 
 def data_for(
-    run: Run, source: str, *, data_dir: str | None = None, download: bool = False
+    run: Run,
+    source: str,
+    *,
+    data_dir: str | None = None,
+    download: bool = False,
+    image_size: int | None = None,
 ) -> Dataset:
     """All rows of another source, which must be as the model knows them.
 
-    A table's columns are brought into the model's order; the label column may be missing.
+    A table's columns are brought into the model's order; the label column may be missing. The
+    images of a folder are brought to ``image_size``, if None to that of training. Grey images are
+    as good as colour ones to a model of colour.
 
     Raises:
         InputError: for a source that cannot be read or is of another width or other columns.
@@ -92,20 +104,28 @@ def data_for(
     stored = run.details.get("settings", {})
     label_column = stored.get("label_column") if source.endswith((".csv", ".parquet")) else None
     where = data_dir or stored.get("data_dir", "data")
+    if image_size is None and is_folder(source):
+        image_size = stored.get("image_size")
+    read = partial(
+        load, source, data_dir=where, download=download, image_size=image_size, purpose="apply"
+    )
     try:
-        data = load(
-            source, data_dir=where, download=download, label_column=label_column, purpose="apply"
-        )
+        data = read(label_column=label_column)
     except MissingLabelColumn:
-        data = load(source, data_dir=where, download=download, purpose="apply")
+        data = read()
     names = run.details.get("feature_names")
     if names and data.feature_names and sorted(names) == sorted(data.feature_names):
         order = torch.tensor([data.feature_names.index(name) for name in names])
         data = replace(data, x=data.x[:, order], feature_names=tuple(names))
-    if data.event_shape != run.gmvae.event_shape:
+    wanted = run.gmvae.event_shape
+    if data.kind == "image" and wanted[0] == 3 and data.event_shape == (1, *wanted[1:]):
+        data = replace(data, x=data.x.expand(-1, *wanted))
+    if data.event_shape != wanted:
+        resizable = is_folder(source) and (wanted[0], *wanted[1:2]) == (len(data.x[0]), *wanted[2:])
+        resize = f", or --image-size {wanted[1]}" if resizable else ""
         raise InputError(
             f"{data.name} has {_described(data.event_shape)}, the model was trained on "
-            f"{_described(run.gmvae.event_shape)}: give it data like those it was trained on"
+            f"{_described(wanted)}: give it data like those it was trained on{resize}"
         )
     if names and data.feature_names and tuple(names) != data.feature_names:
         unknown = next(n for n in data.feature_names if n not in names)

@@ -7,16 +7,17 @@ from pathlib import Path
 import torch
 
 from pyro_gmvae.data import Dataset
-from pyro_gmvae.evaluation import cluster_means, responsibilities, sample
+from pyro_gmvae.evaluation import cluster_means, reconstruct, responsibilities, sample
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history
 from pyro_gmvae.runs import Run
 from pyro_gmvae.tasks.data import cluster_input
 from pyro_gmvae.training import Record
 
-__all__ = ["draw_clusters", "draw_history", "draw_samples"]
+__all__ = ["draw_clusters", "draw_history", "draw_reconstructions", "draw_samples"]
 
 N_DRAWN = 10_000  # rows that a picture of clusters chooses its members from
+PAIRS, COLUMNS = 4, 12  # of a picture of reconstructions
 
 
 def draw_clusters(run: Run, data: Dataset, path: Path) -> None:
@@ -49,3 +50,23 @@ def draw_samples(run: Run, per_cluster: int, seed: int, path: Path) -> None:
     x, _ = sample(run.gmvae, k * per_cluster, y=y, seed=seed)
     figure = plot_grid(x.unflatten(0, (k, per_cluster)), [str(i) for i in range(k)])
     figure.savefig(path)
+
+
+def draw_reconstructions(run: Run, data: Dataset, path: Path, *, seed: int = 0) -> None:
+    """Images at random, each above what the model makes of it."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    chosen = data.x[order[: PAIRS * COLUMNS]]
+    made = reconstruct(run.gmvae, chosen, transform=cluster_input(run.preprocessor))
+    with torch.no_grad():
+        seen = run.preprocessor.mean_input(chosen.to(run.preprocessor.shift.device)).cpu()
+    rows = []
+    for start in range(0, len(chosen), COLUMNS):
+        for images in (seen, made):
+            row = images.new_full((COLUMNS, *images.shape[1:]), torch.nan)
+            part = images[start : start + COLUMNS]
+            row[: len(part)] = part
+            rows.append(row)
+    names = ["data", "model"] * (len(rows) // 2)
+    title = f"{data.name}: reconstructions, {run.gmvae.method} method"
+    with written_whole(path) as partial:
+        plot_grid(torch.stack(rows), names, title=title).savefig(partial)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.evaluation import responsibilities
@@ -16,12 +16,16 @@ __all__ = ["predict_run"]
 
 
 def predict_run(run: Run, data: Dataset, *, seed: int = 0) -> pandas.DataFrame:
-    """Columns ``row`` (from 0, in the data's order), ``cluster`` and its ``probability``."""
+    """Columns ``row`` (from 0, in the data's order), ``cluster`` and its ``probability``.
+
+    The rows of a folder of images have their ``file`` as well, a path in that folder.
+    """
     import pandas
 
     preprocessor = run.preprocessor.to(run.gmvae.model.component_loc.device)
     q_y = responsibilities(run.gmvae, data.x, transform=cluster_input(preprocessor), seed=seed)
     probability, cluster = q_y.max(-1)
-    return pandas.DataFrame(
-        {"row": range(len(data)), "cluster": cluster.numpy(), "probability": probability.numpy()}
-    )
+    rows: dict[str, Any] = {"row": range(len(data))}
+    if data.row_names is not None:
+        rows["file"] = data.row_names
+    return pandas.DataFrame(rows | {"cluster": cluster.numpy(), "probability": probability.numpy()})

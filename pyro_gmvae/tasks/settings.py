@@ -17,10 +17,21 @@ __all__ = ["TrainSettings", "choices", "located", "read_settings", "write_settin
 FILE, VERSION = "train.json", 1
 
 Method = Literal["exact", "concrete", "sparse", "marginal"]
-Likelihood = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "gaussian_predicted"]
+Network = Literal["mlp", "conv"]
+Likelihood = Literal[
+    "auto",
+    "bernoulli",
+    "continuous_bernoulli",
+    "gaussian",
+    "gaussian_predicted",
+    "discretized_logistic",
+    "discretized_logistic_mixture",
+]
 Binarize = Literal["auto", "dynamic", "static", "none"]
+Augment = Literal["none", "flip", "crop", "flip+crop"]
 Initialization = Literal["kmeans", "random"]
 Annealing = Literal["linear", "cosine", "cyclical", "constant"]
+LearningRateSchedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
 Compile = Literal["auto", "on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -30,10 +41,13 @@ MAY_CHANGE = ("epochs", "patience", "device", "data_dir", "tensorboard")
 
 _CHOICES = {
     "method": Method,
+    "network": Network,
     "likelihood": Likelihood,
     "binarize": Binarize,
+    "augment": Augment,
     "initialization": Initialization,
     "kl_annealing": Annealing,
+    "learning_rate_schedule": LearningRateSchedule,
     "device": Device,
     "compile": Compile,
     "precision": Precision,
@@ -46,6 +60,7 @@ _COUNTS = (
     "n_likeliest",
     "patience",
     "chunk_size",
+    "image_size",
 )
 _POSITIVE = ("learning_rate", "temperature", "temperature_end")
 
@@ -60,19 +75,26 @@ class TrainSettings:
     """All that a training depends on but the data themselves.
 
     Attributes:
-        data: a built-in name or a file (see `pyro_gmvae.data.load`).
+        data: a built-in name, a file or a folder of images (see `pyro_gmvae.data.load`).
         method: how the clusters are inferred.
         clusters: K.
         latent_dim: Z.
-        hidden: sizes of the hidden layers.
-        likelihood: ``"auto"`` is Bernoulli for images, Gaussian for tables.
+        hidden: sizes of the hidden layers; of the conv network only the last is used.
+        network: ``"mlp"``, or ``"conv"`` for images.
+        channels: of the conv network, at each resolution, the finest first; None is its default.
+        likelihood: ``"auto"`` is Bernoulli for grey images, a discretised logistic for colour
+            ones, Gaussian for tables.
         binarize: of images; ``"auto"`` is dynamic for Bernoulli, else none.
+        augment: how training images are changed at random, anew in every epoch.
         epochs: passes over the training rows, at most.
         batch_size: rows in a step.
         learning_rate: of Adam.
+        learning_rate_schedule: ``"cosine"`` lowers it to almost zero at the last of the epochs.
         initialization: ``"kmeans"`` begins near a k-means clustering, ``"random"`` anywhere.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
         annealing_epochs: how long it takes, and the temperature with it.
+        style_annealing_epochs: how long the weight of KL(q(z|x,y) || p(z|y)) takes to rise to 1,
+            along a line; 0 is at once. Images with much detail learn more of it so.
         temperature: of the concrete method; None is 0.5.
         temperature_end: where the temperature goes; None keeps it.
         n_likeliest: of the sparse method, clusters summed exactly; None is 1.
@@ -80,6 +102,7 @@ class TrainSettings:
         shared_trunk: whether q(y|x) and q(z|x,y) share their encoder.
         learn_mixture: whether p(y) is learned; otherwise it is uniform.
         label_column: of a table: labels for the evaluation, never trained on.
+        image_size: of a folder: height and width to bring its images to; None is their own.
         validation_fraction, test_fraction: shares of the rows that are held out.
         seed: of the split, the first weights, the order of the rows and every draw.
         device: ``"auto"`` is a GPU if there is one.
@@ -98,14 +121,19 @@ class TrainSettings:
     clusters: int = 10
     latent_dim: int = 20
     hidden: tuple[int, ...] = (256, 256)
+    network: Network = "mlp"
+    channels: tuple[int, ...] | None = None
     likelihood: Likelihood = "auto"
     binarize: Binarize = "auto"
+    augment: Augment = "none"
     epochs: int = 100
     batch_size: int = 128
     learning_rate: float = 1e-3
+    learning_rate_schedule: LearningRateSchedule = "constant"
     initialization: Initialization = "kmeans"
     kl_annealing: Annealing = "linear"
     annealing_epochs: float = 10.0
+    style_annealing_epochs: float = 0.0
     temperature: float | None = None
     temperature_end: float | None = None
     n_likeliest: int | None = None
@@ -113,6 +141,7 @@ class TrainSettings:
     shared_trunk: bool = False
     learn_mixture: bool = False
     label_column: str | None = None
+    image_size: int | None = None
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     seed: int = 0
@@ -132,12 +161,17 @@ class TrainSettings:
             self._require(name, lambda value: value >= 1, "at least 1")
         for name in _POSITIVE:
             self._require(name, lambda value: value > 0 and isfinite(value), "above 0")
-        self._require("annealing_epochs", lambda value: value >= 0 and isfinite(value), "0 or more")
+        for name in ("annealing_epochs", "style_annealing_epochs"):
+            self._require(name, lambda value: value >= 0 and isfinite(value), "0 or more")
         self._require("seed", lambda value: 0 <= value < 2**63, "between 0 and 2^63")
         for name in ("validation_fraction", "test_fraction"):
             self._require(name, lambda value: 0 <= value < 1, "from 0 up to below 1")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"hidden must be sizes of at least 1, got {list(self.hidden)}")
+        if self.channels is not None and self.network != "conv":
+            raise InputError(
+                "channels belong to the conv network: leave them out, or use network conv"
+            )
         for name, method in {
             "temperature": "concrete",
             "temperature_end": "concrete",
@@ -163,7 +197,9 @@ class TrainSettings:
             InputError: if it is not what this version writes.
         """
         try:
-            return cls(**{**values, "hidden": tuple(values["hidden"])})
+            channels = values.get("channels")  # runs from before there were any have none
+            sizes = {"hidden": tuple(values["hidden"]), "channels": channels and tuple(channels)}
+            return cls(**{**values, **sizes})
         except InputError:
             raise
         except (TypeError, KeyError, AttributeError) as error:
@@ -187,8 +223,17 @@ class TrainSettings:
 
 
 def located(source: str) -> str:
-    """A file as an absolute path, so that a run finds it again from anywhere; a name as it is."""
-    return os.path.abspath(source) if Path(source).suffix else source
+    """A file or folder as an absolute path, so that a run finds it again from anywhere.
+
+    A name stays as it is, that of a built-in set also where a folder is called so.
+    """
+    if Path(source).suffix:
+        return os.path.abspath(source)
+    if Path(source).is_dir():
+        from pyro_gmvae.data.sources import is_folder  # takes seconds, and --help needs none of it
+
+        return os.path.abspath(source) if is_folder(source) else source
+    return source
 
 
 def write_settings(folder: Path, settings: TrainSettings, fingerprint: str) -> None:

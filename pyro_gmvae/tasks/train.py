@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pyro_gmvae.data import Splits, preprocessing
+from pyro_gmvae.data import Splits, augmentation, preprocessing
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.runs import Run, checkpoint_path, open_run_folder, save_run
 from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.data import digest, own_splits
-from pyro_gmvae.tasks.pictures import draw_clusters, draw_history
+from pyro_gmvae.tasks.pictures import draw_clusters, draw_history, draw_reconstructions
 from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
 from pyro_gmvae.training import (
     MetricsCSV,
@@ -77,6 +77,7 @@ def train_run(
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
     splits = own_splits(settings, download=download)
     preprocessor, likelihood = preprocessing(splits.train, settings.likelihood, settings.binarize)
+    augment = augmentation(splits.train, settings.augment)
     gmvae = make_model(settings, splits.train, likelihood)
     config = make_config(settings, gmvae)
 
@@ -109,6 +110,7 @@ def train_run(
             config,
             validation=splits.validation.x if len(splits.validation) else None,
             transform=transform,
+            augment=augment,
             checkpoint=checkpoint_path(path),
             resume=begun,
             reporters=reporters,
@@ -140,6 +142,9 @@ def train_run(
         write_settings(path, settings, fingerprint)
         draw_clusters(run, splits.train, path / "clusters.png")
         draw_history(result.history, path / "history.png")
+        if splits.train.kind == "image":
+            shown = splits.test if len(splits.test) else splits.train
+            draw_reconstructions(run, shown, path / "reconstructions.png")
     return Trained(run, splits, result, is_main)
 
 

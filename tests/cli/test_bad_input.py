@@ -33,13 +33,22 @@ FILES = {
         ("digit", "did you mean digits?"),
         ("nonsense", "There is no data set nonsense: use digits"),
         ("mnist", "pass --download"),
-        (".", "is a folder"),
+        (".", "is a folder without images: put some in it"),
+        ("nowhere/photos", "no file or folder"),
     ],
 )
 def test_data(refused: Cli, tmp_path: Path, data: str, words: str) -> None:
     if data in FILES:
         Path(data).write_text(FILES[data])
     assert words in refused("train", data, "--out", "run", *TINY)
+
+
+def test_a_folder_with_a_broken_image(refused: Cli) -> None:
+    Path("photos").mkdir()
+    for name in "ab":
+        Path(f"photos/{name}.png").write_text("no image")
+    words = refused("train", "photos", "--out", "run", *TINY)
+    assert "photos/a.png is not a readable image" in words and "take it out" in words
 
 
 def test_empty_array(refused: Cli) -> None:
@@ -76,6 +85,10 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--method", "magic"], "'magic' is not one of"),
         (["--hidden", "8,x"], "not a list of sizes"),
         (["--hidden", "0"], "sizes of at least 1"),
+        (["--channels", "8,8"], "channels belong to the conv network"),
+        (["--network", "conv", "--channels", "8,10"], "channels must be multiples of 4"),
+        (["--network", "conv", "--channels", "8,x"], "not a list of sizes"),
+        (["--network", "transformer"], "'transformer' is not one of"),
         (["--latent-dim", 0], "latent dim must be at least 1"),
         (["--epochs", 0], "epochs must be at least 1"),
         (["--learning-rate", 0], "learning rate must be above 0"),
@@ -84,7 +97,11 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
         (["--binarize", "none"], "use binarize dynamic or static"),
         (["--likelihood", "gaussian", "--binarize", "static"], "for grey levels"),
+        (["--likelihood", "discretized_logistic", "--binarize", "dynamic"], "use binarize none"),
         (["--label-column", "y"], "not a table"),
+        (["--image-size", 8], "not a folder of images"),
+        (["--image-size", 0], "image size must be at least 1"),
+        (["--augment", "spin"], "'spin' is not one of"),
         (["--overwrite", "--resume"], "exclude one another"),
         (["--resume"], "no training to resume"),
     ],
@@ -97,8 +114,13 @@ def test_options(refused: Cli, options: list[object], words: str) -> None:
     ("options", "words"),
     [
         (["--binarize", "static"], "only images are binarised"),
+        (["--network", "conv"], "the conv network is for images, not for t: use network mlp"),
+        (["--augment", "flip"], "only images are augmented, leave augment out"),
+        (["--image-size", 8], "not a folder of images"),
         (["--likelihood", "bernoulli"], "wants values in [0, 1]"),
         (["--likelihood", "continuous_bernoulli"], "wants values in [0, 1]"),
+        (["--likelihood", "discretized_logistic"], "is for 8-bit images and t is a table"),
+        (["--likelihood", "discretized_logistic_mixture"], "use likelihood gaussian"),
     ],
 )
 def test_options_of_a_table(refused: Cli, options: list[object], words: str) -> None:
@@ -239,6 +261,8 @@ def test_evaluation_options(refused: Cli, trained_digits: Path) -> None:
     assert "samples must be at least 1" in refused("evaluate", trained_digits, "--samples", 0)
     words = refused("evaluate", trained_digits, "digits", "--split", "train")
     assert "run's own data" in words
+    words = refused("evaluate", trained_digits, "--image-size", 8)
+    assert "other data than the run's own" in words
 
 
 def test_data_that_changed_since_training(refused: Cli, cli: Cli, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ FILES = {
     "config.json",
     "history.png",
     "metrics.csv",
+    "reconstructions.png",
     "train.json",
     "weights.safetensors",
 }
@@ -42,7 +44,8 @@ def test_each_method(cli: Cli, method: str) -> None:
     assert set(figures) >= FIGURES | SCORES
     assert (figures["split"], figures["n"]) == ("test", 180)
     assert {p.name for p in Path("runs/a").iterdir()} == FILES
-    assert Path("runs/a/clusters.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("clusters", "reconstructions"):
+        assert Path(f"runs/a/{picture}.png").read_bytes().startswith(b"\x89PNG")
     run = load_run("runs/a")
     assert (run.gmvae.method, run.gmvae.n_components, run.gmvae.latent_dim) == (method, 3, 2)
     with open("runs/a/metrics.csv", newline="") as file:
@@ -75,6 +78,8 @@ def test_options_reach_the_model(cli: Cli) -> None:
         "shared_trunk": True,
         "learn_mixture": True,
         "label_weight": 1.0,
+        "network": "mlp",
+        "conv": None,
         "temperature": 0.7,
         "kl": "categorical",
     }
@@ -94,6 +99,33 @@ def test_static_binarisation(cli: Cli) -> None:
     result = cli("train", "digits", "--out", "a", *TINY, "--binarize", "static", "--json")
     assert result.exit_code == 0
     assert load_run("a").preprocessor.binarize == "static"
+
+
+@pytest.mark.parametrize("likelihood", ["discretized_logistic", "discretized_logistic_mixture"])
+def test_levels_of_grey(cli: Cli, likelihood: str) -> None:
+    result = cli("train", "digits", "--likelihood", likelihood, "--out", "a", *TINY, "--json")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    bits = -figures["log_likelihood"] / (64 * np.log(2))
+    assert figures["bits_per_dim"] == pytest.approx(bits)
+    assert 0 < bits < 8
+    assert load_run("a").preprocessor.binarize == "none"
+
+
+def test_colour_is_not_binarised(cli: Cli) -> None:
+    x = np.random.default_rng(0).integers(256, size=(60, 4, 4, 3), dtype=np.uint8)
+    np.save("colour.npy", x)
+    assert cli("train", "colour.npy", "--out", "a", *TINY).exit_code == 0
+    run = load_run("a")
+    assert run.gmvae.options["likelihood"] == "discretized_logistic"
+    assert run.preprocessor.binarize == "none"
+    table = cli("evaluate", "a", "--split", "all", "--samples", 5).stdout
+    shown = re.search(r"bits per dim +(\d+\.\d+)", table)
+    assert shown is not None
+    assert 7.5 < float(shown[1]) < 10  # noise takes 8
+    asked = cli("train", "colour.npy", "--out", "b", *TINY, "--binarize", "static", "--json")
+    assert "bits_per_dim" not in json.loads(asked.stdout)
+    assert load_run("b").gmvae.options["likelihood"] == "bernoulli"
 
 
 def test_table(cli: Cli) -> None:

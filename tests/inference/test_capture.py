@@ -13,7 +13,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from pyro_gmvae.inference import CapturedELBO, CaptureError, ELBOTerms, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, GenerativeModel
-from tests.small import B, D, Z, binary_data, small_gmvae
+from pyro_gmvae.networks import ConvSizes
+from tests.small import CONV, B, D, Z, binary_data, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
 
@@ -53,6 +54,9 @@ def assert_same(ours: Callable[..., ELBOTerms], gmvae: GMVAE, elbo: object, *arg
         ("exact", {}, {"num_particles": 2, "vectorize_particles": True}, 0),
         ("exact", {"n_components": 5}, {"chunk_size": 2}, 0),
         ("exact", {"likelihood": "gaussian_predicted"}, {}, 0),
+        ("exact", CONV, {"chunk_size": 2}, 0),
+        ("exact", {"likelihood": "discretized_logistic"}, {}, 0),
+        ("concrete", {"likelihood": "discretized_logistic_mixture"}, {}, 0),
     ],
     ids=str,
 )
@@ -61,14 +65,20 @@ def test_it_equals_the_uncompiled_elbo(
 ) -> None:
     gmvae, elbo = small_gmvae(method, **options), elbo_of(**elbo_options)
     captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, backend="aot_eager")
-    args = (binary_data(), LABELS)[: 1 + labelled]
+    args = (binary_data(B, *gmvae.event_shape), LABELS)[: 1 + labelled]
     assert_same(captured, gmvae, elbo, *args)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
-def test_it_equals_the_uncompiled_elbo_through_inductor() -> None:
-    gmvae, elbo = small_gmvae("concrete"), elbo_of()
-    assert_same(CapturedELBO(elbo, gmvae.model, gmvae.guide), gmvae, elbo, binary_data())
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("concrete", {}), ("marginal", {**CONV, "conv": ConvSizes((8,), features=6)})],
+    ids=["mlp", "conv"],
+)
+def test_it_equals_the_uncompiled_elbo_through_inductor(method: str, options: dict) -> None:
+    gmvae, elbo = small_gmvae(method, **options), elbo_of()
+    x = binary_data(B, *gmvae.event_shape)
+    assert_same(CapturedELBO(elbo, gmvae.model, gmvae.guide), gmvae, elbo, x)
 
 
 class Shifted(GenerativeModel):

@@ -8,7 +8,7 @@ import torch
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.models import GMVAE
-from tests.small import B, Z, binary_data, fix_noise, flat_gradients, small_gmvae
+from tests.small import CONV, B, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 K = 7
 
@@ -37,6 +37,17 @@ def test_the_sum_over_chunks_is_the_sum(
     with torch.no_grad():
         ungraded = elbo_of(chunk_size).terms(gmvae.model, gmvae.guide, *args)
     torch.testing.assert_close(ungraded.loss, whole.loss.detach())
+
+
+def test_convolutions_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_noise(monkeypatch, torch.randn(B, Z))
+    gmvae = small_gmvae("exact", K, **CONV)
+    x = binary_data(B, *gmvae.event_shape)
+    whole, chunked = (elbo_of(n).terms(gmvae.model, gmvae.guide, x) for n in (None, 3))
+    torch.testing.assert_close(chunked.loss, whole.loss)
+    torch.testing.assert_close(
+        flat_gradients(chunked.loss, gmvae), flat_gradients(whole.loss, gmvae)
+    )
 
 
 def test_particles_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,8 @@ def loss_and_gradient(elbo: ELBO, gmvae: GMVAE) -> Callable[..., tuple[Tensor, .
         *((m, {"learn_mixture": True}, labelled) for m in METHODS for labelled in (False, True)),
         ("concrete", {"kl": "relaxed"}, False),
         ("exact", {"likelihood": "gaussian_predicted"}, False),
+        ("exact", {"likelihood": "discretized_logistic"}, False),
+        ("concrete", {"likelihood": "discretized_logistic_mixture"}, False),
     ],
     ids=str,
 )

@@ -8,14 +8,19 @@ from pyro import poutine
 
 from pyro_gmvae.inference import CapturedELBO, TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import METHODS
-from tests.small import binary_data, flat_gradients, small_gmvae
+from tests.small import CONV, binary_data, flat_gradients, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_elbo_differs_by_rounding(method: str) -> None:
-    gmvae, x = small_gmvae(method, hidden=(32, 32), input_dim=50), binary_data(64, 50)
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [*((method, {"input_dim": 50}) for method in METHODS), ("exact", CONV)],
+    ids=str,
+)
+def test_the_elbo_differs_by_rounding(method: str, options: dict) -> None:
+    gmvae = small_gmvae(method, hidden=(32, 32), **options)
+    x = binary_data(64, *gmvae.event_shape)
     elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
     losses, gradients = [], []
     for precise in (True, False):

@@ -10,6 +10,7 @@ from torch import nn
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Bernoulli
 from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, ExactGMVAE, from_config, to_config
+from pyro_gmvae.networks import ConvSizes
 from tests.small import D, K, Z, binary_data, small_gmvae
 
 
@@ -20,6 +21,11 @@ from tests.small import D, K, Z, binary_data, small_gmvae
         ("concrete", {"temperature": 0.3, "kl": "relaxed", "shared_trunk": True}),
         ("sparse", {"n_likeliest": 2, "likelihood": "gaussian_predicted"}),
         ("marginal", {"input_dim": (1, 2, 3), "hidden": (5, 4)}),
+        ("exact", {"input_dim": (1, 4, 3), "network": "conv"}),
+        (
+            "sparse",
+            {"input_dim": (2, 4, 3), "network": "conv", "conv": ConvSizes((8,), 2, 7, 2, 1)},
+        ),
     ],
 )
 def test_round_trip(method: str, options: dict[str, Any]) -> None:
@@ -37,6 +43,13 @@ def test_round_trip(method: str, options: dict[str, Any]) -> None:
         torch.manual_seed(1)
         losses.append(elbo(g.model, g.guide)(x, labels))
     assert torch.equal(*losses)
+
+
+def test_a_config_from_before_there_were_convolutions() -> None:
+    gmvae = small_gmvae("exact")
+    config = to_config(gmvae)
+    del config["network"], config["conv"]
+    assert from_config(config).options == gmvae.options
 
 
 class Mine(ConcreteGMVAE):
@@ -67,3 +80,5 @@ def test_from_config_refuses() -> None:
         from_config({})
     with pytest.raises(ValueError, match="n_components must be at least 1"):
         from_config(config | {"n_components": 0})
+    with pytest.raises(ValueError, match="blocks must be at least 1"):
+        from_config(config | {"network": "conv", "conv": {"channels": [8], "blocks": 0}})

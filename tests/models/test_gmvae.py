@@ -10,6 +10,7 @@ from torch import nn
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import LIKELIHOODS, Gaussian
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE, MarginalGMVAE, SparseGMVAE
+from pyro_gmvae.networks import ConvSizes
 from tests.small import B, D, K, Z, binary_data, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
@@ -151,6 +152,10 @@ def test_dtypes(method: str, dtype: torch.dtype) -> None:
         ({"likelihood": "no"}, "unknown likelihood 'no'"),
         ({"likelihood": Gaussian((D + 1,))}, "the likelihood is for observations of shape"),
         ({"encoder": nn.Identity(), "input_dim": (1, 2, 3)}, "an encoder must map"),
+        ({"network": "transformer"}, 'network must be "mlp" or "conv", got'),
+        ({"network": "conv"}, r"conv needs observations of shape \(C, H, W\), got \(6,\)"),
+        ({"network": "conv", "input_dim": (4, 4)}, r"of shape \(C, H, W\), got \(4, 4\)"),
+        ({"conv": ConvSizes()}, 'conv sizes need network="conv"'),
     ],
 )
 def test_constructor_errors(method: str, options: dict[str, Any], message: str) -> None:

@@ -1,0 +1,181 @@
+"""The cells of the paper's experiment: what is trained, at which sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from pyro_gmvae.models import METHODS
+
+__all__ = ["PRESETS", "Cell", "Study", "cells_of"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One data set and the training that it gets, the same for every method.
+
+    Attributes:
+        data: a built-in name of `pyro_gmvae.data.load`.
+        clusters: the K at which every seed is trained to its early stop and evaluated.
+        timed_clusters: further K at which an epoch is only timed.
+        exact_up_to: the largest of ``clusters`` that the exact method is trained at; it is timed
+            beyond.
+        train_rows: training images, at most; validation images are a tenth of these and apart.
+        test_rows: test images, at most.
+        network, hidden, channels, latent_dim: of the model.
+        likelihood: of the pixels.
+        batch_size, epochs, patience, annealing_epochs: of the training.
+        learning_rate: of Adam, falling to zero along a cosine over ``epochs``.
+        samples: importance samples, each S of which gives an estimate.
+    """
+
+    data: str
+    clusters: tuple[int, ...]
+    timed_clusters: tuple[int, ...] = ()
+    exact_up_to: int = 10
+    train_rows: int | None = None
+    test_rows: int | None = None
+    network: Literal["mlp", "conv"] = "mlp"
+    hidden: tuple[int, ...] = (512, 512)
+    channels: tuple[int, ...] | None = None
+    latent_dim: int = 50
+    likelihood: str = "bernoulli"
+    batch_size: int = 128
+    epochs: int = 100
+    patience: int = 10
+    annealing_epochs: float = 10.0
+    learning_rate: float = 1e-3
+    samples: tuple[int, ...] = (500, 5000)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training, and what is done with it.
+
+    Attributes:
+        study: its data and sizes.
+        method: of inference.
+        clusters: K.
+        seed: of the first weights, the order of the images and every draw; the split is the same
+            for all.
+        timed: whether an epoch is only timed.
+    """
+
+    study: Study
+    method: str
+    clusters: int
+    seed: int
+    timed: bool = False
+
+    @property
+    def name(self) -> str:
+        """A file name that is its own."""
+        kind = "-timed" if self.timed else ""
+        return f"{self.study.data}-K{self.clusters}-{self.method}-seed{self.seed}{kind}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that it is, as plain JSON."""
+        own = {name: value for name, value in asdict(self).items() if name != "study"}
+        sizes = {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self.study).items()}
+        # What other cells are made of does not change this one.
+        for name in ("clusters", "timed_clusters", "exact_up_to"):
+            del sizes[name]
+        return own | {"study": sizes}
+
+
+SMALL = Study(
+    "mnist",
+    clusters=(3,),
+    timed_clusters=(4,),
+    exact_up_to=3,
+    train_rows=80,
+    test_rows=12,
+    hidden=(8, 8),
+    latent_dim=2,
+    batch_size=40,
+    epochs=2,
+    annealing_epochs=1.0,
+    samples=(20, 30),
+)
+CPU = (
+    Study(
+        "mnist",
+        clusters=(10, 50),
+        timed_clusters=(2, 20, 100, 200),
+        train_rows=6_000,
+        test_rows=500,
+        hidden=(256, 256),
+        latent_dim=20,
+        batch_size=100,
+        epochs=30,
+        patience=8,
+        annealing_epochs=8.0,
+    ),
+    Study(
+        "cifar100",
+        clusters=(20,),
+        timed_clusters=(10, 50),
+        exact_up_to=20,
+        train_rows=2_000,
+        test_rows=200,
+        network="conv",
+        hidden=(128,),
+        channels=(8, 16, 32),
+        latent_dim=32,
+        likelihood="discretized_logistic",
+        batch_size=50,
+        epochs=8,
+        patience=4,
+        annealing_epochs=3.0,
+        learning_rate=2e-3,
+        samples=(50, 200),
+    ),
+)
+GPU = (
+    Study("mnist", clusters=(10, 20, 50, 100), exact_up_to=100),
+    Study(
+        "cifar100",
+        clusters=(10, 20, 50, 100),
+        timed_clusters=(200, 500, 1000),
+        exact_up_to=100,
+        network="conv",
+        hidden=(256,),
+        channels=(64, 128, 256),
+        latent_dim=128,
+        likelihood="discretized_logistic_mixture",
+        samples=(500, 5000),
+    ),
+)
+PRESETS: dict[str, tuple[Study, ...]] = {"small": (SMALL,), "cpu": CPU, "gpu": GPU}
+
+
+def cells_of(
+    studies: Sequence[Study], *, methods: Sequence[str] = tuple(METHODS), seeds: Sequence[int]
+) -> list[Cell]:
+    """The cells of some studies, the cheap ones of each first."""
+    cells = []
+    for study in studies:
+        trained = [
+            Cell(study, method, k, seed)
+            for k in study.clusters
+            for method in methods
+            for seed in seeds
+            if method != "exact" or k <= study.exact_up_to
+        ]
+        timed = [
+            Cell(study, method, k, seeds[0], timed=True)
+            for k in sorted({*study.clusters, *study.timed_clusters})
+            for method in methods
+        ]
+        cells += [*timed, *trained]
+    return cells
+
+
+def narrowed(study: Study, clusters: Sequence[int]) -> Study:
+    """``study`` at these K alone, each trained or timed as it was, others timed."""
+    return replace(
+        study,
+        clusters=tuple(k for k in study.clusters if k in clusters),
+        timed_clusters=tuple(k for k in clusters if k not in study.clusters),
+    )

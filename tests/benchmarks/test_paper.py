@@ -1,0 +1,147 @@
+"""The paper's experiment and the ablation run, go on where they stopped, and sum up rightly."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyro_gmvae.benchmarks import paper, paper_run
+from pyro_gmvae.benchmarks.paper_cells import PRESETS, Cell, Study, cells_of, narrowed
+from pyro_gmvae.benchmarks.paper_table import spread, summary, table
+from pyro_gmvae.training import Reporter
+from tests.cli.conftest import Cli
+from tests.idx_files import write_mnist
+
+CELLS = {"mnist-K3-exact-seed0", "mnist-K3-concrete-seed0"} | {
+    f"mnist-K{k}-{method}-seed0-timed" for k in (3, 4) for method in ("exact", "concrete")
+}
+
+
+def run(cli: Cli, *options: object) -> dict[str, Any]:
+    if not Path("data").exists():
+        write_mnist(Path("data"), 120, 20)
+    result = cli("benchmark", "paper", "--small", "--device", "cpu", "--out", "out", *options)
+    assert result.exit_code == 0, result.output
+    values: dict[str, Any] = json.loads(Path("out/summary.json").read_text())
+    return values
+
+
+def test_all_cells(cli: Cli) -> None:
+    values = run(cli)
+    assert {path.stem for path in Path("out").glob("mnist-*.json")} == CELLS
+    assert values["finished"] == values["cells"] == len(CELLS)
+    rows = {(row["clusters"], row["method"]): row for row in values["results"]}
+    row = rows[3, "concrete"]
+    assert row["seeds"] == [0]
+    for name in ("log_likelihood_20", "log_likelihood_30", "elbo", "seconds", "nmi"):
+        assert len(row[name]) == 1
+    assert row["timed_seconds_per_epoch"] > 0
+    assert "log_likelihood_20" not in rows[4, "exact"]
+    text = Path("out/table.md").read_text()
+    assert text.count("| concrete |") == 2
+    assert Path("out/time.png").stat().st_size > 0
+    for picture in ("clusters", "reconstructions", "samples"):
+        assert Path(f"out/mnist-K3-exact-seed0-{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_finished_cells_are_kept(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run(cli, "--methods", "concrete", "--clusters", 3)
+    monkeypatch.setattr(paper, "run_cell", lambda *_: pytest.fail("ran a finished cell again"))
+    after = run(cli, "--methods", "concrete", "--clusters", 3)
+    assert after["results"] == before["results"]
+
+
+def test_goes_on_within_a_training(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training cut off after its first epoch ends as one that was not."""
+    options = ("--methods", "concrete", "--clusters", 3)
+    whole = run(cli, *options)["results"][0]
+    cell = Path("out/mnist-K3-concrete-seed0.json")
+    cell.unlink()
+    fit = paper_run.fit
+
+    class Interrupter(Reporter):
+        """Presses Ctrl-C after the first epoch."""
+
+        def step(self, step: int) -> None:
+            if step == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def cut(*args: Any, **kwargs: Any) -> Any:
+        return fit(*args, **kwargs, reporters=[Interrupter()])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(paper_run, "fit", cut)
+        part = run(cli, *options)
+    assert part["finished"] == part["cells"] - 1
+    assert not cell.exists()
+    again = run(cli, *options)["results"][0]
+    assert again["log_likelihood_30"] == whole["log_likelihood_30"]
+    assert again["epochs"] == whole["epochs"] == [2]
+
+
+def test_cells_of_other_sizes_are_refused(cli: Cli) -> None:
+    run(cli, "--methods", "concrete", "--clusters", 3)
+    path = Path("out/mnist-K3-concrete-seed0.json")
+    result = json.loads(path.read_text())
+    result["cell"]["study"]["epochs"] = 77
+    path.write_text(json.dumps(result))
+    refused = cli("benchmark", "paper", "--small", "--out", "out", "--methods", "concrete")
+    assert refused.exit_code == 2
+    assert "was made at other sizes: name another folder by --out" in refused.stderr
+
+
+def test_presets() -> None:
+    for studies in PRESETS.values():
+        names = [cell.name for cell in cells_of(studies, seeds=[0, 1, 2])]
+        assert len(names) == len(set(names))
+    study = Study("mnist", clusters=(10, 50), timed_clusters=(100,), exact_up_to=10)
+    trained = {(c.method, c.clusters) for c in cells_of([study], seeds=[0]) if not c.timed}
+    assert ("exact", 10) in trained
+    assert ("exact", 50) not in trained
+    assert ("sparse", 50) in trained
+    assert narrowed(study, [50, 7]).clusters == (50,)
+    assert narrowed(study, [50, 7]).timed_clusters == (7,)
+
+
+def test_summary_gathers_seeds() -> None:
+    study = Study("mnist", clusters=(10,), samples=(5, 50))
+    results = []
+    for seed, log_p in ((0, -90.0), (1, -92.0)):
+        test = [
+            {"num_samples": s, "log_likelihood": log_p + s / 50, "elbo": -95.0} for s in (5, 50)
+        ]
+        extra = {"clusters_in_use": 10, "mutual_information": 1.5, "nmi": None, "accuracy": None}
+        results.append(
+            {
+                "cell": Cell(study, "sparse", 10, seed).to_dict(),
+                "test": [t | extra for t in test],
+                "epochs": 5,
+                "seconds": 60.0,
+                "seconds_per_epoch": 12.0,
+                "peak_bytes": 2**20 * (seed + 1),
+            }
+        )
+    (row,) = summary(results)
+    assert row["log_likelihood_50"] == [-89.0, -91.0]
+    assert row["peak_bytes"] == 2**21
+    assert "| 10 | sparse | 2 | -90.90 ± 1.41 | -90.00 ± 1.41 | -95.00 ± 0.00 |" in table([row])
+    assert spread([1.0], 1) == "1.0"
+    assert spread([None], 1) == "n/a"
+
+
+def test_objective(cli: Cli) -> None:
+    write_mnist(Path("data"), 120, 20)
+    result = cli("benchmark", "objective", "--small", "--device", "cpu", "--out", "out.json")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(Path("out.json").read_text())["results"]
+    assert [row["variant"] for row in rows] == ["w_t = 1 throughout", "k-means start"]
+    for row in rows:
+        assert len(row["kl_y"]) == len(row["log_likelihood"]) == 2
+        assert row["log_likelihood"][0] != row["log_likelihood"][1]
+    assert re.search(r"k-means start +\d", result.stdout)
