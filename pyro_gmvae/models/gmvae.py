@@ -145,6 +145,11 @@ class GMVAE(nn.Module):
         """
         self.guide.regularizer = regularizer
 
+    @property
+    def regularizer(self) -> Regularizer | None:
+        """What it is trained with beside the ELBO."""
+        return self.guide.regularizer
+
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
     ) -> dict[str, Any]:

@@ -212,7 +212,11 @@ def fit(
             gmvae.eval()
             record: Record = {"epoch": len(state.history) + 1, "step": state.step}
             record |= meter.means()
-            record |= {n: float(getattr(gmvae.weights, n)) for n in ANNEALED}
+            record |= {
+                name: float(getattr(gmvae.weights, name))
+                for name in ANNEALED
+                if gmvae.regularizer is not None or name != "regularizer_weight"
+            }
             record["learning_rate"] = optimizer.param_groups[0]["lr"]
             record["clusters_in_use"] = clusters_in_use(gmvae, *usage)
             if held_out is not None:
