@@ -78,8 +78,9 @@ class Cell:
         """All that it is, as plain JSON."""
         own = {name: value for name, value in asdict(self).items() if name != "study"}
         sizes = {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self.study).items()}
-        # What other cells are made of does not change this one.
-        for name in ("clusters", "timed_clusters", "exact_up_to"):
+        # What other cells are made of does not change this one, nor what comes after its timing.
+        others = ["clusters", "timed_clusters", "exact_up_to"]
+        for name in [*others, *(["test_rows", "patience", "samples"] if self.timed else [])]:
             del sizes[name]
         return own | {"study": sizes}
 
@@ -101,10 +102,10 @@ SMALL = Study(
 CPU = (
     Study(
         "mnist",
-        clusters=(10, 50),
-        timed_clusters=(2, 20, 100, 200),
+        clusters=(10,),
+        timed_clusters=(2, 20, 50, 100, 200),
         train_rows=6_000,
-        test_rows=500,
+        test_rows=300,
         hidden=(256, 256),
         latent_dim=20,
         batch_size=100,
@@ -115,9 +116,9 @@ CPU = (
     Study(
         "cifar100",
         clusters=(20,),
-        timed_clusters=(10, 50),
+        timed_clusters=(2, 50),
         exact_up_to=20,
-        train_rows=2_000,
+        train_rows=1_500,
         test_rows=200,
         network="conv",
         hidden=(128,),
@@ -125,9 +126,9 @@ CPU = (
         latent_dim=32,
         likelihood="discretized_logistic",
         batch_size=50,
-        epochs=8,
+        epochs=6,
         patience=4,
-        annealing_epochs=3.0,
+        annealing_epochs=2.0,
         learning_rate=2e-3,
         samples=(50, 200),
     ),

@@ -7,6 +7,7 @@ import pyro
 import pytest
 
 ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -21,9 +22,7 @@ def test_code_blocks_run(page):
     assert all(loss == loss for loss in namespace.get("losses", []))
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/architecture.md", "docs/data.md", "docs/extending.md"]
-)
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in DOCS)])
 def test_links_and_named_files_exist(page):
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]

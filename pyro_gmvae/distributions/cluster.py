@@ -36,7 +36,11 @@ __all__ = [
 
 def _linear_log_mass(logits: Tensor, value: Tensor) -> Tensor:
     # A cluster of probability zero must not turn an unused coordinate into 0 * -inf.
-    return (value * logits.clamp(min=torch.finfo(logits.dtype).min)).sum(-1)
+    logits = logits.clamp(min=torch.finfo(logits.dtype).min)
+    if value.shape == logits.shape:
+        return (value * logits).sum(-1)
+    # An enumerated value meets every datum: as a matrix product, without K x B x K numbers.
+    return torch.einsum("...k,...k->...", value, logits)
 
 
 def _gumbel_like(tensor: Tensor) -> Tensor:

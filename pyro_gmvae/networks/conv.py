@@ -15,7 +15,7 @@ from pyro_gmvae.networks.residual import (
     Upsample,
     channels_last,
     convolution,
-    normalized_relu,
+    normalized_silu,
 )
 from pyro_gmvae.networks.sizes import ConvSizes
 
@@ -23,7 +23,7 @@ __all__ = ["ConvDecoder", "ConvEncoder"]
 
 
 class ConvEncoder(nn.Module):
-    """Images ``(*batch, C, H, W)`` to features ``(*batch, sizes.features)``, after a ReLU.
+    """Images ``(*batch, C, H, W)`` to features ``(*batch, sizes.features)``, after a SiLU.
 
     Args:
         event_shape: ``(C, H, W)``.
@@ -43,22 +43,22 @@ class ConvEncoder(nn.Module):
         # Images that patches do not tile get some zeros at the right and the bottom.
         self.margin = (0, fine_width * sizes.patch - width, 0, fine_height * sizes.patch - height)
         self.to_patches = nn.PixelUnshuffle(sizes.patch)
-        self.input = convolution(n_colors * sizes.patch**2, sizes.channels[0])
+        self.stem = convolution(n_colors * sizes.patch**2, sizes.channels[0])
         layers: list[nn.Module] = []
         for i, channels in enumerate(sizes.channels):
             if i > 0:
                 layers.append(convolution(sizes.channels[i - 1], channels, stride=2))
             layers += [ResidualBlock(channels, sizes.groups) for _ in range(sizes.blocks)]
-        self.layers = nn.Sequential(*layers, normalized_relu(sizes.channels[-1], sizes.groups))
+        self.layers = nn.Sequential(*layers, normalized_silu(sizes.channels[-1], sizes.groups))
         n_last = sizes.channels[-1] * prod(coarsest)
-        self.output = nn.Sequential(linear(n_last, sizes.features), nn.ReLU())
+        self.output = nn.Sequential(linear(n_last, sizes.features), nn.SiLU())
 
     def forward(self, x: Float[Tensor, "*batch C H W"]) -> Float[Tensor, "*batch features"]:
         batch = x.shape[:-3]
         x = x.reshape(batch.numel(), *x.shape[-3:])
         patches = self.to_patches(pad(x, self.margin) if any(self.margin) else x)
         # Again after the convolution: of a single channel there is no telling the format.
-        h = self.layers(channels_last(self.input(channels_last(patches))))
+        h = self.layers(channels_last(self.stem(channels_last(patches))))
         # The order that they have in memory, so that nothing is copied.
         features = self.output(h.permute(0, 2, 3, 1).flatten(1))
         return features.reshape(*batch, features.shape[-1])
@@ -91,7 +91,7 @@ class ConvDecoder(nn.Module):
             if i + 1 < len(sizes.channels):
                 layers.append(Upsample(sizes.channels[i + 1], channels, resolutions[i]))
             layers += [ResidualBlock(channels, sizes.groups) for _ in range(sizes.blocks)]
-        self.layers = nn.Sequential(*layers, normalized_relu(sizes.channels[0], sizes.groups))
+        self.layers = nn.Sequential(*layers, normalized_silu(sizes.channels[0], sizes.groups))
         self.output = convolution(sizes.channels[0], prod(per_pixel) * sizes.patch**2)
         self.to_pixels = nn.PixelShuffle(sizes.patch)
 

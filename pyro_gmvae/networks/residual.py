@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["ResidualBlock", "Upsample", "channels_last", "convolution", "normalized_relu"]
+__all__ = ["ResidualBlock", "Upsample", "channels_last", "convolution", "normalized_silu"]
 
 BRANCH_GAIN = 0.1  # small, so that a deep network begins near the identity
 
@@ -21,11 +21,11 @@ def convolution(n_in: int, n_out: int, *, stride: int = 1, gain: float = 1.0) ->
     return layer
 
 
-def normalized_relu(channels: int, groups: int) -> nn.Sequential:
+def normalized_silu(channels: int, groups: int) -> nn.Sequential:
     """Group normalisation, which knows no batch and so is the same in training and evaluation."""
-    # Not SiLU: a compiled step computes its exponential again in the backward pass, and without
-    # AVX-512 the two layers then cost half as much again; eager, they cost about the same.
-    return nn.Sequential(nn.GroupNorm(groups, channels), nn.ReLU())
+    # Not ReLU, which makes a step a tenth faster: its ELBO on MNIST was -119 where that of SiLU
+    # was -103, after 750 steps, and half of that came of the features in the end.
+    return nn.Sequential(nn.GroupNorm(groups, channels), nn.SiLU())
 
 
 def channels_last(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
@@ -38,7 +38,7 @@ def channels_last(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
 
 
 class ResidualBlock(nn.Module):
-    """``x + branch(x)`` with two convolutions in the branch, each after its normalised ReLU.
+    """``x + branch(x)`` with two convolutions in the branch, each after its normalised SiLU.
 
     Reference: He et al. 2016, Identity mappings in deep residual networks, arXiv 1603.05027.
     """
@@ -46,9 +46,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
         self.branch = nn.Sequential(
-            normalized_relu(channels, groups),
+            normalized_silu(channels, groups),
             convolution(channels, channels),
-            normalized_relu(channels, groups),
+            normalized_silu(channels, groups),
             convolution(channels, channels, gain=BRANCH_GAIN),
         )
 

@@ -128,6 +128,16 @@ def test_colour_is_not_binarised(cli: Cli) -> None:
     assert load_run("b").gmvae.options["likelihood"] == "bernoulli"
 
 
+def test_schedules_reach_the_training(cli: Cli) -> None:
+    schedules = ["--learning-rate-schedule", "cosine", "--style-annealing-epochs", 2]
+    result = cli("train", "digits", "--out", "a", *TINY, "--epochs", 2, *schedules)
+    assert result.exit_code == 0, result.output
+    with open("a/metrics.csv", newline="") as file:
+        first, last = csv.DictReader(file)
+    assert 0.4 < float(first["z_kl_weight"]) < 0.6 < float(last["z_kl_weight"]) <= 1
+    assert 1e-3 > float(first["learning_rate"]) > float(last["learning_rate"]) > 0
+
+
 def test_table(cli: Cli) -> None:
     write_table(Path("t.csv"))
     result = cli("train", "t.csv", "--label-column", "kind", "--out", "a", *TINY, "--json")

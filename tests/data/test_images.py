@@ -1,6 +1,5 @@
 import hashlib
 import pickle
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,9 @@ from pyro_gmvae.data import load
 from pyro_gmvae.data.cifar100 import SUPERCLASS_NAMES, SUPERCLASS_OF
 from pyro_gmvae.data.images import TORCHVISION_CLASSES
 from pyro_gmvae.errors import InputError
+from tests.idx_files import write_idx
 
 RNG = np.random.default_rng(0)
-
-
-def write_idx(path: Path, array: np.ndarray) -> None:
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    path.write_bytes(header + array.tobytes())
 
 
 @pytest.fixture(params=["mnist", "fashion-mnist"])
