@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from argparse import Namespace
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,7 +27,7 @@ from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import GMVAE, from_config
 from pyro_gmvae.runs import Run, save_run
 from pyro_gmvae.tasks.pictures import draw_clusters, draw_reconstructions, draw_samples
-from pyro_gmvae.training import TrainConfig, fit, initialize, kmeans_clusters
+from pyro_gmvae.training import Reporter, TrainConfig, fit, initialize, kmeans_clusters
 from pyro_gmvae.training.resources import whether_to_compile
 
 __all__ = ["finished", "run_cell"]
@@ -152,16 +153,33 @@ def some(data: Dataset, n: int | None) -> Dataset:
     return data.subset(order[:n].sort().values)
 
 
+class Pace(Reporter):
+    """Seconds between the steps of a training; what comes between epochs is left out."""
+
+    def __init__(self, batches: int, device: torch.device) -> None:
+        self.batches = batches
+        self.device = device
+        self.seconds: list[float] = []  # of each epoch after the first, a step
+
+    def step(self, step: int) -> None:
+        within = (step - 1) % self.batches
+        if within in (0, self.batches - 1) and self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        if within == 0:
+            self.began = time.perf_counter()
+        elif within == self.batches - 1 and step > self.batches:
+            self.seconds.append((time.perf_counter() - self.began) / within)
+
+
 def timed(job: Job) -> dict[str, Any]:
     """Seconds of an epoch, from a few batches of it."""
     gmvae, config = job.gmvae(), job.config()
     x = job.splits.train.x[: TIMED_BATCHES * config.batch_size]
     short = replace(config, epochs=TIMED_EPOCHS, patience=None, keep_best=False)
-    history = fit(gmvae, x, short, transform=job.transform).history
-    batches = ceil(len(x) / config.batch_size)
-    seconds = median(record["seconds"] for record in history[1:]) / batches
+    pace = Pace(ceil(len(x) / config.batch_size), job.device)
+    fit(gmvae, x, short, transform=job.transform, reporters=[pace])
     return {
-        "seconds_per_epoch": seconds * job.steps_per_epoch,
+        "seconds_per_epoch": median(pace.seconds) * job.steps_per_epoch,
         "peak_bytes": step_memory(gmvae, x, job),
     }
 

@@ -78,7 +78,7 @@ def choice(name: str, words: str) -> options.Decorator:
 @choice("network", "Layers of all pixels or columns; conv: convolutions, for images.")
 @setting(
     "--channels",
-    words="Of conv, from fine to coarse.  [default: 16,32,64]",
+    words="Of conv, from fine to coarse.  [default: 16,32]",
     type=Sizes(),
     metavar="N,N",
 )

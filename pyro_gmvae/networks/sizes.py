@@ -13,8 +13,8 @@ class ConvSizes:
     """The sizes of a convolutional encoder and of the decoder that mirrors it.
 
     The defaults are for images of about 28 x 28 to 32 x 32 on a CPU. Where there is time or a GPU,
-    more ``channels`` and ``blocks``, or ``patch=1``, fit the data better. The cost of a step goes
-    with the square of the channels and of ``1 / patch``, and with the blocks.
+    take more ``channels`` and ``blocks``, or ``patch=1``. The cost of a step goes with the square
+    of the channels and of ``1 / patch``, and with the blocks.
 
     Attributes:
         channels: of each resolution, the finest first; each has half the height and width, rounded
@@ -29,7 +29,7 @@ class ConvSizes:
         ValueError: for a size below 1, or channels that ``groups`` does not divide.
     """
 
-    channels: tuple[int, ...] = (16, 32, 64)
+    channels: tuple[int, ...] = (16, 32)
     blocks: int = 1
     features: int = 128
     groups: int = 4

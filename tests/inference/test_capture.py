@@ -72,8 +72,15 @@ def test_it_equals_the_uncompiled_elbo(
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(
     ("method", "options"),
-    [("concrete", {}), ("marginal", {**CONV, "conv": ConvSizes((8,), features=6)})],
-    ids=["mlp", "conv"],
+    [
+        pytest.param("concrete", {}, id="mlp"),
+        pytest.param(
+            "marginal",
+            {**CONV, "conv": ConvSizes((8,), features=6)},
+            id="conv",
+            marks=pytest.mark.slow,  # half a minute of C++ compilation
+        ),
+    ],
 )
 def test_it_equals_the_uncompiled_elbo_through_inductor(method: str, options: dict) -> None:
     gmvae, elbo = small_gmvae(method, **options), elbo_of()
