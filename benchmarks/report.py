@@ -90,7 +90,7 @@ class Report:
         settings = {
             key: str(value) if isinstance(value, Path) else value
             for key, value in vars(arguments).items()
-            if key not in ("out", "quiet", "json")
+            if key not in ("out", "quiet", "json", "data_dir")
         }
         self.values: dict[str, Any] = {
             "benchmark": name,

@@ -74,6 +74,12 @@ def test_precision(cli: Cli) -> None:
     assert row["difference"] == pytest.approx((sum(ends["bfloat16"]) - sum(ends["float32"])) / 2)
 
 
+def test_bias(cli: Cli) -> None:
+    rows = {row["estimate"]: row for row in report(cli, "bias")["results"]}
+    assert {"exact", "concrete, tau 0.5", "sparse, m = 1"} <= set(rows)
+    assert all(row["error"] > 0 and row["spread"] > 0 for row in rows.values())
+
+
 def test_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {start.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
     monkeypatch.setattr(start, "COMMANDS", quick)
