@@ -26,16 +26,20 @@ def slope(curve: Curve) -> float | None:
 def plot(figures: Mapping[str, Mapping[str, Curve]], file: Path) -> None:
     """Draw each figure's curves in a panel of its own, both axes logarithmic."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator
 
     picture = Figure(figsize=(5 * len(figures), 4), layout="constrained")
     for axes, (name, curves) in zip(
-        picture.subplots(1, len(figures)), figures.items(), strict=True
+        picture.subplots(1, len(figures), squeeze=False)[0], figures.items(), strict=True
     ):
         for label, curve in curves.items():
             grows = slope(curve)
             words = label if grows is None else f"{label}, slope {grows:.2f}"
             axes.plot(list(curve), list(curve.values()), marker="o", label=words)
         axes.set(xscale="log", yscale="log", xlabel="clusters", title=name)
+        axes.xaxis.set_major_locator(FixedLocator(sorted({k for c in curves.values() for k in c})))
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     file.parent.mkdir(parents=True, exist_ok=True)

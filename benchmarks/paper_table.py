@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from pyro_gmvae.benchmarks.growth import slope
+from pyro_gmvae.benchmarks.growth import plot, slope
 
 __all__ = ["plot_times", "summary", "table"]
 
@@ -128,26 +128,10 @@ def spread(values: Sequence[float | None], digits: int) -> str:
 
 def plot_times(rows: Sequence[Row], file: Path) -> None:
     """Seconds of an epoch against K, a panel for each data set."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    datasets = list(dict.fromkeys(row["data"] for row in rows if "timed_seconds_per_epoch" in row))
-    if not datasets:
-        return
-    figure = Figure(figsize=(5 * len(datasets), 4), layout="constrained")
-    panels = figure.subplots(1, len(datasets), squeeze=False)[0]
-    for axes, data in zip(panels, datasets, strict=True):
-        found = curves(row for row in rows if row["data"] == data)
-        ks = {k for curve in found.values() for k in curve}
-        for method, curve in found.items():
-            grows = slope(curve)
-            words = method if grows is None else f"{method}, slope {grows:.2f}"
-            axes.plot(list(curve), list(curve.values()), marker="o", label=words)
-        axes.set(xscale="log", yscale="log", xlabel="clusters", title=f"{data}, seconds per epoch")
-        axes.xaxis.set_major_locator(FixedLocator(sorted(ks)))
-        axes.xaxis.set_major_formatter("{x:.0f}")
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.legend(frameon=False, fontsize=8)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=150)
+    found = {
+        f"{data}, seconds per epoch": curves(row for row in rows if row["data"] == data)
+        for data in dict.fromkeys(row["data"] for row in rows)
+    }
+    timed = {title: curve for title, curve in found.items() if curve}
+    if timed:
+        plot(timed, file)

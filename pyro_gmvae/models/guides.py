@@ -113,7 +113,7 @@ class Guide(PyroModule):
         """
         features, logits = self.encode(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
-            regularize(self, x, logits.log_softmax(-1), *covariates)
+            regularize(self, x, lambda: logits.log_softmax(-1), *covariates)
             if y is None or is_labels(y):
                 if y is not None:
                     self.check_labels()
@@ -224,8 +224,7 @@ class MarginalGuide(PyroModule):
         """Draw ``z`` for observations ``x``; arguments as the model's."""
         q_z = self.posterior(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
-            if self.regularizer is not None:
-                regularize(self, x, self.log_p_y_given_z(q_z.rsample()), *covariates)
+            regularize(self, x, lambda: self.log_p_y_given_z(q_z.rsample()), *covariates)
             with poutine.scale(scale=self.weights.z_kl_weight):
                 pyro.sample("z", q_z)
 
@@ -237,14 +236,14 @@ class MarginalGuide(PyroModule):
 
 
 def regularize(
-    guide: Guide | MarginalGuide, x: Tensor, log_r: Float[Tensor, "B K"], *covariates: Tensor
+    guide: Guide | MarginalGuide, x: Tensor, log_r: Callable[[], Tensor], *covariates: Tensor
 ) -> None:
     """Add the penalties of the guide's regulariser, if it has one and is being trained.
 
     Args:
         guide: within the plate of the data.
         x: the batch.
-        log_r: its log responsibilities.
+        log_r: its log responsibilities, shape ``(B, K)``, asked for where they are needed.
         covariates: as the guide's.
     """
     if guide.training and guide.regularizer is not None:
@@ -252,6 +251,6 @@ def regularize(
             guide.regularizer(
                 lambda moved: guide.log_responsibilities(moved, *covariates),
                 x,
-                log_r,
+                log_r(),
                 guide.log_p_y(),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.evaluation import cluster_means, reconstruct, responsibilities, sample
@@ -24,10 +25,8 @@ def draw_clusters(run: Run, data: Dataset, path: Path) -> None:
     """Who is in each cluster: members and means of images, a heat map for tables."""
     x = data.x[:N_DRAWN]
     q_y = responsibilities(run.gmvae, x, transform=cluster_input(run.preprocessor))
-    with torch.no_grad():
-        seen = run.preprocessor.mean_input(x.to(run.preprocessor.shift.device)).cpu()
     figure = plot_clusters(
-        seen,
+        _as_seen(run, x),
         q_y,
         cluster_means(run.gmvae),
         feature_names=data.feature_names,
@@ -57,8 +56,7 @@ def draw_reconstructions(run: Run, data: Dataset, path: Path, *, seed: int = 0) 
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     chosen = data.x[order[: PAIRS * COLUMNS]]
     made = reconstruct(run.gmvae, chosen, transform=cluster_input(run.preprocessor))
-    with torch.no_grad():
-        seen = run.preprocessor.mean_input(chosen.to(run.preprocessor.shift.device)).cpu()
+    seen = _as_seen(run, chosen)
     rows = []
     for start in range(0, len(chosen), COLUMNS):
         for images in (seen, made):
@@ -70,3 +68,9 @@ def draw_reconstructions(run: Run, data: Dataset, path: Path, *, seed: int = 0) 
     title = f"{data.name}: reconstructions, {run.gmvae.method} method"
     with written_whole(path) as partial:
         plot_grid(torch.stack(rows), names, title=title).savefig(partial)
+
+
+@torch.no_grad()
+def _as_seen(run: Run, x: Tensor) -> Tensor:
+    """Raw data on the scale of pictures, on the CPU."""
+    return run.preprocessor.mean_input(x.to(run.preprocessor.shift.device)).cpu()
