@@ -50,7 +50,7 @@ def _plain_warnings() -> Iterator[None]:
         others = warnings.showwarning
 
         def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
-            if category is RuntimeWarning:
+            if issubclass(category, RuntimeWarning):
                 click.echo(f"Warning: {message}", err=True)
             else:
                 others(message, category, *where, **more)

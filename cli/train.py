@@ -76,6 +76,7 @@ def choice(name: str, words: str) -> options.Decorator:
     metavar="N,N",
 )
 @choice("network", "Layers of all pixels or columns; conv: convolutions, for images.")
+@choice("cluster_network", "Of the encoder that tells the cluster; auto: conv for images.")
 @setting(
     "--channels",
     words="Of conv, from fine to coarse.  [default: 16,32]",
@@ -84,8 +85,8 @@ def choice(name: str, words: str) -> options.Decorator:
 )
 @choice(
     "likelihood",
-    "What the data are; auto: bernoulli for grey images, discretized_logistic for colour, gaussian "
-    "for tables.",
+    "What the data are; auto: bernoulli for black and white, continuous_bernoulli for grey, "
+    "discretized_logistic for colour images, gaussian for tables.",
 )
 @choice("binarize", "How pixels become black or white; auto: dynamic under bernoulli.")
 @choice("augment", "Change training images at random: mirror them, shift them.")
@@ -93,7 +94,20 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--batch-size", words="Rows in a step.")
 @setting("--learning-rate", words="Of Adam.")
 @choice("learning_rate_schedule", "Cosine ends it near zero, for the last nats of likelihood.")
-@choice("initialization", "Begin near a k-means clustering, or anywhere.")
+@setting(
+    "--regularize",
+    words="What should leave a row in its cluster: affine, flip, colour (images), resample, "
+    "dropout (tables), adversarial, some of them joined by +, or none; auto: affine for images.",
+    metavar="MOVES",
+)
+@setting("--regularizer-strength", words="Factor of what disagreement costs.")
+@choice(
+    "initialization",
+    "Begin with clusters found by the regulariser alone, near a k-means clustering, or anywhere; "
+    "auto: information with a regulariser, else kmeans.",
+)
+@setting("--initialization-epochs", words="How long information takes.")
+@setting("--starts", words="Starts by information; the best goes on.")
 @choice("kl_annealing", "How the weight of the clusters' KL rises to 1.")
 @setting("--annealing-epochs", words="How long that takes.")
 @setting("--style-annealing-epochs", words="The same for the style's KL; 0: at once.")

@@ -17,18 +17,24 @@ from pyro_gmvae import models
 from pyro_gmvae._fitted import FittedGMVAE
 from pyro_gmvae.data import preprocessing
 from pyro_gmvae.inference import KLAnnealing
+from pyro_gmvae.models import Regularizer
 from pyro_gmvae.training import (
+    ClusterWatch,
     ProgressBar,
     TrainConfig,
     TrainResult,
+    best_start,
     fit,
     initialize,
     kmeans_clusters,
+    make_regularizer,
 )
 
 __all__ = ["GMVAE"]
 
 MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
+REGULARIZED_BY = 10_000  # rows that a regulariser's distances are measured between, at most
+START_EPOCHS = 4  # of a start by information, or 1,000 steps if that is more
 BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
 
 
@@ -41,17 +47,26 @@ class GMVAE(FittedGMVAE):
 
     Args:
         n_components: K, the number of clusters; some may stay empty.
-        method: how the cluster is inferred: ``"concrete"``, ``"exact"``, ``"sparse"`` or
-            ``"marginal"``.
+        method: how the cluster is inferred: ``"sparse"``, ``"exact"``, ``"concrete"`` or
+            ``"marginal"``. Concrete is the cheapest and biased: on a table it may merge clusters
+            that the first two keep apart.
         latent_dim: Z, the size of the latent space.
         hidden: sizes of the hidden layers of every network.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
-            standardised columns, for a table, ``"bernoulli"`` for grey images and for a table of
-            zeros and ones, and ``"discretized_logistic"`` for colour images. The Bernoulli ones
-            want values in [0, 1]; ``"bernoulli"`` is trained on values drawn with these as
-            probabilities, and scores them rounded to 0 or 1.
-        init_params: ``"kmeans"`` starts near a k-means clustering, ``"random"`` anywhere.
-        n_init: trainings, of which the one with the best ``lower_bound_`` is kept.
+            standardised columns, for a table, ``"bernoulli"`` for black and white images and for a
+            table of zeros and ones, ``"continuous_bernoulli"`` for grey images and
+            ``"discretized_logistic"`` for colour ones. The Bernoulli ones want values in [0, 1];
+            ``"bernoulli"`` is trained on values drawn with these as probabilities, and scores them
+            rounded to 0 or 1.
+        regularize: changes that should leave a datum in its cluster, such as ``"affine"`` for
+            images or ``"resample"`` for a table (see `pyro_gmvae.training.make_regularizer`).
+            ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
+            ``"none"`` trains by the ELBO alone.
+        init_params: ``"information"`` trains the clusters by the regulariser alone before the
+            likelihood comes in, ``"kmeans"`` starts near a k-means clustering, ``"random"``
+            anywhere; ``"auto"`` is information with a regulariser and else kmeans.
+        n_init: starts by information, of which the best goes on; or whole trainings, of which the
+            one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.
         learning_rate: of Adam.
         batch_size: data per step.
@@ -91,11 +106,12 @@ class GMVAE(FittedGMVAE):
         self,
         n_components: int | Any = 8,
         *,
-        method: Literal["concrete", "exact", "sparse", "marginal"] | Any = "concrete",
+        method: Literal["sparse", "exact", "concrete", "marginal"] | Any = "sparse",
         latent_dim: int | Any = 10,
         hidden: Sequence[int] | Any = (128, 128),
         likelihood: str | Any = "auto",
-        init_params: Literal["kmeans", "random"] | Any = "kmeans",
+        regularize: str | Any = "auto",
+        init_params: Literal["auto", "information", "kmeans", "random"] | Any = "auto",
         n_init: int | Any = 1,
         max_iter: int | Any = 100,
         learning_rate: float | Any = 3e-3,
@@ -114,6 +130,7 @@ class GMVAE(FittedGMVAE):
         self.latent_dim = latent_dim
         self.hidden = hidden
         self.likelihood = likelihood
+        self.regularize = regularize
         self.init_params = init_params
         self.n_init = n_init
         self.max_iter = max_iter
@@ -147,10 +164,17 @@ class GMVAE(FittedGMVAE):
                 f"{self.n_components}, n_samples = {len(data)}"
             )
         self.preprocessor_, likelihood = preprocessing(data, self.likelihood)
+        regularizer = make_regularizer(
+            self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
+        )
+        start = self._start(regularizer)
+        # Starts by information are compared before the likelihood comes in.
+        trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
         rng = check_random_state(self.random_state)
         best = -np.inf
-        for attempt in range(self.n_init):
-            gmvae, result = self._train(data.x, likelihood, int(rng.randint(2**31 - 1)))
+        for attempt in range(trainings):
+            seeds = [int(rng.randint(2**31 - 1)) for _ in range(starts)]
+            gmvae, result = self._train(data.x, likelihood, regularizer, start, seeds)
             bound = self._log_likelihood(gmvae, data.x, BOUND_SAMPLES).elbo
             if attempt == 0 or bound > best:
                 best, self.model_, kept = bound, gmvae, result
@@ -174,7 +198,8 @@ class GMVAE(FittedGMVAE):
 
     def _check_parameters(self) -> None:
         """Those that no part below looks at."""
-        words = {"method": tuple(models.METHODS), "init_params": ("kmeans", "random")}
+        starts = ("auto", "information", "kmeans", "random")
+        words = {"method": tuple(models.METHODS), "init_params": starts}
         for name, known in words.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
@@ -186,22 +211,54 @@ class GMVAE(FittedGMVAE):
                 f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
             )
 
-    def _train(self, x: Tensor, likelihood: str, seed: int) -> tuple[models.GMVAE, TrainResult]:
+    def _start(self, regularizer: Regularizer | None) -> str:
+        """How a training begins.
+
+        Raises:
+            ValueError: for a start by a regulariser that is not there.
+        """
+        if self.init_params == "auto":
+            return "kmeans" if regularizer is None else "information"
+        if self.init_params == "information" and regularizer is None:
+            raise ValueError(
+                'init_params="information" needs a regulariser: name its moves by regularize, or '
+                "begin by kmeans"
+            )
+        return str(self.init_params)
+
+    def _make(
+        self, shape: torch.Size, likelihood: str, regularizer: Regularizer | None, seed: int
+    ) -> models.GMVAE:
+        """A model whose first weights depend on ``seed`` alone."""
         # Plain numbers, for a search may set NumPy's, which JSON cannot hold.
         hidden = [int(size) for size in self.hidden]
         options: dict[str, Any] = {"hidden": hidden, "likelihood": likelihood}
         if self.method == "concrete":
             options["temperature"] = float(self.temperature)
+        if regularizer is not None and len(shape) == 3:
+            options["cluster_network"] = "conv"
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             gmvae = models.METHODS[self.method](
-                tuple(x.shape[1:]),
+                tuple(shape),
                 int(self.n_components),
                 int(self.latent_dim),
-                learn_mixture=True,
+                learn_mixture=regularizer is None,  # balance would chase what is learned
                 **options,
             )
-            order = torch.randperm(len(x))
+        gmvae.regularize(regularizer)
+        return gmvae
+
+    def _train(
+        self,
+        x: Tensor,
+        likelihood: str,
+        regularizer: Regularizer | None,
+        start: str,
+        seeds: Sequence[int],
+    ) -> tuple[models.GMVAE, TrainResult]:
+        seed = seeds[0]
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
         n_held_out = round(self.validation_fraction * len(x))
         if n_held_out < MIN_VALIDATION:
             n_held_out = 0
@@ -217,7 +274,18 @@ class GMVAE(FittedGMVAE):
         )
         # The trainer applies it on its own device.
         transform = deepcopy(self.preprocessor_).to(self._device)
-        if self.init_params == "kmeans" and self.n_components > 1:
+        gmvae = self._make(x.shape[1:], likelihood, regularizer, seed)
+        if start == "information" and self.n_components > 1:
+            gmvae = best_start(
+                lambda seed: self._make(x.shape[1:], likelihood, regularizer, seed),
+                seeds,
+                x[kept],
+                config,
+                epochs=START_EPOCHS,
+                judged=x[held_out] if n_held_out else None,
+                transform=transform,
+            )
+        if start == "kmeans" and self.n_components > 1:
             seen = self.preprocessor_.mean_input(x[kept])
             clusters = kmeans_clusters(seen, int(self.n_components), seed=seed)
             initialize(gmvae, x[kept], clusters, config, transform=transform)
@@ -227,6 +295,6 @@ class GMVAE(FittedGMVAE):
             config,
             validation=x[held_out] if n_held_out else None,
             transform=transform,
-            reporters=[ProgressBar()] if self.verbose else [],
+            reporters=[ClusterWatch(gmvae), *([ProgressBar()] if self.verbose else [])],
         )
         return gmvae.cpu(), result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyro_gmvae.models.adversarial import AdversarialPerturbation
 from pyro_gmvae.models.components import reorder_components
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.gmvae import (
@@ -22,6 +23,7 @@ __all__ = [
     "GMVAE",
     "METHODS",
     "PENALTIES",
+    "AdversarialPerturbation",
     "ConcreteGMVAE",
     "ExactGMVAE",
     "GenerativeModel",

@@ -55,7 +55,9 @@ class GMVAE(nn.Module):
         learn_mixture: learn p(y); otherwise it is uniform.
         label_weight: weight of log q(label|x) for labelled data, in nats.
         network: what is built in: linear layers, or convolutions for images.
-        conv: sizes of the convolutional networks; None takes the defaults.
+        cluster_network: the same for the encoder that tells the cluster: that of q(y|x), or of
+            q(z|x) in the marginal method; None is as ``network``.
+        conv: sizes of the convolutional networks; None takes `ConvSizes.for_images`.
         guide_options: what the method's guide takes beside its networks.
 
     Raises:
@@ -84,6 +86,7 @@ class GMVAE(nn.Module):
         learn_mixture: bool = False,
         label_weight: float = 1.0,
         network: Literal["mlp", "conv"] = "mlp",
+        cluster_network: Literal["mlp", "conv"] | None = None,
         conv: ConvSizes | None = None,
         **guide_options: Any,
     ) -> None:
@@ -96,12 +99,17 @@ class GMVAE(nn.Module):
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if cluster_encoder is not None and shared_trunk:
             raise ValueError("give a cluster_encoder or shared_trunk=True, not both")
-        if network not in ("mlp", "conv"):
-            raise ValueError(f'network must be "mlp" or "conv", got {network!r}')
-        if network == "mlp" and conv is not None:
+        networks = {"network": network, "cluster_network": cluster_network or network}
+        for name, kind in networks.items():
+            if kind not in ("mlp", "conv"):
+                raise ValueError(f'{name} must be "mlp" or "conv", got {kind!r}')
+        convolves = "conv" in networks.values()
+        if conv is not None and not convolves:
             raise ValueError('conv sizes need network="conv"')
-        if network == "conv" and len(event_shape) != 3:
+        if convolves and len(event_shape) != 3:
             raise ValueError(f"conv needs observations of shape (C, H, W), got {event_shape}")
+        if cluster_network not in (None, network) and shared_trunk:
+            raise ValueError("a shared trunk is of one network: leave out cluster_network")
         self.event_shape = event_shape
         self.n_components = n_components
         self.latent_dim = latent_dim
@@ -112,7 +120,8 @@ class GMVAE(nn.Module):
             "learn_mixture": learn_mixture,
             "label_weight": label_weight,
             "network": network,
-            "conv": (conv or ConvSizes()) if network == "conv" else None,
+            "cluster_network": cluster_network,
+            "conv": (conv or ConvSizes.for_images(*event_shape[1:])) if convolves else None,
             **guide_options,
         }
         self.custom_networks = any(n is not None for n in (encoder, decoder, cluster_encoder))
@@ -154,9 +163,9 @@ class GMVAE(nn.Module):
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
     ) -> dict[str, Any]:
         shared = encoder is not None or self.options["shared_trunk"]
-        encoder, head_hidden = self._z_trunk(encoder, shared=shared)
+        encoder, head_hidden = self._z_trunk(encoder, self.options["network"], shared=shared)
         if not shared and cluster_encoder is None:
-            cluster_encoder = self._built_in_encoder()
+            cluster_encoder = self._built_in_encoder(self._cluster_network)
         n_features = feature_size(encoder, self.event_shape)
         return {
             "encoder": encoder,
@@ -168,18 +177,23 @@ class GMVAE(nn.Module):
             "label_weight": self.options["label_weight"],
         }
 
+    @property
+    def _cluster_network(self) -> str:
+        kind: str = self.options["cluster_network"] or self.options["network"]
+        return kind
+
     def _z_trunk(
-        self, encoder: nn.Module | None, *, shared: bool
+        self, encoder: nn.Module | None, network: str, *, shared: bool
     ) -> tuple[nn.Module, Sequence[int]]:
         """The encoder before the head of q(z|x,y), and the hidden sizes of the head."""
         hidden = self.options["hidden"]
-        if encoder is None and not shared and self.options["network"] == "mlp":
+        if encoder is None and not shared and network == "mlp":
             # An own trunk of q(z|x,y) begins at the head, where the cluster comes in.
             return MLPEncoder(self.event_shape, ()), hidden
-        return encoder or self._built_in_encoder(), hidden[-1:]
+        return encoder or self._built_in_encoder(network), hidden[-1:]
 
-    def _built_in_encoder(self) -> nn.Module:
-        if self.options["network"] == "conv":
+    def _built_in_encoder(self, network: str) -> nn.Module:
+        if network == "conv":
             return ConvEncoder(self.event_shape, self.options["conv"])
         return MLPEncoder(self.event_shape, self.options["hidden"])
 
@@ -302,7 +316,7 @@ class MarginalGMVAE(GMVAE):
             raise ValueError(
                 "the marginal method has no q(y|x): leave out cluster_encoder and shared_trunk"
             )
-        encoder, hidden = self._z_trunk(encoder, shared=False)
+        encoder, hidden = self._z_trunk(encoder, self._cluster_network, shared=False)
         n_features = feature_size(encoder, self.event_shape)
         return {"encoder": encoder, "z_head": GaussianHead(n_features, 0, hidden, self.latent_dim)}
 

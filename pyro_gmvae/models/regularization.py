@@ -9,11 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pyro_gmvae.models.adversarial import AdversarialPerturbation
+
 __all__ = ["PENALTIES", "Regularizer"]
 
 PENALTIES = ("consistency", "balance", "confidence")  # the names of their sites
 
 LogResponsibilities = Callable[[Tensor], Tensor]
+Transformation = Callable[[Tensor], Tensor]
 
 
 class Regularizer(nn.Module):
@@ -31,7 +34,8 @@ class Regularizer(nn.Module):
 
     Args:
         transform: T, from ``(B, *event)`` on model scale to the same; draws from torch's global
-            generators.
+            generators. An `AdversarialPerturbation` is shown the responsibilities as well. Of
+            several, each penalises in full.
         consistency: lambda_c, in nats per nat.
         balance: lambda_b; the mean is drawn towards p(y), so learn p(y) where clusters are of
             different sizes.
@@ -46,8 +50,8 @@ class Regularizer(nn.Module):
 
     def __init__(
         self,
-        transform: Callable[[Tensor], Tensor],
-        *,
+        transform: Transformation | AdversarialPerturbation,
+        *more: Transformation | AdversarialPerturbation,
         consistency: float = 50.0,
         balance: float = 60.0,
         confidence: float = 15.0,
@@ -57,7 +61,7 @@ class Regularizer(nn.Module):
         for name, weight in self.weights.items():
             if weight < 0:
                 raise ValueError(f"{name} must not be negative, got {weight}")
-        self.transform = transform
+        self.transforms = (transform, *more)
 
     def forward(
         self,
@@ -87,12 +91,18 @@ class Regularizer(nn.Module):
     ) -> dict[str, Float[Tensor, " B"]]:
         """The three penalties of each datum, unweighted, in nats."""
         r = log_r.exp()
-        with torch.no_grad():
-            moved = self.transform(x)
+        consistency = torch.zeros_like(r[:, 0])
+        for transform in self.transforms:
+            if isinstance(transform, AdversarialPerturbation):
+                moved = transform(x, log_responsibilities, log_r)
+            else:
+                with torch.no_grad():
+                    moved = transform(x)
+            consistency = consistency + (r * (log_r - log_responsibilities(moved))).sum(-1)
         mean = r.mean(0)
         log_mean = mean.clamp(min=torch.finfo(mean.dtype).tiny).log()
         return {
-            "consistency": (r * (log_r - log_responsibilities(moved))).sum(-1),
+            "consistency": consistency,
             "balance": (mean * (log_mean - log_p_y)).sum(-1).expand(len(r)),
             "confidence": -(r * log_r).sum(-1),
         }

@@ -7,6 +7,8 @@ from typing import Any
 
 __all__ = ["ConvSizes"]
 
+SMALL = 16  # pixels
+
 
 @dataclass(frozen=True)
 class ConvSizes:
@@ -57,6 +59,11 @@ class ConvSizes:
     def to_config(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {**asdict(self), "channels": list(self.channels)}
+
+    @classmethod
+    def for_images(cls, height: int, width: int, **sizes: Any) -> ConvSizes:
+        """The defaults, but for small images pixel by pixel: patches would be too coarse."""
+        return cls(**({"patch": 1 if min(height, width) < SMALL else cls.patch} | sizes))
 
     def resolutions(self, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width at each resolution of an image, the finest first."""

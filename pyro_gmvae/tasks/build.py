@@ -11,15 +11,30 @@ import torch
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
-from pyro_gmvae.models import GMVAE, from_config
+from pyro_gmvae.models import GMVAE, Regularizer, from_config
+from pyro_gmvae.networks import ConvSizes
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import TrainConfig
 
 __all__ = ["make_config", "make_model"]
 
 
-def make_model(settings: TrainSettings, train: Dataset, likelihood: str) -> GMVAE:
+def make_model(
+    settings: TrainSettings,
+    train: Dataset,
+    likelihood: str,
+    regularizer: Regularizer | None = None,
+    *,
+    seed: int | None = None,
+) -> GMVAE:
     """A freshly initialised model; its weights depend on the seed alone.
+
+    Args:
+        settings: of the training.
+        train: its data.
+        likelihood: of the data, by name.
+        regularizer: what it is trained with beside the ELBO.
+        seed: instead of that of the settings.
 
     Raises:
         InputError: for more clusters than training rows, a conv network for what are no images, or
@@ -30,18 +45,24 @@ def make_model(settings: TrainSettings, train: Dataset, likelihood: str) -> GMVA
             f"{settings.clusters} clusters are more than the {len(train)} training rows of "
             f"{train.name}: use fewer clusters, or more data"
         )
-    if settings.network == "conv" and len(train.event_shape) != 3:
+    cluster_network = None if settings.cluster_network == "auto" else settings.cluster_network
+    if cluster_network is None and regularizer is not None and len(train.event_shape) == 3:
+        cluster_network = "conv"  # it finds what images show; see benchmarks/clusters.py
+    if settings.shared_trunk:
+        cluster_network = None
+    if "conv" in (settings.network, cluster_network) and len(train.event_shape) != 3:
         raise InputError(f"the conv network is for images, not for {train.name}: use network mlp")
     options: dict[str, Any] = {}
     if settings.method == "concrete" and settings.temperature is not None:
         options["temperature"] = settings.temperature
     if settings.method == "sparse" and settings.n_likeliest is not None:
         options["n_likeliest"] = settings.n_likeliest
-    if settings.channels is not None:
-        options["conv"] = {"channels": settings.channels}
     with torch.random.fork_rng(devices=[]), _refused():
-        torch.default_generator.manual_seed(settings.seed)
-        return from_config(
+        if settings.channels is not None:
+            sizes = ConvSizes.for_images(*train.event_shape[1:], channels=settings.channels)
+            options["conv"] = sizes.to_config()
+        torch.default_generator.manual_seed(settings.seed if seed is None else seed)
+        gmvae = from_config(
             {
                 "method": settings.method,
                 "input_dim": train.event_shape,
@@ -49,12 +70,15 @@ def make_model(settings: TrainSettings, train: Dataset, likelihood: str) -> GMVA
                 "latent_dim": settings.latent_dim,
                 "hidden": settings.hidden,
                 "network": settings.network,
+                "cluster_network": cluster_network,
                 "likelihood": likelihood,
                 "shared_trunk": settings.shared_trunk,
                 "learn_mixture": settings.learn_mixture,
                 **options,
             }
         )
+    gmvae.regularize(regularizer)
+    return gmvae
 
 
 def make_config(settings: TrainSettings, gmvae: GMVAE) -> TrainConfig:

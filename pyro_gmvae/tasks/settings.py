@@ -29,7 +29,8 @@ Likelihood = Literal[
 ]
 Binarize = Literal["auto", "dynamic", "static", "none"]
 Augment = Literal["none", "flip", "crop", "flip+crop"]
-Initialization = Literal["kmeans", "random"]
+Initialization = Literal["auto", "information", "kmeans", "random"]
+ClusterNetwork = Literal["auto", "mlp", "conv"]
 Annealing = Literal["linear", "cosine", "cyclical", "constant"]
 LearningRateSchedule = Literal["constant", "cosine"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -42,6 +43,7 @@ MAY_CHANGE = ("epochs", "patience", "device", "data_dir", "tensorboard")
 _CHOICES = {
     "method": Method,
     "network": Network,
+    "cluster_network": ClusterNetwork,
     "likelihood": Likelihood,
     "binarize": Binarize,
     "augment": Augment,
@@ -58,11 +60,18 @@ _COUNTS = (
     "epochs",
     "batch_size",
     "n_likeliest",
+    "starts",
     "patience",
     "chunk_size",
     "image_size",
 )
-_POSITIVE = ("learning_rate", "temperature", "temperature_end")
+_POSITIVE = (
+    "learning_rate",
+    "temperature",
+    "temperature_end",
+    "regularizer_strength",
+    "initialization_epochs",
+)
 
 
 def choices(name: str) -> tuple[str, ...]:
@@ -81,16 +90,26 @@ class TrainSettings:
         latent_dim: Z.
         hidden: sizes of the hidden layers; of the conv network only the last is used.
         network: ``"mlp"``, or ``"conv"`` for images.
+        cluster_network: of the encoder that tells the cluster; ``"auto"`` is conv for images that
+            are regularised, else as ``network``.
         channels: of the conv network, at each resolution, the finest first; None is its default.
-        likelihood: ``"auto"`` is Bernoulli for grey images, a discretised logistic for colour
-            ones, Gaussian for tables.
+        likelihood: ``"auto"`` is Bernoulli for black and white images, continuous Bernoulli for
+            grey ones, a discretised logistic for colour, Gaussian for tables.
         binarize: of images; ``"auto"`` is dynamic for Bernoulli, else none.
         augment: how training images are changed at random, anew in every epoch.
         epochs: passes over the training rows, at most.
         batch_size: rows in a step.
         learning_rate: of Adam.
         learning_rate_schedule: ``"cosine"`` lowers it to almost zero at the last of the epochs.
-        initialization: ``"kmeans"`` begins near a k-means clustering, ``"random"`` anywhere.
+        regularize: moves that should leave a datum in its cluster (see
+            `pyro_gmvae.training.make_regularizer`); ``"auto"`` takes affine ones for images, of
+            colour as well, and none for tables; ``"none"`` trains by the ELBO alone.
+        regularizer_strength: factor of its penalties.
+        initialization: ``"information"`` trains the clusters by the regulariser alone before the
+            likelihood comes in, ``"kmeans"`` begins near a k-means clustering, ``"random"``
+            anywhere; ``"auto"`` is information with a regulariser, else kmeans.
+        initialization_epochs: how long information takes, or at least 1,000 steps.
+        starts: starts by information, of which the best goes on, found without labels.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
         annealing_epochs: how long it takes, and the temperature with it.
         style_annealing_epochs: how long the weight of KL(q(z|x,y) || p(z|y)) takes to rise to 1,
@@ -117,11 +136,12 @@ class TrainSettings:
     """
 
     data: str
-    method: Method = "concrete"
+    method: Method = "sparse"
     clusters: int = 10
     latent_dim: int = 20
     hidden: tuple[int, ...] = (256, 256)
     network: Network = "mlp"
+    cluster_network: ClusterNetwork = "auto"
     channels: tuple[int, ...] | None = None
     likelihood: Likelihood = "auto"
     binarize: Binarize = "auto"
@@ -130,7 +150,11 @@ class TrainSettings:
     batch_size: int = 128
     learning_rate: float = 1e-3
     learning_rate_schedule: LearningRateSchedule = "constant"
-    initialization: Initialization = "kmeans"
+    regularize: str = "auto"
+    regularizer_strength: float = 1.0
+    initialization: Initialization = "auto"
+    initialization_epochs: float = 4.0
+    starts: int = 1
     kl_annealing: Annealing = "linear"
     annealing_epochs: float = 10.0
     style_annealing_epochs: float = 0.0
@@ -168,9 +192,13 @@ class TrainSettings:
             self._require(name, lambda value: 0 <= value < 1, "from 0 up to below 1")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"hidden must be sizes of at least 1, got {list(self.hidden)}")
-        if self.channels is not None and self.network != "conv":
+        if self.channels is not None and "conv" not in (self.network, self.cluster_network):
             raise InputError(
                 "channels belong to the conv network: leave them out, or use network conv"
+            )
+        if self.regularize == "none" and self.initialization == "information":
+            raise InputError(
+                "initialization by information needs a regulariser: regularize, or begin by kmeans"
             )
         for name, method in {
             "temperature": "concrete",
@@ -199,7 +227,7 @@ class TrainSettings:
         try:
             channels = values.get("channels")  # runs from before there were any have none
             sizes = {"hidden": tuple(values["hidden"]), "channels": channels and tuple(channels)}
-            return cls(**{**values, **sizes})
+            return cls(**{"regularize": "none", **values, **sizes})
         except InputError:
             raise
         except (TypeError, KeyError, AttributeError) as error:

@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pyro_gmvae.data import Splits, augmentation, preprocessing
+from pyro_gmvae.data import Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.runs import Run, checkpoint_path, open_run_folder, save_run
-from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.data import digest, own_splits
 from pyro_gmvae.tasks.pictures import draw_clusters, draw_history, draw_reconstructions
 from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
+from pyro_gmvae.tasks.start import prepare, started
 from pyro_gmvae.training import (
+    ClusterWatch,
     MetricsCSV,
     NonFiniteLossError,
     Reporter,
@@ -26,8 +27,6 @@ from pyro_gmvae.training import (
     TrainingInterrupted,
     TrainResult,
     fit,
-    initialize,
-    kmeans_clusters,
 )
 from pyro_gmvae.training.device import make_accelerator
 
@@ -76,10 +75,8 @@ def train_run(
     if settings.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
     splits = own_splits(settings, download=download)
-    preprocessor, likelihood = preprocessing(splits.train, settings.likelihood, settings.binarize)
-    augment = augmentation(splits.train, settings.augment)
-    gmvae = make_model(settings, splits.train, likelihood)
-    config = make_config(settings, gmvae)
+    prepared = prepare(settings, splits)
+    gmvae, preprocessor = prepared.gmvae, prepared.preprocessor
 
     path, fingerprint = Path(folder), digest(splits.train)
     if resume and read_settings(path)[1] != fingerprint:
@@ -95,25 +92,23 @@ def train_run(
         reporters = [MetricsCSV(path / "metrics.csv"), *reporters]
         if settings.tensorboard:
             reporters.append(_tensorboard(path))
-    started = time.monotonic()
+    began = time.monotonic()
     transform = preprocessor.to(accelerator.device)
     # A training killed before its first checkpoint begins anew, to the same end.
     begun = resume and checkpoint_path(path).is_file()
     try:
-        if settings.initialization == "kmeans" and not begun:
-            seen = preprocessor.mean_input(splits.train.x.to(accelerator.device))
-            clusters = kmeans_clusters(seen, settings.clusters, seed=settings.seed)
-            initialize(gmvae, splits.train.x, clusters, config, transform=transform)
+        if not begun:
+            gmvae = started(prepared, settings, splits)
         result = fit(
             gmvae,
             splits.train.x,
-            config,
+            prepared.config,
             validation=splits.validation.x if len(splits.validation) else None,
             transform=transform,
-            augment=augment,
+            augment=prepared.augment,
             checkpoint=checkpoint_path(path),
             resume=begun,
-            reporters=reporters,
+            reporters=[*reporters, ClusterWatch(gmvae)],
         )
     except TrainingInterrupted:
         if is_main:
@@ -134,7 +129,7 @@ def train_run(
         "stopped": result.stopped,
         "best_epoch": result.best_epoch,
         "n_steps": result.n_steps,
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(time.monotonic() - began, 1),
     }
     run = Run(gmvae, preprocessor, details)
     if is_main:

@@ -1,12 +1,17 @@
 """Training: one loop for all four methods, on any device that accelerate knows."""
 
 from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.diagnosis import ClusterWarning, ClusterWatch
 from pyro_gmvae.training.errors import NonFiniteLossError, TrainingInterrupted
+from pyro_gmvae.training.information import best_start, information_loss, maximize_information
 from pyro_gmvae.training.initialization import initialize, kmeans_clusters
 from pyro_gmvae.training.loop import TrainResult, fit
+from pyro_gmvae.training.regularizers import make_regularizer
 from pyro_gmvae.training.reporters import MetricsCSV, ProgressBar, Record, Reporter, Tracker
 
 __all__ = [
+    "ClusterWarning",
+    "ClusterWatch",
     "MetricsCSV",
     "NonFiniteLossError",
     "ProgressBar",
@@ -16,7 +21,11 @@ __all__ = [
     "TrainConfig",
     "TrainResult",
     "TrainingInterrupted",
+    "best_start",
     "fit",
+    "information_loss",
     "initialize",
     "kmeans_clusters",
+    "make_regularizer",
+    "maximize_information",
 ]

@@ -68,7 +68,7 @@ def test_quiet_says_nothing(cli: Cli) -> None:
 def test_options_reach_the_model(cli: Cli) -> None:
     options = ["--hidden", "9,7", "--shared-trunk", "--learn-mixture", "--temperature", 0.7]
     options += ["--temperature-end", 0.4, "--kl-annealing", "cosine", "--annealing-epochs", 1]
-    options += ["--epochs", 2, "--likelihood", "continuous_bernoulli"]
+    options += ["--epochs", 2, "--likelihood", "continuous_bernoulli", "--method", "concrete"]
     assert cli("train", "digits", "--out", "a", *TINY, *options).exit_code == 0
     run = load_run("a")
     assert run.preprocessor.binarize == "none"
@@ -79,6 +79,7 @@ def test_options_reach_the_model(cli: Cli) -> None:
         "learn_mixture": True,
         "label_weight": 1.0,
         "network": "mlp",
+        "cluster_network": None,
         "conv": None,
         "temperature": 0.7,
         "kl": "categorical",

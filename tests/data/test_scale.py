@@ -16,6 +16,12 @@ def images(channels: int) -> Dataset:
     return Dataset("pictures", levels.expand(256, channels, 2, 2), None, "image")
 
 
+def ink(grey: float) -> Dataset:
+    """Black and white but for a share of middle grey."""
+    x = torch.where(torch.arange(100) < 100 * grey, 128, 255).to(torch.uint8)
+    return Dataset("ink", x.view(100, 1, 1, 1), None, "image")
+
+
 def table(*rows: list[float]) -> Dataset:
     return Dataset("numbers", torch.tensor(rows), None, "table")
 
@@ -23,7 +29,10 @@ def table(*rows: list[float]) -> Dataset:
 @pytest.mark.parametrize(
     ("data", "binarize", "likelihood", "binarized"),
     [
-        (images(1), "auto", "bernoulli", "dynamic"),
+        (images(1), "auto", "continuous_bernoulli", "none"),
+        (ink(0.1), "auto", "bernoulli", "dynamic"),
+        (ink(0.2), "auto", "continuous_bernoulli", "none"),
+        (ink(0.2), "dynamic", "bernoulli", "dynamic"),
         (images(1), "static", "bernoulli", "static"),
         (images(3), "auto", "discretized_logistic", "none"),
         (images(4), "none", "discretized_logistic", "none"),

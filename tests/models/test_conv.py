@@ -11,7 +11,7 @@ from torch import nn
 from pyro_gmvae.evaluation import cluster_means, log_likelihood, sample
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import LIKELIHOODS
-from pyro_gmvae.models import METHODS
+from pyro_gmvae.models import METHODS, from_config, to_config
 from pyro_gmvae.networks import ConvDecoder, ConvEncoder, ConvSizes
 from tests.small import CONV, B, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
@@ -92,7 +92,27 @@ def test_sizes_reach_every_network() -> None:
         assert len(norms) == 2 * 2 + 1
         assert {(n.num_channels, n.num_groups) for n in norms} == {(12, 3)}
     assert gmvae.guide.y_head.in_features == 7
-    assert small_gmvae("exact", input_dim=IMAGE, network="conv").options["conv"] == ConvSizes()
+    built = small_gmvae("exact", input_dim=IMAGE, network="conv").options["conv"]
+    assert built == ConvSizes(patch=1)  # small images are seen pixel by pixel
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_encoder_that_tells_the_cluster_may_be_of_another_network(method: str) -> None:
+    gmvae = small_gmvae(method, input_dim=IMAGE, cluster_network="conv")
+    guide = gmvae.guide
+    telling = guide.encoder if method == "marginal" else guide.cluster_encoder
+    assert isinstance(telling, ConvEncoder)
+    assert not any(isinstance(m, nn.Conv2d) for m in gmvae.model.modules())
+    x = binary_data(5, *IMAGE)
+    assert gmvae.responsibilities(x).shape == (5, K)
+    again = from_config(to_config(gmvae))
+    again.load_state_dict(gmvae.state_dict())
+    torch.testing.assert_close(again.responsibilities(x), gmvae.responsibilities(x))
+
+
+def test_a_shared_trunk_is_of_one_network() -> None:
+    with pytest.raises(ValueError, match="leave out cluster_network"):
+        small_gmvae("exact", input_dim=IMAGE, cluster_network="conv", shared_trunk=True)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -10,8 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_gmvae.inference import CapturedELBO, TraceEnumMeanField_ELBO
-from pyro_gmvae.models import METHODS, PENALTIES, ConcreteGMVAE, Regularizer
+from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
+from pyro_gmvae.models import (
+    METHODS,
+    PENALTIES,
+    AdversarialPerturbation,
+    ConcreteGMVAE,
+    Regularizer,
+)
 from pyro_gmvae.training import TrainConfig, fit
 
 N, D, K = 12, 6, 3
@@ -130,6 +136,22 @@ def test_compiled_equals_eager(method: str) -> None:
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4)
 
 
+def test_adversarial_moves_train_uncompiled_and_say_so() -> None:
+    """They take a gradient within the program."""
+    gmvae, x = pair("concrete")
+    gmvae.train().regularize(Regularizer(AdversarialPerturbation(0.5)))
+    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
+    told: list[CaptureError] = []
+    with pyro.settings.context(module_local_params=True), pyro.validation_enabled(False):
+        captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, fallback=told.append)
+        losses = []
+        for terms in (captured, lambda *a: elbo.terms(gmvae.model, gmvae.guide, *a)):
+            torch.manual_seed(3)
+            losses.append(terms(x, None).loss)
+    assert len(told) == 1
+    torch.testing.assert_close(*losses)
+
+
 def test_training_reports_it_apart() -> None:
     gmvae, x = pair("concrete")
     gmvae.regularize(Regularizer(flipped))
@@ -139,6 +161,15 @@ def test_training_reports_it_apart() -> None:
         record["log_likelihood"] - record["kl_z"] - record["kl_y"]
     )
     assert all(record[name] <= 0 for name in PENALTIES)
+
+
+def test_several_moves_each_cost_in_full() -> None:
+    log_r = torch.randn(4, K).log_softmax(-1)
+    moved = torch.randn(4, K).log_softmax(-1)
+    one, two = Regularizer(flipped), Regularizer(flipped, flipped)
+    x, prior = torch.zeros(4, 1), torch.full((K,), -log(K))
+    found = [r.penalties(lambda _: moved, x, log_r, prior)["consistency"] for r in (one, two)]
+    torch.testing.assert_close(found[1], 2 * found[0])
 
 
 def test_negative_weights_are_refused() -> None:

@@ -15,7 +15,7 @@ class Compose:
 
     steps: tuple[Transformation, ...]
 
-    def __call__(self, x: Shaped[Tensor, "B C H W"]) -> Shaped[Tensor, "B C H W"]:
+    def __call__(self, x: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         for step in self.steps:
             x = step(x)
         return x

@@ -1,0 +1,154 @@
+"""Whether several clusterings of the same data tell the same story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+
+__all__ = ["Stability", "aligned", "consensus", "jaccard", "pairwise_ari", "stability"]
+
+STABLE, DOUBTFUL = 0.75, 0.6  # of a cluster's Jaccard index; Hennig's (2007) rule of thumb
+ROUNDS = 10  # of matching every clustering anew to their mean, at most; two or three suffice
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """What R clusterings of the same N data have in common.
+
+    Attributes:
+        pairwise_ari: adjusted Rand index of every pair of clusterings, shape ``(R, R)``.
+        consensus: the mean responsibilities after matching, shape ``(N, K)``.
+        jaccard: for each cluster of the consensus, the mean over the clusterings of the Jaccard
+            index of its members there; 0 for one that has none in the consensus, shape ``(K,)``.
+        agreement: for each datum, the share of clusterings that put it into its cluster of the
+            consensus, shape ``(N,)``.
+        alive: clusters with members in each clustering, shape ``(R,)``.
+    """
+
+    pairwise_ari: Float[Tensor, "R R"]
+    consensus: Float[Tensor, "N K"]
+    jaccard: Float[Tensor, " K"]
+    agreement: Float[Tensor, " N"]
+    alive: Int64[Tensor, " R"]
+
+    @property
+    def pairs(self) -> Float[Tensor, " pairs"]:
+        """The index of each pair of different clusterings."""
+        n = len(self.pairwise_ari)
+        rows, columns = torch.triu_indices(n, n, offset=1)
+        return self.pairwise_ari[rows, columns]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain JSON."""
+        return {
+            "n": len(self.agreement),
+            "clusterings": len(self.pairwise_ari),
+            "mean_ari": self.pairs.mean().item(),
+            "min_ari": self.pairs.min().item(),
+            "mean_agreement": self.agreement.mean().item(),
+            "certain": (self.agreement == 1).double().mean().item(),
+            "alive": self.alive.tolist(),
+            "pairwise_ari": self.pairwise_ari.tolist(),
+            "clusters": [
+                {"cluster": k, "size": int(size), "jaccard": j.item(), "verdict": _verdict(j)}
+                for k, (size, j) in enumerate(zip(self._sizes(), self.jaccard, strict=True))
+                if size
+            ],
+        }
+
+    def _sizes(self) -> Int64[Tensor, " K"]:
+        return self.consensus.argmax(-1).bincount(minlength=self.consensus.shape[-1])
+
+
+def _verdict(jaccard: Tensor) -> str:
+    return "stable" if jaccard >= STABLE else "doubtful" if jaccard >= DOUBTFUL else "unstable"
+
+
+def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
+    """Compare clusterings, such as those of several seeds, or of models of resampled data.
+
+    Args:
+        responsibilities: q(y|x) of each, for the same data; they may differ in K.
+
+    Raises:
+        InputError: for fewer than two clusterings, or clusterings of different data.
+    """
+    if len(responsibilities) < 2:
+        raise InputError("one clustering cannot be compared with itself: give two or more")
+    if len({len(q) for q in responsibilities}) > 1 or len(responsibilities[0]) == 0:
+        raise InputError("these are clusterings of different data, or of none")
+    mean, matched = consensus(responsibilities)
+    labels = [q.argmax(-1) for q in matched]
+    agreed = mean.argmax(-1)
+    return Stability(
+        pairwise_ari=pairwise_ari(labels),
+        consensus=mean,
+        jaccard=torch.stack([jaccard(agreed, each, mean.shape[-1]) for each in labels]).mean(0),
+        agreement=torch.stack([each == agreed for each in labels]).double().mean(0),
+        alive=torch.tensor([len(each.unique()) for each in labels]),
+    )
+
+
+def pairwise_ari(labels: Sequence[Int64[Tensor, " N"]]) -> Float[Tensor, "R R"]:
+    """The adjusted Rand index of every pair of clusterings."""
+    from sklearn.metrics import adjusted_rand_score
+
+    table = torch.eye(len(labels), dtype=torch.float64)
+    for i, first in enumerate(labels):
+        for j, second in enumerate(labels[:i]):
+            table[i, j] = table[j, i] = adjusted_rand_score(first.numpy(), second.numpy())
+    return table
+
+
+def consensus(
+    responsibilities: Sequence[Float[Tensor, "N _"]],
+) -> tuple[Float[Tensor, "N K"], list[Float[Tensor, "N K"]]]:
+    """The mean of several responsibilities, and each with its clusters numbered as the mean's.
+
+    The clusterings are matched to the one that agrees best with the others, then to their mean
+    until the numbering rests. K is the largest of theirs.
+    """
+    k = max(q.shape[-1] for q in responsibilities)
+    padded = [
+        torch.nn.functional.pad(q.cpu().double(), (0, k - q.shape[-1])) for q in responsibilities
+    ]
+    medoid = pairwise_ari([q.argmax(-1) for q in padded]).sum(0).argmax()
+    mean = padded[int(medoid)]
+    for _ in range(ROUNDS):
+        matched = [aligned(q, mean) for q in padded]
+        before, mean = mean, torch.stack(matched).mean(0)
+        if torch.equal(before, mean):
+            break
+    return mean, matched
+
+
+def aligned(q: Float[Tensor, "N K"], reference: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
+    """``q`` with its clusters in the order in which they overlap most with ``reference``'s.
+
+    The one-to-one matching is found by the Hungarian method.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    overlap = reference.T @ q
+    _, order = linear_sum_assignment(overlap.numpy(), maximize=True)
+    return q[:, torch.from_numpy(order)]
+
+
+def jaccard(
+    labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"], n_clusters: int
+) -> Float[Tensor, " K"]:
+    """|A and B| / |A or B| of each cluster in two clusterings with the same numbering.
+
+    0 where both are empty.
+    """
+    first = torch.nn.functional.one_hot(labels, n_clusters).bool()
+    second = torch.nn.functional.one_hot(others, n_clusters).bool()
+    both, either = (first & second).sum(0), (first | second).sum(0)
+    return both.double() / either.clamp(min=1)

@@ -1,0 +1,162 @@
+"""A start by the regulariser alone: clusters first, then the likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from math import ceil
+
+import pyro
+import torch
+from jaxtyping import Num
+from torch import Tensor
+
+from pyro_gmvae.data import Batches
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training.loop import Transform
+
+__all__ = ["best_start", "information_loss", "maximize_information"]
+
+MIN_STEPS = 1_000  # what 10 clusters of well separated images take, about
+RAMP = 1 / 3  # of the steps
+MIN_CONSISTENCY = 0.05
+REPORTED = 10_000  # data that a start is judged by, at most
+
+
+def maximize_information(
+    gmvae: GMVAE,
+    x: Num[Tensor, "N *event"],
+    config: TrainConfig,
+    *,
+    epochs: float,
+    transform: Transform | None = None,
+) -> None:
+    """Train ``gmvae`` in place on the penalties of its regulariser alone.
+
+    What is trained is what the responsibilities depend on: q(y|x), or in the marginal method q(z|x)
+    and p(y|z). A training that follows begins with clusters, and the regulariser keeps them. The
+    learning rate falls to zero along a cosine. Consistency comes in little by little over the first
+    third: in full from the first step on it would hold on to uniform responsibilities.
+
+    Args:
+        gmvae: one of the four GMVAEs, with a `Regularizer`.
+        x: data, as `pyro_gmvae.training.fit` takes them.
+        config: its batch size, learning rate, seed and device.
+        epochs: passes over the data; at least as many as make 1,000 steps are taken.
+        transform: as in `pyro_gmvae.training.fit`.
+
+    Raises:
+        ValueError: without a regulariser.
+    """
+    accelerator = make_accelerator(config.device)
+    device = accelerator.device
+    batches = Batches(
+        x.to(device),
+        config.batch_size,
+        transform=transform,
+        generator=torch.Generator(device).manual_seed(config.seed or 0),
+        drop_last=len(x) > config.batch_size,  # the balance of a few data says little
+    )
+    total = max(MIN_STEPS, ceil(epochs * len(batches)))
+    with _own_draws(device, config.seed), pyro.settings.context(module_local_params=True):
+        gmvae.to(device).train()
+        parameters = [p for p in gmvae.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
+        step = 0
+        while step < total:
+            for x_batch, *_ in batches:
+                come_in = min(1.0, MIN_CONSISTENCY + step / (RAMP * total))
+                loss = _loss(gmvae, x_batch, consistency=come_in)
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm or torch.inf)
+                optimizer.step()
+                falling.step()
+                step += 1
+                if step == total:
+                    break
+        gmvae.eval()
+
+
+@torch.no_grad()
+def information_loss(
+    gmvae: GMVAE,
+    x: Num[Tensor, "N *event"],
+    *,
+    transform: Transform | None = None,
+) -> float:
+    """The weighted penalties of the regulariser per datum, in nats, at the same draws every time.
+
+    The criterion that starts are compared by: lower is better. No label enters it.
+
+    Args:
+        gmvae: one of the four GMVAEs, with a `Regularizer`.
+        x: data, of which the first 10,000 are looked at.
+        transform: as in `pyro_gmvae.training.fit`.
+
+    Raises:
+        ValueError: without a regulariser.
+    """
+    device = gmvae.model.component_loc.device
+    with _own_draws(device, 0), pyro.settings.context(module_local_params=True):
+        seen = x[:REPORTED].to(device)
+        return _loss(gmvae, seen if transform is None else transform(seen)).item()
+
+
+def best_start(
+    make: Callable[[int], GMVAE],
+    seeds: Sequence[int],
+    x: Num[Tensor, "N *event"],
+    config: TrainConfig,
+    *,
+    epochs: float,
+    judged: Num[Tensor, "M *event"] | None = None,
+    transform: Transform | None = None,
+) -> GMVAE:
+    """The best of several starts, by successive halving on `information_loss`.
+
+    All are trained by `maximize_information`, then the better half again, until one is left: n
+    starts cost about as much as 2 n.
+
+    Args:
+        make: a model with a `Regularizer`, from a seed.
+        seeds: one for each start, which draws by it too.
+        x, config, epochs, transform: as of `maximize_information`.
+        judged: data to judge by that are not in ``x``; without any, ``x`` itself.
+    """
+    starts = [(make(seed), replace(config, seed=seed)) for seed in seeds]
+    judged = x if judged is None else judged
+    while True:
+        for gmvae, own in starts:
+            maximize_information(gmvae, x, own, epochs=epochs, transform=transform)
+        if len(starts) == 1:
+            return starts[0][0]
+        starts.sort(key=lambda start: information_loss(start[0], judged, transform=transform))
+        starts = starts[: len(starts) // 2]
+
+
+def _loss(gmvae: GMVAE, x: Tensor, *, consistency: float = 1.0) -> Tensor:
+    """The mean weighted penalties, that of consistency by another factor as well."""
+    guide, regularizer = gmvae.guide, gmvae.regularizer
+    if regularizer is None:
+        raise ValueError("there is nothing to start by: give the model a regulariser first")
+    log_r = guide.log_responsibilities(x)
+    penalties = regularizer.penalties(guide.log_responsibilities, x, log_r, guide.log_p_y())
+    factors = {"consistency": consistency}
+    weights = {
+        name: weight * factors.get(name, 1.0) for name, weight in regularizer.weights.items()
+    }
+    return torch.stack([weights[name] * p.mean() for name, p in penalties.items()]).sum()
+
+
+@contextmanager
+def _own_draws(device: torch.device, seed: int | None) -> Iterator[None]:
+    """Draws from ``seed`` on, if there is one, that leave the global generators as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
