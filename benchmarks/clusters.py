@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=at_least(1), default=10, help="after the start")
     parser.add_argument("--start-epochs", type=float, default=4.0, help="of the regulariser alone")
     parser.add_argument("--annealing-epochs", type=float, default=2.0)
-    parser.add_argument("--starts", type=at_least(1), default=1, help="the best of which goes on")
+    parser.add_argument("--starts", type=at_least(1), help="the best of which goes on")
     parser.add_argument("--rows", type=at_least(1), help="to train on, at most")
     parser.add_argument("--samples", type=at_least(1), default=500, help="of the log-likelihood")
     parser.add_argument("--table", action="store_true", help="make the table, run nothing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from dataclasses import fields
 from pathlib import Path
@@ -107,7 +108,11 @@ def choice(name: str, words: str) -> options.Decorator:
     "auto: information with a regulariser, else kmeans.",
 )
 @setting("--initialization-epochs", words="How long information takes.")
-@setting("--starts", words="Starts by information; the best goes on.")
+@setting(
+    "--starts",
+    words="Starts by information; the best goes on.  [default: 4 for few rows, else 1]",
+    type=int,
+)
 @choice("kl_annealing", "How the weight of the clusters' KL rises to 1.")
 @setting("--annealing-epochs", words="How long that takes.")
 @setting("--style-annealing-epochs", words="The same for the style's KL; 0: at once.")
@@ -117,6 +122,13 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--patience", words="Epochs without progress on held-out rows before stopping.")
 @setting("--shared-trunk", words="One encoder for cluster and style.")
 @setting("--learn-mixture", words="Learn how large clusters are.")
+@setting(
+    "--labels",
+    words="A .csv of clusters that you know: a column label, and row if only of some rows.",
+    type=str,
+    metavar="FILE",
+    callback=lambda ctx, param, value: value and os.path.abspath(value),
+)
 @setting("--label-column", words="Labels of a table, to evaluate with.", type=str)
 @setting(
     "--image-size",
@@ -156,8 +168,8 @@ def command(
 
     DATA is digits, mnist, fashion-mnist, cifar10, cifar100 (its 20 superclasses) or cifar100-fine
     (its 100 classes); a .csv, .parquet, .npy or .npz file (keys x and, if known, y); or a folder of
-    images, with a subfolder for each class if the classes are known. Labels are for the evaluation
-    only. A folder that is called like a built-in set is ./mnist.
+    images, with a subfolder for each class if the classes are known. Its own labels are for the
+    evaluation only. A folder that is called like a built-in set is ./mnist.
 
     \b
     Examples:

@@ -22,6 +22,8 @@ class Dataset:
         kind: `"image"` or `"table"`.
         feature_names: names of the D columns of a table, if it has any.
         class_names: name of class 0, 1, ... of `y`, if known.
+        given: `(N,)` int64 cluster of each row that is known beforehand, -1 where it is not, to be
+            trained with; None if none is.
         row_names: what each row is called, such as the file of an image, if it is called anything.
 
     Raises:
@@ -35,6 +37,7 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = None
+    given: Int64[Tensor, "labels"] | None = None
 
     def __post_init__(self) -> None:
         if self.y is not None and len(self.y) != len(self.x):
@@ -59,6 +62,7 @@ class Dataset:
             self,
             x=self.x[rows],
             y=None if self.y is None else self.y[rows],
+            given=None if self.given is None else self.given[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
         )
 

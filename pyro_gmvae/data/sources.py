@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.dataset import Dataset, Splits
 from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
+from pyro_gmvae.data.labels import read_given_labels
 from pyro_gmvae.data.tables import load_table
 from pyro_gmvae.errors import InputError
 
@@ -86,6 +88,7 @@ def load_splits(
     download: bool = False,
     label_column: str | None = None,
     image_size: int | None = None,
+    labels: str | Path | None = None,
 ) -> Splits:
     """Loads a source in three disjoint parts; the same seed gives the same parts.
 
@@ -101,9 +104,12 @@ def load_splits(
         download: as in `load`.
         label_column: as in `load`.
         image_size: as in `load`.
+        labels: a file of clusters that are known of some rows (see `read_given_labels`); of a set
+            with an official test part, of its training rows.
 
     Raises:
-        InputError: for what `load` refuses, fractions outside [0, 1), or too few rows to split.
+        InputError: for what `load` or `read_given_labels` refuses, fractions outside [0, 1), or
+            too few rows to split.
     """
     read = partial(
         load,
@@ -113,10 +119,13 @@ def load_splits(
         label_column=label_column,
         image_size=image_size,
     )
+    whole = read(split="train" if source in TORCHVISION_CLASSES else "all")
+    if labels is not None:
+        whole = replace(whole, given=read_given_labels(Path(labels), len(whole)))
     if source in TORCHVISION_CLASSES:
-        rest, test = read(split="train"), read(split="test")
+        rest, test = whole, read(split="test")
     else:
-        rest, test = _cut(read(), test_fraction, "test", seed)
+        rest, test = _cut(whole, test_fraction, "test", seed)
     train, validation = _cut(rest, validation_fraction, "validation", seed)
     return Splits(train, validation, test)
 

@@ -130,15 +130,19 @@ def consensus(
 
 
 def aligned(q: Float[Tensor, "N K"], reference: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-    """``q`` with its clusters in the order in which they overlap most with ``reference``'s.
+    """``q`` with its clusters in the order in which they overlap most with ``reference``'s."""
+    return q[:, best_matching(reference, q)]
 
-    The one-to-one matching is found by the Hungarian method.
+
+def best_matching(reference: Float[Tensor, "N K"], q: Float[Tensor, "N K"]) -> Int64[Tensor, " K"]:
+    """For each cluster of ``reference`` the one of ``q`` that it overlaps with most, one to one.
+
+    Found by the Hungarian method.
     """
     from scipy.optimize import linear_sum_assignment
 
-    overlap = reference.T @ q
-    _, order = linear_sum_assignment(overlap.numpy(), maximize=True)
-    return q[:, torch.from_numpy(order)]
+    _, order = linear_sum_assignment((reference.T @ q).numpy(), maximize=True)
+    return torch.from_numpy(order)
 
 
 def jaccard(

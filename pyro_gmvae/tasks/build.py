@@ -18,6 +18,8 @@ from pyro_gmvae.training import TrainConfig
 
 __all__ = ["make_config", "make_model"]
 
+LABEL_WEIGHT = 50.0  # nats for a label's log-probability, as a regulariser's consistency has
+
 
 def make_model(
     settings: TrainSettings,
@@ -44,6 +46,11 @@ def make_model(
         raise InputError(
             f"{settings.clusters} clusters are more than the {len(train)} training rows of "
             f"{train.name}: use fewer clusters, or more data"
+        )
+    if train.given is not None and int(train.given.max()) >= settings.clusters:
+        raise InputError(
+            f"label {int(train.given.max())} has no cluster: labels go from 0 to "
+            f"{settings.clusters - 1}; ask for more clusters"
         )
     cluster_network = None if settings.cluster_network == "auto" else settings.cluster_network
     if cluster_network is None and regularizer is not None and len(train.event_shape) == 3:
@@ -74,6 +81,7 @@ def make_model(
                 "likelihood": likelihood,
                 "shared_trunk": settings.shared_trunk,
                 "learn_mixture": settings.learn_mixture,
+                **({} if train.given is None else {"label_weight": LABEL_WEIGHT}),
                 **options,
             }
         )

@@ -39,6 +39,7 @@ def own_splits(settings: TrainSettings, *, download: bool = False) -> Splits:
         download=download,
         label_column=settings.label_column,
         image_size=settings.image_size,
+        labels=settings.labels,
     )
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyro_gmvae.data import Preprocessor, Splits, augmentation, preprocessing
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pyro_gmvae.data import Dataset, Preprocessor, Splits, augmentation, preprocessing
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.models import GMVAE
+from pyro_gmvae.evaluation import responsibilities
+from pyro_gmvae.evaluation.stability import best_matching
+from pyro_gmvae.models import GMVAE, reorder_components
 from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import (
@@ -22,6 +29,7 @@ from pyro_gmvae.training.device import make_accelerator
 
 __all__ = ["Prepared", "prepare", "started", "train_splits"]
 
+FEW_ROWS, FEW_STARTS = 5_000, 4  # a start of so few takes seconds
 REGULARIZED_BY = 10_000  # rows that distances are measured between, at most
 
 
@@ -67,7 +75,28 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
 
 
 def started(prepared: Prepared, settings: TrainSettings, splits: Splits) -> GMVAE:
-    """The model that training goes on with: the one prepared, or the best of several like it."""
+    """The model that training goes on with: the one prepared, or the best of several like it.
+
+    With labels its clusters are numbered as these are.
+    """
+    gmvae = _with_clusters(prepared, settings, splits)
+    if splits.train.given is not None:
+        _number_as(splits.train.given, gmvae, splits.train, prepared.preprocessor)
+    return gmvae
+
+
+def _number_as(
+    given: Int64[Tensor, " N"], gmvae: GMVAE, train: Dataset, transform: Preprocessor
+) -> None:
+    """Give each label the cluster that most of its rows are in, one to one."""
+    known = given >= 0
+    seen = transform.mean_input
+    found = responsibilities(gmvae, train.x[known], transform=seen)
+    wanted = one_hot(given[known], gmvae.n_components).to(found.dtype)
+    reorder_components(gmvae, best_matching(wanted, found))
+
+
+def _with_clusters(prepared: Prepared, settings: TrainSettings, splits: Splits) -> GMVAE:
     gmvae, config, train = prepared.gmvae, prepared.config, splits.train
     transform = prepared.preprocessor
     kind = settings.initialization
@@ -81,7 +110,7 @@ def started(prepared: Prepared, settings: TrainSettings, splits: Splits) -> GMVA
         regularizer, likelihood = gmvae.regularizer, gmvae.options["likelihood"]
         return best_start(
             lambda seed: make_model(settings, train, likelihood, regularizer, seed=seed),
-            range(settings.seed, settings.seed + settings.starts),
+            start_seeds(settings.seed, settings.starts, len(train)),
             train.x,
             config,
             epochs=settings.initialization_epochs,
@@ -89,6 +118,13 @@ def started(prepared: Prepared, settings: TrainSettings, splits: Splits) -> GMVA
             transform=transform,
         )
     return gmvae
+
+
+def start_seeds(seed: int, starts: int | None, n_rows: int) -> list[int]:
+    """Those of a training's starts: its own, and others that no other training is likely to have."""
+    n = starts or (FEW_STARTS if n_rows < FEW_ROWS else 1)
+    others = torch.randint(2**62, (n - 1,), generator=torch.Generator().manual_seed(seed))
+    return [seed, *others.tolist()]
 
 
 def train_splits(settings: TrainSettings, splits: Splits) -> tuple[GMVAE, Preprocessor]:
@@ -105,6 +141,7 @@ def train_splits(settings: TrainSettings, splits: Splits) -> tuple[GMVAE, Prepro
         gmvae,
         splits.train.x,
         prepared.config,
+        y=splits.train.given,
         validation=splits.validation.x if len(splits.validation) else None,
         transform=transform,
         augment=prepared.augment,

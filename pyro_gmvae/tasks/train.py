@@ -103,6 +103,7 @@ def train_run(
             gmvae,
             splits.train.x,
             prepared.config,
+            y=splits.train.given,
             validation=splits.validation.x if len(splits.validation) else None,
             transform=transform,
             augment=prepared.augment,
