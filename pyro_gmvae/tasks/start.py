@@ -121,7 +121,7 @@ def _with_clusters(prepared: Prepared, settings: TrainSettings, splits: Splits) 
 
 
 def start_seeds(seed: int, starts: int | None, n_rows: int) -> list[int]:
-    """Those of a training's starts: its own, and others that no other training is likely to have."""
+    """Of a training's starts: its own, and others that no other training is likely to have."""
     n = starts or (FEW_STARTS if n_rows < FEW_ROWS else 1)
     others = torch.randint(2**62, (n - 1,), generator=torch.Generator().manual_seed(seed))
     return [seed, *others.tolist()]
