@@ -110,7 +110,7 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--initialization-epochs", words="How long information takes.")
 @setting(
     "--starts",
-    words="Starts by information; the best goes on.  [default: 4 for few rows, else 1]",
+    words="Starts by information; the best goes on.  [default: 3 for few rows, else 1]",
     type=int,
 )
 @choice("kl_annealing", "How the weight of the clusters' KL rises to 1.")

@@ -275,6 +275,7 @@ class GMVAE(FittedGMVAE):
         # The trainer applies it on its own device.
         transform = deepcopy(self.preprocessor_).to(self._device)
         gmvae = self._make(x.shape[1:], likelihood, regularizer, seed)
+        bar = [ProgressBar()] if self.verbose else []
         if start == "information" and self.n_components > 1:
             gmvae = best_start(
                 lambda seed: self._make(x.shape[1:], likelihood, regularizer, seed),
@@ -284,6 +285,7 @@ class GMVAE(FittedGMVAE):
                 epochs=START_EPOCHS,
                 judged=x[held_out] if n_held_out else None,
                 transform=transform,
+                reporters=bar,
             )
         if start == "kmeans" and self.n_components > 1:
             seen = self.preprocessor_.mean_input(x[kept])
@@ -295,6 +297,6 @@ class GMVAE(FittedGMVAE):
             config,
             validation=x[held_out] if n_held_out else None,
             transform=transform,
-            reporters=[ClusterWatch(gmvae), *([ProgressBar()] if self.verbose else [])],
+            reporters=[ClusterWatch(gmvae), *bar],
         )
         return gmvae.cpu(), result

@@ -208,6 +208,8 @@ class TestInputs:
             ({"init_params": "kmean"}, "init_params must be one of"),
             ({"likelihood": "poisson"}, "unknown likelihood"),
             ({"likelihood": "bernoulli"}, r"values in \[0, 1\]"),
+            ({"init_params": "information"}, "needs a regulariser: name its moves by regularize"),
+            ({"regularize": "affine"}, "affine is for images"),
             ({"latent_dim": 0}, "latent_dim must be at least 1"),
             ({"hidden": ()}, "hidden must be at least 1"),
             ({"temperature": -1.0}, "temperature must be positive"),

@@ -109,7 +109,7 @@ class TrainSettings:
             likelihood comes in, ``"kmeans"`` begins near a k-means clustering, ``"random"``
             anywhere; ``"auto"`` is information with a regulariser, else kmeans.
         initialization_epochs: how long information takes, or at least 1,000 steps.
-        starts: starts by information, of which the best goes on, found without labels; None is 4
+        starts: starts by information, of which the best goes on, found without labels; None is 3
             for fewer than 5,000 training rows, where a start takes seconds, else 1.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
         annealing_epochs: how long it takes, and the temperature with it.

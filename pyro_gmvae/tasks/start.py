@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from pyro_gmvae.models import GMVAE, reorder_components
 from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import (
+    Reporter,
     TrainConfig,
     best_start,
     fit,
@@ -29,7 +31,7 @@ from pyro_gmvae.training.device import make_accelerator
 
 __all__ = ["Prepared", "prepare", "started", "train_splits"]
 
-FEW_ROWS, FEW_STARTS = 5_000, 4  # a start of so few takes seconds
+FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few takes seconds
 REGULARIZED_BY = 10_000  # rows that distances are measured between, at most
 
 
@@ -74,12 +76,17 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
     return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae))
 
 
-def started(prepared: Prepared, settings: TrainSettings, splits: Splits) -> GMVAE:
+def started(
+    prepared: Prepared,
+    settings: TrainSettings,
+    splits: Splits,
+    reporters: Sequence[Reporter] = (),
+) -> GMVAE:
     """The model that training goes on with: the one prepared, or the best of several like it.
 
     With labels its clusters are numbered as these are.
     """
-    gmvae = _with_clusters(prepared, settings, splits)
+    gmvae = _with_clusters(prepared, settings, splits, reporters)
     if splits.train.given is not None:
         _number_as(splits.train.given, gmvae, splits.train, prepared.preprocessor)
     return gmvae
@@ -96,7 +103,9 @@ def _number_as(
     reorder_components(gmvae, best_matching(wanted, found))
 
 
-def _with_clusters(prepared: Prepared, settings: TrainSettings, splits: Splits) -> GMVAE:
+def _with_clusters(
+    prepared: Prepared, settings: TrainSettings, splits: Splits, reporters: Sequence[Reporter]
+) -> GMVAE:
     gmvae, config, train = prepared.gmvae, prepared.config, splits.train
     transform = prepared.preprocessor
     kind = settings.initialization
@@ -116,6 +125,7 @@ def _with_clusters(prepared: Prepared, settings: TrainSettings, splits: Splits) 
             epochs=settings.initialization_epochs,
             judged=splits.validation.x if len(splits.validation) else None,
             transform=transform,
+            reporters=reporters,
         )
     return gmvae
 

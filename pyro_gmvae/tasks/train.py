@@ -98,7 +98,7 @@ def train_run(
     begun = resume and checkpoint_path(path).is_file()
     try:
         if not begun:
-            gmvae = started(prepared, settings, splits)
+            gmvae = started(prepared, settings, splits, reporters)
         result = fit(
             gmvae,
             splits.train.x,

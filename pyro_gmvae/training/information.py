@@ -17,6 +17,7 @@ from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.loop import Transform
+from pyro_gmvae.training.reporters import Reporter
 
 __all__ = ["best_start", "information_loss", "maximize_information"]
 
@@ -33,6 +34,7 @@ def maximize_information(
     *,
     epochs: float,
     transform: Transform | None = None,
+    told: Callable[[float], None] | None = None,
 ) -> None:
     """Train ``gmvae`` in place on the penalties of its regulariser alone.
 
@@ -47,6 +49,7 @@ def maximize_information(
         config: its batch size, learning rate, seed and device.
         epochs: passes over the data; at least as many as make 1,000 steps are taken.
         transform: as in `pyro_gmvae.training.fit`.
+        told: told after each step which share of the steps is done.
 
     Raises:
         ValueError: without a regulariser.
@@ -77,6 +80,8 @@ def maximize_information(
                 optimizer.step()
                 falling.step()
                 step += 1
+                if told is not None:
+                    told(step / total)
                 if step == total:
                     break
         gmvae.eval()
@@ -116,6 +121,7 @@ def best_start(
     epochs: float,
     judged: Num[Tensor, "M *event"] | None = None,
     transform: Transform | None = None,
+    reporters: Sequence[Reporter] = (),
 ) -> GMVAE:
     """The best of several starts, by successive halving on `information_loss`.
 
@@ -127,16 +133,32 @@ def best_start(
         seeds: one for each start, which draws by it too.
         x, config, epochs, transform: as of `maximize_information`.
         judged: data to judge by that are not in ``x``; without any, ``x`` itself.
+        reporters: told how far the start is.
     """
+    rounds = [len(seeds)]
+    while rounds[-1] > 1:
+        rounds.append(rounds[-1] // 2)
+    done = 0
+
+    def told(share: float) -> None:
+        for reporter in reporters:
+            reporter.beginning((done + share) / sum(rounds))
+
     starts = [(make(seed), replace(config, seed=seed)) for seed in seeds]
     judged = x if judged is None else judged
-    while True:
-        for gmvae, own in starts:
-            maximize_information(gmvae, x, own, epochs=epochs, transform=transform)
-        if len(starts) == 1:
-            return starts[0][0]
-        starts.sort(key=lambda start: information_loss(start[0], judged, transform=transform))
-        starts = starts[: len(starts) // 2]
+    try:
+        for _ in rounds:
+            for gmvae, own in starts:
+                maximize_information(gmvae, x, own, epochs=epochs, transform=transform, told=told)
+                done += 1
+            if len(starts) > 1:
+                starts.sort(key=lambda s: information_loss(s[0], judged, transform=transform))
+                del starts[len(starts) // 2 :]
+    except BaseException:
+        for reporter in reporters:
+            reporter.close()
+        raise
+    return starts[0][0]
 
 
 def _loss(gmvae: GMVAE, x: Tensor, *, consistency: float = 1.0) -> Tensor:

@@ -16,6 +16,9 @@ Record = dict[str, float]
 class Reporter:
     """Told about a training's progress; by itself it does nothing."""
 
+    def beginning(self, share: float) -> None:
+        """``share`` of a start by information is done, from 0 to 1; training has not begun."""
+
     def start(self, total_steps: int, history: list[Record]) -> None:
         """Training begins, after the epochs in ``history`` if it resumes."""
 
@@ -60,6 +63,24 @@ class ProgressBar(Reporter):
         self._progress: Any = None
         self._task: Any = None
         self._figures: list[str] = []
+        self._first: Any = None  # the bar of what comes before the training
+
+    def beginning(self, share: float) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._first is None:
+            self._first = Progress(
+                TextColumn("first clusters"),
+                BarColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._first.add_task("", total=1.0)
+            self._first.start()
+        self._first.update(0, completed=share)
+        if share >= 1:
+            self._first.stop()
 
     def start(self, total_steps: int, history: list[Record]) -> None:
         from rich.columns import Columns
@@ -99,8 +120,9 @@ class ProgressBar(Reporter):
         self._progress.update(self._task, completed=record["step"], epoch=int(record["epoch"]))
 
     def close(self) -> None:
-        if self._live is not None:
-            self._live.stop()
+        for shown in (self._first, self._live):
+            if shown is not None:
+                shown.stop()
 
 
 class Tracker(Reporter):

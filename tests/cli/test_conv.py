@@ -18,11 +18,11 @@ def test_train_and_evaluate(cli: Cli) -> None:
     trained = cli("train", "digits", "--out", "a", *OPTIONS, "--json")
     assert trained.exit_code == 0, trained.output
     options = load_run("a").gmvae.options
-    assert (options["network"], options["conv"]) == ("conv", ConvSizes((8, 8)))
+    assert (options["network"], options["conv"]) == ("conv", ConvSizes((8, 8), patch=1))
     evaluated = cli("evaluate", "a", "--samples", 100, "--json")
     figures = json.loads(evaluated.stdout)
     assert figures["log_likelihood"] == json.loads(trained.stdout)["log_likelihood"]
-    assert figures["log_likelihood"] > -44  # of black and white at random
+    assert figures["log_likelihood"] > 0  # of grey levels at random
     assert cli("sample", "a", "-o", "a.png").exit_code == 0
 
 
