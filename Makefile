@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml setup.py
 	touch $(STAMP)
 
 demo: $(STAMP)
-	.venv/bin/pyro-gmvae train digits --method concrete --clusters 10 --out runs/demo --overwrite
+	.venv/bin/pyro-gmvae train digits --clusters 10 --out runs/demo --overwrite
 	.venv/bin/pyro-gmvae evaluate runs/demo
 	@echo "The picture of the clusters is runs/demo/clusters.png"
 

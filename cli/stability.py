@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
 @click.option("--data", metavar="DATA", help="Rows to compare them on.  [default: the first's own]")
 @click.option("-o", "--output", metavar="FILE", help="Write the clusters that they agree on.")
+@options.seed
 @options.device
 @options.data_dir(None)
 @options.image_size
@@ -30,6 +31,7 @@ def command(
     runs: tuple[str, ...],
     data: str | None,
     output: str | None,
+    seed: int,
     device: str,
     data_dir: str | None,
     image_size: int | None,
@@ -65,7 +67,7 @@ def command(
         data_for(run, source, data_dir=where, download=download, image_size=image_size)
         for run in opened
     ]
-    report = compare_runs(opened, rows)
+    report = compare_runs(opened, rows, seed=seed)
     if output is not None:
         with written_whole(output) as partial:
             agreed_clusters(report, rows[0]).to_csv(partial, index=False)

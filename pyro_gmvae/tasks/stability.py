@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["agreed_clusters", "compare_runs"]
 
 
-def compare_runs(runs: Sequence[Run], data: Sequence[Dataset]) -> Stability:
+def compare_runs(runs: Sequence[Run], data: Sequence[Dataset], *, seed: int = 0) -> Stability:
     """How far ``runs`` agree on the same rows.
 
     Args:
         runs: trained models; they may differ in method and in K.
         data: the rows as each run knows them, one data set for each run.
+        seed: of a random binarisation, where a model has no other input.
 
     Raises:
         InputError: for fewer than two runs.
@@ -29,7 +30,8 @@ def compare_runs(runs: Sequence[Run], data: Sequence[Dataset]) -> Stability:
     found = []
     for run, rows in zip(runs, data, strict=True):
         preprocessor = run.preprocessor.to(run.gmvae.model.component_loc.device)
-        found.append(responsibilities(run.gmvae, rows.x, transform=cluster_input(preprocessor)))
+        seen = cluster_input(preprocessor)
+        found.append(responsibilities(run.gmvae, rows.x, transform=seen, seed=seed))
     return stability(found)
 
 

@@ -108,7 +108,7 @@ def test_without_a_checkpoint_it_begins_anew(cli: Cli) -> None:
     [
         (["--clusters", 4], "begun with clusters 3, not 4"),
         (["--hidden", "9"], "begun with hidden 8, not 9"),
-        (["--method", "exact"], "begun with method concrete, not exact"),
+        (["--method", "exact"], "begun with method sparse, not exact"),
         (["--seed", 3], "begun with seed 0, not 3"),
         (["--epochs", 0], "epochs must be at least 1"),
     ],

@@ -14,6 +14,12 @@ X, CLUSTERS = blobs(120)
 CONFIG = quick(batch_size=60)
 
 
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blobs need fewer steps than images."""
+    monkeypatch.setattr("pyro_gmvae.training.information.MIN_STEPS", 200)
+
+
 def regularized(method: str = "exact", seed: int = 0) -> GMVAE:
     gmvae = tiny(method, seed)
     gmvae.regularize(Regularizer(AdversarialPerturbation(0.5)))
