@@ -53,10 +53,9 @@ def make_model(
             f"{settings.clusters - 1}; ask for more clusters"
         )
     cluster_network = None if settings.cluster_network == "auto" else settings.cluster_network
-    if cluster_network is None and regularizer is not None and len(train.event_shape) == 3:
-        cluster_network = "conv"  # it finds what images show; see benchmarks/clusters.py
-    if settings.shared_trunk:
-        cluster_network = None
+    regularized_image = regularizer is not None and len(train.event_shape) == 3
+    if settings.cluster_network == "auto" and regularized_image and not settings.shared_trunk:
+        cluster_network = "conv"  # it finds what images show; see docs/clusters.md
     if "conv" in (settings.network, cluster_network) and len(train.event_shape) != 3:
         raise InputError(f"the conv network is for images, not for {train.name}: use network mlp")
     options: dict[str, Any] = {}

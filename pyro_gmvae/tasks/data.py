@@ -51,7 +51,7 @@ def own_data(
     Raises:
         InputError: if the run does not know them, they have changed since, or the part is empty.
     """
-    settings = settings_of(run)
+    settings = replace(settings_of(run), labels=None)  # their file may be gone
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
     splits = own_splits(settings, download=download)
