@@ -16,6 +16,7 @@ NAMES = {
     "peers": "the same training by other packages; needs the extra `peers` and MNIST",
     "paper": "the paper's experiment: exact against Concrete, time and likelihood; needs its data",
     "clusters": "clusters over seeds: right, and the same? beside others; needs its data",
+    "tables": "groups of small tables, by each method, with and without a regulariser",
     "objective": "what each part of the objective does to the clusters; needs MNIST",
     "bias": "how far each method's gradient is from the exact one",
     "golden": "held-out ELBO on MNIST beside a public implementation's; needs MNIST",

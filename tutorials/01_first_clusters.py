@@ -74,14 +74,14 @@ print(f"to learn from: {tuple(X.shape)} {X.dtype}, put aside: {tuple(X_new.shape
 # and the regulariser keeps the clusters. `n_init=4` would make four such starts and go on with the
 # best one, found without a label.
 #
-# Forty epochs keep this page quick. They are few, and the estimator would say so in a
+# Thirty epochs keep this page quick. They are few, and the estimator would say so in a
 # `ConvergenceWarning`, which we know about and silence. In earnest, leave `max_iter` larger and let
 # early stopping end the training.
 
 # %%
 warnings.simplefilter("ignore", ConvergenceWarning)
 
-gm = GMVAE(n_components=10, max_iter=40, random_state=0)
+gm = GMVAE(n_components=10, batch_size=128, max_iter=30, random_state=0)
 gm.fit(X)
 print(f"{gm.n_iter_} epochs, ELBO {gm.lower_bound_:.1f} nats per digit")
 
@@ -251,7 +251,7 @@ print(f"warning                 {figures.warning}")
 # choice and not the data's. `pyro-gmvae stability` says of several runs which clusters are.
 
 # %%
-again = GMVAE(n_components=10, max_iter=40, random_state=1).fit(X)
+again = GMVAE(n_components=10, batch_size=128, max_iter=30, random_state=1).fit(X)
 agreement = adjusted_rand_score(gm.labels_, again.labels_)
 print(f"agreement of the two seeds (adjusted Rand index): {agreement:.2f}")
 
@@ -262,7 +262,7 @@ print(f"agreement of the two seeds (adjusted Rand index): {agreement:.2f}")
 # and still not find our ten digits, for nothing in a likelihood asks for them.
 
 # %%
-alone = GMVAE(n_components=10, regularize="none", max_iter=40, random_state=0).fit(X)
+alone = GMVAE(n_components=10, regularize="none", max_iter=30, random_state=0).fit(X)
 
 # %%
 rows = []

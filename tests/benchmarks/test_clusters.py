@@ -50,3 +50,11 @@ def test_a_missing_peer_says_how_to_get_it(cli: Cli) -> None:
     result = cli(*SMALL, "--contenders", "clustpy-dec")
     assert result.exit_code == 2
     assert "clustpy-dec needs ClustPy" in result.stderr or "DEC needs ClustPy" in result.stderr
+
+
+def test_tables(cli: Cli) -> None:
+    options = ["benchmark", "tables", "--small", "--device", "cpu", "--json"]
+    found = json.loads(cli(*options).stdout)
+    (row,) = found["results"]
+    assert (row["table"], row["method"], row["moves"]) == ("iris", "sparse", "none")
+    assert -1 <= row["ari"][0] <= 1

@@ -17,7 +17,7 @@ CONFIG = quick(batch_size=60)
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blobs need fewer steps than images."""
-    monkeypatch.setattr("pyro_gmvae.training.information.MIN_STEPS", 200)
+    monkeypatch.setattr("pyro_gmvae.training.information.MIN_STEPS", 400)
 
 
 def regularized(method: str = "exact", seed: int = 0) -> GMVAE:
@@ -31,7 +31,7 @@ def test_finds_blobs_with_no_likelihood_at_all(method: str) -> None:
     gmvae = regularized(method)
     before = information_loss(gmvae, X)
     maximize_information(gmvae, X, CONFIG, epochs=1)
-    assert information_loss(gmvae, X) < 0.2 * before
+    assert information_loss(gmvae, X) < 0.3 * before
     found = gmvae.responsibilities(X).argmax(-1)
     assert clustering_scores(CLUSTERS, found).accuracy > 0.97
 
