@@ -61,7 +61,7 @@ def command(
     source = data or settings_of(opened[0]).data
     where = data_dir or (None if data else settings_of(opened[0]).data_dir)
     if data is None:
-        # In the order of the source, whatever each run has held out.
+        # Refused, if these have changed since; read below in the order of the source.
         own_data(opened[0], "all", data_dir=where, download=download)
     rows = [
         data_for(run, source, data_dir=where, download=download, image_size=image_size)

@@ -28,6 +28,7 @@ from pyro_gmvae.training import (
     initialize,
     kmeans_clusters,
     make_regularizer,
+    start_by,
 )
 
 __all__ = ["GMVAE"]
@@ -167,7 +168,7 @@ class GMVAE(FittedGMVAE):
         regularizer = make_regularizer(
             self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
         )
-        start = self._start(regularizer)
+        start = start_by(self.init_params, regularizer)
         # Starts by information are compared before the likelihood comes in.
         trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
         rng = check_random_state(self.random_state)
@@ -210,21 +211,6 @@ class GMVAE(FittedGMVAE):
             raise ValueError(
                 f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
             )
-
-    def _start(self, regularizer: Regularizer | None) -> str:
-        """How a training begins.
-
-        Raises:
-            ValueError: for a start by a regulariser that is not there.
-        """
-        if self.init_params == "auto":
-            return "kmeans" if regularizer is None else "information"
-        if self.init_params == "information" and regularizer is None:
-            raise ValueError(
-                'init_params="information" needs a regulariser: name its moves by regularize, or '
-                "begin by kmeans"
-            )
-        return str(self.init_params)
 
     def _make(
         self, shape: torch.Size, likelihood: str, regularizer: Regularizer | None, seed: int

@@ -200,10 +200,6 @@ class TrainSettings:
             raise InputError(
                 "channels belong to the conv network: leave them out, or use network conv"
             )
-        if self.regularize == "none" and self.initialization == "information":
-            raise InputError(
-                "initialization by information needs a regulariser: regularize, or begin by kmeans"
-            )
         for name, method in {
             "temperature": "concrete",
             "temperature_end": "concrete",

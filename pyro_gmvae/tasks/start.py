@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int64
@@ -12,7 +13,6 @@ from torch.nn.functional import one_hot
 
 from pyro_gmvae.data import Dataset, Preprocessor, Splits, augmentation, preprocessing
 from pyro_gmvae.data.transformations import Transformation
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.evaluation.stability import best_matching
 from pyro_gmvae.models import GMVAE, reorder_components
@@ -21,15 +21,17 @@ from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import (
     Reporter,
     TrainConfig,
+    TrainResult,
     best_start,
     fit,
     initialize,
     kmeans_clusters,
     make_regularizer,
+    start_by,
 )
 from pyro_gmvae.training.device import make_accelerator
 
-__all__ = ["Prepared", "prepare", "started", "train_splits"]
+__all__ = ["Prepared", "fitted", "prepare", "started", "train_splits"]
 
 FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few takes seconds
 REGULARIZED_BY = 10_000  # rows that distances are measured between, at most
@@ -44,12 +46,14 @@ class Prepared:
         augment: of raw training batches, or None.
         gmvae: with its regulariser, if it gets one.
         config: of the training loop.
+        start: what it begins by, as of `pyro_gmvae.training.start_by`.
     """
 
     preprocessor: Preprocessor
     augment: Transformation | None
     gmvae: GMVAE
     config: TrainConfig
+    start: str
 
 
 def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
@@ -67,13 +71,9 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
         strength=settings.regularizer_strength,
         seed=settings.seed,
     )
-    if regularizer is None and settings.initialization == "information":
-        raise InputError(
-            f"initialization by information needs a regulariser, and {train.name} gets none: name "
-            "one by regularize, or begin by kmeans"
-        )
+    start = start_by(settings.initialization, regularizer)
     gmvae = make_model(settings, train, likelihood, regularizer)
-    return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae))
+    return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae), start)
 
 
 def started(
@@ -108,14 +108,11 @@ def _with_clusters(
 ) -> GMVAE:
     gmvae, config, train = prepared.gmvae, prepared.config, splits.train
     transform = prepared.preprocessor
-    kind = settings.initialization
-    if kind == "auto":
-        kind = "kmeans" if gmvae.regularizer is None else "information"
-    if kind == "kmeans":
+    if prepared.start == "kmeans":
         seen = transform.mean_input(train.x.to(transform.scale.device))
         clusters = kmeans_clusters(seen, settings.clusters, seed=settings.seed)
         initialize(gmvae, train.x, clusters, config, transform=transform)
-    if kind == "information":
+    if prepared.start == "information":
         regularizer, likelihood = gmvae.regularizer, gmvae.options["likelihood"]
         return best_start(
             lambda seed: make_model(settings, train, likelihood, regularizer, seed=seed),
@@ -137,6 +134,20 @@ def start_seeds(seed: int, starts: int | None, n_rows: int) -> list[int]:
     return [seed, *others.tolist()]
 
 
+def fitted(prepared: Prepared, gmvae: GMVAE, splits: Splits, **more: Any) -> TrainResult:
+    """Train ``gmvae`` on the splits as prepared; ``more`` are arguments of `fit`."""
+    return fit(
+        gmvae,
+        splits.train.x,
+        prepared.config,
+        y=splits.train.given,
+        validation=splits.validation.x if len(splits.validation) else None,
+        transform=prepared.preprocessor,
+        augment=prepared.augment,
+        **more,
+    )
+
+
 def train_splits(settings: TrainSettings, splits: Splits) -> tuple[GMVAE, Preprocessor]:
     """Train in memory, as `train_run` does in a folder; the model and the scale it is on.
 
@@ -145,15 +156,7 @@ def train_splits(settings: TrainSettings, splits: Splits) -> tuple[GMVAE, Prepro
         NonFiniteLossError: if the loss becomes NaN or infinite.
     """
     prepared = prepare(settings, splits)
-    transform = prepared.preprocessor.to(make_accelerator(settings.device).device)
+    prepared.preprocessor.to(make_accelerator(settings.device).device)
     gmvae = started(prepared, settings, splits)
-    fit(
-        gmvae,
-        splits.train.x,
-        prepared.config,
-        y=splits.train.given,
-        validation=splits.validation.x if len(splits.validation) else None,
-        transform=transform,
-        augment=prepared.augment,
-    )
-    return gmvae, transform
+    fitted(prepared, gmvae, splits)
+    return gmvae, prepared.preprocessor

@@ -17,7 +17,7 @@ from pyro_gmvae.runs import Run, checkpoint_path, open_run_folder, save_run
 from pyro_gmvae.tasks.data import digest, own_splits
 from pyro_gmvae.tasks.pictures import draw_clusters, draw_history, draw_reconstructions
 from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
-from pyro_gmvae.tasks.start import prepare, started
+from pyro_gmvae.tasks.start import fitted, prepare, started
 from pyro_gmvae.training import (
     ClusterWatch,
     MetricsCSV,
@@ -26,7 +26,6 @@ from pyro_gmvae.training import (
     Tracker,
     TrainingInterrupted,
     TrainResult,
-    fit,
 )
 from pyro_gmvae.training.device import make_accelerator
 
@@ -93,20 +92,16 @@ def train_run(
         if settings.tensorboard:
             reporters.append(_tensorboard(path))
     began = time.monotonic()
-    transform = preprocessor.to(accelerator.device)
+    preprocessor.to(accelerator.device)
     # A training killed before its first checkpoint begins anew, to the same end.
     begun = resume and checkpoint_path(path).is_file()
     try:
         if not begun:
             gmvae = started(prepared, settings, splits, reporters)
-        result = fit(
+        result = fitted(
+            prepared,
             gmvae,
-            splits.train.x,
-            prepared.config,
-            y=splits.train.given,
-            validation=splits.validation.x if len(splits.validation) else None,
-            transform=transform,
-            augment=prepared.augment,
+            splits,
             checkpoint=checkpoint_path(path),
             resume=begun,
             reporters=[*reporters, ClusterWatch(gmvae)],

@@ -3,7 +3,12 @@
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.diagnosis import ClusterWarning, ClusterWatch
 from pyro_gmvae.training.errors import NonFiniteLossError, TrainingInterrupted
-from pyro_gmvae.training.information import best_start, information_loss, maximize_information
+from pyro_gmvae.training.information import (
+    best_start,
+    information_loss,
+    maximize_information,
+    start_by,
+)
 from pyro_gmvae.training.initialization import initialize, kmeans_clusters
 from pyro_gmvae.training.loop import TrainResult, fit
 from pyro_gmvae.training.regularizers import make_regularizer
@@ -28,4 +33,5 @@ __all__ = [
     "kmeans_clusters",
     "make_regularizer",
     "maximize_information",
+    "start_by",
 ]

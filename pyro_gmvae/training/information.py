@@ -13,18 +13,35 @@ from jaxtyping import Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.models import GMVAE
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.models import GMVAE, Regularizer
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.loop import Transform
 from pyro_gmvae.training.reporters import Reporter
 
-__all__ = ["best_start", "information_loss", "maximize_information"]
+__all__ = ["best_start", "information_loss", "maximize_information", "start_by"]
 
 MIN_STEPS = 1_000  # what 10 clusters of well separated images take, about
 RAMP = 1 / 3  # of the steps
 MIN_CONSISTENCY = 0.05
 REPORTED = 10_000  # data that a start is judged by, at most
+
+
+def start_by(name: str, regularizer: Regularizer | None) -> str:
+    """How a training begins: ``name``, or for ``"auto"`` by information with a regulariser.
+
+    Raises:
+        InputError: for a start by information without a regulariser.
+    """
+    if name == "auto":
+        return "kmeans" if regularizer is None else "information"
+    if name == "information" and regularizer is None:
+        raise InputError(
+            "initialization by information needs a regulariser: name its moves by regularize, or "
+            "begin by kmeans"
+        )
+    return name
 
 
 def maximize_information(
@@ -168,10 +185,8 @@ def _loss(gmvae: GMVAE, x: Tensor, *, consistency: float = 1.0) -> Tensor:
         raise ValueError("there is nothing to start by: give the model a regulariser first")
     log_r = guide.log_responsibilities(x)
     penalties = regularizer.penalties(guide.log_responsibilities, x, log_r, guide.log_p_y())
-    factors = {"consistency": consistency}
-    weights = {
-        name: weight * factors.get(name, 1.0) for name, weight in regularizer.weights.items()
-    }
+    weights = dict(regularizer.weights)
+    weights["consistency"] *= consistency
     return torch.stack([weights[name] * p.mean() for name, p in penalties.items()]).sum()
 
 

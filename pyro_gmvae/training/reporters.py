@@ -66,10 +66,10 @@ class ProgressBar(Reporter):
         self._first: Any = None  # the bar of what comes before the training
 
     def beginning(self, share: float) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         if self._first is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
             self._first = Progress(
                 TextColumn("first clusters"),
                 BarColumn(),

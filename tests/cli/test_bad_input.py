@@ -177,7 +177,7 @@ def test_a_late_failure_leaves_nothing(
         assert Path("run/train.json").is_file()
         raise InputError("too late")
 
-    monkeypatch.setattr("pyro_gmvae.tasks.train.fit", fit)
+    monkeypatch.setattr("pyro_gmvae.tasks.start.fit", fit)
     assert "too late" in refused("train", "digits", "--out", "run", *TINY)
 
 

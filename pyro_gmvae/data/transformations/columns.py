@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from pyro_gmvae.data.transformations.draws import check_probability
+
 
 @dataclass(frozen=True)
 class Resample:
@@ -47,9 +49,3 @@ class FeatureDropout:
 def forgotten(x: Shaped[Tensor, "B D"], p: float) -> Shaped[Tensor, "B D"]:
     """Which entries, each with probability `p`."""
     return torch.rand(x.shape, device=x.device) < p
-
-
-def check_probability(p: float) -> None:
-    """Raises ValueError unless `p` is from 0 to 1."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must be from 0 to 1, got {p}")

@@ -1,4 +1,4 @@
-"""A number for each image."""
+"""What the transformations draw by."""
 
 import torch
 from jaxtyping import Float
@@ -9,3 +9,9 @@ def uniform(like: Float[Tensor, "B C H W"], low: float, high: float) -> Float[Te
     """Uniform between `low` and `high`, of the type and on the device of the images."""
     drawn = torch.rand(len(like), dtype=like.dtype, device=like.device)
     return low + (high - low) * drawn
+
+
+def check_probability(p: float) -> None:
+    """Raises ValueError unless `p` is from 0 to 1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must be from 0 to 1, got {p}")

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
+from pyro_gmvae.data.transformations.draws import check_probability
+
 Padding = Literal["zeros", "edge", "reflect"]
 
 
@@ -21,8 +23,7 @@ class RandomFlip:
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
-            raise ValueError(f"p must be from 0 to 1, got {self.p}")
+        check_probability(self.p)
 
     def __call__(self, x: Shaped[Tensor, "B C H W"]) -> Shaped[Tensor, "B C H W"]:
         mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < self.p
