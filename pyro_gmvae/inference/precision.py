@@ -22,7 +22,8 @@ def autocast_networks(gmvae: GMVAE, dtype: torch.dtype = torch.bfloat16) -> Iter
     and sums stay in float32, where bfloat16's eight bits would drown the differences between
     clusters. A user's own networks are treated alike.
     """
-    networks = [gmvae.model.decoder, *gmvae.guide.children()]
+    parts = [gmvae.model.decoder, *gmvae.guide.children()]
+    networks = [part for part in parts if part is not gmvae.regularizer]  # which calls these
     with ExitStack() as stack:
         for network in networks:
             for hook in _autocast(network, dtype):

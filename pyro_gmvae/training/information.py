@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from math import ceil
 
@@ -14,11 +14,13 @@ from torch import Tensor
 
 from pyro_gmvae.data import Batches
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.inference import autocast_networks
 from pyro_gmvae.models import GMVAE, Regularizer
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.loop import Transform
 from pyro_gmvae.training.reporters import Reporter
+from pyro_gmvae.training.resources import networks_in_bfloat16
 
 __all__ = ["best_start", "information_loss", "maximize_information", "start_by"]
 
@@ -63,7 +65,7 @@ def maximize_information(
     Args:
         gmvae: one of the four GMVAEs, with a `Regularizer`.
         x: data, as `pyro_gmvae.training.fit` takes them.
-        config: its batch size, learning rate, seed and device.
+        config: its batch size, learning rate, precision, seed and device.
         epochs: passes over the data; at least as many as make 1,000 steps are taken.
         transform: as in `pyro_gmvae.training.fit`.
         told: told after each step which share of the steps is done.
@@ -81,7 +83,12 @@ def maximize_information(
         drop_last=len(x) > config.batch_size,  # the balance of a few data says little
     )
     total = max(MIN_STEPS, ceil(epochs * len(batches)))
-    with _own_draws(device, config.seed), pyro.settings.context(module_local_params=True):
+    precision = autocast_networks if networks_in_bfloat16(config, device) else nullcontext
+    with (
+        _own_draws(device, config.seed),
+        pyro.settings.context(module_local_params=True),
+        precision(gmvae),
+    ):
         gmvae.to(device).train()
         parameters = [p for p in gmvae.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
 import torch
 from pyro import poutine
 
 from pyro_gmvae.inference import CapturedELBO, TraceEnumMeanField_ELBO, autocast_networks
-from pyro_gmvae.models import METHODS
+from pyro_gmvae.models import METHODS, PENALTIES, AdversarialPerturbation, Regularizer
 from tests.small import CONV, binary_data, flat_gradients, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
@@ -37,6 +40,22 @@ def test_the_elbo_differs_by_rounding(method: str, options: dict) -> None:
     assert losses[1] == pytest.approx(losses[0], rel=5e-3)  # bfloat16 has 8 bits: 4e-3
     cosine = torch.cosine_similarity(gradients[0], gradients[1], dim=0)
     assert cosine > 0.99
+
+
+@pytest.mark.parametrize("move", [AdversarialPerturbation(0.5), lambda x: x.flip(-1)])
+def test_a_regulariser_is_asked_in_float32_and_answered_by_cast_networks(move: Any) -> None:
+    gmvae, x = small_gmvae("concrete", hidden=(32, 32), input_dim=50), binary_data(64, 50)
+    gmvae.train().regularize(Regularizer(move))
+    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
+    sites = []
+    for context in (nullcontext, autocast_networks):
+        torch.manual_seed(0)
+        with context(gmvae):
+            sites.append(elbo.terms(gmvae.model, gmvae.guide, x).sites)
+    for name in PENALTIES:
+        assert sites[0][name] != sites[1][name]
+        torch.testing.assert_close(sites[0][name], sites[1][name], rtol=0.05, atol=0.05)
+        assert sites[1][name].dtype == torch.float32
 
 
 def test_what_is_not_a_network_stays_in_float32() -> None:

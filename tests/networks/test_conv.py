@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.networks import ConvDecoder, ConvEncoder, ConvSizes, feature_size
-from pyro_gmvae.networks.residual import ResidualBlock, Upsample
+from pyro_gmvae.networks.residual import ResidualBlock, Upsample, normalized_silu
 
 SMALL = ConvSizes((8, 12), features=6)
 
@@ -141,3 +141,13 @@ def test_errors() -> None:
         ConvEncoder((28, 28), SMALL)
     with pytest.raises(ValueError, match=r"for shapes \(..., H, W\), got \(5,\)"):
         ConvDecoder(4, (5,), SMALL)
+
+
+def test_normalises_in_float32_whatever_the_convolutions_compute_in() -> None:
+    normalize, x = normalized_silu(8, 2)[0], (3 + torch.randn(4, 8, 5, 5)).bfloat16()
+    nn.init.normal_(normalize.weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = normalize(x)
+        assert found.dtype == torch.bfloat16
+    assert torch.equal(found, normalize(x.float()).bfloat16())
+    assert normalize.double()(x.double()).dtype == torch.float64
