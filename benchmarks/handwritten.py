@@ -8,12 +8,14 @@ to those of `pyro_gmvae.inference.TraceEnumMeanField_ELBO`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import ceil
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding, softplus
 
+from pyro_gmvae.distributions import LEAST_SIZE, draw_subset
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.networks import MIN_SCALE, MLPDecoder
 
@@ -125,33 +127,50 @@ class HandWrittenSparse(_WithClusters):
     def __init__(self, gmvae: GMVAE, *, bfloat16: bool = False) -> None:
         super().__init__(gmvae, bfloat16=bfloat16)
         self.n_likeliest: int = gmvae.guide.n_likeliest
+        self.drawn_share: float = gmvae.guide.drawn_share
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)
         log_q, _, kl_y = self.y_terms(x)
-        y = self.support(log_q.detach())  # (m + 1, B)
+        y, rows, weights = self.support(log_q.detach())
         with self.networks():
             first = self.z_first(x) + embedding(y, self.z_from_y.t())
-        p_loc, p_scale = self.component_loc[y], self.component_scale()[y]
-        f = self.per_cluster(first, x, p_loc, p_scale)
+        loc, scale, z = self.q_z(first)
+        kl = gaussian_kl(loc, scale, self.component_loc[y], self.component_scale()[y])
+        x_loss = self.reconstruction(
+            torch.cat([z[:-1].flatten(0, 1), z[-1, rows]]),
+            torch.cat([x.repeat(len(y) - 1, 1), x[rows]]),
+        )
+        weighted_kl = self.weights.z_kl_weight * kl
+        f_likely = x_loss[: -len(rows)].view_as(kl[:-1]) + weighted_kl[:-1]
+        f_drawn = x_loss[-len(rows) :] + weighted_kl[-1, rows]
         log_q_y = log_q.gather(-1, y.t()).t()
-        q_likely, log_q_drawn = log_q_y[:-1].exp(), log_q_y[-1]
-        likely = (q_likely * f[:-1]).sum(0)
+        q_likely, log_q_drawn = log_q_y[:-1].exp(), log_q_y[-1, rows]
+        likely = (q_likely * f_likely).sum(0)
         rest = (1 - q_likely.sum(0)).clamp(min=0)
         baseline = (likely / q_likely.sum(0)).detach()
-        score = (f[-1] - baseline).detach() * (log_q_drawn - log_q_drawn.detach())
-        drawn = rest.detach() * (f[-1] + score) + baseline * (rest - rest.detach())
-        return (likely + drawn).sum() + kl_y
+        above = f_drawn - baseline[rows]
+        drawn = above + above.detach() * (log_q_drawn - log_q_drawn.detach())
+        drawn = (weights * rest).detach()[rows] * drawn
+        return (likely + baseline * rest).sum() + drawn.sum() + kl_y
 
-    def support(self, log_q: Tensor) -> Tensor:
-        """The likeliest clusters, then one drawn from the others."""
+    def support(self, log_q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The likeliest clusters and one drawn from the others, shape (m + 1, B).
+
+        And the rows that the drawn one counts for, with the weights of all rows.
+        """
         likeliest = log_q.topk(self.n_likeliest, -1).indices
         tiny = torch.finfo(log_q.dtype).tiny
         exponential = -torch.rand_like(log_q).clamp(min=tiny).log()
         gumbel = -exponential.clamp(min=tiny).log()
         others = log_q.scatter(-1, likeliest, -torch.inf)
         drawn = (others + gumbel).argmax(-1, keepdim=True)
-        return torch.cat([likeliest, drawn], -1).t()
+        n = ceil(self.drawn_share * len(log_q))
+        if n < len(log_q):
+            rows, weights = draw_subset(others.logsumexp(-1).exp().clamp(min=LEAST_SIZE), n)
+        else:
+            rows, weights = torch.arange(n, device=log_q.device), torch.ones_like(log_q[:, 0])
+        return torch.cat([likeliest, drawn], -1).t(), rows, weights
 
 
 class HandWrittenMarginal(HandWritten):

@@ -8,8 +8,10 @@ from pyro_gmvae.distributions.cluster import (
     expected_value,
 )
 from pyro_gmvae.distributions.levels import LEVELS, DiscretizedLogistic, LevelMixture
+from pyro_gmvae.distributions.subset import LEAST_SIZE, Subset, draw_subset
 
 __all__ = [
+    "LEAST_SIZE",
     "LEVELS",
     "Concrete",
     "ConcreteCategorical",
@@ -17,5 +19,7 @@ __all__ = [
     "LevelMixture",
     "RelaxableOneHotCategorical",
     "SparseOneHotCategorical",
+    "Subset",
+    "draw_subset",
     "expected_value",
 ]

@@ -18,12 +18,15 @@ density of the relaxed variable for those who want the bound of the relaxed mode
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import constraints, kl_divergence, register_kl
+
+from pyro_gmvae.distributions.subset import LEAST_SIZE, Subset, draw_subset
 
 __all__ = [
     "Concrete",
@@ -84,13 +87,22 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
     `pyro_gmvae.inference.TraceEnumMeanField_ELBO` and not with Pyro's own ELBOs, which take an
     enumerated support to be complete.
 
+    Most data are sure of their cluster, and what is left for the others hardly matters. So
+    :math:`y'` may count for a share of the data only, drawn with probabilities in proportion to
+    the mass left over, and more there.
+
     Args:
         probs, logits: as in `RelaxableOneHotCategorical`, shape ``(*batch, K)``.
         n_likeliest: m, how many values are summed exactly, ``1 <= m < K``.
+        drawn_share: the share of the data, along the last batch dimension, that y' counts for,
+            ``0 < drawn_share <= 1``. Elsewhere the function's value at y' has no influence.
+
+    Attributes:
+        subset: those that y' of the last `enumerate_support` counts for; None if for all.
 
     Raises:
         ValueError: if m is outside that range (with m = K nothing is left to draw from; use
-            `RelaxableOneHotCategorical`).
+            `RelaxableOneHotCategorical`), or the share is.
 
     Reference: Liu et al. 2019, Rao-Blackwellized stochastic gradients for discrete
     distributions, arXiv 1810.04777.
@@ -102,21 +114,28 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
         logits: Tensor | None = None,
         *,
         n_likeliest: int = 1,
+        drawn_share: float = 1.0,
         validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs=probs, logits=logits, validate_args=validate_args)
+        if not 0 < drawn_share <= 1:
+            raise ValueError(f"drawn_share must be above 0 and at most 1, got {drawn_share}")
         if not 1 <= n_likeliest < self.event_shape[0]:
             raise ValueError(
                 f"n_likeliest must be between 1 and K - 1 = {self.event_shape[0] - 1}, "
                 f"got {n_likeliest}"
             )
         self.n_likeliest = n_likeliest
+        self.drawn_share = drawn_share
+        self.subset: Subset | None = None
 
     def expand(
         self, batch_shape: Sequence[int], _instance: SparseOneHotCategorical | None = None
     ) -> SparseOneHotCategorical:
         new = self._get_checked_instance(SparseOneHotCategorical, _instance)
         new.n_likeliest = self.n_likeliest
+        new.drawn_share = self.drawn_share
+        new.subset = None
         return super().expand(batch_shape, _instance=new)
 
     def enumerate_support(self, expand: bool = True) -> Float[Tensor, "m_plus_1 *batch K"]:
@@ -128,9 +147,19 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
         likeliest = logits.topk(self.n_likeliest, -1).indices
         rest = logits.scatter(-1, likeliest, -torch.inf)
         drawn = (rest + _gumbel_like(rest)).argmax(-1, keepdim=True)
+        self.subset = self._draw_subset(rest)
         index = torch.cat([likeliest, drawn], -1).movedim(-1, 0).unsqueeze(-1)
         one_hot = logits.new_zeros((*index.shape[:-1], logits.shape[-1]))
         return one_hot.scatter(-1, index, 1.0)
+
+    def _draw_subset(self, rest: Float[Tensor, "*batch K"]) -> Subset | None:
+        n_data = rest.shape[-2] if rest.dim() > 1 else 1
+        n = ceil(self.drawn_share * n_data)
+        if n >= n_data:
+            return None
+        left = (rest.logsumexp(-1) - self.logits.detach().logsumexp(-1)).exp()
+        # One subset for all batch dimensions but the last, and a size even where nothing is left.
+        return draw_subset(left.view(-1, n_data).mean(0).clamp(min=LEAST_SIZE), n)
 
     def expected_value(
         self, support: Float[Tensor, "m_plus_1 *batch K"], values: Float[Tensor, "m_plus_1 *batch"]
@@ -138,23 +167,24 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
         r"""Unbiased estimate of :math:`\sum_y q(y) f(y)` and, differentiated, of its gradient.
 
         .. math::
-            \sum_{y \in C} q_y f_y + \bar r \, [f_{y'} + \overline{(f_{y'} - b)} \log q_{y'}]
-            + b \, r, \qquad r = 1 - \sum_{y \in C} q_y
+            \sum_{y \in C} q_y f_y + b\, r + w \bar r \, [ (f_{y'} - b)
+            + \overline{(f_{y'} - b)} (\log q_{y'} - \overline{\log q_{y'}}) ],
+            \qquad r = 1 - \sum_{y \in C} q_y
 
-        where a bar stops the gradient and the score and baseline terms count in the gradient
-        only. The baseline ``b``, the q-weighted mean of ``f`` over C, does not depend on y'.
+        where a bar stops the gradient, so that the score counts in the gradient only, and w is the
+        datum's weight in `subset`. The baseline ``b``, the q-weighted mean of ``f`` over C, does
+        not depend on y' and has no gradient.
         """
         log_q = self.log_prob(support)
         q_likely, log_q_drawn = log_q[:-1].exp(), log_q[-1]
         f_likely, f_drawn = values[:-1], values[-1]
         rest = (1 - q_likely.sum(0)).clamp(min=0)
         baseline = ((q_likely * f_likely).sum(0) / q_likely.sum(0)).detach()
-        score = (f_drawn - baseline).detach() * (log_q_drawn - log_q_drawn.detach())
-        return (
-            (q_likely * f_likely).sum(0)
-            + rest.detach() * (f_drawn + score)
-            + baseline * (rest - rest.detach())
-        )
+        above = f_drawn - baseline
+        drawn = rest.detach() * (above + above.detach() * (log_q_drawn - log_q_drawn.detach()))
+        if self.subset is not None:
+            drawn = self.subset.weights * drawn
+        return (q_likely * f_likely).sum(0) + baseline * rest + drawn
 
 
 class Concrete(dist.RelaxedOneHotCategorical):

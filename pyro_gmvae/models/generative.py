@@ -17,6 +17,7 @@ from pyro_gmvae.distributions import Concrete, RelaxableOneHotCategorical
 from pyro_gmvae.likelihoods import Likelihood
 from pyro_gmvae.models.labels import is_labels, label_log_evidence
 from pyro_gmvae.models.objective import ObjectiveWeights
+from pyro_gmvae.models.observation import observation
 from pyro_gmvae.networks import MIN_SCALE
 
 __all__ = ["GenerativeModel"]
@@ -132,7 +133,7 @@ class GenerativeModel(PyroModule):
                 pyro.factor("label", label_log_evidence(y, labels))
             with poutine.scale(scale=self.weights.z_kl_weight):
                 z = pyro.sample("z", self.p_z(y))
-            return pyro.sample("x", self.p_x(z, *covariates), obs=x)
+            return pyro.sample("x", observation(self.p_x, z, *covariates), obs=x)
 
     def _batch_size(self, x: Tensor | None, y: Tensor | None) -> int:
         if x is not None:

@@ -268,10 +268,12 @@ class SparseGMVAE(GMVAE):
     """The GMVAE with the likeliest clusters summed and one more drawn; unbiased in expectation.
 
     Needs `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weights of the drawn
-    cluster; ``n_likeliest + 1`` decoder passes per datum.
+    cluster; ``n_likeliest + drawn_share`` decoder passes per datum.
 
     Args:
         n_likeliest: m, the number of clusters summed exactly.
+        drawn_share: the share of a training batch whose drawn cluster is decoded: those that have
+            most left for it are the likeliest to be among them, and it counts for more there.
         options: those of `GMVAE`.
     """
 
@@ -285,11 +287,15 @@ class SparseGMVAE(GMVAE):
         latent_dim: int,
         *,
         n_likeliest: int = 1,
+        drawn_share: float = 0.25,
         **options: Any,
     ) -> None:
         if n_likeliest < 1:
             raise ValueError(f"n_likeliest must be at least 1, got {n_likeliest}")
-        super().__init__(input_dim, n_components, latent_dim, n_likeliest=n_likeliest, **options)
+        if not 0 < drawn_share <= 1:
+            raise ValueError(f"drawn_share must be above 0 and at most 1, got {drawn_share}")
+        options |= {"n_likeliest": n_likeliest, "drawn_share": drawn_share}
+        super().__init__(input_dim, n_components, latent_dim, **options)
 
 
 class MarginalGMVAE(GMVAE):

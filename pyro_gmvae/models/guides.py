@@ -175,18 +175,30 @@ class ConcreteGuide(Guide):
 
 
 class SparseGuide(Guide):
-    """The ``n_likeliest`` clusters enumerated and one more drawn from the rest: unbiased."""
+    """The ``n_likeliest`` clusters enumerated and one more drawn from the rest: unbiased.
+
+    Args:
+        n_likeliest: m, how many clusters are summed exactly.
+        drawn_share: the share of a batch that the drawn one counts for in training; in evaluation
+            it counts for all.
+    """
 
     infer_y = ENUMERATED
 
-    def __init__(self, *args: Any, n_likeliest: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, n_likeliest: int = 1, drawn_share: float = 1.0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.n_likeliest = n_likeliest
+        self.drawn_share = drawn_share
 
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
         if self.n_likeliest >= logits.shape[-1]:
             return RelaxableOneHotCategorical(logits=logits)  # no rest to draw from
-        return SparseOneHotCategorical(logits=logits, n_likeliest=self.n_likeliest)
+        share = self.drawn_share if self.training else 1.0
+        return SparseOneHotCategorical(
+            logits=logits, n_likeliest=self.n_likeliest, drawn_share=share
+        )
 
 
 class MarginalGuide(PyroModule):

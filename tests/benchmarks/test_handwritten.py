@@ -20,6 +20,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("concrete", {}),
     ("sparse", {}),
     ("sparse", {"n_likeliest": 2}),
+    ("sparse", {"drawn_share": 1.0}),
     ("marginal", {}),
 ]
 

@@ -19,7 +19,7 @@ from tests.small import D, K, Z, binary_data, small_gmvae
     [
         ("exact", {"learn_mixture": True, "label_weight": 3.0}),
         ("concrete", {"temperature": 0.3, "kl": "relaxed", "shared_trunk": True}),
-        ("sparse", {"n_likeliest": 2, "likelihood": "gaussian_predicted"}),
+        ("sparse", {"n_likeliest": 2, "drawn_share": 0.5, "likelihood": "gaussian_predicted"}),
         ("marginal", {"input_dim": (1, 2, 3), "hidden": (5, 4)}),
         ("exact", {"input_dim": (1, 4, 3), "network": "conv"}),
         (

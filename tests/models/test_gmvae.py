@@ -170,6 +170,8 @@ def test_constructor_errors(method: str, options: dict[str, Any], message: str) 
         (lambda: ConcreteGMVAE(D, K, Z, temperature=-1.0), "temperature must be positive"),
         (lambda: ConcreteGMVAE(D, K, Z, kl="no"), "kl must be"),
         (lambda: SparseGMVAE(D, K, Z, n_likeliest=0), "n_likeliest must be at least 1"),
+        (lambda: SparseGMVAE(D, K, Z, drawn_share=0.0), "drawn_share must be above 0"),
+        (lambda: SparseGMVAE(D, K, Z, drawn_share=1.5), "drawn_share must be .* at most 1"),
         (lambda: MarginalGMVAE(D, K, Z, cluster_encoder=own_encoder()), "no q"),
         (
             lambda: ExactGMVAE(D, K, Z, shared_trunk=True, cluster_encoder=own_encoder()),

@@ -88,7 +88,8 @@ def test_no_labels_is_no_y(method: str) -> None:
 @pytest.mark.parametrize("method", ["exact", "sparse", "marginal"])
 def test_each_datum_pays_its_own_loss(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # With two of three clusters summed the sparse method draws the third: no noise is left in y.
-    gmvae = small_gmvae(method, **({"n_likeliest": 2} if method == "sparse" else {}))
+    options = {"n_likeliest": 2, "drawn_share": 1.0} if method == "sparse" else {}
+    gmvae = small_gmvae(method, **options)
     x, labels, noise = binary_data(), torch.tensor([2, 0, -1, -1]), torch.randn(B, Z)
     elbo = ELBO(gmvae.model, gmvae.guide)
     fix_noise(monkeypatch, noise)
