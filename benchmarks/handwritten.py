@@ -57,13 +57,12 @@ class HandWritten(nn.Module):
     def log_p_y(self) -> Tensor:
         return self.mixture_logits.log_softmax(-1)
 
-    def q_z(self, first: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and scale of q(z|x,y) from its first layer's sum, and a draw."""
+    def q_z(self, first: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and scale of q(z|x,y) from its first layer's sum."""
         with self.networks():
             output = self.z_rest(first.relu())
         loc, raw_scale = output.to(self.component_loc.dtype).chunk(2, -1)
-        scale = softplus(raw_scale) + MIN_SCALE
-        return loc, scale, loc + scale * torch.randn_like(scale)
+        return loc, softplus(raw_scale) + MIN_SCALE
 
     def reconstruction(self, z: Tensor, x: Tensor) -> Tensor:
         """-log p(x|z)."""
@@ -94,7 +93,8 @@ class _WithClusters(HandWritten):
 
     def per_cluster(self, first: Tensor, x: Tensor, p_loc: Tensor, p_scale: Tensor) -> Tensor:
         """-log p(x|z) and the weighted KL(q(z|x,y) || p(z|y)), the leading dimension over y."""
-        loc, scale, z = self.q_z(first)
+        loc, scale = self.q_z(first)
+        z = loc + scale * torch.randn_like(scale)
         kl = gaussian_kl(loc, scale, p_loc, p_scale)
         return self.reconstruction(z, x) + self.weights.z_kl_weight * kl
 
@@ -133,17 +133,18 @@ class HandWrittenSparse(_WithClusters):
         x = x.flatten(1)
         log_q, _, kl_y = self.y_terms(x)
         y, rows, weights = self.support(log_q.detach())
+        # Of the drawn cluster only the rows that count go through the networks.
+        data = torch.cat([torch.arange(len(x), device=x.device).repeat(len(y) - 1), rows])
+        y_rows = torch.cat([y[:-1].flatten(), y[-1, rows]])
+        x_rows = x[data]
         with self.networks():
-            first = self.z_first(x) + embedding(y, self.z_from_y.t())
-        loc, scale, z = self.q_z(first)
-        kl = gaussian_kl(loc, scale, self.component_loc[y], self.component_scale()[y])
-        x_loss = self.reconstruction(
-            torch.cat([z[:-1].flatten(0, 1), z[-1, rows]]),
-            torch.cat([x.repeat(len(y) - 1, 1), x[rows]]),
-        )
-        weighted_kl = self.weights.z_kl_weight * kl
-        f_likely = x_loss[: -len(rows)].view_as(kl[:-1]) + weighted_kl[:-1]
-        f_drawn = x_loss[-len(rows) :] + weighted_kl[-1, rows]
+            first = self.z_first(x_rows) + embedding(y_rows, self.z_from_y.t())
+        loc, scale = self.q_z(first)
+        noise = torch.randn(*y.shape, loc.shape[-1], dtype=loc.dtype, device=loc.device)
+        z = loc + scale * torch.cat([noise[:-1].flatten(0, 1), noise[-1, rows]])
+        kl = gaussian_kl(loc, scale, self.component_loc[y_rows], self.component_scale()[y_rows])
+        f = self.reconstruction(z, x_rows) + self.weights.z_kl_weight * kl
+        f_likely, f_drawn = f[: -len(rows)].view(len(y) - 1, len(x)), f[-len(rows) :]
         log_q_y = log_q.gather(-1, y.t()).t()
         q_likely, log_q_drawn = log_q_y[:-1].exp(), log_q_y[-1, rows]
         likely = (q_likely * f_likely).sum(0)
@@ -178,7 +179,8 @@ class HandWrittenMarginal(HandWritten):
         x = x.flatten(1)
         with self.networks():
             first = self.z_first(x)
-        loc, scale, z = self.q_z(first)
+        loc, scale = self.q_z(first)
+        z = loc + scale * torch.randn_like(scale)
         log_q = gaussian_log_prob(z, loc, scale)
         log_p = gaussian_log_prob(z.unsqueeze(1), self.component_loc, self.component_scale())
         # At weights of one this is log p(z) - log q(z|x).

@@ -20,7 +20,7 @@ from torch.distributions import kl_divergence
 
 from pyro_gmvae.distributions import SparseOneHotCategorical, expected_value
 from pyro_gmvae.inference.enumeration import Rows, Site, SomeRows, enumerate_dim, support_size
-from pyro_gmvae.inference.partial import observing_what_counts
+from pyro_gmvae.inference.partial import WhatCounts
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
 
 __all__ = ["TraceEnumMeanField_ELBO"]
@@ -138,9 +138,9 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     def _get_trace(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
     ) -> tuple[Trace, Trace]:
-        guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
-        replayed = poutine.replay(model, trace=guide_trace)
-        with observing_what_counts(guide_trace):
+        with WhatCounts():
+            guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
+            replayed = poutine.replay(model, trace=guide_trace)
             model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)
         if is_validation_enabled():
             check_model_guide_match(model_trace, guide_trace, self.max_plate_nesting)

@@ -1,54 +1,52 @@
-"""No decoder pass for what does not count."""
+"""No pass through a network for what does not count."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float, Num
 from pyro.poutine.messenger import Messenger
-from pyro.poutine.trace_struct import Trace
 from torch import Tensor
 
 from pyro_gmvae.distributions import SparseOneHotCategorical, Subset
 from pyro_gmvae.inference.enumeration import enumerate_dim
 
-__all__ = ["observing_what_counts"]
+__all__ = ["WhatCounts"]
 
 
-def observing_what_counts(guide_trace: Trace) -> AbstractContextManager[Any]:
-    """A context for the model, in which a drawn cluster meets x for its subset of the data alone.
+class WhatCounts(Messenger):
+    """Infers z and meets x for those values of a sparse support, and those data, that count.
 
-    See `pyro_gmvae.distributions.SparseOneHotCategorical`. The ELBO is the same without it.
-    """
-    for site in guide_trace.nodes.values():
-        q, dim = site.get("fn"), enumerate_dim(site) if site["type"] == "sample" else None
-        if isinstance(q, SparseOneHotCategorical) and q.subset is not None and dim is not None:
-            return _ObserveSubset(q.subset, dim)
-    return nullcontext()
-
-
-class _ObserveSubset(Messenger):
-    """Asks p(x|z) of the last value of an enumerated support for a subset of the data.
-
-    Args:
-        subset: along the last batch dimension.
-        dim: of the enumeration among the batch dimensions, from the right.
+    Held around the guide and then the model: the guide draws the subset for which the drawn value
+    counts (see `pyro_gmvae.distributions.SparseOneHotCategorical`), and the networks after that get
+    no other rows of it. The ELBO is the same without it.
     """
 
-    def __init__(self, subset: Subset, dim: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.subset = subset
-        self.dim = dim
+        self.packing: _Packing | None = None
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        q = msg["fn"]
+        enumerated = isinstance(q, SparseOneHotCategorical) and enumerate_dim(msg) is not None
+        if enumerated and q.subset is not None:
+            self.packing = _Packing(q.subset, msg["value"].shape[:-1])
+
+    def _pyro_inferred(self, msg: Any) -> None:
+        head, features, y = msg["args"]
+        if self.packing is not None and self.packing.holds(y):
+            output = head(self.packing.of_data(features, 1), self.packing.of_support(y))
+            msg["value"] = tuple(self.packing.unpack(part) for part in output)
+            msg["done"] = True
 
     def _pyro_observation(self, msg: Any) -> None:
         p_x, z, *covariates = msg["args"]
-        if z.dim() == 1 - self.dim:  # enumerated
-            packing = _Packing(self.subset, z.shape[:-1])
-            packed = [packing.of_data(c, c.dim() - 1) for c in covariates]
-            msg["value"] = _Packed(p_x(packing.of_support(z), *packed), packing)
+        if self.packing is not None and self.packing.holds(z):
+            packed = [self.packing.of_data(c, c.dim() - 1) for c in covariates]
+            base = p_x(self.packing.of_support(z), *packed)
+            msg["value"] = _Packed(base, self.packing)
             msg["done"] = True
 
 
@@ -67,16 +65,20 @@ class _Packing:
         self.n_data = shape[1:].numel()
         n_likely, device = shape.numel() - self.n_data, rows.device
         firsts = torch.arange(0, self.n_data, shape[-1], device=device)
-        drawn = n_likely + (firsts.unsqueeze(-1) + rows).flatten()
-        likely = torch.arange(n_likely, device=device)
-        self.index = torch.cat([likely, drawn])
+        drawn = (firsts.unsqueeze(-1) + rows).flatten()
+        likely, data = (torch.arange(n, device=device) for n in (n_likely, self.n_data))
+        self.index = torch.cat([likely, n_likely + drawn])
+        self.data_index = torch.cat([*[data] * (shape[0] - 1), drawn])
         # Where the drawn value does not count, any figure serves: the likeliest value's.
         packed = torch.arange(n_likely, n_likely + len(drawn), device=device)
-        source = torch.cat([likely, likely[: self.n_data]])
-        self.source = source.index_copy(0, drawn, packed)
+        self.source = torch.cat([likely, data.index_copy(0, drawn, packed)])
+
+    def holds(self, value: Tensor) -> bool:
+        """Whether it has a row for every value of the support."""
+        return value.shape[:-1] == self.shape
 
     def of_support(self, z: Float[Tensor, "support *batch Z"]) -> Float[Tensor, "rows Z"]:
-        """Latents of every value and datum to those that count."""
+        """What there is of every value and datum, of those that count."""
         return z.reshape(-1, z.shape[-1]).index_select(0, self.index)
 
     def of_data(
@@ -85,11 +87,11 @@ class _Packing:
         """The same of what does not depend on the value, shape ``(*batch, *event)``."""
         event = x.shape[x.dim() - event_dim :]
         x = x.expand(*self.shape[1:], *event).reshape(self.n_data, *event)
-        return x.index_select(0, self.index % self.n_data)
+        return x.index_select(0, self.data_index)
 
-    def unpack(self, values: Float[Tensor, " rows"]) -> Float[Tensor, "support *batch"]:
+    def unpack(self, values: Float[Tensor, "rows *rest"]) -> Float[Tensor, "support *batch_rest"]:
         """The inverse."""
-        return values.index_select(0, self.source).view(self.shape)
+        return values.index_select(0, self.source).view(*self.shape, *values.shape[1:])
 
 
 class _Packed(dist.TorchDistribution):

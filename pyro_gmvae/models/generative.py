@@ -15,9 +15,9 @@ from torch.nn.functional import softplus
 
 from pyro_gmvae.distributions import Concrete, RelaxableOneHotCategorical
 from pyro_gmvae.likelihoods import Likelihood
+from pyro_gmvae.models.effects import observation
 from pyro_gmvae.models.labels import is_labels, label_log_evidence
 from pyro_gmvae.models.objective import ObjectiveWeights
-from pyro_gmvae.models.observation import observation
 from pyro_gmvae.networks import MIN_SCALE
 
 __all__ = ["GenerativeModel"]

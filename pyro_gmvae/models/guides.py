@@ -21,6 +21,7 @@ from pyro_gmvae.distributions import (
     RelaxableOneHotCategorical,
     SparseOneHotCategorical,
 )
+from pyro_gmvae.models.effects import inferred
 from pyro_gmvae.models.labels import is_labels, label_log_prob, pin_logits
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import Regularizer
@@ -79,7 +80,7 @@ class Guide(PyroModule):
         self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"]
     ) -> dist.TorchDistribution:
         """q(z|x,y), event shape ``(Z,)``."""
-        return dist.Normal(*self.z_head(features, y)).to_event(1)
+        return dist.Normal(*inferred(self.z_head, features, y)).to_event(1)
 
     def check_labels(self) -> None:
         """Refuse labels where the guide cannot be pinned to them."""

@@ -45,7 +45,9 @@ class GaussianHead(nn.Module):
         first = self.from_features(features)
         if self.from_cluster is not None and y is not None:
             first = first + self.from_cluster(y)
-        output = self.output(self.layers(torch.relu(first)))
+        # Two dimensions, as in `MLPDecoder`.
+        hidden = self.layers(torch.relu(first.reshape(-1, first.shape[-1])))
+        output = self.output(hidden).view(*first.shape[:-1], -1)
         # Under autocast it comes in bfloat16, too coarse for what follows.
         loc, raw_scale = output.to(self.output.weight.dtype).chunk(2, -1)
         return loc, softplus(raw_scale) + MIN_SCALE

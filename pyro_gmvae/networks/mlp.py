@@ -56,4 +56,7 @@ class MLPDecoder(nn.Module):
         self.output = linear([latent_dim, *hidden][-1], prod(output_shape))
 
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch_and_output"]:
-        return self.output(self.layers(z)).unflatten(-1, self.output_shape)
+        # Two dimensions throughout: with a view between a ReLU and the next product the compiler
+        # writes the ReLU's mask to memory, which takes as long as the product.
+        output = self.output(self.layers(z.reshape(-1, z.shape[-1])))
+        return output.reshape(*z.shape[:-1], *self.output_shape)
