@@ -7,7 +7,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pyro_gmvae.plots import MAX_ROWS, plot_clusters, plot_grid, plot_history
+from pyro_gmvae.evaluation import select
+from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history, plot_selection
+from pyro_gmvae.plots.clusters import MAX_ROWS
+from tests.evaluation.test_selection import candidates
 
 
 def texts(figure: Figure) -> list[str]:
@@ -74,6 +77,14 @@ def test_history(epochs: int, held_out: bool) -> None:
     figure = plot_history(history)
     assert len(figure.axes) == 3
     assert len(figure.axes[0].lines) == 1 + held_out
+    figure.canvas.draw()
+
+
+def test_selection_marks_the_chosen_number() -> None:
+    figure = plot_selection(select(candidates()), title="blobs")
+    assert "blobs: 3 clusters" in texts(figure)
+    for axes in figure.axes:
+        assert axes.lines[-1].get_xdata().tolist() == [3]
     figure.canvas.draw()
 
 

@@ -15,13 +15,22 @@ from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
-from pyro_gmvae.evaluation.stability import Stability, consensus, pairwise_ari, stability
+from pyro_gmvae.evaluation.selection import Candidate, Selection, select
+from pyro_gmvae.evaluation.stability import (
+    Stability,
+    consensus,
+    pairwise_ari,
+    prediction_strength,
+    stability,
+)
 
 __all__ = [
+    "Candidate",
     "ClusterUsage",
     "ClusteringScores",
     "Evaluation",
     "LogLikelihood",
+    "Selection",
     "Stability",
     "cluster_means",
     "cluster_usage",
@@ -32,9 +41,11 @@ __all__ = [
     "evaluate",
     "log_likelihood",
     "pairwise_ari",
+    "prediction_strength",
     "reconstruct",
     "responsibilities",
     "sample",
+    "select",
     "stability",
     "to_inference_data",
 ]

@@ -12,7 +12,15 @@ from torch import Tensor
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["Stability", "aligned", "consensus", "jaccard", "pairwise_ari", "stability"]
+__all__ = [
+    "Stability",
+    "aligned",
+    "consensus",
+    "jaccard",
+    "pairwise_ari",
+    "prediction_strength",
+    "stability",
+]
 
 STABLE, DOUBTFUL = 0.75, 0.6  # of a cluster's Jaccard index; Hennig's (2007) rule of thumb
 ROUNDS = 10  # of matching every clustering anew to their mean, at most; two or three suffice
@@ -156,3 +164,20 @@ def jaccard(
     second = torch.nn.functional.one_hot(others, n_clusters).bool()
     both, either = (first & second).sum(0), (first | second).sum(0)
     return both.double() / either.clamp(min=1)
+
+
+def prediction_strength(labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"]) -> float:
+    """How far the weakest cluster of one clustering holds together in another.
+
+    Of the pairs in a cluster of ``labels``, the share that ``others`` puts into one cluster, too;
+    the least over the clusters that have two members or more, and 1 if none has. A cluster that
+    is split at random into halves has 1/2.
+
+    Reference: Tibshirani and Walther 2005, Cluster validation by prediction strength, J. Comput.
+    Graph. Statist. 14.
+    """
+    together = torch.zeros(int(labels.max()) + 1, int(others.max()) + 1, dtype=torch.float64)
+    together.index_put_((labels, others), torch.ones(len(labels)).double(), accumulate=True)
+    sizes = together.sum(-1)
+    shares = (together * (together - 1)).sum(-1) / (sizes * (sizes - 1))
+    return min([1.0, *shares[sizes > 1].tolist()])

@@ -1,0 +1,130 @@
+"""`pyro-gmvae select`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pyro_gmvae.tasks.settings import TrainSettings, located
+
+from . import options
+from .errors import Command, training_errors
+from .settings import training_settings
+
+if TYPE_CHECKING:
+    from pyro_gmvae.evaluation import Selection
+
+
+@click.command(cls=Command)
+@click.argument("data", callback=lambda ctx, param, value: located(value))
+@click.option(
+    "-k",
+    "--clusters",
+    required=True,
+    metavar="FROM:TO",
+    help="Numbers to choose from, such as 2:20, 2:20:2 or 5,10.",
+)
+@click.option("--out", required=True, metavar="FOLDER", help="Where the figures are kept.")
+@click.option("--runs", default=3, show_default=True, help="Trainings with each number.")
+@click.option("--samples", default=100, show_default=True, help="Of the log-likelihood, a row.")
+@click.option("--overwrite", is_flag=True, help="Replace the selection that is in --out.")
+@training_settings(without=("clusters", "tensorboard"))
+@options.seed
+@options.device
+@options.data_dir("data")
+@options.download
+@options.quiet
+@options.json_output
+def command(
+    data: str,
+    clusters: str,
+    out: str,
+    runs: int,
+    samples: int,
+    overwrite: bool,
+    download: bool,
+    quiet: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Find out how many clusters there are in DATA.
+
+    Trains several times with each number, on four fifths of the rows every time, and asks two
+    things: are the same clusters found again, and are unseen rows predicted as well as by any other
+    number? No labels are used. Finished trainings are kept in --out, and the same command goes on
+    where it stopped. DATA and the other options are as of train.
+
+    \b
+    Examples:
+      pyro-gmvae select customers.csv --clusters 2:12 --out runs/how-many
+      pyro-gmvae select digits --clusters 6:14 --epochs 20 --out runs/digits-how-many
+    """
+    settings = TrainSettings(data=data, **values)
+
+    from pyro_gmvae.tasks.select import counts, select_clusters
+
+    numbers = counts(clusters)
+    with training_errors(shlex.join(["pyro-gmvae", *sys.argv[1:]])):
+        selection = select_clusters(
+            settings,
+            numbers,
+            out,
+            runs=runs,
+            num_samples=samples,
+            overwrite=overwrite,
+            download=download,
+            told=_nothing if quiet else _Progress(numbers, runs),
+        )
+    if as_json:
+        click.echo(json.dumps({"data": data, **selection.to_dict()}))
+    elif not quiet:
+        _show(selection, out)
+
+
+def _nothing(k: int, run: int) -> None:
+    pass
+
+
+class _Progress:
+    """One line for each training, on standard error."""
+
+    def __init__(self, numbers: list[int], runs: int) -> None:
+        self.numbers = numbers
+        self.runs = runs
+
+    def __call__(self, k: int, run: int) -> None:
+        place = run * len(self.numbers) + self.numbers.index(k) + 1
+        total = self.runs * len(self.numbers)
+        click.echo(f"training {place} of {total}: {k} clusters, run {run + 1}", err=True)
+
+
+def _show(selection: Selection, out: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("clusters", "in use", "found again", "ARI", "log p(x), behind the best", ""):
+        table.add_column(heading, justify="right")
+    figures = selection.to_dict()
+    for row in figures["candidates"]:
+        chosen = row["clusters"] == selection.n_clusters
+        table.add_row(
+            str(row["clusters"]),
+            f"{row['in_use']:.1f}",
+            f"{row['strength']:.2f} +- {row['strength_se']:.2f}",
+            f"{row['ari']:.2f}",
+            f"{row['behind']:.2f} +- {row['behind_se']:.2f}",
+            "<-" if chosen else "",
+            style="bold" if chosen else None,
+        )
+    Console().print(table)
+    n = selection.n_clusters
+    click.echo(f"{n} clusters." if selection.sure else f"{n} clusters, but this is not sure:")
+    for doubt in selection.doubts:
+        click.echo(f"- {doubt}")
+    click.echo(f"The picture is {Path(out, 'selection.png')}.")

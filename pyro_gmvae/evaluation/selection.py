@@ -1,0 +1,216 @@
+r"""How many clusters there are: what predicts unseen data, and what is found again.
+
+A likelihood alone rarely says: a flexible decoder describes the data as well by fewer clusters and
+more style. What is found again in other parts of the data says it from above: a cluster that is cut
+in two without need is cut elsewhere the next time. From below neither says much, as fewer and
+coarser clusters are found again as well. So the recommendation is the most clusters that are found
+again, unless fewer or more predict unseen data better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation.stability import pairwise_ari, prediction_strength
+
+__all__ = ["Candidate", "Selection", "select"]
+
+FOUND_AGAIN = 0.8  # prediction strength of real clusters; Tibshirani and Walther's (2005) bar
+CLEAR = 2.0  # standard errors of a difference that are taken for one
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What R runs with the same number of clusters found.
+
+    Attributes:
+        n_clusters: K.
+        log_p: log p(x) of the same held-out data by each run, shape ``(R, N)``.
+        clusters: of the same M data by each run, shape ``(R, M)``.
+
+    Raises:
+        InputError: for fewer than two runs, or two held-out data.
+    """
+
+    n_clusters: int
+    log_p: Float[Tensor, "R N"]
+    clusters: Int64[Tensor, "R M"]
+
+    def __post_init__(self) -> None:
+        if len(self.log_p) < 2 or self.log_p.shape[1] < 2:
+            raise InputError("it takes two runs of each number of clusters, and two held-out rows")
+
+    @property
+    def log_likelihood(self) -> float:
+        """Mean log p(x) over the data and runs."""
+        return self.log_p.mean().item()
+
+    @property
+    def standard_error(self) -> float:
+        """Of the same, over the data and runs."""
+        return _standard_error(self.log_p)
+
+    @property
+    def ari(self) -> float:
+        """The adjusted Rand index between runs, the mean over all pairs."""
+        n = len(self.clusters)
+        table = pairwise_ari(list(self.clusters))
+        return ((table.sum() - n) / (n * (n - 1))).item()
+
+    @cached_property
+    def strengths(self) -> Float[Tensor, "R R"]:
+        """Prediction strength of each run's clusters in each run."""
+        runs = self.clusters
+        return torch.tensor([[prediction_strength(a, b) for b in runs] for a in runs]).double()
+
+    @property
+    def strength(self) -> float:
+        """The mean over the pairs of different runs."""
+        return self._by_run.mean().item()
+
+    @property
+    def strength_error(self) -> float:
+        """Its standard error over the runs."""
+        return (self._by_run.std() / len(self._by_run) ** 0.5).item()
+
+    @property
+    def _by_run(self) -> Float[Tensor, " R"]:
+        """How strong each run's clusters are in the others, and the others' in it."""
+        both = (self.strengths + self.strengths.T) / 2
+        return (both.sum(-1) - 1) / (len(both) - 1)
+
+    @property
+    def in_use(self) -> float:
+        """Clusters that have members, on average over the runs."""
+        return sum(len(c.unique()) for c in self.clusters) / len(self.clusters)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What `select` says.
+
+    Attributes:
+        candidates: by number of clusters.
+        n_clusters: the number that is recommended.
+        doubts: what speaks against relying on it, in plain words; empty if sure.
+        behind: log p of the best predicting number less that of each, and the standard error of
+            this difference, shape ``(2, candidates)``, in nats.
+    """
+
+    candidates: tuple[Candidate, ...]
+    n_clusters: int
+    doubts: tuple[str, ...]
+    behind: Float[Tensor, "2 C"]
+
+    @property
+    def sure(self) -> bool:
+        """Whether the data speak for it plainly."""
+        return not self.doubts
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain JSON."""
+        rows = zip(self.candidates, self.behind.T.tolist(), strict=True)
+        return {
+            "n_clusters": self.n_clusters,
+            "sure": self.sure,
+            "doubts": list(self.doubts),
+            "candidates": [
+                {
+                    "clusters": c.n_clusters,
+                    "runs": len(c.log_p),
+                    "log_likelihood": c.log_likelihood,
+                    "log_likelihood_se": c.standard_error,
+                    "behind": behind,
+                    "behind_se": error,
+                    "strength": c.strength,
+                    "strength_se": c.strength_error,
+                    "ari": c.ari,
+                    "in_use": c.in_use,
+                }
+                for c, (behind, error) in rows
+            ],
+        }
+
+
+def select(candidates: Sequence[Candidate]) -> Selection:
+    """Recommend a number of clusters.
+
+    The largest whose prediction strength is 0.8, to within its standard error, of those that
+    predict the held-out data no worse than the best, to within two standard errors of the
+    difference; if there is none, the strongest of these, and nobody is to be sure of it.
+
+    Args:
+        candidates: two or more different numbers, all with the same data.
+
+    Raises:
+        InputError: for fewer than two, the same number twice, or candidates of different data.
+    """
+    ordered = tuple(sorted(candidates, key=lambda c: c.n_clusters))
+    if len({c.n_clusters for c in ordered}) < max(2, len(ordered)):
+        raise InputError("give two or more different numbers of clusters to choose from")
+    if len({(c.log_p.shape[1], c.clusters.shape[1]) for c in ordered}) > 1:
+        raise InputError("these numbers of clusters were tried on different data")
+    behind = _behind(ordered)
+    predicting = [
+        c for c, (by, error) in zip(ordered, behind.T.tolist(), strict=True) if by <= CLEAR * error
+    ]
+    again = [c for c in predicting if c.strength + c.strength_error >= FOUND_AGAIN]
+    chosen = again[-1] if again else max(predicting, key=lambda c: c.strength)
+    doubts = _doubts(chosen, ordered, predicting)
+    return Selection(ordered, chosen.n_clusters, tuple(doubts), behind)
+
+
+def _behind(candidates: Sequence[Candidate]) -> Float[Tensor, "2 C"]:
+    """By how much each predicts worse than the best, datum by datum, and its standard error."""
+    best = max(candidates, key=lambda c: c.log_likelihood)
+    columns = []
+    for c in candidates:
+        gap = best.log_p.mean(0) - c.log_p.mean(0)
+        variance = gap.var() / len(gap)
+        if c is not best:
+            variance = variance + sum(p.mean(1).var() / len(p) for p in (c.log_p, best.log_p))
+        columns.append(torch.stack([gap.mean(), variance.sqrt()]))
+    return torch.stack(columns, -1)
+
+
+def _doubts(
+    chosen: Candidate, candidates: Sequence[Candidate], predicting: Sequence[Candidate]
+) -> list[str]:
+    """What speaks against relying on the choice, in plain words."""
+    k, doubts = chosen.n_clusters, []
+    larger = [c for c in predicting if c.n_clusters > k]
+    if chosen.strength + chosen.strength_error < FOUND_AGAIN:
+        doubts.append(
+            f"No number of clusters is found again in every run: even with {k}, the weakest "
+            f"cluster keeps {chosen.strength:.0%} of its pairs together in another run. Train "
+            "longer or take more starts; or there are no separate groups in these data."
+        )
+    elif chosen.strength - chosen.strength_error < FOUND_AGAIN:
+        doubts.append(
+            f"{k} clusters are found again only just: the weakest one keeps "
+            f"{chosen.strength:.0%} of its pairs together. Take more runs."
+        )
+    if chosen is candidates[-1]:
+        doubts.append(f"{k} is the most that was tried: there may be more.")
+    elif larger and larger[0].strength + 2 * larger[0].strength_error >= FOUND_AGAIN:
+        doubts.append(
+            f"{larger[0].n_clusters} clusters are found again almost as well "
+            f"({larger[0].strength:.2f} against {chosen.strength:.2f})."
+        )
+    if chosen.in_use < k - 0.5:
+        doubts.append(f"Of {k} clusters only {chosen.in_use:.1f} have members.")
+    return doubts
+
+
+def _standard_error(values: Float[Tensor, "R N"]) -> float:
+    """Of the mean over runs and data: both were drawn from many."""
+    runs, rows = values.mean(1), values.mean(0)
+    return (runs.var() / len(runs) + rows.var() / len(rows)).sqrt().item()

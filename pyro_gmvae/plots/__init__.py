@@ -1,0 +1,12 @@
+"""Pictures of clusters, of trainings and of the choice between numbers of clusters.
+
+Every function returns a matplotlib `Figure` of its own, made without pyplot: no window, no global
+state, no backend to choose. Matplotlib is imported when the first picture is drawn.
+"""
+
+from pyro_gmvae.plots.clusters import plot_clusters
+from pyro_gmvae.plots.grid import plot_grid
+from pyro_gmvae.plots.history import plot_history
+from pyro_gmvae.plots.selection import plot_selection
+
+__all__ = ["plot_clusters", "plot_grid", "plot_history", "plot_selection"]

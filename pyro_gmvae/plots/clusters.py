@@ -1,0 +1,145 @@
+"""Who is in each cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from pyro_gmvae.plots.grid import plot_grid
+from pyro_gmvae.plots.style import FONT, MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_clusters"]
+
+MAX_ROWS = 40  # clusters in one picture; of more, the largest
+MAX_NAMES = 60  # columns whose names are written out
+
+
+def plot_clusters(
+    x: Float[Tensor, "N *event"],
+    responsibilities: Float[Tensor, "N K"],
+    means: Float[Tensor, "K *event"] | None = None,
+    *,
+    feature_names: Sequence[str] | None = None,
+    title: str | None = None,
+    n_confident: int = 8,
+    n_random: int = 8,
+    seed: int = 0,
+) -> Figure:
+    """Who is in each cluster.
+
+    Images are shown in rows, one for each cluster: its share of the data, its decoded mean, its
+    surest members, and some at random (which are the honest ones). A table becomes a heat map of
+    the mean of each cluster's members.
+
+    Args:
+        x: images ``(N, C, H, W)`` in [0, 1], or a standardised table ``(N, D)``.
+        responsibilities: q(y|x).
+        means: the decoded mean of each cluster, for images.
+        feature_names: of a table's columns.
+        title: above the picture.
+        n_confident: surest members shown of each cluster.
+        n_random: members shown at random.
+        seed: of the random choice.
+    """
+    clusters = responsibilities.argmax(-1)
+    sizes = clusters.bincount(minlength=responsibilities.shape[-1])
+    # The largest ones if there are too many, still in the order of their numbers.
+    shown = sizes.argsort(descending=True, stable=True)[:MAX_ROWS].sort().values
+    if len(shown) < len(sizes):
+        title = f"{title or 'Clusters'} (the {MAX_ROWS} largest)"
+    if x.ndim != 4:
+        return _heat_map(x, clusters, sizes, shown, feature_names, title)
+    blocks = [] if means is None else [means[shown].unsqueeze(1)]
+    blocks += _members(x, responsibilities, shown, n_confident, n_random, seed)
+    heads = ([] if means is None else ["mean"]) + ["surest members", "random members"]
+    labels = [f"{k}" for k in shown.tolist()]
+    notes = [_share(int(sizes[k]), len(x)) for k in shown]
+    kept = [i for i, block in enumerate(blocks) if block.shape[1]]
+    return plot_grid(
+        [blocks[i] for i in kept], labels, notes=notes, heads=[heads[i] for i in kept], title=title
+    )
+
+
+def _members(
+    x: Tensor, q: Tensor, shown: Tensor, n_confident: int, n_random: int, seed: int
+) -> list[Tensor]:
+    """Images ``(rows, n, C, H, W)`` of the surest and of random members, NaN for none."""
+    generator = torch.Generator().manual_seed(seed)
+    clusters = q.argmax(-1)
+    surest = x.new_full((len(shown), n_confident, *x.shape[1:]), float("nan"))
+    random = x.new_full((len(shown), n_random, *x.shape[1:]), float("nan"))
+    for row, k in enumerate(shown.tolist()):
+        members = (clusters == k).nonzero().squeeze(-1)
+        best = members[q[members, k].argsort(descending=True, stable=True)[:n_confident]]
+        surest[row, : len(best)] = x[best]
+        others = members[torch.randperm(len(members), generator=generator)[:n_random]]
+        random[row, : len(others)] = x[others]
+    return [surest, random]
+
+
+def _share(size: int, total: int) -> str:
+    return f"{size / total:.1%}" if size else "empty"
+
+
+def _heat_map(
+    x: Float[Tensor, "N D"],
+    clusters: Int[Tensor, " N"],
+    sizes: Int[Tensor, " K"],
+    shown: Int[Tensor, " rows"],
+    feature_names: Sequence[str] | None,
+    title: str | None,
+) -> Figure:
+    """Mean of each cluster's members in each column, in standard deviations from the mean."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    means = torch.stack([x[clusters == k].mean(0) for k in shown.tolist()]).numpy()
+    rows, columns = means.shape
+    used = sizes[shown].numpy() > 0
+    limit = float(np.abs(means[used]).max()) or 1.0
+    with matplotlib.rc_context(FONT):
+        named = columns <= MAX_NAMES
+        cell = 0.5 if columns <= 16 else max(0.06, min(0.22, 12 / columns))
+        size = (max(4.5, 2.4 + cell * columns), 1.6 + 0.32 * rows + 0.5 * named)
+        figure = Figure(figsize=size, dpi=150, layout="constrained", facecolor="white")
+        axes = figure.subplots()
+        drawn = axes.imshow(
+            means, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+        )
+        for i in np.flatnonzero(~used).tolist():
+            axes.text((columns - 1) / 2, i, "empty", ha="center", va="center", color=MUTED)
+        if columns <= 16:
+            for i, j in np.argwhere(np.isfinite(means)):
+                ink = "white" if abs(means[i, j]) > 0.6 * limit else "#111827"
+                axes.text(j, i, f"{means[i, j]:z.1f}", ha="center", va="center", size=7, color=ink)
+        shares = [_share(int(sizes[k]), len(x)) for k in shown]
+        axes.set_yticks(
+            range(rows), [f"{k}   {s:>6}" for k, s in zip(shown.tolist(), shares, strict=True)]
+        )
+        if named:
+            names = feature_names or [f"column {i}" for i in range(columns)]
+            axes.set_xticks(range(columns), list(names), rotation=45, ha="right")
+        else:
+            axes.set_xlabel(f"{columns} columns", color=MUTED)
+            axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xticks(np.arange(columns - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1 if columns <= MAX_NAMES else 0)
+        axes.tick_params(which="minor", length=0)
+        bar = figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.02)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(length=0, colors=MUTED)
+        bar.set_label("mean, standard deviations", color=MUTED)
+        if title:
+            axes.set_title(title, loc="left", weight="bold", size=11)
+    return figure

@@ -1,0 +1,22 @@
+"""What all pictures have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ACCENT", "FONT", "GRID", "MUTED", "SECOND", "plain_axes"]
+
+MUTED, ACCENT, SECOND, GRID = "#6b7280", "#2563eb", "#d97706", "#e5e7eb"
+FONT: Any = {"font.family": "sans-serif", "font.size": 9, "axes.edgecolor": "#9ca3af"}
+
+
+def plain_axes(axes: Axes, title: str, x: str) -> None:
+    """A small diagram: its title above, what is on the x axis below, faint lines across."""
+    axes.set_title(title, loc="left", weight="bold", size=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(x, color=MUTED)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
+    axes.tick_params(length=2, colors=MUTED)

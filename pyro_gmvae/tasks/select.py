@@ -1,0 +1,190 @@
+"""Train with several numbers of clusters, several times each, to see how many there are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyro_gmvae.data import Dataset, Splits
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import (
+    Candidate,
+    Selection,
+    log_likelihood,
+    responsibilities,
+    select,
+)
+from pyro_gmvae.files import written_whole
+from pyro_gmvae.plots import plot_selection
+from pyro_gmvae.runs import SETTINGS, open_run_folder
+from pyro_gmvae.tasks.data import cluster_input, digest, own_splits
+from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
+from pyro_gmvae.tasks.start import start_seeds, train_splits
+
+__all__ = ["counts", "select_clusters"]
+
+SHARE = 0.8  # of the training rows, of which each run sees its own
+JUDGED = 20_000  # rows that runs are compared on, at most
+ANY = 1  # what takes the place of the number of clusters in the settings that are kept
+
+
+def counts(text: str) -> list[int]:
+    """``"2:20"`` as 2 to 20, ``"2:20:3"`` in steps of 3, ``"5,10"`` as these.
+
+    Raises:
+        InputError: for anything else, or a single number.
+    """
+    try:
+        numbers = {k for part in text.split(",") for k in _span(part)}
+    except ValueError:
+        numbers = set()
+    if len(numbers) < 2 or min(numbers) < 1:
+        raise InputError(f"clusters to choose from are such as 2:20, 2:20:2 or 5,10, not {text!r}")
+    return sorted(numbers)
+
+
+def _span(text: str) -> range:
+    first, *rest = map(int, text.split(":"))
+    last, step, *more = [*rest, *[first, 1][len(rest) :]]
+    if more:
+        raise ValueError(text)
+    return range(first, last + 1, step)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What a selection needs of the data."""
+
+    splits: Splits
+    held_out: Dataset
+    compared: Tensor
+
+
+def select_clusters(
+    settings: TrainSettings,
+    numbers: Sequence[int],
+    folder: str | os.PathLike[str],
+    *,
+    runs: int = 3,
+    num_samples: int = 100,
+    overwrite: bool = False,
+    download: bool = False,
+    told: Callable[[int, int], None] = lambda k, run: None,
+) -> Selection:
+    """Train ``runs`` times with each number of clusters, on four fifths of the training rows each.
+
+    Runs of the same place see the same rows and draws whatever their number of clusters. What is
+    compared are the log-likelihood of rows that none has seen and the clusters of all rows. Every
+    finished run is kept in the folder, and the same call goes on where it stopped.
+
+    Args:
+        settings: of all trainings; of the number of clusters nothing is taken.
+        numbers: of clusters, two or more.
+        folder: for ``selection.json``, ``selection.png`` and the runs' figures.
+        runs: with each number, two or more.
+        num_samples: importance samples of the log-likelihood.
+        overwrite: whether to replace another selection.
+        download: fetch a built-in data set that is missing.
+        told: which training begins.
+
+    Raises:
+        InputError: for settings or data that cannot be, too few runs or held-out rows, or a folder
+            that holds something else.
+        NonFiniteLossError: if the loss of a training becomes NaN or infinite.
+    """
+    if runs < 2:
+        raise InputError("one run cannot be compared with itself: take two or more")
+    if num_samples < 1:
+        raise InputError(f"samples must be at least 1, got {num_samples}")
+    parts = _parts(own_splits(settings, download=download))
+    path = Path(folder)
+    # But for where they are computed and where the data are.
+    kept = replace(settings, clusters=ANY, device="auto", data_dir=TrainSettings.data_dir)
+    _open(path, kept, digest(parts.splits.train), overwrite)
+    cells: dict[int, list[tuple[Tensor, Tensor]]] = {k: [] for k in numbers}
+    # All numbers once, then all again: what there is after a while speaks of all of them.
+    for run, seed in enumerate(start_seeds(settings.seed, runs, len(parts.splits.train))):
+        for k in numbers:
+            file = path / f"K{k}-run{run}-S{num_samples}.npz"
+            if not file.is_file():
+                told(k, run)
+                _write(file, *_trained(replace(settings, clusters=k), seed, parts, num_samples))
+            cells[k].append(_read(file))
+    selection = select(
+        [
+            Candidate(k, torch.stack([c[0] for c in cell]), torch.stack([c[1] for c in cell]))
+            for k, cell in cells.items()
+        ]
+    )
+    figures = {"data": parts.splits.train.name, "runs": runs, "samples": num_samples}
+    with written_whole(path / "selection.json") as partial:
+        partial.write_text(json.dumps(figures | selection.to_dict(), indent=2) + "\n")
+    with written_whole(path / "selection.png") as partial:
+        plot_selection(selection, title=parts.splits.train.name).savefig(partial)
+    return selection
+
+
+def _parts(splits: Splits) -> _Parts:
+    held_out = splits.test if len(splits.test) else splits.validation
+    if len(held_out) < 2:
+        raise InputError("no rows are held out to compare on: raise --test-fraction")
+    rows = torch.cat([p.x for p in (splits.train, splits.validation, splits.test)])
+    step = -(-len(rows) // JUDGED)
+    return _Parts(splits, held_out, rows[::step])
+
+
+def _open(path: Path, settings: TrainSettings, fingerprint: str, overwrite: bool) -> None:
+    """A new folder, or one in which the same selection was begun."""
+    if (path / SETTINGS).is_file() and not overwrite:
+        if read_settings(path) != (settings, fingerprint):
+            raise InputError(
+                f"{path} holds a training or selection with other settings or data: choose another "
+                "folder, or --overwrite it"
+            )
+        return
+    open_run_folder(path, overwrite=overwrite)
+    write_settings(path, settings, fingerprint)
+
+
+def _trained(
+    settings: TrainSettings, seed: int, parts: _Parts, num_samples: int
+) -> tuple[Tensor, Tensor]:
+    """One training: log p of the held-out rows, and a cluster for all rows."""
+    train = parts.splits.train
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    some = order[: max(2, round(SHARE * len(train)))].sort().values
+    splits = replace(parts.splits, train=train.subset(some))
+    gmvae, preprocessor = train_splits(replace(settings, seed=seed), splits)
+    log_p = log_likelihood(
+        gmvae,
+        parts.held_out.x,
+        num_samples=num_samples,
+        transform=preprocessor,
+        seed=settings.seed,
+        diagnostics=False,
+    ).log_p
+    seen = cluster_input(preprocessor)
+    q_y = responsibilities(gmvae, parts.compared, transform=seen, seed=settings.seed)
+    # In the data's own units, as each run has scaled them in its own way.
+    return log_p + preprocessor.log_abs_det().double().cpu(), q_y.argmax(-1)
+
+
+def _write(file: Path, log_p: Tensor, clusters: Tensor) -> None:
+    with written_whole(file) as partial:
+        np.savez_compressed(partial, log_p=log_p.numpy(), clusters=clusters.numpy())
+
+
+def _read(file: Path) -> tuple[Tensor, Tensor]:
+    try:
+        with np.load(file) as cell:
+            return torch.from_numpy(cell["log_p"]), torch.from_numpy(cell["clusters"])
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(f"{file} is damaged: delete it, and the same command goes on") from error

@@ -1,0 +1,82 @@
+"""``pyro-gmvae select``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.tasks import select
+from tests.cli.conftest import TINY, Cli, write_table
+
+SELECT = ["select", "blobs.csv", "--label-column", "kind", "--out", "chosen", "--runs", 2]
+SELECT += ["--samples", 5, *TINY[: TINY.index("--clusters")], "--regularize", "none"]
+
+
+def test_finds_two_blobs(cli: Cli) -> None:
+    write_table(Path("blobs.csv"), rows=300)
+    result = cli(*SELECT, "--clusters", "2:3", "--runs", 3, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["n_clusters"] == 2
+    assert [row["clusters"] for row in report["candidates"]] == [2, 3]
+    assert report["candidates"][0]["strength"] == 1
+    kept = json.loads(Path("chosen/selection.json").read_text())
+    assert kept["candidates"] == report["candidates"]
+    assert Path("chosen/selection.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_goes_on_where_it_stopped(cli: Cli) -> None:
+    write_table(Path("blobs.csv"))
+    assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
+    first = Path("chosen/selection.json").read_bytes()
+    Path("chosen/K3-run1-S5.npz").unlink()
+    with mock.patch.object(select, "_trained", wraps=select._trained) as trained:
+        assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
+    assert trained.call_count == 1
+    assert Path("chosen/selection.json").read_bytes() == first
+
+
+def test_every_run_has_rows_of_its_own_and_units_are_the_datas(cli: Cli) -> None:
+    """log p of data in units a thousand times smaller is lower by log 1000 a column."""
+    write_table(Path("blobs.csv"))
+    assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
+    seen = [np.load(f"chosen/K2-run{run}-S5.npz")["log_p"] for run in range(2)]
+    assert not np.array_equal(*seen)
+    table = pd.read_csv("blobs.csv")
+    table[["width", "height"]] *= 1000
+    table.to_csv("blobs.csv", index=False)
+    assert cli(*SELECT, "--clusters", "2,3", "--overwrite").exit_code == 0
+    again = np.load("chosen/K2-run0-S5.npz")["log_p"]
+    np.testing.assert_allclose(seen[0] - again, 2 * np.log(1000), rtol=1e-3)
+
+
+def test_other_settings_are_another_selection(cli: Cli, refused: Cli) -> None:
+    write_table(Path("blobs.csv"))
+    assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
+    assert "--overwrite" in refused(*SELECT, "--clusters", "2,3", "--batch-size", 7)
+    assert cli(*SELECT, "--clusters", "2,3", "--batch-size", 7, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["5", "a:b", "2:3:4:5", "0:3", "7:3", ""])
+def test_what_are_no_numbers_of_clusters(refused: Cli, text: str) -> None:
+    write_table(Path("blobs.csv"))
+    assert "such as 2:20" in refused(*SELECT, "--clusters", text)
+
+
+def test_one_run_says_nothing(refused: Cli) -> None:
+    write_table(Path("blobs.csv"))
+    assert "two or more" in refused(*SELECT, "--clusters", "2:3", "--runs", 1)
+
+
+def test_counts() -> None:
+    assert select.counts("2:5") == [2, 3, 4, 5]
+    assert select.counts("10:20:5") == [10, 15, 20]
+    assert select.counts("8,2,2:3") == [2, 3, 8]
+    with pytest.raises(InputError):
+        select.counts("4")

@@ -1,0 +1,117 @@
+"""The choice between numbers of clusters, on clusterings whose answer is known."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import Candidate, prediction_strength, select
+from tests.evaluation.test_stability import LABELS, renamed
+
+RUNS, N = 3, 400
+
+
+def split_at_random(labels: Tensor, seed: int) -> Tensor:
+    """One more cluster: cluster 0 cut into halves, as nothing in the data says."""
+    halves = torch.randint(2, labels.shape, generator=torch.Generator().manual_seed(seed))
+    return torch.where((labels == 0) & (halves == 1), labels.max() + 1, labels)
+
+
+def cut() -> list[Tensor]:
+    return [split_at_random(LABELS, seed) for seed in range(RUNS)]
+
+
+def merged(labels: Tensor) -> Tensor:
+    return labels.clamp(max=1)
+
+
+def candidate(k: int, clusters: list[Tensor], level: float = 0.0) -> Candidate:
+    """Runs that predict ``level`` better than 0, all with the same noise of the data."""
+    noise = torch.randn(RUNS, N, generator=torch.Generator().manual_seed(0)).double()
+    return Candidate(k, level + noise, torch.stack(clusters))
+
+
+def candidates(**levels: float) -> list[Candidate]:
+    """Three clusters in truth: two of them merged, found again in all runs, one cut at random."""
+    return [
+        candidate(2, [merged(LABELS)] * RUNS, levels.get("two", 0.0)),
+        candidate(3, [renamed(LABELS, *names) for names in [(0, 1, 2), (1, 2, 0), (2, 0, 1)]]),
+        candidate(4, cut()),
+    ]
+
+
+def test_strength_by_counting_pairs() -> None:
+    a, b = torch.tensor([0, 0, 0, 0, 1, 1, 5]), torch.tensor([0, 0, 1, 1, 2, 2, 2])
+    # Of the six pairs in cluster 0 two are together; the pair in 1 is; 5 has none.
+    assert prediction_strength(a, b) == pytest.approx(2 / 6)
+    # 2 has three pairs, of which one is together.
+    assert prediction_strength(b, a) == pytest.approx(1 / 3)
+    assert prediction_strength(torch.arange(3), torch.zeros(3, dtype=torch.long)) == 1
+
+
+def test_the_most_clusters_that_are_found_again() -> None:
+    selection = select(candidates())
+    assert selection.n_clusters == 3 and selection.sure
+    two, three, four = selection.candidates
+    assert two.strength == three.strength == three.ari == 1
+    # A third of the data cut at random keeps half its pairs, in either direction.
+    assert 0.4 < four.strength < 0.6
+
+
+def test_not_where_others_predict_better() -> None:
+    assert select(candidates(two=3.0)).n_clusters == 2
+
+
+def test_doubts_where_nothing_is_found_again() -> None:
+    at_random = [torch.randint(k, (60,)) for k in (2, 3) for _ in range(RUNS)]
+    selection = select([candidate(2, at_random[:RUNS]), candidate(3, at_random[RUNS:])])
+    assert not selection.sure
+    assert "No number of clusters is found again" in selection.doubts[0]
+
+
+def test_doubts_where_more_was_not_tried() -> None:
+    selection = select(candidates()[:2])
+    assert selection.n_clusters == 3
+    assert selection.doubts == ("3 is the most that was tried: there may be more.",)
+
+
+def test_empty_clusters_are_told() -> None:
+    same = [LABELS] * RUNS
+    selection = select([*candidates(), candidate(7, same), candidate(9, cut())])
+    assert selection.n_clusters == 7
+    assert any("Of 7 clusters only 3.0 have members" in doubt for doubt in selection.doubts)
+
+
+def test_the_difference_to_the_best_against_numpy() -> None:
+    log_p = {k: torch.randn(RUNS, N).double() * 0.1 + torch.randn(N) - k for k in (2, 3)}
+    two, three = (Candidate(k, p, torch.stack([LABELS] * RUNS)) for k, p in log_p.items())
+    behind, error = select([three, two]).behind.T[1].tolist()
+    gap = (log_p[2].mean(0) - log_p[3].mean(0)).numpy()
+    by_run = sum(p.mean(1).numpy().var(ddof=1) / RUNS for p in log_p.values())
+    assert behind == pytest.approx(gap.mean())
+    assert error == pytest.approx((gap.var(ddof=1) / N + by_run) ** 0.5)
+    assert select([three, two]).behind.T[0].tolist() == [0, 0]
+
+
+def test_figures_as_json_are_in_order() -> None:
+    figures = select(candidates()[::-1]).to_dict()
+    numbers = [row["clusters"] for row in figures["candidates"]]
+    assert all(a < b for a, b in pairwise(numbers))
+    assert figures["n_clusters"] == 3 and figures["sure"] and figures["doubts"] == []
+
+
+def test_errors() -> None:
+    with pytest.raises(InputError, match="two runs"):
+        Candidate(2, torch.zeros(1, 5), torch.zeros(1, 5, dtype=torch.long))
+    two, three, _ = candidates()
+    with pytest.raises(InputError, match="two or more different"):
+        select([three])
+    with pytest.raises(InputError, match="two or more different"):
+        select([three, three])
+    other = Candidate(5, three.log_p[:, :-1], three.clusters)
+    with pytest.raises(InputError, match="different data"):
+        select([two, other])
