@@ -108,7 +108,7 @@ def _show(selection: Selection, out: str) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2))
-    for heading in ("clusters", "in use", "found again", "ARI", "log p(x), behind the best", ""):
+    for heading in ("clusters", "in use", "found again", "ARI", "behind in log p(x)", ""):
         table.add_column(heading, justify="right")
     figures = selection.to_dict()
     for row in figures["candidates"]:
@@ -116,7 +116,7 @@ def _show(selection: Selection, out: str) -> None:
         table.add_row(
             str(row["clusters"]),
             f"{row['in_use']:.1f}",
-            f"{row['strength']:.2f} +- {row['strength_se']:.2f}",
+            f"{row['found_again']:.1f} +- {row['found_again_se']:.1f}",
             f"{row['ari']:.2f}",
             f"{row['behind']:.2f} +- {row['behind_se']:.2f}",
             "<-" if chosen else "",

@@ -20,7 +20,7 @@ from pyro_gmvae.evaluation.stability import (
     Stability,
     consensus,
     pairwise_ari,
-    prediction_strength,
+    recurrence,
     stability,
 )
 
@@ -41,8 +41,8 @@ __all__ = [
     "evaluate",
     "log_likelihood",
     "pairwise_ari",
-    "prediction_strength",
     "reconstruct",
+    "recurrence",
     "responsibilities",
     "sample",
     "select",

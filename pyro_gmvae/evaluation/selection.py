@@ -1,10 +1,10 @@
-r"""How many clusters there are: what predicts unseen data, and what is found again.
+r"""How many clusters there are: what is found again, and what predicts unseen data.
 
 A likelihood alone rarely says: a flexible decoder describes the data as well by fewer clusters and
-more style. What is found again in other parts of the data says it from above: a cluster that is cut
-in two without need is cut elsewhere the next time. From below neither says much, as fewer and
-coarser clusters are found again as well. So the recommendation is the most clusters that are found
-again, unless fewer or more predict unseen data better.
+more style. What several trainings find in different parts of the data says more. Too few clusters
+are all found again, but they are few; too many are cut out of the real ones, every time elsewhere.
+So the recommendation is the number of which most are found again, of those that predict unseen data
+no worse than the best.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation.stability import pairwise_ari, prediction_strength
+from pyro_gmvae.evaluation.stability import STABLE, pairwise_ari, recurrence
 
 __all__ = ["Candidate", "Selection", "select"]
 
-FOUND_AGAIN = 0.8  # prediction strength of real clusters; Tibshirani and Walther's (2005) bar
+NEARLY_ALL = 0.9  # of the clusters, which should be found again if one is to rely on them
 CLEAR = 2.0  # standard errors of a difference that are taken for one
 
 
@@ -66,26 +66,27 @@ class Candidate:
         return ((table.sum() - n) / (n * (n - 1))).item()
 
     @cached_property
-    def strengths(self) -> Float[Tensor, "R R"]:
-        """Prediction strength of each run's clusters in each run."""
+    def recurrence(self) -> list[Float[Tensor, " K"]]:
+        """How well the other runs have each run's clusters: mean Jaccard indices."""
         runs = self.clusters
-        return torch.tensor([[prediction_strength(a, b) for b in runs] for a in runs]).double()
+        return [
+            torch.stack([recurrence(a, b) for j, b in enumerate(runs) if j != i]).mean(0)
+            for i, a in enumerate(runs)
+        ]
 
     @property
-    def strength(self) -> float:
-        """The mean over the pairs of different runs."""
-        return self._by_run.mean().item()
+    def found_again(self) -> float:
+        """Clusters that the other runs have, with a mean Jaccard index of 0.75; mean over runs."""
+        return self._found.mean().item()
 
     @property
-    def strength_error(self) -> float:
+    def found_again_error(self) -> float:
         """Its standard error over the runs."""
-        return (self._by_run.std() / len(self._by_run) ** 0.5).item()
+        return (self._found.std() / len(self._found) ** 0.5).item()
 
     @property
-    def _by_run(self) -> Float[Tensor, " R"]:
-        """How strong each run's clusters are in the others, and the others' in it."""
-        both = (self.strengths + self.strengths.T) / 2
-        return (both.sum(-1) - 1) / (len(both) - 1)
+    def _found(self) -> Float[Tensor, " R"]:
+        return torch.stack([(index >= STABLE).sum() for index in self.recurrence]).double()
 
     @property
     def in_use(self) -> float:
@@ -130,8 +131,8 @@ class Selection:
                     "log_likelihood_se": c.standard_error,
                     "behind": behind,
                     "behind_se": error,
-                    "strength": c.strength,
-                    "strength_se": c.strength_error,
+                    "found_again": c.found_again,
+                    "found_again_se": c.found_again_error,
                     "ari": c.ari,
                     "in_use": c.in_use,
                 }
@@ -143,9 +144,8 @@ class Selection:
 def select(candidates: Sequence[Candidate]) -> Selection:
     """Recommend a number of clusters.
 
-    The largest whose prediction strength is 0.8, to within its standard error, of those that
-    predict the held-out data no worse than the best, to within two standard errors of the
-    difference; if there is none, the strongest of these, and nobody is to be sure of it.
+    The one of which most are found again, of those that predict the held-out data no worse than the
+    best, to within two standard errors of the difference; the smaller one if two have as many.
 
     Args:
         candidates: two or more different numbers, all with the same data.
@@ -162,8 +162,7 @@ def select(candidates: Sequence[Candidate]) -> Selection:
     predicting = [
         c for c, (by, error) in zip(ordered, behind.T.tolist(), strict=True) if by <= CLEAR * error
     ]
-    again = [c for c in predicting if c.strength + c.strength_error >= FOUND_AGAIN]
-    chosen = again[-1] if again else max(predicting, key=lambda c: c.strength)
+    chosen = max(predicting, key=lambda c: c.found_again)
     doubts = _doubts(chosen, ordered, predicting)
     return Selection(ordered, chosen.n_clusters, tuple(doubts), behind)
 
@@ -185,26 +184,21 @@ def _doubts(
     chosen: Candidate, candidates: Sequence[Candidate], predicting: Sequence[Candidate]
 ) -> list[str]:
     """What speaks against relying on the choice, in plain words."""
-    k, doubts = chosen.n_clusters, []
-    larger = [c for c in predicting if c.n_clusters > k]
-    if chosen.strength + chosen.strength_error < FOUND_AGAIN:
-        doubts.append(
-            f"No number of clusters is found again in every run: even with {k}, the weakest "
-            f"cluster keeps {chosen.strength:.0%} of its pairs together in another run. Train "
-            "longer or take more starts; or there are no separate groups in these data."
-        )
-    elif chosen.strength - chosen.strength_error < FOUND_AGAIN:
-        doubts.append(
-            f"{k} clusters are found again only just: the weakest one keeps "
-            f"{chosen.strength:.0%} of its pairs together. Take more runs."
-        )
+    k, found, doubts = chosen.n_clusters, chosen.found_again, []
+    if found < 2:
+        doubts.append("No clusters are found again: there may be no separate groups in these data.")
+    elif found < NEARLY_ALL * k:
+        doubts.append(f"Of {k} clusters {found:.1f} are found again: rely on these only.")
     if chosen is candidates[-1]:
         doubts.append(f"{k} is the most that was tried: there may be more.")
-    elif larger and larger[0].strength + 2 * larger[0].strength_error >= FOUND_AGAIN:
-        doubts.append(
-            f"{larger[0].n_clusters} clusters are found again almost as well "
-            f"({larger[0].strength:.2f} against {chosen.strength:.2f})."
-        )
+    rivals = [
+        f"{c.n_clusters} ({c.found_again:.1f})"
+        for c in predicting
+        if c is not chosen
+        and found - c.found_again <= chosen.found_again_error + c.found_again_error
+    ]
+    if rivals:
+        doubts.append(f"About as many are found again of {', '.join(rivals)}: take more runs.")
     if chosen.in_use < k - 0.5:
         doubts.append(f"Of {k} clusters only {chosen.in_use:.1f} have members.")
     return doubts

@@ -18,7 +18,7 @@ __all__ = [
     "consensus",
     "jaccard",
     "pairwise_ari",
-    "prediction_strength",
+    "recurrence",
     "stability",
 ]
 
@@ -166,18 +166,16 @@ def jaccard(
     return both.double() / either.clamp(min=1)
 
 
-def prediction_strength(labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"]) -> float:
-    """How far the weakest cluster of one clustering holds together in another.
+def recurrence(labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"]) -> Float[Tensor, " K"]:
+    """How well another clustering has each cluster of one: the largest Jaccard index of any there.
 
-    Of the pairs in a cluster of ``labels``, the share that ``others`` puts into one cluster, too;
-    the least over the clusters that have two members or more, and 1 if none has. A cluster that
-    is split at random into halves has 1/2.
+    0 for a number that no datum has.
 
-    Reference: Tibshirani and Walther 2005, Cluster validation by prediction strength, J. Comput.
-    Graph. Statist. 14.
+    Reference: Hennig 2007, Cluster-wise assessment of cluster stability, Comput. Statist. Data
+    Anal. 52.
     """
-    together = torch.zeros(int(labels.max()) + 1, int(others.max()) + 1, dtype=torch.float64)
-    together.index_put_((labels, others), torch.ones(len(labels)).double(), accumulate=True)
-    sizes = together.sum(-1)
-    shares = (together * (together - 1)).sum(-1) / (sizes * (sizes - 1))
-    return min([1.0, *shares[sizes > 1].tolist()])
+    shape = int(labels.max()) + 1, int(others.max()) + 1
+    both = torch.zeros(shape, dtype=torch.float64)
+    both.index_put_((labels, others), both.new_ones(len(labels)), accumulate=True)
+    either = both.sum(1, keepdim=True) + both.sum(0) - both
+    return (both / either.clamp(min=1)).amax(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyro_gmvae.evaluation.selection import FOUND_AGAIN, Selection
+from pyro_gmvae.evaluation import Selection
 from pyro_gmvae.plots.style import ACCENT, FONT, MUTED, SECOND, plain_axes
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ __all__ = ["plot_selection"]
 
 
 def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
-    """Against the number of clusters: are they found again, and how well do they predict?
+    """Against the number of clusters: how many are found again, and how well do they predict?
 
     The bars are standard errors. The recommended number has a full mark.
 
@@ -27,18 +27,18 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
 
     numbers = [c.n_clusters for c in selection.candidates]
     chosen = numbers.index(selection.n_clusters)
-    strengths = [c.strength for c in selection.candidates]
-    errors = [c.strength_error for c in selection.candidates]
+    found = [c.found_again for c in selection.candidates]
+    errors = [c.found_again_error for c in selection.candidates]
     behind, behind_errors = (-selection.behind[0]).tolist(), selection.behind[1].tolist()
     with matplotlib.rc_context(FONT):
         figure = Figure(figsize=(10, 3.2), dpi=150, layout="constrained", facecolor="white")
         again, predicts = figure.subplots(1, 2)
-        plain_axes(again, "found again: pairs of the weakest cluster", "clusters")
+        plain_axes(again, "clusters found again in other runs", "clusters")
         plain_axes(predicts, "unseen data: log p(x) against the best, nats", "clusters")
-        again.axhline(FOUND_AGAIN, color=SECOND, linewidth=1, linestyle=(0, (4, 3)))
+        again.plot(numbers, numbers, color=SECOND, linewidth=1, linestyle=(0, (4, 3)))
         again.annotate(
-            f"{FOUND_AGAIN:.0%}",
-            (numbers[-1], FOUND_AGAIN),
+            "all",
+            (numbers[-1], numbers[-1]),
             (0, 3),
             textcoords="offset points",
             ha="right",
@@ -46,7 +46,7 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
             size=8,
         )
         for axes, values, bars in (
-            (again, strengths, errors),
+            (again, found, errors),
             (predicts, behind, behind_errors),
         ):
             axes.errorbar(
@@ -64,8 +64,7 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
             )
             axes.plot(numbers[chosen], values[chosen], "o", color=ACCENT, markersize=8)
             axes.xaxis.get_major_locator().set_params(integer=True)
-        again.set_ylim(0, 1.05)
-        again.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        again.set_ylim(bottom=0)
         words = f"{selection.n_clusters} clusters" + ("" if selection.sure else ", with doubts")
         figure.suptitle(
             f"{title}: {words}" if title else words, x=0.01, ha="left", weight="bold", size=11

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import Candidate, prediction_strength, select
+from pyro_gmvae.evaluation import Candidate, recurrence, select
 from tests.evaluation.test_stability import LABELS, renamed
 
 RUNS, N = 3, 400
@@ -44,22 +44,22 @@ def candidates(**levels: float) -> list[Candidate]:
     ]
 
 
-def test_strength_by_counting_pairs() -> None:
-    a, b = torch.tensor([0, 0, 0, 0, 1, 1, 5]), torch.tensor([0, 0, 1, 1, 2, 2, 2])
-    # Of the six pairs in cluster 0 two are together; the pair in 1 is; 5 has none.
-    assert prediction_strength(a, b) == pytest.approx(2 / 6)
-    # 2 has three pairs, of which one is together.
-    assert prediction_strength(b, a) == pytest.approx(1 / 3)
-    assert prediction_strength(torch.arange(3), torch.zeros(3, dtype=torch.long)) == 1
+def test_recurrence_by_counting() -> None:
+    a, b = torch.tensor([0, 0, 0, 0, 1, 1, 3]), torch.tensor([0, 0, 0, 1, 2, 2, 2])
+    assert recurrence(a, b).tolist() == pytest.approx([3 / 4, 2 / 3, 0, 1 / 3])
+    assert recurrence(b, a).tolist() == pytest.approx([3 / 4, 1 / 4, 2 / 3])
 
 
 def test_the_most_clusters_that_are_found_again() -> None:
     selection = select(candidates())
     assert selection.n_clusters == 3 and selection.sure
     two, three, four = selection.candidates
-    assert two.strength == three.strength == three.ari == 1
-    # A third of the data cut at random keeps half its pairs, in either direction.
-    assert 0.4 < four.strength < 0.6
+    assert (two.found_again, three.found_again, four.found_again) == (2, 3, 2)
+    assert two.found_again_error == 0 and three.ari == 1
+    # Halves cut at random share a third of what either has.
+    for index in four.recurrence:
+        torch.testing.assert_close(index[1:3], torch.ones(2).double())
+        assert (index[[0, 3]] < 0.6).all()
 
 
 def test_not_where_others_predict_better() -> None:
@@ -70,7 +70,7 @@ def test_doubts_where_nothing_is_found_again() -> None:
     at_random = [torch.randint(k, (60,)) for k in (2, 3) for _ in range(RUNS)]
     selection = select([candidate(2, at_random[:RUNS]), candidate(3, at_random[RUNS:])])
     assert not selection.sure
-    assert "No number of clusters is found again" in selection.doubts[0]
+    assert "No clusters are found again" in selection.doubts[0]
 
 
 def test_doubts_where_more_was_not_tried() -> None:
@@ -79,11 +79,22 @@ def test_doubts_where_more_was_not_tried() -> None:
     assert selection.doubts == ("3 is the most that was tried: there may be more.",)
 
 
+def test_doubts_where_another_number_does_as_well() -> None:
+    few = torch.where(torch.arange(60) < 9, 3, LABELS)  # too few to be missed by the others
+    selection = select([*candidates(), candidate(5, [LABELS, few, LABELS])])
+    assert selection.n_clusters == 3
+    assert selection.doubts == ("About as many are found again of 5 (3.0): take more runs.",)
+
+
+def test_doubts_where_some_are_not_found_again() -> None:
+    selection = select([candidate(4, cut()), candidate(5, [torch.zeros(60).long()] * RUNS)])
+    assert "Of 4 clusters 2.0 are found again: rely on these only." in selection.doubts
+
+
 def test_empty_clusters_are_told() -> None:
-    same = [LABELS] * RUNS
-    selection = select([*candidates(), candidate(7, same), candidate(9, cut())])
+    selection = select([candidate(7, [LABELS] * RUNS), candidate(9, cut())])
     assert selection.n_clusters == 7
-    assert any("Of 7 clusters only 3.0 have members" in doubt for doubt in selection.doubts)
+    assert "Of 7 clusters only 3.0 have members." in selection.doubts
 
 
 def test_the_difference_to_the_best_against_numpy() -> None:
