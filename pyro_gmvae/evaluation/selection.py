@@ -3,8 +3,8 @@ r"""How many clusters there are: what is found again, and what predicts unseen d
 A likelihood alone rarely says: a flexible decoder describes the data as well by fewer clusters and
 more style. What several trainings find in different parts of the data says more. Too few clusters
 are all found again, but they are few; too many are cut out of the real ones, every time elsewhere.
-So the recommendation is the number of which most are found again, of those that predict unseen data
-no worse than the best.
+So the recommendation is the number of which most are found again and fewest are not, of those that
+predict unseen data no worse than the best.
 """
 
 from __future__ import annotations
@@ -144,8 +144,9 @@ class Selection:
 def select(candidates: Sequence[Candidate]) -> Selection:
     """Recommend a number of clusters.
 
-    The one of which most are found again, of those that predict the held-out data no worse than the
-    best, to within two standard errors of the difference; the smaller one if two have as many.
+    The one with the most clusters that are found again, less those that are not. Numbers that
+    predict the held-out data worse than the best, by more than two standard errors of the
+    difference, are out; of two with as many, the smaller one is taken.
 
     Args:
         candidates: two or more different numbers, all with the same data.
@@ -162,9 +163,14 @@ def select(candidates: Sequence[Candidate]) -> Selection:
     predicting = [
         c for c, (by, error) in zip(ordered, behind.T.tolist(), strict=True) if by <= CLEAR * error
     ]
-    chosen = max(predicting, key=lambda c: c.found_again)
+    chosen = max(predicting, key=_worth)
     doubts = _doubts(chosen, ordered, predicting)
     return Selection(ordered, chosen.n_clusters, tuple(doubts), behind)
+
+
+def _worth(candidate: Candidate) -> float:
+    """A cluster that is not found again misleads as much as one that is helps."""
+    return 2 * candidate.found_again - candidate.n_clusters
 
 
 def _behind(candidates: Sequence[Candidate]) -> Float[Tensor, "2 C"]:
@@ -192,13 +198,13 @@ def _doubts(
     if chosen is candidates[-1]:
         doubts.append(f"{k} is the most that was tried: there may be more.")
     rivals = [
-        f"{c.n_clusters} ({c.found_again:.1f})"
+        f"{c.n_clusters} clusters ({c.found_again:.1f} found again)"
         for c in predicting
         if c is not chosen
-        and found - c.found_again <= chosen.found_again_error + c.found_again_error
+        and _worth(chosen) - _worth(c) <= 2 * (chosen.found_again_error + c.found_again_error)
     ]
     if rivals:
-        doubts.append(f"About as many are found again of {', '.join(rivals)}: take more runs.")
+        doubts.append(f"About as good: {', '.join(rivals)}. Take more runs.")
     if chosen.in_use < k - 0.5:
         doubts.append(f"Of {k} clusters only {chosen.in_use:.1f} have members.")
     return doubts
