@@ -9,7 +9,16 @@ import click
 from pyro_gmvae import __version__
 
 # A command `name` is the object `command` of the file `name.py`.
-COMMANDS = ("train", "evaluate", "predict", "sample", "select", "stability", "benchmark")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "sample",
+    "select",
+    "stability",
+    "prune",
+    "benchmark",
+)
 
 
 class LazyGroup(click.Group):

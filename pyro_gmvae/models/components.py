@@ -1,17 +1,26 @@
-"""The order of a model's clusters."""
+"""The clusters of a trained model: their order, and which of them stay."""
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from pyro_gmvae.models.config import from_config, to_config
 from pyro_gmvae.models.gmvae import GMVAE
 
-__all__ = ["reorder_components"]
+__all__ = ["keep_components", "reorder_components"]
+
+# What has a place for each cluster in the built-in networks, and along which dimension.
+_PLACES = {
+    "model.component_loc": 0,
+    "model.component_raw_scale": 0,
+    "model.mixture_logits": 0,
+    "guide.y_head.weight": 0,
+    "guide.y_head.bias": 0,
+    "guide.z_head.from_cluster.weight": 1,
+}
 
 
-@torch.no_grad()
 def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
     """Renumber the clusters in place: cluster ``order[i]`` becomes cluster ``i``.
 
@@ -21,12 +30,29 @@ def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
         gmvae: one with the built-in networks.
         order: a permutation of 0 to K - 1.
     """
-    model, guide = gmvae.model, gmvae.guide
-    rows = [model.component_loc, model.component_raw_scale, model.mixture_logits]
-    if hasattr(guide, "y_head"):
-        rows += [guide.y_head.weight, guide.y_head.bias]
-    for tensor in rows:
-        tensor.copy_(tensor[order])
-    if guide.z_head.from_cluster is not None:
-        weight = guide.z_head.from_cluster.weight
-        weight.copy_(weight[:, order])
+    gmvae.load_state_dict(_state_of(gmvae, order))
+
+
+def keep_components(gmvae: GMVAE, kept: Int64[Tensor, " K_kept"]) -> GMVAE:
+    """A model with some of the clusters only, cluster ``kept[i]`` as cluster ``i``.
+
+    Their p(z|y), q(z|x,y) and p(x|z) are as they were; p(y) and q(y|x) are shared out among them
+    in proportion.
+
+    Args:
+        gmvae: one that `to_config` can rebuild.
+        kept: different ones of 0 to K - 1.
+
+    Raises:
+        ValueError: for a model that cannot be rebuilt, or a method that needs more clusters.
+    """
+    smaller = from_config({**to_config(gmvae), "n_components": len(kept)})
+    smaller.load_state_dict(_state_of(gmvae, kept))
+    return smaller.to(gmvae.model.component_loc).train(gmvae.training)
+
+
+def _state_of(gmvae: GMVAE, components: Int64[Tensor, " some"]) -> dict[str, Tensor]:
+    return {
+        name: tensor.index_select(_PLACES[name], components) if name in _PLACES else tensor
+        for name, tensor in gmvae.state_dict().items()
+    }

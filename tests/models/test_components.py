@@ -1,19 +1,52 @@
-"""The order of the clusters is only a name."""
+"""The clusters of a trained model: the order is only a name, and some may go."""
 
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
-from pyro_gmvae.models import METHODS, reorder_components
+from pyro_gmvae.models import GMVAE, METHODS, keep_components, reorder_components
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_reordering_changes_names_only(method: str) -> None:
+def small(method: str) -> GMVAE:
     gmvae = METHODS[method](4, 3, 2, hidden=(5,), likelihood="gaussian", learn_mixture=True)
     with torch.no_grad():
         gmvae.model.mixture_logits.copy_(torch.tensor([0.0, 1.0, 2.0]))
-        x, z, order = torch.randn(6, 4), torch.randn(6, 2), torch.tensor([2, 0, 1])
-        before = gmvae.responsibilities(x), gmvae.posterior(x).log_prob(z), gmvae.model.log_p_z(z)
-        reorder_components(gmvae, order)
-        torch.testing.assert_close(gmvae.responsibilities(x), before[0][:, order])
-        torch.testing.assert_close(gmvae.posterior(x).log_prob(z), before[1])
-        torch.testing.assert_close(gmvae.model.log_p_z(z), before[2])
+    return gmvae.eval()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("method", METHODS)
+def test_reordering_changes_names_only(method: str) -> None:
+    gmvae, x, z, order = small(method), torch.randn(6, 4), torch.randn(6, 2), [2, 0, 1]
+    before = gmvae.responsibilities(x), gmvae.posterior(x).log_prob(z), gmvae.model.log_p_z(z)
+    reorder_components(gmvae, torch.tensor(order))
+    torch.testing.assert_close(gmvae.posterior(x).log_prob(z), before[1])
+    torch.testing.assert_close(gmvae.model.log_p_z(z), before[2])
+    torch.testing.assert_close(gmvae.responsibilities(x), before[0][:, order])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("method", METHODS)
+def test_the_clusters_that_stay_are_as_they_were(method: str) -> None:
+    gmvae, x, z, kept = small(method), torch.randn(6, 4), torch.randn(6, 2), [2, 0]
+    smaller = keep_components(gmvae, torch.tensor(kept))
+    assert (smaller.n_components, smaller.method, smaller.training) == (2, method, False)
+    p_y = gmvae.model.p_y().probs[kept]
+    torch.testing.assert_close(smaller.model.p_y().probs, p_y / p_y.sum())
+    torch.testing.assert_close(smaller.model.p_x(z).mean, gmvae.model.p_x(z).mean)
+    y, smaller_y = one_hot(torch.tensor(kept), 3).float(), torch.eye(2)
+    ours, theirs = smaller.model.p_z(smaller_y), gmvae.model.p_z(y)
+    torch.testing.assert_close(ours.mean, theirs.mean)
+    torch.testing.assert_close(ours.stddev, theirs.stddev)
+    if method != "marginal":  # whose responsibilities are averages over z of such shares
+        q = gmvae.responsibilities(x)[:, kept]
+        torch.testing.assert_close(smaller.responsibilities(x), q / q.sum(-1, keepdim=True))
+    all_kept = keep_components(gmvae, torch.arange(3))
+    for name, value in gmvae.state_dict().items():
+        torch.testing.assert_close(all_kept.state_dict()[name], value)
+
+
+def test_a_model_that_cannot_be_rebuilt() -> None:
+    gmvae = METHODS["exact"](4, 3, 2, decoder=torch.nn.Linear(2, 4))
+    with pytest.raises(ValueError, match="cannot be rebuilt"):
+        keep_components(gmvae, torch.tensor([0, 1]))

@@ -1,0 +1,62 @@
+"""`pyro-gmvae prune`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from . import options
+from .errors import Command
+
+
+@click.command(cls=Command)
+@options.run_argument
+@click.option("--out", required=True, metavar="SMALLER", help="Folder to write the new run to.")
+@click.option(
+    "--least",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the training rows that a cluster needs to stay; 0 drops empty ones only.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the run that is in --out.")
+@options.seed
+@options.device
+@options.data_dir(None)
+@options.download
+@options.quiet
+@options.json_output
+def command(
+    run: str,
+    out: str,
+    least: float,
+    overwrite: bool,
+    seed: int,
+    device: str,
+    data_dir: str | None,
+    download: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Drop the clusters of RUN that hardly any rows are in.
+
+    Ask for too many clusters at first, and prune those that stay empty. Nothing is trained anew;
+    the rows of a cluster that goes are shared out among the others.
+
+    \b
+    Example:
+      pyro-gmvae prune runs/customers --least 0.01 --out runs/customers-pruned
+    """
+    from pyro_gmvae.tasks.data import own_data
+    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.tasks.prune import prune_run
+
+    opened = open_run(run, device)
+    rows = own_data(opened, "train", data_dir=data_dir, download=download)
+    pruned = prune_run(opened, rows, out, least_share=least, overwrite=overwrite, seed=seed)
+    if as_json:
+        click.echo(json.dumps({"run": out, "kept": pruned.kept, "dropped": pruned.dropped}))
+    elif not quiet:
+        gone = ", ".join(map(str, pruned.dropped)) or "none"
+        click.echo(f"Dropped: {gone}. The model with {len(pruned.kept)} clusters is in {out}.")
