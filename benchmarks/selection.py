@@ -1,9 +1,8 @@
 """Does `pyro-gmvae select` find how many clusters there are?
 
-Generated tables of mixed columns (real ones that hang together within a cluster, skewed, binary and
-counts), clusters of unequal size, whose number is known; and the ten digits. The tables are drawn
-by the number of their clusters and --seed alone; every one that was drawn is in the table. No label
-is used.
+Three generated tables whose number is known, clusters of unequal size in each: round ones; ones of
+correlated, skewed and count columns; and ones that a random network has bent into more columns than
+they vary in. And the ten digits. No label is used.
 
     python benchmarks/selection.py --out benchmarks/results/selection.json
 
@@ -23,15 +22,13 @@ from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.tasks.select import select_clusters
 from pyro_gmvae.tasks.settings import TrainSettings
 
-SMALL = {"tables": [2], "digits": [], "rows": 100, "runs": 2, "beyond": 1, "epochs": 1}
+SMALL = {"tables": ["mixed"], "digits": [], "rows": 100, "runs": 2, "beyond": 1, "epochs": 1}
 DIGITS = [5, *range(7, 14), 15]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__, small=SMALL, full={"runs": 5, "digits": list(range(2, 21))})
-    parser.add_argument(
-        "--tables", nargs="*", type=at_least(2), default=[3, 5, 7], metavar="K", help="true numbers"
-    )
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
     parser.add_argument("--beyond", type=at_least(1), default=3, help="tried above the true number")
     parser.add_argument("--rows", type=at_least(10), default=2000, help="of a table")
     parser.add_argument(
@@ -41,9 +38,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=at_least(1), default=20)
     parser.add_argument("--work", type=Path, default=Path("selection"))
     arguments = parser.read(argv)
-    cases: list[tuple[str, int, Sequence[int]]] = [
-        (str(drawn(k, arguments)), k, range(2, k + arguments.beyond + 1)) for k in arguments.tables
-    ]
+    cases: list[tuple[str, int, Sequence[int]]] = []
+    for name in arguments.tables:
+        truth = TABLES[name][0]
+        tried = range(2, truth + arguments.beyond + 1)
+        cases.append((str(drawn(name, arguments)), truth, tried))
     if arguments.digits:
         cases.append(("digits", 10, arguments.digits))
     report = Report("selection", arguments)
@@ -62,25 +61,37 @@ def main(argv: Sequence[str] | None = None) -> None:
     report.close()
 
 
-def drawn(k: int, arguments: Namespace) -> Path:
-    """A table with ``k`` clusters as a file."""
-    path: Path = arguments.work / f"mixed{k}.npy"
+def drawn(name: str, arguments: Namespace) -> Path:
+    """A table as a file."""
+    path: Path = arguments.work / f"{name}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, mixed(k, arguments.rows, seed=arguments.seed + k))
+    k, draw = TABLES[name]
+    rng = np.random.default_rng(arguments.seed)
+    y = rng.choice(k, size=arguments.rows, p=rng.dirichlet(np.full(k, 5.0)))
+    np.save(path, draw(y, k, rng).astype(np.float32))
     return path
 
 
-def mixed(k: int, rows: int, *, seed: int) -> np.ndarray:
-    """Shape ``(rows, 11)``: four real columns, two skewed, three binary, two counts."""
-    rng = np.random.default_rng(seed)
-    y = rng.choice(k, size=rows, p=rng.dirichlet(np.full(k, 5.0)))
-    shapes = rng.normal(0, 0.5, (k, 4, 4))
-    noise = np.einsum("nij,nj->ni", shapes[y], rng.normal(size=(rows, 4)))
-    real = rng.normal(0, 4, (k, 4))[y] + noise + 0.3 * rng.normal(size=(rows, 4))
-    skewed = np.exp(0.3 * rng.normal(size=(rows, 2)) + rng.normal(0, 1, (k, 2))[y])
-    binary = rng.random((rows, 3)) < rng.beta(0.5, 0.5, (k, 3))[y]
+def round_(y: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.normal(0, 3, (k, 8))[y] + rng.normal(size=(len(y), 8))
+
+
+def mixed(y: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Four real columns that hang together in each cluster, two skewed ones, two counts."""
+    noise = np.einsum("nij,nj->ni", rng.normal(0, 0.5, (k, 4, 4))[y], rng.normal(size=(len(y), 4)))
+    real = rng.normal(0, 4, (k, 4))[y] + noise + 0.3 * rng.normal(size=(len(y), 4))
+    skewed = np.exp(0.3 * rng.normal(size=(len(y), 2)) + rng.normal(0, 1, (k, 2))[y])
     counts = rng.poisson(rng.gamma(2, 3, (k, 2))[y])
-    return np.concatenate([real, skewed, binary, counts], 1).astype(np.float32)
+    return np.concatenate([real, skewed, counts], 1)
+
+
+def bent(y: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    z = rng.normal(0, 3, (k, 5))[y] + rng.normal(size=(len(y), 5))
+    hidden = np.tanh(z @ rng.normal(0, 0.3, (5, 30)))
+    return hidden @ rng.normal(size=(30, 20)) + 0.1 * rng.normal(size=(len(y), 20))
+
+
+TABLES = {"round": (5, round_), "mixed": (3, mixed), "bent": (7, bent)}
 
 
 if __name__ == "__main__":
