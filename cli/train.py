@@ -64,6 +64,17 @@ def choice(name: str, words: str) -> options.Decorator:
     return setting(f"--{name.replace('_', '-')}", words=words, type=click.Choice(choices(name)))
 
 
+def known(name: str, words: str) -> options.Decorator:
+    """A file of what is known of some rows."""
+    return setting(
+        name,
+        words=words,
+        type=str,
+        metavar="FILE",
+        callback=lambda ctx, param, value: value and os.path.abspath(value),
+    )
+
+
 @click.command(cls=Command)
 @click.argument("data", callback=lambda ctx, param, value: located(value))
 @click.option("--out", required=True, metavar="RUN", help="Folder to write the run to.")
@@ -122,13 +133,10 @@ def choice(name: str, words: str) -> options.Decorator:
 @setting("--patience", words="Epochs without progress on held-out rows before stopping.")
 @setting("--shared-trunk", words="One encoder for cluster and style.")
 @setting("--learn-mixture", words="Learn how large clusters are.")
-@setting(
-    "--labels",
-    words="A .csv of clusters that you know: a column label, and row if only of some rows.",
-    type=str,
-    metavar="FILE",
-    callback=lambda ctx, param, value: value and os.path.abspath(value),
+@known(
+    "--labels", "A .csv of clusters that you know: a column label, and row if only of some rows."
 )
+@known("--must-link", "A .csv of rows that belong together: columns row and group.")
 @setting("--label-column", words="Labels of a table, to evaluate with.", type=str)
 @setting(
     "--image-size",

@@ -15,6 +15,7 @@ from pyro_gmvae.models.gmvae import (
     SparseGMVAE,
 )
 from pyro_gmvae.models.guides import Guide, MarginalGuide
+from pyro_gmvae.models.must_link import MUST_LINK, MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import PENALTIES, Regularizer
 from pyro_gmvae.networks import ConvSizes
@@ -22,6 +23,7 @@ from pyro_gmvae.networks import ConvSizes
 __all__ = [
     "GMVAE",
     "METHODS",
+    "MUST_LINK",
     "PENALTIES",
     "AdversarialPerturbation",
     "ConcreteGMVAE",
@@ -30,6 +32,7 @@ __all__ = [
     "Guide",
     "MarginalGMVAE",
     "MarginalGuide",
+    "MustLink",
     "ObjectiveWeights",
     "Regularizer",
     "SparseGMVAE",
