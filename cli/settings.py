@@ -51,6 +51,17 @@ def choice(name: str, words: str) -> tuple[str, Decorator]:
     return setting(f"--{name.replace('_', '-')}", words=words, type=click.Choice(choices(name)))
 
 
+def known(name: str, words: str) -> tuple[str, Decorator]:
+    """A file of what is known of some rows."""
+    return setting(
+        name,
+        words=words,
+        type=str,
+        metavar="FILE",
+        callback=lambda ctx, param, value: value and os.path.abspath(value),
+    )
+
+
 def training_settings(*, without: Collection[str] = ()) -> Decorator:
     """Options for all settings of a training but those named, and those that all commands have."""
 
@@ -120,13 +131,11 @@ _SETTINGS = (
     setting("--patience", words="Epochs without progress on held-out rows before stopping."),
     setting("--shared-trunk", words="One encoder for cluster and style."),
     setting("--learn-mixture", words="Learn how large clusters are."),
-    setting(
+    known(
         "--labels",
-        words="A .csv of clusters that you know: a column label, and row if only of some rows.",
-        type=str,
-        metavar="FILE",
-        callback=lambda ctx, param, value: value and os.path.abspath(value),
+        "A .csv of clusters that you know: a column label, and row if only of some rows.",
     ),
+    known("--must-link", "A .csv of rows that belong together: columns row and group."),
     setting("--label-column", words="Labels of a table, to evaluate with.", type=str),
     setting(
         "--image-size",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,9 +16,13 @@ from torch import Tensor
 
 from pyro_gmvae import models
 from pyro_gmvae._fitted import FittedGMVAE
-from pyro_gmvae.data import preprocessing
+from pyro_gmvae.data import Dataset, preprocessing
+from pyro_gmvae.data.known import known_of_rows
+from pyro_gmvae.evaluation import number_as
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
+from pyro_gmvae.models.labels import LABEL_WEIGHT, check_labels
+from pyro_gmvae.models.must_link import check_groups
 from pyro_gmvae.training import (
     ClusterWatch,
     ProgressBar,
@@ -87,8 +92,8 @@ class GMVAE(FittedGMVAE):
         weights_: p(y), shape ``(K,)``.
         means_: of p(z|y), shape ``(K, Z)``, in the latent space.
         scales_: standard deviations of p(z|y), shape ``(K, Z)``.
-        labels_: the clusters of the training rows, shape ``(N,)``, cluster 0 being the largest.
-            Not in a saved run.
+        labels_: the clusters of the training rows, shape ``(N,)``; without labels given to ``fit``
+            cluster 0 is the largest. Not in a saved run.
         lower_bound_: mean ELBO of the training rows, in nats, estimated.
         converged_: whether early stopping ended the training.
         n_iter_: epochs that were run.
@@ -146,12 +151,31 @@ class GMVAE(FittedGMVAE):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> GMVAE:  # noqa: N803
+    def fit(
+        self,
+        X: Any,  # noqa: N803
+        y: Any = None,
+        *,
+        labels: Any = None,
+        groups: Any = None,
+    ) -> GMVAE:
         """Train on ``X``; ``y`` is ignored.
 
+        Args:
+            X: data.
+            y: not used, so that nothing is trained on labels that were meant for something else.
+            labels: clusters that are known of some rows, shape ``(N,)``: integers, -1 where
+                unknown. Cluster k is then label k.
+            groups: rows of which no more is known than that they belong together, shape ``(N,)``:
+                rows of the same number, or text, are to be in one cluster, -1 where unknown (see
+                `pyro_gmvae.models.MustLink`).
+
+        Rows of which something is known are held out for early stopping only if there are not
+        enough others.
+
         Raises:
-            ValueError: for parameters out of range, fewer rows than ``n_components``, or data that
-                are not finite numbers (`InputError` is one).
+            ValueError: for parameters out of range, fewer rows than ``n_components``, data that are
+                not finite numbers, or labels or groups that do not fit them (`InputError` is one).
             NonFiniteLossError: if the loss becomes NaN or infinite.
 
         Warns:
@@ -164,6 +188,14 @@ class GMVAE(FittedGMVAE):
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {len(data)}"
             )
+        if labels is not None:
+            given = known_of_rows(labels, "labels", len(data))
+            check_labels(given, self.n_components)
+            data = replace(data, given=given)
+        if groups is not None:
+            together = known_of_rows(groups, "groups", len(data))
+            check_groups(together, len(data))
+            data = replace(data, groups=together)
         self.preprocessor_, likelihood = preprocessing(data, self.likelihood)
         regularizer = make_regularizer(
             self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
@@ -175,7 +207,7 @@ class GMVAE(FittedGMVAE):
         best = -np.inf
         for attempt in range(trainings):
             seeds = [int(rng.randint(2**31 - 1)) for _ in range(starts)]
-            gmvae, result = self._train(data.x, likelihood, regularizer, start, seeds)
+            gmvae, result = self._train(data, likelihood, regularizer, start, seeds)
             bound = self._log_likelihood(gmvae, data.x, BOUND_SAMPLES).elbo
             if attempt == 0 or bound > best:
                 best, self.model_, kept = bound, gmvae, result
@@ -190,10 +222,13 @@ class GMVAE(FittedGMVAE):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        # Empty clusters go last, so that the labels in use are consecutive.
-        sizes = self._responsibilities(data.x).argmax(-1).bincount(minlength=self.n_components)
-        models.reorder_components(self.model_, sizes.argsort(descending=True, stable=True))
-        self.labels_ = self._responsibilities(data.x).argmax(-1).numpy()
+        clusters = self._responsibilities(data.x).argmax(-1)
+        if labels is None:
+            # Empty clusters go last, so that the labels in use are consecutive.
+            sizes = clusters.bincount(minlength=self.n_components)
+            models.reorder_components(self.model_, sizes.argsort(descending=True, stable=True))
+            clusters = self._responsibilities(data.x).argmax(-1)
+        self.labels_ = clusters.numpy()
         self._set_mixture()
         return self
 
@@ -213,7 +248,7 @@ class GMVAE(FittedGMVAE):
             )
 
     def _make(
-        self, shape: torch.Size, likelihood: str, regularizer: Regularizer | None, seed: int
+        self, data: Dataset, likelihood: str, regularizer: Regularizer | None, seed: int
     ) -> models.GMVAE:
         """A model whose first weights depend on ``seed`` alone."""
         # Plain numbers, for a search may set NumPy's, which JSON cannot hold.
@@ -221,12 +256,14 @@ class GMVAE(FittedGMVAE):
         options: dict[str, Any] = {"hidden": hidden, "likelihood": likelihood}
         if self.method == "concrete":
             options["temperature"] = float(self.temperature)
-        if regularizer is not None and len(shape) == 3:
+        if regularizer is not None and data.kind == "image":
             options["cluster_network"] = "conv"
+        if data.given is not None:
+            options["label_weight"] = LABEL_WEIGHT
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             gmvae = models.METHODS[self.method](
-                tuple(shape),
+                data.event_shape,
                 int(self.n_components),
                 int(self.latent_dim),
                 learn_mixture=regularizer is None,  # balance would chase what is learned
@@ -237,18 +274,21 @@ class GMVAE(FittedGMVAE):
 
     def _train(
         self,
-        x: Tensor,
+        data: Dataset,
         likelihood: str,
         regularizer: Regularizer | None,
         start: str,
         seeds: Sequence[int],
     ) -> tuple[models.GMVAE, TrainResult]:
         seed = seeds[0]
-        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-        n_held_out = round(self.validation_fraction * len(x))
+        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+        # Rows of which something is known come last: they teach more than they would tell.
+        order = order[_is_known(data)[order].sort(stable=True).indices]
+        n_held_out = round(self.validation_fraction * len(data))
         if n_held_out < MIN_VALIDATION:
             n_held_out = 0
-        held_out, kept = order[:n_held_out], order[n_held_out:]
+        train = data.subset(order[n_held_out:])
+        held_out = data.x[order[:n_held_out]] if n_held_out else None
         config = TrainConfig(
             epochs=self.max_iter,
             batch_size=self.batch_size,
@@ -260,29 +300,44 @@ class GMVAE(FittedGMVAE):
         )
         # The trainer applies it on its own device.
         transform = deepcopy(self.preprocessor_).to(self._device)
-        gmvae = self._make(x.shape[1:], likelihood, regularizer, seed)
+        gmvae = self._make(data, likelihood, regularizer, seed)
         bar = [ProgressBar()] if self.verbose else []
         if start == "information" and self.n_components > 1:
             gmvae = best_start(
-                lambda seed: self._make(x.shape[1:], likelihood, regularizer, seed),
+                lambda seed: self._make(data, likelihood, regularizer, seed),
                 seeds,
-                x[kept],
+                train.x,
                 config,
                 epochs=START_EPOCHS,
-                judged=x[held_out] if n_held_out else None,
+                groups=train.groups,
+                judged=held_out,
                 transform=transform,
                 reporters=bar,
             )
         if start == "kmeans" and self.n_components > 1:
-            seen = self.preprocessor_.mean_input(x[kept])
+            seen = self.preprocessor_.mean_input(train.x)
             clusters = kmeans_clusters(seen, int(self.n_components), seed=seed)
-            initialize(gmvae, x[kept], clusters, config, transform=transform)
+            initialize(gmvae, train.x, clusters, config, transform=transform)
+        if train.given is not None:
+            gmvae.to(self._device)
+            number_as(train.given, gmvae, train.x, transform=transform.mean_input)
         result = fit(
             gmvae,
-            x[kept],
+            train.x,
             config,
-            validation=x[held_out] if n_held_out else None,
+            y=train.given,
+            groups=train.groups,
+            validation=held_out,
             transform=transform,
             reporters=[ClusterWatch(gmvae), *bar],
         )
         return gmvae.cpu(), result
+
+
+def _is_known(data: Dataset) -> Tensor:
+    """Of which rows the cluster, or what belongs with them, is known."""
+    known = torch.zeros(len(data), dtype=torch.bool)
+    for numbers in (data.given, data.groups):
+        if numbers is not None:
+            known |= numbers >= 0
+    return known

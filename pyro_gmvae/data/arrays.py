@@ -63,7 +63,7 @@ def from_array(
         InputError: for another type or number of dimensions, labels of another length, and what
             is refused in a table.
     """
-    labels = None if y is None else labels_from_array(y, name)
+    labels = None if y is None else labels_from_array(y, name, "labels y")
     if x.dtype.kind not in "biuf":
         raise InputError(f"{name} is an array of type {x.dtype}: store numbers (uint8 for images).")
     if x.ndim == 2:

@@ -24,6 +24,8 @@ class Dataset:
         class_names: name of class 0, 1, ... of `y`, if known.
         given: `(N,)` int64 cluster of each row that is known beforehand, -1 where it is not, to be
             trained with; None if none is.
+        groups: `(N,)` int64 number that rows which belong in one cluster share, -1 for those of
+            which nothing is known; None if there are none.
         row_names: what each row is called, such as the file of an image, if it is called anything.
 
     Raises:
@@ -38,6 +40,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = None
     given: Int64[Tensor, "labels"] | None = None
+    groups: Int64[Tensor, "labels"] | None = None
 
     def __post_init__(self) -> None:
         if self.y is not None and len(self.y) != len(self.x):
@@ -63,6 +66,7 @@ class Dataset:
             x=self.x[rows],
             y=None if self.y is None else self.y[rows],
             given=None if self.given is None else self.given[rows],
+            groups=None if self.groups is None else self.groups[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
         )
 

@@ -14,7 +14,7 @@ from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.dataset import Dataset, Splits
 from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
-from pyro_gmvae.data.labels import read_given_labels
+from pyro_gmvae.data.known import read_known
 from pyro_gmvae.data.tables import load_table
 from pyro_gmvae.errors import InputError
 
@@ -89,6 +89,7 @@ def load_splits(
     label_column: str | None = None,
     image_size: int | None = None,
     labels: str | Path | None = None,
+    must_link: str | Path | None = None,
 ) -> Splits:
     """Loads a source in three disjoint parts; the same seed gives the same parts.
 
@@ -104,12 +105,13 @@ def load_splits(
         download: as in `load`.
         label_column: as in `load`.
         image_size: as in `load`.
-        labels: a file of clusters that are known of some rows (see `read_given_labels`); of a set
-            with an official test part, of its training rows.
+        labels: a file of clusters that are known of some rows (see `read_known`); of a set with an
+            official test part, of its training rows.
+        must_link: likewise, of the groups of some rows that belong together.
 
     Raises:
-        InputError: for what `load` or `read_given_labels` refuses, fractions outside [0, 1), or
-            too few rows to split.
+        InputError: for what `load` or `read_known` refuses, fractions outside [0, 1), or too few
+            rows to split.
     """
     read = partial(
         load,
@@ -121,7 +123,9 @@ def load_splits(
     )
     whole = read(split="train" if source in TORCHVISION_CLASSES else "all")
     if labels is not None:
-        whole = replace(whole, given=read_given_labels(Path(labels), len(whole)))
+        whole = replace(whole, given=read_known(Path(labels), "label", len(whole)))
+    if must_link is not None:
+        whole = replace(whole, groups=read_known(Path(must_link), "group", len(whole)))
     if source in TORCHVISION_CLASSES:
         rest, test = whole, read(split="test")
     else:

@@ -15,6 +15,7 @@ from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
+from pyro_gmvae.evaluation.numbering import number_as
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
 from pyro_gmvae.evaluation.stability import (
     Stability,
@@ -40,6 +41,7 @@ __all__ = [
     "embed",
     "evaluate",
     "log_likelihood",
+    "number_as",
     "pairwise_ari",
     "reconstruct",
     "recurrence",

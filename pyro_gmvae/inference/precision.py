@@ -23,7 +23,8 @@ def autocast_networks(gmvae: GMVAE, dtype: torch.dtype = torch.bfloat16) -> Iter
     clusters. A user's own networks are treated alike.
     """
     parts = [gmvae.model.decoder, *gmvae.guide.children()]
-    networks = [part for part in parts if part is not gmvae.regularizer]  # which calls these
+    penalties = (gmvae.regularizer, gmvae.must_link)  # which call these
+    networks = [part for part in parts if part not in penalties]
     with ExitStack() as stack:
         for network in networks:
             for hook in _autocast(network, dtype):

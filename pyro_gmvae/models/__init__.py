@@ -12,12 +12,14 @@ from pyro_gmvae.models.gmvae import (
     SparseGMVAE,
 )
 from pyro_gmvae.models.guides import Guide, MarginalGuide
+from pyro_gmvae.models.must_link import MUST_LINK, MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import PENALTIES, Regularizer
 
 __all__ = [
     "GMVAE",
     "METHODS",
+    "MUST_LINK",
     "PENALTIES",
     "AdversarialPerturbation",
     "ConcreteGMVAE",
@@ -26,6 +28,7 @@ __all__ = [
     "Guide",
     "MarginalGMVAE",
     "MarginalGuide",
+    "MustLink",
     "ObjectiveWeights",
     "Regularizer",
     "SparseGMVAE",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
+from pyro_gmvae.models.must_link import MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import Regularizer
 from pyro_gmvae.networks import (
@@ -158,6 +159,18 @@ class GMVAE(nn.Module):
     def regularizer(self) -> Regularizer | None:
         """What it is trained with beside the ELBO."""
         return self.guide.regularizer
+
+    def link(self, must_link: MustLink | None) -> None:
+        """Train with the factor of ``must_link`` from now on; None forgets its rows.
+
+        It belongs to training: a saved model has none.
+        """
+        self.guide.must_link = must_link
+
+    @property
+    def must_link(self) -> MustLink | None:
+        """The rows that are to be in one cluster."""
+        return self.guide.must_link
 
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None

@@ -23,6 +23,7 @@ from pyro_gmvae.distributions import (
 )
 from pyro_gmvae.models.effects import inferred
 from pyro_gmvae.models.labels import is_labels, label_log_prob, pin_logits
+from pyro_gmvae.models.must_link import MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import Regularizer
 from pyro_gmvae.networks import GaussianHead
@@ -49,6 +50,7 @@ class Guide(PyroModule):
 
     infer_y: ClassVar[InferDict] = {}
     regularizer: Regularizer | None
+    must_link: MustLink | None
     log_p_y: Callable[[], Tensor]  # of the model
 
     def __init__(
@@ -71,6 +73,7 @@ class Guide(PyroModule):
         self.event_dim = event_dim
         self.label_weight = label_weight
         self.regularizer = None
+        self.must_link = None
 
     @abstractmethod
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
@@ -209,6 +212,7 @@ class MarginalGuide(PyroModule):
     """
 
     regularizer: Regularizer | None
+    must_link: MustLink | None
     log_p_y: Callable[[], Tensor]  # of the model
     log_p_y_given_z: Callable[[Tensor], Tensor]  # of the model
 
@@ -221,6 +225,7 @@ class MarginalGuide(PyroModule):
         self.weights = weights
         self.event_dim = event_dim
         self.regularizer = None
+        self.must_link = None
 
     def posterior(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
@@ -251,7 +256,7 @@ class MarginalGuide(PyroModule):
 def regularize(
     guide: Guide | MarginalGuide, x: Tensor, log_r: Callable[[], Tensor], *covariates: Tensor
 ) -> None:
-    """Add the penalties of the guide's regulariser, if it has one and is being trained.
+    """Add the penalties that a guide is trained with, if there are any and it is being trained.
 
     Args:
         guide: within the plate of the data.
@@ -259,11 +264,16 @@ def regularize(
         log_r: its log responsibilities, shape ``(B, K)``, asked for where they are needed.
         covariates: as the guide's.
     """
-    if guide.training and guide.regularizer is not None:
+    if not guide.training or (guide.regularizer is None and guide.must_link is None):
+        return
+    log_r_of_x = log_r()
+    if guide.regularizer is not None:
         with poutine.scale(scale=guide.weights.regularizer_weight):
             guide.regularizer(
                 lambda moved: guide.log_responsibilities(moved, *covariates),
                 x,
-                log_r(),
+                log_r_of_x,
                 guide.log_p_y(),
             )
+    if guide.must_link is not None:
+        guide.must_link(guide.log_responsibilities, log_r_of_x)

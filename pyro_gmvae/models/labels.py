@@ -16,14 +16,37 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-__all__ = ["is_labels", "label_log_evidence", "label_log_prob", "pin_logits"]
+from pyro_gmvae.errors import InputError
 
+__all__ = [
+    "LABEL_WEIGHT",
+    "check_labels",
+    "is_labels",
+    "label_log_evidence",
+    "label_log_prob",
+    "pin_logits",
+]
+
+LABEL_WEIGHT = 50.0  # nats for a label's log-probability, as a regulariser's consistency has
 PINNED = 1e4  # nats: leaves the other clusters a probability of exactly zero in float32 and 64
 
 
 def is_labels(y: Num[Tensor, "..."] | None) -> bool:
     """Whether ``y`` holds labels (integers, possibly missing) rather than one-hot values."""
     return y is not None and not y.is_floating_point()
+
+
+def check_labels(labels: Int[Tensor, " N"], n_components: int) -> None:
+    """Refuse labels that name no cluster.
+
+    Raises:
+        InputError: for one from ``n_components`` on.
+    """
+    if int(labels.max()) >= n_components:
+        raise InputError(
+            f"label {int(labels.max())} has no cluster: labels go from 0 to {n_components - 1}, "
+            "-1 where missing; ask for more clusters"
+        )
 
 
 def _one_hot(labels: Int[Tensor, " B"], like: Tensor) -> tuple[Tensor, Tensor]:

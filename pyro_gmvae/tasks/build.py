@@ -12,13 +12,12 @@ from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import GMVAE, Regularizer, from_config
+from pyro_gmvae.models.labels import LABEL_WEIGHT
 from pyro_gmvae.networks import ConvSizes
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import TrainConfig
 
 __all__ = ["make_config", "make_model"]
-
-LABEL_WEIGHT = 50.0  # nats for a label's log-probability, as a regulariser's consistency has
 
 
 def make_model(
@@ -46,11 +45,6 @@ def make_model(
         raise InputError(
             f"{settings.clusters} clusters are more than the {len(train)} training rows of "
             f"{train.name}: use fewer clusters, or more data"
-        )
-    if train.given is not None and int(train.given.max()) >= settings.clusters:
-        raise InputError(
-            f"label {int(train.given.max())} has no cluster: labels go from 0 to "
-            f"{settings.clusters - 1}; ask for more clusters"
         )
     cluster_network = None if settings.cluster_network == "auto" else settings.cluster_network
     regularized_image = regularizer is not None and len(train.event_shape) == 3

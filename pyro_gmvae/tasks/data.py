@@ -40,6 +40,7 @@ def own_splits(settings: TrainSettings, *, download: bool = False) -> Splits:
         label_column=settings.label_column,
         image_size=settings.image_size,
         labels=settings.labels,
+        must_link=settings.must_link,
     )
 
 
@@ -51,7 +52,8 @@ def own_data(
     Raises:
         InputError: if the run does not know them, they have changed since, or the part is empty.
     """
-    settings = replace(settings_of(run), labels=None)  # their file may be gone
+    # What was known of some rows is for training only, and its files may be gone.
+    settings = replace(settings_of(run), labels=None, must_link=None)
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
     splits = own_splits(settings, download=download)

@@ -122,7 +122,9 @@ class TrainSettings:
         shared_trunk: whether q(y|x) and q(z|x,y) share their encoder.
         learn_mixture: whether p(y) is learned; otherwise it is uniform.
         labels: a file of clusters that are known of some rows, to train with (see
-            `pyro_gmvae.data.labels.read_given_labels`).
+            `pyro_gmvae.data.known.read_known`).
+        must_link: a file of groups of rows, each of which belongs in one cluster, whichever it is;
+            to train with, read likewise.
         label_column: of a table: labels for the evaluation, never trained on.
         image_size: of a folder: height and width to bring its images to; None is their own.
         validation_fraction, test_fraction: shares of the rows that are held out.
@@ -168,6 +170,7 @@ class TrainSettings:
     shared_trunk: bool = False
     learn_mixture: bool = False
     labels: str | None = None
+    must_link: str | None = None
     label_column: str | None = None
     image_size: int | None = None
     validation_fraction: float = 0.1

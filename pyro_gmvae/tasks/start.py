@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Int64
-from torch import Tensor
-from torch.nn.functional import one_hot
 
 from pyro_gmvae.data import Dataset, Preprocessor, Splits, augmentation, preprocessing
 from pyro_gmvae.data.transformations import Transformation
-from pyro_gmvae.evaluation import responsibilities
-from pyro_gmvae.evaluation.stability import best_matching
-from pyro_gmvae.models import GMVAE, reorder_components
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import number_as
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.models.labels import check_labels
+from pyro_gmvae.models.must_link import check_groups
 from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import (
@@ -63,6 +62,7 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
         InputError: for settings that do not fit the data.
     """
     train = splits.train
+    _check_known(train, settings.clusters)
     preprocessor, likelihood = preprocessing(train, settings.likelihood, settings.binarize)
     augment = augmentation(train, settings.augment)
     regularizer = make_regularizer(
@@ -76,6 +76,17 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
     return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae), start)
 
 
+def _check_known(train: Dataset, n_clusters: int) -> None:
+    if train.given is not None:
+        check_labels(train.given, n_clusters)
+        if not (train.given >= 0).any():
+            raise InputError(
+                "every row with a label is held out: label more rows, or hold out fewer"
+            )
+    if train.groups is not None:
+        check_groups(train.groups, len(train))
+
+
 def started(
     prepared: Prepared,
     settings: TrainSettings,
@@ -87,20 +98,12 @@ def started(
     With labels its clusters are numbered as these are.
     """
     gmvae = _with_clusters(prepared, settings, splits, reporters)
-    if splits.train.given is not None:
-        _number_as(splits.train.given, gmvae, splits.train, prepared.preprocessor)
+    train = splits.train
+    if train.given is not None:
+        preprocessor = prepared.preprocessor
+        gmvae.to(preprocessor.scale.device)
+        number_as(train.given, gmvae, train.x, transform=preprocessor.mean_input)
     return gmvae
-
-
-def _number_as(
-    given: Int64[Tensor, " N"], gmvae: GMVAE, train: Dataset, transform: Preprocessor
-) -> None:
-    """Give each label the cluster that most of its rows are in, one to one."""
-    known = given >= 0
-    seen = transform.mean_input
-    found = responsibilities(gmvae, train.x[known], transform=seen)
-    wanted = one_hot(given[known], gmvae.n_components).to(found.dtype)
-    reorder_components(gmvae, best_matching(wanted, found))
 
 
 def _with_clusters(
@@ -120,6 +123,7 @@ def _with_clusters(
             train.x,
             config,
             epochs=settings.initialization_epochs,
+            groups=train.groups,
             judged=splits.validation.x if len(splits.validation) else None,
             transform=transform,
             reporters=reporters,
@@ -141,6 +145,7 @@ def fitted(prepared: Prepared, gmvae: GMVAE, splits: Splits, **more: Any) -> Tra
         splits.train.x,
         prepared.config,
         y=splits.train.given,
+        groups=splits.train.groups,
         validation=splits.validation.x if len(splits.validation) else None,
         transform=prepared.preprocessor,
         augment=prepared.augment,

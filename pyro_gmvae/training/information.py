@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from math import ceil
 
 import pyro
 import torch
-from jaxtyping import Num
+from jaxtyping import Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
@@ -18,6 +18,7 @@ from pyro_gmvae.inference import autocast_networks
 from pyro_gmvae.models import GMVAE, Regularizer
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.loop import Transform
 from pyro_gmvae.training.reporters import Reporter
 from pyro_gmvae.training.resources import networks_in_bfloat16
@@ -55,7 +56,7 @@ def maximize_information(
     transform: Transform | None = None,
     told: Callable[[float], None] | None = None,
 ) -> None:
-    """Train ``gmvae`` in place on the penalties of its regulariser alone.
+    """Train ``gmvae`` in place on the penalties of its regulariser, and of its links, alone.
 
     What is trained is what the responsibilities depend on: q(y|x), or in the marginal method q(z|x)
     and p(y|z). A training that follows begins with clusters, and the regulariser keeps them. The
@@ -118,7 +119,7 @@ def information_loss(
     *,
     transform: Transform | None = None,
 ) -> float:
-    """The weighted penalties of the regulariser per datum, in nats, at the same draws every time.
+    """The weighted penalties per datum, links among them, in nats, at the same draws every time.
 
     The criterion that starts are compared by: lower is better. No label enters it.
 
@@ -143,6 +144,7 @@ def best_start(
     config: TrainConfig,
     *,
     epochs: float,
+    groups: Int64[Tensor, " groups"] | None = None,
     judged: Num[Tensor, "M *event"] | None = None,
     transform: Transform | None = None,
     reporters: Sequence[Reporter] = (),
@@ -156,6 +158,7 @@ def best_start(
         make: a model with a `Regularizer`, from a seed.
         seeds: one for each start, which draws by it too.
         x, config, epochs, transform: as of `maximize_information`.
+        groups: of ``x``, as in `pyro_gmvae.training.fit`.
         judged: data to judge by that are not in ``x``; without any, ``x`` itself.
         reporters: told how far the start is.
     """
@@ -170,31 +173,39 @@ def best_start(
 
     starts = [(make(seed), replace(config, seed=seed)) for seed in seeds]
     judged = x if judged is None else judged
-    try:
-        for _ in rounds:
-            for gmvae, own in starts:
-                maximize_information(gmvae, x, own, epochs=epochs, transform=transform, told=told)
-                done += 1
-            if len(starts) > 1:
-                starts.sort(key=lambda s: information_loss(s[0], judged, transform=transform))
-                del starts[len(starts) // 2 :]
-    except BaseException:
-        for reporter in reporters:
-            reporter.close()
-        raise
+    with ExitStack() as stack:
+        for gmvae, _ in starts:
+            stack.enter_context(linked(gmvae, x, groups, transform=transform))
+        try:
+            for _ in rounds:
+                for gmvae, own in starts:
+                    maximize_information(
+                        gmvae, x, own, epochs=epochs, transform=transform, told=told
+                    )
+                    done += 1
+                if len(starts) > 1:
+                    starts.sort(key=lambda s: information_loss(s[0], judged, transform=transform))
+                    del starts[len(starts) // 2 :]
+        except BaseException:
+            for reporter in reporters:
+                reporter.close()
+            raise
     return starts[0][0]
 
 
 def _loss(gmvae: GMVAE, x: Tensor, *, consistency: float = 1.0) -> Tensor:
     """The mean weighted penalties, that of consistency by another factor as well."""
-    guide, regularizer = gmvae.guide, gmvae.regularizer
+    guide, regularizer, must_link = gmvae.guide, gmvae.regularizer, gmvae.must_link
     if regularizer is None:
         raise ValueError("there is nothing to start by: give the model a regulariser first")
     log_r = guide.log_responsibilities(x)
     penalties = regularizer.penalties(guide.log_responsibilities, x, log_r, guide.log_p_y())
     weights = dict(regularizer.weights)
     weights["consistency"] *= consistency
-    return torch.stack([weights[name] * p.mean() for name, p in penalties.items()]).sum()
+    terms = [weights[name] * p.mean() for name, p in penalties.items()]
+    if must_link is not None:
+        terms.append(must_link.strength * must_link.penalty(guide.log_responsibilities, log_r))
+    return torch.stack(terms).sum()
 
 
 @contextmanager

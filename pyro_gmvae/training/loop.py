@@ -15,13 +15,14 @@ from jaxtyping import Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import GMVAE, ObjectiveWeights
+from pyro_gmvae.models.labels import check_labels
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
+from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
 from pyro_gmvae.training.objective import Objective
 from pyro_gmvae.training.reporters import Record, Reporter
@@ -67,6 +68,7 @@ def fit(
     config: TrainConfig | None = None,
     *,
     y: Int[Tensor, " N"] | None = None,
+    groups: Int[Tensor, " groups"] | None = None,
     covariates: Sequence[Tensor] = (),
     validation: Tensor | Sequence[Tensor] | None = None,
     transform: Transform | None = None,
@@ -85,6 +87,8 @@ def fit(
         x: data, shape ``(N, *raw_event)``, in whatever form ``transform`` takes.
         config: the settings; the defaults if None.
         y: labels, -1 where missing, for semi-supervision; None trains without any.
+        groups: a number for each row, the same for rows that are to be in one cluster, -1 for those
+            of which nothing is known (see `pyro_gmvae.models.MustLink`); None trains without any.
         covariates: tensors of N rows, passed on to model and guide after ``(x, y)``.
         validation: held-out data, ``x`` or ``(x, *covariates)``, for early stopping.
         transform: applied to each batch of data on the device, such as a binarisation.
@@ -100,16 +104,14 @@ def fit(
         The history and how it ended.
 
     Raises:
-        InputError: if the device is missing, a label has no cluster or the checkpoint does not fit.
+        InputError: if the device is missing, a label has no cluster, groups tell nothing or the
+            checkpoint does not fit.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
     """
     config = config or TrainConfig()
-    if y is not None and int(y.max()) >= gmvae.n_components:
-        raise InputError(
-            f"label {int(y.max())} has no cluster: labels go from 0 to {gmvae.n_components - 1}, "
-            "-1 where missing"
-        )
+    if y is not None:
+        check_labels(y, gmvae.n_components)
     accelerator = make_accelerator(config.device)
     device = accelerator.device
     with ExitStack() as stack:
@@ -127,6 +129,8 @@ def fit(
         if checkpoint is not None:
             stack.enter_context(signals)
 
+        changed = _in_turn(augment, transform)
+        stack.enter_context(linked(gmvae, x, groups, covariates=covariates, transform=changed))
         gmvae.to(device).train()
         if networks_in_bfloat16(config, device):
             stack.enter_context(autocast_networks(gmvae))
@@ -143,7 +147,7 @@ def fit(
             config.batch_size,
             y=y,
             covariates=covariates,
-            transform=_in_turn(augment, transform),
+            transform=changed,
             generator=order,
             drop_last=drop_last,
         )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.inference import ELBOTerms
-from pyro_gmvae.models import GMVAE, PENALTIES
+from pyro_gmvae.models import GMVAE, MUST_LINK, PENALTIES
 
 __all__ = ["Meter", "clusters_in_use"]
 
@@ -39,7 +39,8 @@ class Meter:
         mean = {n: v / self.count for n, v in zip(names, values, strict=True)}
         loss = mean.pop("loss")
         # What teaches q(y|x) labels or clusters is a factor of the guide's, no part of the bound.
-        elbo = sum(v for name, v in mean.items() if name not in ("classifier", *PENALTIES))
+        apart = ("classifier", MUST_LINK, *PENALTIES)
+        elbo = sum(v for name, v in mean.items() if name not in apart)
         parts = {"log_likelihood": mean.pop("x"), "kl_z": -mean.pop("z"), "kl_y": -mean.pop("y", 0)}
         return {"loss": loss, "elbo": elbo, **parts, **mean}
 

@@ -38,7 +38,7 @@ def test_labels_from_array_keeps_integers(values: np.ndarray, codes: list[int]) 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros((3, 2)), r"shape \(3, 2\): give one label per row"),
+        (np.zeros((3, 2)), r"shape \(3, 2\): give one for each row"),
         (np.array([0.5, 1.0]), "hold fractions"),
         (np.array([0, -2]), "below -1"),
         (np.array([1j]), "complex128: use integers or text"),
