@@ -19,17 +19,21 @@ from pyro_gmvae.data import preprocessing
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
 from pyro_gmvae.training import (
+    CLUSTERINGS,
+    STARTS,
     ClusterWatch,
     ProgressBar,
+    Rows,
     TrainConfig,
     TrainResult,
+    begin_near,
     best_start,
     fit,
     initialize,
-    kmeans_clusters,
     make_regularizer,
     start_by,
 )
+from pyro_gmvae.training.known import check_known
 
 __all__ = ["GMVAE"]
 
@@ -64,8 +68,10 @@ class GMVAE(FittedGMVAE):
             ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
             ``"none"`` trains by the ELBO alone.
         init_params: ``"information"`` trains the clusters by the regulariser alone before the
-            likelihood comes in, ``"kmeans"`` starts near a k-means clustering, ``"random"``
-            anywhere; ``"auto"`` is information with a regulariser and else kmeans.
+            likelihood comes in, ``"kmeans"`` starts near a k-means clustering,
+            ``"latent-kmeans"``, ``"latent-mixture"`` and ``"latent-umap"`` near one of a plain
+            VAE's latents (see `pyro_gmvae.training.starts`), ``"random"`` anywhere; ``"auto"`` is
+            information with a regulariser and else kmeans. `fit` also takes clusters to begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.
@@ -112,7 +118,7 @@ class GMVAE(FittedGMVAE):
         hidden: Sequence[int] | Any = (128, 128),
         likelihood: str | Any = "auto",
         regularize: str | Any = "auto",
-        init_params: Literal["auto", "information", "kmeans", "random"] | Any = "auto",
+        init_params: str | Any = "auto",
         n_init: int | Any = 1,
         max_iter: int | Any = 100,
         learning_rate: float | Any = 3e-3,
@@ -146,12 +152,19 @@ class GMVAE(FittedGMVAE):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> GMVAE:  # noqa: N803
+    def fit(self, X: Any, y: Any = None, *, init: Any = None) -> GMVAE:  # noqa: N803
         """Train on ``X``; ``y`` is ignored.
 
+        Args:
+            X: a table or images.
+            y: ignored.
+            init: clusters to begin near, in place of ``init_params``: integers ``(N,)`` from 0 to
+                K - 1, -1 where there is none, or responsibilities ``(N, K)``. The training is free
+                to leave them, and their numbers are not kept.
+
         Raises:
-            ValueError: for parameters out of range, fewer rows than ``n_components``, or data that
-                are not finite numbers (`InputError` is one).
+            ValueError: for parameters out of range, fewer rows than ``n_components``, data that
+                are not finite numbers, or an ``init`` of another shape (`InputError` is one).
             NonFiniteLossError: if the loss becomes NaN or infinite.
 
         Warns:
@@ -168,14 +181,15 @@ class GMVAE(FittedGMVAE):
         regularizer = make_regularizer(
             self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
         )
-        start = start_by(self.init_params, regularizer)
+        begun = None if init is None else self._begun(init, len(data))
+        start = "given" if begun is not None else start_by(self.init_params, regularizer)
         # Starts by information are compared before the likelihood comes in.
         trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
         rng = check_random_state(self.random_state)
         best = -np.inf
         for attempt in range(trainings):
             seeds = [int(rng.randint(2**31 - 1)) for _ in range(starts)]
-            gmvae, result = self._train(data.x, likelihood, regularizer, start, seeds)
+            gmvae, result = self._train(data.x, likelihood, regularizer, start, seeds, begun)
             bound = self._log_likelihood(gmvae, data.x, BOUND_SAMPLES).elbo
             if attempt == 0 or bound > best:
                 best, self.model_, kept = bound, gmvae, result
@@ -199,8 +213,7 @@ class GMVAE(FittedGMVAE):
 
     def _check_parameters(self) -> None:
         """Those that no part below looks at."""
-        starts = ("auto", "information", "kmeans", "random")
-        words = {"method": tuple(models.METHODS), "init_params": starts}
+        words = {"method": tuple(models.METHODS), "init_params": STARTS}
         for name, known in words.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
@@ -211,6 +224,13 @@ class GMVAE(FittedGMVAE):
             raise ValueError(
                 f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
             )
+
+    def _begun(self, init: Any, n_rows: int) -> Tensor:
+        """The clusters to begin by, checked."""
+        clusters = torch.from_numpy(np.array(init))
+        clusters = clusters.float() if clusters.is_floating_point() else clusters.long()
+        check_known(clusters, n_rows, int(self.n_components))
+        return clusters
 
     def _make(
         self, shape: torch.Size, likelihood: str, regularizer: Regularizer | None, seed: int
@@ -242,6 +262,7 @@ class GMVAE(FittedGMVAE):
         regularizer: Regularizer | None,
         start: str,
         seeds: Sequence[int],
+        begun: Tensor | None,
     ) -> tuple[models.GMVAE, TrainResult]:
         seed = seeds[0]
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
@@ -273,10 +294,11 @@ class GMVAE(FittedGMVAE):
                 transform=transform,
                 reporters=bar,
             )
-        if start == "kmeans" and self.n_components > 1:
-            seen = self.preprocessor_.mean_input(x[kept])
-            clusters = kmeans_clusters(seen, int(self.n_components), seed=seed)
-            initialize(gmvae, x[kept], clusters, config, transform=transform)
+        if start in CLUSTERINGS and self.n_components > 1:
+            rows = Rows(gmvae, x[kept], config, transform, transform.mean_input, reporters=bar)
+            begin_near(start, rows)
+        if begun is not None:
+            initialize(gmvae, x[kept], begun[kept], config, transform=transform)
         result = fit(
             gmvae,
             x[kept],

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pyro
 import torch
-from jaxtyping import Int, Num
+from jaxtyping import Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import GMVAE, ObjectiveWeights
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
+from pyro_gmvae.training.known import Known, check_known, drawn_labels
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
 from pyro_gmvae.training.objective import Objective
 from pyro_gmvae.training.reporters import Record, Reporter
@@ -66,7 +66,7 @@ def fit(
     x: Num[Tensor, "N *event"],
     config: TrainConfig | None = None,
     *,
-    y: Int[Tensor, " N"] | None = None,
+    y: Known | None = None,
     covariates: Sequence[Tensor] = (),
     validation: Tensor | Sequence[Tensor] | None = None,
     transform: Transform | None = None,
@@ -84,7 +84,8 @@ def fit(
         gmvae: one of the four GMVAEs, or a subclass.
         x: data, shape ``(N, *raw_event)``, in whatever form ``transform`` takes.
         config: the settings; the defaults if None.
-        y: labels, -1 where missing, for semi-supervision; None trains without any.
+        y: labels ``(N,)``, -1 where missing, for semi-supervision; or responsibilities ``(N, K)``,
+            of which a label is drawn for each datum in each epoch; None trains without any.
         covariates: tensors of N rows, passed on to model and guide after ``(x, y)``.
         validation: held-out data, ``x`` or ``(x, *covariates)``, for early stopping.
         transform: applied to each batch of data on the device, such as a binarisation.
@@ -100,16 +101,14 @@ def fit(
         The history and how it ended.
 
     Raises:
-        InputError: if the device is missing, a label has no cluster or the checkpoint does not fit.
+        InputError: if the device is missing, the checkpoint does not fit, or ``y`` is not of these
+            data and clusters.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
     """
     config = config or TrainConfig()
-    if y is not None and int(y.max()) >= gmvae.n_components:
-        raise InputError(
-            f"label {int(y.max())} has no cluster: labels go from 0 to {gmvae.n_components - 1}, "
-            "-1 where missing"
-        )
+    if y is not None:
+        check_known(y, len(x), gmvae.n_components)
     accelerator = make_accelerator(config.device)
     device = accelerator.device
     with ExitStack() as stack:
@@ -190,7 +189,8 @@ def fit(
                 anneal(gmvae.weights, config, state.step, len(batches))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(state.step, total)
-                x_mine, y_mine = x_batch[mine], None if y_batch is None else y_batch[mine]
+                x_mine = x_batch[mine]
+                y_mine = None if y_batch is None else drawn_labels(y_batch[mine])
                 terms = objective(x_mine, y_mine, *(c[mine] for c in rest))
                 # The gradients are averaged over the processes, whose shares may differ.
                 accelerator.backward(terms.loss * accelerator.num_processes / len(x_batch))
