@@ -25,6 +25,7 @@ class Dataset:
         given: `(N,)` int64 cluster of each row that is known beforehand, -1 where it is not, to be
             trained with; None if none is.
         row_names: what each row is called, such as the file of an image, if it is called anything.
+        places: `(N,)` int64 row of the source that each row was, of a part of it; None of a whole.
 
     Raises:
         InputError: if `y` does not have one label per row.
@@ -38,6 +39,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = None
     given: Int64[Tensor, "labels"] | None = None
+    places: Int64[Tensor, "rows"] | None = None
 
     def __post_init__(self) -> None:
         if self.y is not None and len(self.y) != len(self.x):
@@ -64,6 +66,7 @@ class Dataset:
             y=None if self.y is None else self.y[rows],
             given=None if self.given is None else self.given[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
+            places=rows if self.places is None else self.places[rows],
         )
 
 

@@ -124,6 +124,7 @@ def load_splits(
         whole = replace(whole, given=read_given_labels(Path(labels), len(whole)))
     if source in TORCHVISION_CLASSES:
         rest, test = whole, read(split="test")
+        test = replace(test, places=len(whole) + torch.arange(len(test)))
     else:
         rest, test = _cut(whole, test_fraction, "test", seed)
     train, validation = _cut(rest, validation_fraction, "validation", seed)

@@ -15,15 +15,18 @@ from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
+from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
 from pyro_gmvae.evaluation.stability import Stability, consensus, pairwise_ari, stability
 
 __all__ = [
+    "ClusterStability",
     "ClusterUsage",
     "ClusteringScores",
     "Evaluation",
     "LogLikelihood",
     "Stability",
     "cluster_means",
+    "cluster_stability",
     "cluster_usage",
     "clustering_scores",
     "compare",

@@ -57,7 +57,7 @@ class Stability:
             "alive": self.alive.tolist(),
             "pairwise_ari": self.pairwise_ari.tolist(),
             "clusters": [
-                {"cluster": k, "size": int(size), "jaccard": j.item(), "verdict": _verdict(j)}
+                {"cluster": k, "size": int(size), "jaccard": j.item(), "verdict": verdict(j)}
                 for k, (size, j) in enumerate(zip(self._sizes(), self.jaccard, strict=True))
                 if size
             ],
@@ -67,7 +67,8 @@ class Stability:
         return self.consensus.argmax(-1).bincount(minlength=self.consensus.shape[-1])
 
 
-def _verdict(jaccard: Tensor) -> str:
+def verdict(jaccard: Tensor) -> str:
+    """A mean Jaccard index in a word."""
     return "stable" if jaccard >= STABLE else "doubtful" if jaccard >= DOUBTFUL else "unstable"
 
 
