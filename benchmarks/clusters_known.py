@@ -17,6 +17,7 @@ from pyro_gmvae.evaluation import embed, log_likelihood, responsibilities
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.tasks.start import train_splits
+from pyro_gmvae.training.starts.classical import kmeans, mixture
 
 __all__ = ["CONTENDERS", "Found", "contend"]
 
@@ -70,16 +71,9 @@ def of_latent(kind: str, settings: TrainSettings, splits: Splits) -> Found:
 
 
 def classical(kind: str, settings: TrainSettings, x: Any) -> Any:
-    from sklearn.cluster import KMeans
-    from sklearn.mixture import GaussianMixture
-
     if kind == "kmeans":
-        return KMeans(settings.clusters, n_init=10, random_state=settings.seed).fit(x)
-    wide = x.shape[1] > 100  # full covariances of all pixels do not fit the data
-    covariance = "diag" if wide else "full"
-    return GaussianMixture(
-        settings.clusters, covariance_type=covariance, random_state=settings.seed, reg_covar=1e-3
-    ).fit(x)
+        return kmeans(x, settings.clusters, seed=settings.seed, n_init=10)
+    return mixture(x, settings.clusters, seed=settings.seed, n_init=1)
 
 
 def flat(data: Dataset) -> Any:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pyro_gmvae.errors import InputError
 
 from . import options
-from .errors import Command
+from .errors import Command, training_errors
 
 if TYPE_CHECKING:
-    from pyro_gmvae.evaluation import Stability
+    from pyro_gmvae.evaluation import ClusterStability, Stability
+    from pyro_gmvae.training import Reporter
 
 
 @click.command(cls=Command)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
 @click.option("--data", metavar="DATA", help="Rows to compare them on.  [default: the first's own]")
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=1),
+    metavar="R",
+    help="Of one run: train it anew R times, on halves of its training rows.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the clusters that they agree on.")
 @options.seed
 @options.device
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 def command(
     runs: tuple[str, ...],
     data: str | None,
+    resamples: int | None,
     output: str | None,
     seed: int,
     device: str,
@@ -44,30 +53,51 @@ def command(
     Train them with different seeds, methods or numbers of clusters. Clusters are matched by the
     rows they share, whatever their numbers; no labels are used.
 
+    Or with --resamples, whether the clusters of one run come back when it is trained on other rows:
+    each of its clusters is compared with the one most like it of every new training.
+
     \b
     Examples:
       pyro-gmvae stability runs/seed0 runs/seed1 runs/seed2
       pyro-gmvae stability runs/* -o agreed.csv
+      pyro-gmvae stability runs/seed0 --resamples 5
     """
-    if len(runs) < 2:
-        raise InputError("one run cannot be compared with itself: name two or more")
+    if resamples is not None:
+        if len(runs) > 1:
+            raise InputError("--resamples is of one run: name only that")
+        for name, value in {"--data": data, "--output": output, "--image-size": image_size}.items():
+            if value is not None:
+                raise InputError(f"{name} is for several runs, not for --resamples: leave it out")
+    elif len(runs) < 2:
+        raise InputError(
+            "one run cannot be compared with itself: name two or more, or --resamples of one"
+        )
 
     from pyro_gmvae.files import written_whole
-    from pyro_gmvae.tasks.data import data_for, own_data, settings_of
+    from pyro_gmvae.tasks.data import data_for_each, splits_of
     from pyro_gmvae.tasks.open import open_run
-    from pyro_gmvae.tasks.stability import agreed_clusters, compare_runs
+    from pyro_gmvae.tasks.stability import agreed_clusters, compare_runs, resampled
 
-    opened = [open_run(run, device) for run in runs]
-    source = data or settings_of(opened[0]).data
-    where = data_dir or (None if data else settings_of(opened[0]).data_dir)
-    if data is None:
-        # Refused, if these have changed since; read below in the order of the source.
-        own_data(opened[0], "all", data_dir=where, download=download)
-    rows = [
-        data_for(run, source, data_dir=where, download=download, image_size=image_size)
-        for run in opened
-    ]
-    report = compare_runs(opened, rows, seed=seed)
+    if resamples is not None:
+        opened = open_run(runs[0], device)
+        splits = splits_of(opened, data_dir=data_dir, download=download, known=True)
+        with training_errors(shlex.join(["pyro-gmvae", "stability", *runs])):
+            found = resampled(
+                opened,
+                splits,
+                resamples,
+                seed=seed,
+                device=device,  # type: ignore[arg-type]
+                reporters=lambda n: [] if quiet else _progress(n, resamples),
+            )
+        if as_json:
+            click.echo(json.dumps({"run": runs[0], "data": splits.train.name, **found.to_dict()}))
+        elif not quiet:
+            _show_resampled(found, splits.train.name)
+        return
+    several = [open_run(run, device) for run in runs]
+    rows = data_for_each(several, data, data_dir=data_dir, download=download, image_size=image_size)
+    report = compare_runs(several, rows, seed=seed)
     if output is not None:
         with written_whole(output) as partial:
             agreed_clusters(report, rows[0]).to_csv(partial, index=False)
@@ -79,30 +109,62 @@ def command(
             click.echo(f"The clusters that they agree on are in {output}.")
 
 
+def _progress(resample: int, resamples: int) -> list[Reporter]:
+    from pyro_gmvae.training import ProgressBar
+
+    click.echo(f"resample {resample + 1} of {resamples}", err=True)
+    return [ProgressBar()]
+
+
 def _show(report: Stability, name: str) -> None:
+    figures = report.to_dict()
+    alive = figures["alive"]
+    span = f"{min(alive)}" if min(alive) == max(alive) else f"{min(alive)} to {max(alive)}"
+    _tables(
+        f"{figures['clusterings']} runs on {name} ({figures['n']} rows)",
+        [
+            ("ARI between runs", f"{figures['mean_ari']:.3f}", "mean; 1 is the same, 0 chance"),
+            ("", f"{figures['min_ari']:.3f}", "of the two that differ most"),
+            ("rows all agree on", f"{figures['certain']:.1%}", "same cluster in every run"),
+            ("clusters with rows", span, "in each run"),
+        ],
+        figures["clusters"],
+    )
+
+
+def _show_resampled(found: ClusterStability, name: str) -> None:
+    figures = found.to_dict()
+    _tables(
+        f"{figures['resamples']} trainings on halves of {name} ({figures['n']} rows)",
+        [
+            ("ARI with the run", f"{figures['mean_ari']:.3f}", "mean; 1 is the same, 0 chance"),
+            ("", f"{figures['min_ari']:.3f}", "of the one that differs most"),
+        ],
+        figures["clusters"],
+    )
+
+
+def _tables(
+    title: str, summary: list[tuple[str, str, str]], clusters: list[dict[str, Any]]
+) -> None:
+    """Figures in words, and a row for each cluster."""
     from rich.console import Console
     from rich.table import Table
 
-    figures = report.to_dict()
     console = Console()
-    title = f"{figures['clusterings']} runs on {name} ({figures['n']} rows)"
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column(style="dim")
-    table.add_row("ARI between runs", f"{figures['mean_ari']:.3f}", "mean; 1 is the same, 0 chance")
-    table.add_row("", f"{figures['min_ari']:.3f}", "of the two that differ most")
-    table.add_row("rows all agree on", f"{figures['certain']:.1%}", "same cluster in every run")
-    alive = figures["alive"]
-    span = f"{min(alive)}" if min(alive) == max(alive) else f"{min(alive)} to {max(alive)}"
-    table.add_row("clusters with rows", span, "in each run")
+    for row in summary:
+        table.add_row(*row)
     console.print(table)
-    clusters = Table(box=None, padding=(0, 2))
+    rows = Table(box=None, padding=(0, 2))
     for heading in ("cluster", "rows", "Jaccard"):
-        clusters.add_column(heading, justify="right")
-    clusters.add_column("")
-    for each in figures["clusters"]:
-        clusters.add_row(
+        rows.add_column(heading, justify="right")
+    rows.add_column("")
+    for each in clusters:
+        rows.add_row(
             str(each["cluster"]), str(each["size"]), f"{each['jaccard']:.2f}", each["verdict"]
         )
-    console.print(clusters)
+    console.print(rows)

@@ -24,17 +24,21 @@ from pyro_gmvae.models import Regularizer
 from pyro_gmvae.models.labels import LABEL_WEIGHT, check_labels
 from pyro_gmvae.models.must_link import check_groups
 from pyro_gmvae.training import (
+    CLUSTERINGS,
+    STARTS,
     ClusterWatch,
     ProgressBar,
+    Rows,
     TrainConfig,
     TrainResult,
+    begin_near,
     best_start,
     fit,
     initialize,
-    kmeans_clusters,
     make_regularizer,
     start_by,
 )
+from pyro_gmvae.training.known import check_known
 
 __all__ = ["GMVAE"]
 
@@ -69,8 +73,10 @@ class GMVAE(FittedGMVAE):
             ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
             ``"none"`` trains by the ELBO alone.
         init_params: ``"information"`` trains the clusters by the regulariser alone before the
-            likelihood comes in, ``"kmeans"`` starts near a k-means clustering, ``"random"``
-            anywhere; ``"auto"`` is information with a regulariser and else kmeans.
+            likelihood comes in, ``"kmeans"`` starts near a k-means clustering,
+            ``"latent-kmeans"``, ``"latent-mixture"`` and ``"latent-umap"`` near one of a plain
+            VAE's latents (see `pyro_gmvae.training.starts`), ``"random"`` anywhere; ``"auto"`` is
+            information with a regulariser and else kmeans. `fit` also takes clusters to begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.
@@ -117,7 +123,7 @@ class GMVAE(FittedGMVAE):
         hidden: Sequence[int] | Any = (128, 128),
         likelihood: str | Any = "auto",
         regularize: str | Any = "auto",
-        init_params: Literal["auto", "information", "kmeans", "random"] | Any = "auto",
+        init_params: str | Any = "auto",
         n_init: int | Any = 1,
         max_iter: int | Any = 100,
         learning_rate: float | Any = 3e-3,
@@ -156,14 +162,18 @@ class GMVAE(FittedGMVAE):
         X: Any,  # noqa: N803
         y: Any = None,
         *,
+        init: Any = None,
         labels: Any = None,
         groups: Any = None,
     ) -> GMVAE:
         """Train on ``X``; ``y`` is ignored.
 
         Args:
-            X: data.
+            X: a table or images.
             y: not used, so that nothing is trained on labels that were meant for something else.
+            init: clusters to begin near, in place of ``init_params``: integers ``(N,)`` from 0 to
+                K - 1, -1 where there is none, or responsibilities ``(N, K)``. The training is free
+                to leave them, and their numbers are not kept.
             labels: clusters that are known of some rows, shape ``(N,)``: integers, -1 where
                 unknown. Cluster k is then label k.
             groups: rows of which no more is known than that they belong together, shape ``(N,)``:
@@ -175,7 +185,8 @@ class GMVAE(FittedGMVAE):
 
         Raises:
             ValueError: for parameters out of range, fewer rows than ``n_components``, data that are
-                not finite numbers, or labels or groups that do not fit them (`InputError` is one).
+                not finite numbers, or an ``init``, labels or groups that do not fit them
+                (`InputError` is one).
             NonFiniteLossError: if the loss becomes NaN or infinite.
 
         Warns:
@@ -200,14 +211,15 @@ class GMVAE(FittedGMVAE):
         regularizer = make_regularizer(
             self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
         )
-        start = start_by(self.init_params, regularizer)
+        begun = None if init is None else self._begun(init, len(data))
+        start = "given" if begun is not None else start_by(self.init_params, regularizer)
         # Starts by information are compared before the likelihood comes in.
         trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
         rng = check_random_state(self.random_state)
         best = -np.inf
         for attempt in range(trainings):
             seeds = [int(rng.randint(2**31 - 1)) for _ in range(starts)]
-            gmvae, result = self._train(data, likelihood, regularizer, start, seeds)
+            gmvae, result = self._train(data, likelihood, regularizer, start, seeds, begun)
             bound = self._log_likelihood(gmvae, data.x, BOUND_SAMPLES).elbo
             if attempt == 0 or bound > best:
                 best, self.model_, kept = bound, gmvae, result
@@ -234,8 +246,7 @@ class GMVAE(FittedGMVAE):
 
     def _check_parameters(self) -> None:
         """Those that no part below looks at."""
-        starts = ("auto", "information", "kmeans", "random")
-        words = {"method": tuple(models.METHODS), "init_params": starts}
+        words = {"method": tuple(models.METHODS), "init_params": STARTS}
         for name, known in words.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
@@ -246,6 +257,13 @@ class GMVAE(FittedGMVAE):
             raise ValueError(
                 f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
             )
+
+    def _begun(self, init: Any, n_rows: int) -> Tensor:
+        """The clusters to begin by, checked."""
+        clusters = torch.from_numpy(np.array(init))
+        clusters = clusters.float() if clusters.is_floating_point() else clusters.long()
+        check_known(clusters, n_rows, int(self.n_components))
+        return clusters
 
     def _make(
         self, data: Dataset, likelihood: str, regularizer: Regularizer | None, seed: int
@@ -279,6 +297,7 @@ class GMVAE(FittedGMVAE):
         regularizer: Regularizer | None,
         start: str,
         seeds: Sequence[int],
+        begun: Tensor | None,
     ) -> tuple[models.GMVAE, TrainResult]:
         seed = seeds[0]
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
@@ -287,8 +306,9 @@ class GMVAE(FittedGMVAE):
         n_held_out = round(self.validation_fraction * len(data))
         if n_held_out < MIN_VALIDATION:
             n_held_out = 0
-        train = data.subset(order[n_held_out:])
         held_out = data.x[order[:n_held_out]] if n_held_out else None
+        kept = order[n_held_out:]
+        train = data.subset(kept)
         config = TrainConfig(
             epochs=self.max_iter,
             batch_size=self.batch_size,
@@ -314,10 +334,11 @@ class GMVAE(FittedGMVAE):
                 transform=transform,
                 reporters=bar,
             )
-        if start == "kmeans" and self.n_components > 1:
-            seen = self.preprocessor_.mean_input(train.x)
-            clusters = kmeans_clusters(seen, int(self.n_components), seed=seed)
-            initialize(gmvae, train.x, clusters, config, transform=transform)
+        if start in CLUSTERINGS and self.n_components > 1:
+            rows = Rows(gmvae, train.x, config, transform, transform.mean_input, reporters=bar)
+            begin_near(start, rows)
+        if begun is not None:
+            initialize(gmvae, train.x, begun[kept], config, transform=transform)
         if train.given is not None:
             gmvae.to(self._device)
             number_as(train.given, gmvae, train.x, transform=transform.mean_input)

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import METHODS
+from pyro_gmvae.training import TrainResult
 
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
 QUICK = {"hidden": (16,), "latent_dim": 2, "max_iter": 5, "random_state": 0}
@@ -347,3 +348,27 @@ class TestCompany:
     def test_verbose(self, capfd: pytest.CaptureFixture) -> None:
         GMVAE(3, verbose=True, **QUICK).fit(blobs()[0])
         assert "ELBO" in capfd.readouterr().err
+
+
+class TestInit:
+    """Clusters to begin near."""
+
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_begins_near_the_clusters_given(
+        self, soft: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Halves of the blobs that no other start finds, before the training leaves them."""
+        x, y = blobs()
+        halves = np.where(y == 2, 1, y)
+        init = np.eye(2)[halves] if soft else halves
+        monkeypatch.setattr(
+            "pyro_gmvae.estimator.fit", lambda *a, **k: TrainResult([{}], "epochs", None, 0)
+        )
+        found = GMVAE(2, batch_size=30, learning_rate=1e-2, **QUICK).fit(x, init=init).labels_
+        assert adjusted_rand_score(halves, found) > 0.95
+
+    def test_refuses_what_does_not_fit(self, unchecked_shapes: None) -> None:
+        x, y = blobs()
+        for init in (y[:-1], np.eye(4)[y], y + 1, np.full((90, 3), 0.5)):
+            with pytest.raises(InputError):
+                GMVAE(3, **QUICK).fit(x, init=init)

@@ -18,7 +18,7 @@ class Batches:
     Args:
         x: `(N, *event)`, on the device where batches are wanted.
         batch_size: rows in a batch; the last one may have fewer.
-        y: `(N,)`, moved to the device of `x`; batches hold None in its place if there is none.
+        y: N rows, moved to the device of `x`; batches hold None in its place if there is none.
         covariates: further tensors of N rows, moved likewise.
         transform: applied to each batch of `x`, such as a `Preprocessor`.
         shuffle: whether each epoch gets a fresh permutation.
@@ -34,7 +34,7 @@ class Batches:
         x: Shaped[Tensor, "rows *event"],
         batch_size: int,
         *,
-        y: Shaped[Tensor, "labels"] | None = None,
+        y: Shaped[Tensor, "labels *each"] | None = None,
         covariates: Sequence[Tensor] = (),
         transform: Callable[[Tensor], Tensor] | None = None,
         shuffle: bool = True,

@@ -27,6 +27,7 @@ class Dataset:
         groups: `(N,)` int64 number that rows which belong in one cluster share, -1 for those of
             which nothing is known; None if there are none.
         row_names: what each row is called, such as the file of an image, if it is called anything.
+        places: `(N,)` int64 row of the source that each row was, of a part of it; None of a whole.
 
     Raises:
         InputError: if `y` does not have one label per row.
@@ -41,6 +42,7 @@ class Dataset:
     row_names: tuple[str, ...] | None = None
     given: Int64[Tensor, "labels"] | None = None
     groups: Int64[Tensor, "labels"] | None = None
+    places: Int64[Tensor, "rows"] | None = None
 
     def __post_init__(self) -> None:
         if self.y is not None and len(self.y) != len(self.x):
@@ -68,6 +70,7 @@ class Dataset:
             given=None if self.given is None else self.given[rows],
             groups=None if self.groups is None else self.groups[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
+            places=rows if self.places is None else self.places[rows],
         )
 
 

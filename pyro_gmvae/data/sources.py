@@ -128,6 +128,7 @@ def load_splits(
         whole = replace(whole, groups=read_known(Path(must_link), "group", len(whole)))
     if source in TORCHVISION_CLASSES:
         rest, test = whole, read(split="test")
+        test = replace(test, places=len(whole) + torch.arange(len(test)))
     else:
         rest, test = _cut(whole, test_fraction, "test", seed)
     train, validation = _cut(rest, validation_fraction, "validation", seed)

@@ -16,17 +16,18 @@ from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
 from pyro_gmvae.evaluation.numbering import number_as
+from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
 from pyro_gmvae.evaluation.stability import (
     Stability,
     consensus,
     pairwise_ari,
-    recurrence,
     stability,
 )
 
 __all__ = [
     "Candidate",
+    "ClusterStability",
     "ClusterUsage",
     "ClusteringScores",
     "Evaluation",
@@ -34,6 +35,7 @@ __all__ = [
     "Selection",
     "Stability",
     "cluster_means",
+    "cluster_stability",
     "cluster_usage",
     "clustering_scores",
     "compare",
@@ -44,7 +46,6 @@ __all__ = [
     "number_as",
     "pairwise_ari",
     "reconstruct",
-    "recurrence",
     "responsibilities",
     "sample",
     "select",

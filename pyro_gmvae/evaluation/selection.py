@@ -19,7 +19,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation.stability import STABLE, pairwise_ari, recurrence
+from pyro_gmvae.evaluation.resampling import best_jaccard
+from pyro_gmvae.evaluation.stability import STABLE, pairwise_ari
 
 __all__ = ["Candidate", "Selection", "select"]
 
@@ -68,9 +69,9 @@ class Candidate:
     @cached_property
     def recurrence(self) -> list[Float[Tensor, " K"]]:
         """How well the other runs have each run's clusters: mean Jaccard indices."""
-        runs = self.clusters
+        runs, k = self.clusters, self.n_clusters
         return [
-            torch.stack([recurrence(a, b) for j, b in enumerate(runs) if j != i]).mean(0)
+            torch.stack([best_jaccard(a, b, k) for j, b in enumerate(runs) if j != i]).mean(0)
             for i, a in enumerate(runs)
         ]
 

@@ -18,7 +18,6 @@ __all__ = [
     "consensus",
     "jaccard",
     "pairwise_ari",
-    "recurrence",
     "stability",
 ]
 
@@ -65,7 +64,7 @@ class Stability:
             "alive": self.alive.tolist(),
             "pairwise_ari": self.pairwise_ari.tolist(),
             "clusters": [
-                {"cluster": k, "size": int(size), "jaccard": j.item(), "verdict": _verdict(j)}
+                {"cluster": k, "size": int(size), "jaccard": j.item(), "verdict": verdict(j)}
                 for k, (size, j) in enumerate(zip(self._sizes(), self.jaccard, strict=True))
                 if size
             ],
@@ -75,7 +74,8 @@ class Stability:
         return self.consensus.argmax(-1).bincount(minlength=self.consensus.shape[-1])
 
 
-def _verdict(jaccard: Tensor) -> str:
+def verdict(jaccard: Tensor) -> str:
+    """A mean Jaccard index in a word."""
     return "stable" if jaccard >= STABLE else "doubtful" if jaccard >= DOUBTFUL else "unstable"
 
 
@@ -164,18 +164,3 @@ def jaccard(
     second = torch.nn.functional.one_hot(others, n_clusters).bool()
     both, either = (first & second).sum(0), (first | second).sum(0)
     return both.double() / either.clamp(min=1)
-
-
-def recurrence(labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"]) -> Float[Tensor, " K"]:
-    """How well another clustering has each cluster of one: the largest Jaccard index of any there.
-
-    0 for a number that no datum has.
-
-    Reference: Hennig 2007, Cluster-wise assessment of cluster stability, Comput. Statist. Data
-    Anal. 52.
-    """
-    shape = int(labels.max()) + 1, int(others.max()) + 1
-    both = torch.zeros(shape, dtype=torch.float64)
-    both.index_put_((labels, others), both.new_ones(len(labels)), accumulate=True)
-    either = both.sum(1, keepdim=True) + both.sum(0) - both
-    return (both / either.clamp(min=1)).amax(1)

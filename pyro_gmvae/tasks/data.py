@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.tables import MissingLabelColumn
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import responsibilities
+from pyro_gmvae.models import GMVAE
 from pyro_gmvae.runs import Run
 from pyro_gmvae.tasks.settings import TrainSettings
 
-__all__ = ["Part", "cluster_input", "data_for", "digest", "own_data", "own_splits", "settings_of"]
+__all__ = [
+    "cluster_input",
+    "data_for",
+    "data_for_each",
+    "digest",
+    "own_data",
+    "own_splits",
+    "row_responsibilities",
+    "settings_of",
+    "splits_of",
+    "with_share",
+    "Part",
+]
 
 Part = Literal["test", "train", "validation", "all"]
 
@@ -47,13 +62,29 @@ def own_splits(settings: TrainSettings, *, download: bool = False) -> Splits:
 def own_data(
     run: Run, part: Part = "test", *, data_dir: str | None = None, download: bool = False
 ) -> Dataset:
-    """A part of the data that ``run`` was made from.
+    """A part of the data that ``run`` was made from, or all of them in the order of the source.
 
     Raises:
         InputError: if the run does not know them, they have changed since, or the part is empty.
     """
-    # What was known of some rows is for training only, and its files may be gone.
-    settings = replace(settings_of(run), labels=None, must_link=None)
+    splits = splits_of(run, data_dir=data_dir, download=download)
+    data: Dataset = _whole(splits) if part == "all" else getattr(splits, part)
+    if len(data) == 0:
+        raise InputError(f"the run kept no rows for {part}: choose another split")
+    return data
+
+
+def splits_of(
+    run: Run, *, data_dir: str | None = None, download: bool = False, known: bool = False
+) -> Splits:
+    """The parts of the data that ``run`` was made from; if so, with what was known of some rows.
+
+    Raises:
+        InputError: if the run does not know them, or they have changed since.
+    """
+    settings = settings_of(run)
+    if not known:
+        settings = replace(settings, labels=None, must_link=None)  # their files may be gone
     if data_dir is not None:
         settings = replace(settings, data_dir=data_dir)
     splits = own_splits(settings, download=download)
@@ -63,17 +94,20 @@ def own_data(
             f"{settings.data} has changed since the run was trained, so its held-out rows are "
             "unknown: name the data to use, or train again"
         )
-    if part != "all":
-        data: Dataset = getattr(splits, part)
-    else:
-        parts = (splits.train, splits.validation, splits.test)
-        labels = [p.y for p in parts if p.y is not None]
-        x, y = torch.cat([p.x for p in parts]), torch.cat(labels) if labels else None
-        names = tuple(chain.from_iterable(p.row_names or () for p in parts)) or None
-        data = replace(splits.train, x=x, y=y, row_names=names)
-    if len(data) == 0:
-        raise InputError(f"the run kept no rows for {part}: choose another split")
-    return data
+    return splits
+
+
+def _whole(splits: Splits) -> Dataset:
+    """The rows of all parts, in the order of the source; without known clusters."""
+    parts = (splits.train, splits.validation, splits.test)
+    labels = [p.y for p in parts if p.y is not None]
+    x, y = torch.cat([p.x for p in parts]), torch.cat(labels) if labels else None
+    names = tuple(chain.from_iterable(p.row_names or () for p in parts)) or None
+    places = torch.cat([p.places for p in parts if p.places is not None])
+    joined = replace(
+        splits.train, x=x, y=y, row_names=names, given=None, groups=None, places=places
+    )
+    return joined.subset(places.argsort())
 
 
 def settings_of(run: Run) -> TrainSettings:
@@ -104,18 +138,71 @@ def data_for(
     Raises:
         InputError: for a source that cannot be read or is of another width or other columns.
     """
+    way = _way(run, source, data_dir, image_size)
+    return _as_known(run, _read(source, *way, download=download))
+
+
+def data_for_each(
+    runs: Sequence[Run],
+    source: str | None,
+    *,
+    data_dir: str | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+) -> list[Dataset]:
+    """The same rows as each of ``runs`` knows them; None as the source is all data of the first.
+
+    They are read once, and again only for a run that was trained with another label column, image
+    size or folder of data.
+
+    Raises:
+        InputError: as `data_for`, and for data of the first run that have changed since.
+    """
+    read = {}
+    if source is None:
+        settings = settings_of(runs[0])
+        source, data_dir = settings.data, data_dir or settings.data_dir
+        own = own_data(runs[0], "all", data_dir=data_dir, download=download)
+        read[_way(runs[0], source, data_dir, image_size)] = own
+    found = []
+    for run in runs:
+        way = _way(run, source, data_dir, image_size)
+        if way not in read:
+            read[way] = _read(source, *way, download=download)
+        found.append(_as_known(run, read[way]))
+    return found
+
+
+def _way(
+    run: Run, source: str, data_dir: str | None, image_size: int | None
+) -> tuple[str, str | None, int | None]:
+    """Folder of data, label column and image size that ``source`` is to be read with."""
     stored = run.details.get("settings", {})
     label_column = stored.get("label_column") if source.endswith((".csv", ".parquet")) else None
-    where = data_dir or stored.get("data_dir", "data")
     if image_size is None and is_folder(source):
         image_size = stored.get("image_size")
+    return data_dir or stored.get("data_dir", "data"), label_column, image_size
+
+
+def _read(
+    source: str, data_dir: str, label_column: str | None, image_size: int | None, *, download: bool
+) -> Dataset:
+    """All rows of a source; its label column may be missing."""
     read = partial(
-        load, source, data_dir=where, download=download, image_size=image_size, purpose="apply"
+        load, source, data_dir=data_dir, download=download, image_size=image_size, purpose="apply"
     )
     try:
-        data = read(label_column=label_column)
+        return read(label_column=label_column)
     except MissingLabelColumn:
-        data = read()
+        return read()
+
+
+def _as_known(run: Run, data: Dataset) -> Dataset:
+    """``data`` with the columns or channels that the model of ``run`` was trained on.
+
+    Raises:
+        InputError: for others.
+    """
     names = run.details.get("feature_names")
     if names and data.feature_names and sorted(names) == sorted(data.feature_names):
         order = torch.tensor([data.feature_names.index(name) for name in names])
@@ -124,7 +211,11 @@ def data_for(
     if data.kind == "image" and wanted[0] == 3 and data.event_shape == (1, *wanted[1:]):
         data = replace(data, x=data.x.expand(-1, *wanted))
     if data.event_shape != wanted:
-        resizable = is_folder(source) and (wanted[0], *wanted[1:2]) == (len(data.x[0]), *wanted[2:])
+        # Of a folder; its images may be brought to any size.
+        resizable = data.row_names is not None and (wanted[0], *wanted[1:2]) == (
+            len(data.x[0]),
+            *wanted[2:],
+        )
         resize = f", or --image-size {wanted[1]}" if resizable else ""
         raise InputError(
             f"{data.name} has {_described(data.event_shape)}, the model was trained on "
@@ -143,6 +234,21 @@ def data_for(
 def cluster_input(preprocessor: Preprocessor) -> Callable[[Tensor], Tensor]:
     """The map to model scale without random draws, for a datum's cluster."""
     return preprocessor.mean_input if preprocessor.binarize == "dynamic" else preprocessor
+
+
+def row_responsibilities(
+    gmvae: GMVAE, preprocessor: Preprocessor, x: Tensor, *, seed: int = 0
+) -> Float[Tensor, "N K"]:
+    """q(y|x) of raw rows, on the CPU; ``seed`` is of a random binarisation."""
+    preprocessor.to(gmvae.model.component_loc.device)
+    return responsibilities(gmvae, x, transform=cluster_input(preprocessor), seed=seed)
+
+
+def with_share(splits: Splits, share: float, *, seed: int) -> Splits:
+    """The same but for a random ``share`` of the training rows, drawn without replacement."""
+    order = torch.randperm(len(splits.train), generator=torch.Generator().manual_seed(seed))
+    kept = order[: max(1, round(share * len(order)))].sort().values
+    return replace(splits, train=splits.train.subset(kept))
 
 
 def digest(data: Dataset) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyro_gmvae.data import Dataset
-from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.runs import Run
-from pyro_gmvae.tasks.data import cluster_input
+from pyro_gmvae.tasks.data import row_responsibilities
 
 if TYPE_CHECKING:
     import pandas
@@ -22,8 +21,7 @@ def predict_run(run: Run, data: Dataset, *, seed: int = 0) -> pandas.DataFrame:
     """
     import pandas
 
-    preprocessor = run.preprocessor.to(run.gmvae.model.component_loc.device)
-    q_y = responsibilities(run.gmvae, data.x, transform=cluster_input(preprocessor), seed=seed)
+    q_y = row_responsibilities(run.gmvae, run.preprocessor, data.x, seed=seed)
     probability, cluster = q_y.max(-1)
     rows: dict[str, Any] = {"row": range(len(data))}
     if data.row_names is not None:

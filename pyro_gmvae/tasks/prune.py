@@ -8,10 +8,10 @@ from typing import Any
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import cluster_usage, responsibilities
+from pyro_gmvae.evaluation import cluster_usage
 from pyro_gmvae.models import keep_components
 from pyro_gmvae.runs import Run, open_run_folder, save_run
-from pyro_gmvae.tasks.data import cluster_input
+from pyro_gmvae.tasks.data import row_responsibilities
 
 __all__ = ["Pruned", "prune_run"]
 
@@ -59,8 +59,9 @@ def prune_run(
     """
     if not 0 <= least_share < 1:
         raise InputError(f"the least share must be from 0 up to below 1, got {least_share}")
-    seen = cluster_input(run.preprocessor)
-    share = cluster_usage(responsibilities(run.gmvae, data.x, transform=seen, seed=seed)).share
+    share = cluster_usage(
+        row_responsibilities(run.gmvae, run.preprocessor, data.x, seed=seed)
+    ).share
     stays = (share > 0) & (share >= least_share)
     kept = stays.nonzero().squeeze(-1)
     if len(kept) == 0:

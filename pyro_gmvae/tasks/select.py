@@ -19,13 +19,12 @@ from pyro_gmvae.evaluation import (
     Candidate,
     Selection,
     log_likelihood,
-    responsibilities,
     select,
 )
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.plots import plot_selection
 from pyro_gmvae.runs import SETTINGS, open_run_folder
-from pyro_gmvae.tasks.data import cluster_input, digest, own_splits
+from pyro_gmvae.tasks.data import digest, own_splits, row_responsibilities, with_share
 from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
 from pyro_gmvae.tasks.start import start_seeds, train_splits
 
@@ -158,10 +157,7 @@ def _trained(
     settings: TrainSettings, seed: int, parts: _Parts, num_samples: int
 ) -> tuple[Tensor, Tensor]:
     """One training: log p of the held-out rows, and a cluster for all rows."""
-    train = parts.splits.train
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
-    some = order[: max(2, round(SHARE * len(train)))].sort().values
-    splits = replace(parts.splits, train=train.subset(some))
+    splits = with_share(parts.splits, SHARE, seed=seed)
     gmvae, preprocessor = train_splits(replace(settings, seed=seed), splits)
     log_p = log_likelihood(
         gmvae,
@@ -171,8 +167,7 @@ def _trained(
         seed=settings.seed,
         diagnostics=False,
     ).log_p
-    seen = cluster_input(preprocessor)
-    q_y = responsibilities(gmvae, parts.compared, transform=seen, seed=settings.seed)
+    q_y = row_responsibilities(gmvae, preprocessor, parts.compared, seed=settings.seed)
     # In the data's own units, as each run has scaled them in its own way.
     return log_p + preprocessor.log_abs_det().double().cpu(), q_y.argmax(-1)
 

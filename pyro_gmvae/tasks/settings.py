@@ -29,7 +29,9 @@ Likelihood = Literal[
 ]
 Binarize = Literal["auto", "dynamic", "static", "none"]
 Augment = Literal["none", "flip", "crop", "flip+crop"]
-Initialization = Literal["auto", "information", "kmeans", "random"]
+Initialization = Literal[
+    "auto", "information", "kmeans", "latent-kmeans", "latent-mixture", "latent-umap", "random"
+]
 ClusterNetwork = Literal["auto", "mlp", "conv"]
 Annealing = Literal["linear", "cosine", "cyclical", "constant"]
 LearningRateSchedule = Literal["constant", "cosine"]
@@ -106,9 +108,12 @@ class TrainSettings:
             colour as well, and none for tables; ``"none"`` trains by the ELBO alone.
         regularizer_strength: factor of its penalties.
         initialization: ``"information"`` trains the clusters by the regulariser alone before the
-            likelihood comes in, ``"kmeans"`` begins near a k-means clustering, ``"random"``
-            anywhere; ``"auto"`` is information with a regulariser, else kmeans.
-        initialization_epochs: how long information takes, or at least 1,000 steps.
+            likelihood comes in, ``"kmeans"`` begins near a k-means clustering, ``"latent-..."``
+            near k-means, a mixture, or a mixture of a UMAP, of a plain VAE's latents (see
+            `pyro_gmvae.training.starts`), ``"random"`` anywhere; ``"auto"`` is information with a
+            regulariser, else kmeans.
+        initialization_epochs: how long information takes, or at least 1,000 steps; or the VAE of a
+            latent start, or at least 300.
         starts: starts by information, of which the best goes on, found without labels; None is 3
             for fewer than 5,000 training rows, where a start takes seconds, else 1.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.

@@ -18,13 +18,14 @@ from pyro_gmvae.models.must_link import check_groups
 from pyro_gmvae.tasks.build import make_config, make_model
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import (
+    CLUSTERINGS,
     Reporter,
+    Rows,
     TrainConfig,
     TrainResult,
+    begin_near,
     best_start,
     fit,
-    initialize,
-    kmeans_clusters,
     make_regularizer,
     start_by,
 )
@@ -111,10 +112,17 @@ def _with_clusters(
 ) -> GMVAE:
     gmvae, config, train = prepared.gmvae, prepared.config, splits.train
     transform = prepared.preprocessor
-    if prepared.start == "kmeans":
-        seen = transform.mean_input(train.x.to(transform.scale.device))
-        clusters = kmeans_clusters(seen, settings.clusters, seed=settings.seed)
-        initialize(gmvae, train.x, clusters, config, transform=transform)
+    if prepared.start in CLUSTERINGS:
+        rows = Rows(
+            gmvae,
+            train.x,
+            config,
+            transform=transform,
+            look=transform.mean_input,
+            epochs=settings.initialization_epochs,
+            reporters=reporters,
+        )
+        begin_near(prepared.start, rows)
     if prepared.start == "information":
         regularizer, likelihood = gmvae.regularizer, gmvae.options["likelihood"]
         return best_start(
@@ -153,7 +161,9 @@ def fitted(prepared: Prepared, gmvae: GMVAE, splits: Splits, **more: Any) -> Tra
     )
 
 
-def train_splits(settings: TrainSettings, splits: Splits) -> tuple[GMVAE, Preprocessor]:
+def train_splits(
+    settings: TrainSettings, splits: Splits, reporters: Sequence[Reporter] = ()
+) -> tuple[GMVAE, Preprocessor]:
     """Train in memory, as `train_run` does in a folder; the model and the scale it is on.
 
     Raises:
@@ -162,6 +172,6 @@ def train_splits(settings: TrainSettings, splits: Splits) -> tuple[GMVAE, Prepro
     """
     prepared = prepare(settings, splits)
     prepared.preprocessor.to(make_accelerator(settings.device).device)
-    gmvae = started(prepared, settings, splits)
-    fitted(prepared, gmvae, splits)
+    gmvae = started(prepared, settings, splits, reporters)
+    fitted(prepared, gmvae, splits, reporters=reporters)
     return gmvae, prepared.preprocessor

@@ -7,14 +7,22 @@ from pyro_gmvae.training.information import (
     best_start,
     information_loss,
     maximize_information,
-    start_by,
 )
-from pyro_gmvae.training.initialization import initialize, kmeans_clusters
+from pyro_gmvae.training.initialization import initialize
 from pyro_gmvae.training.loop import TrainResult, fit
 from pyro_gmvae.training.regularizers import make_regularizer
 from pyro_gmvae.training.reporters import MetricsCSV, ProgressBar, Record, Reporter, Tracker
+from pyro_gmvae.training.starts import (
+    CLUSTERINGS,
+    STARTS,
+    Rows,
+    begin_near,
+    kmeans_clusters,
+    start_by,
+)
 
 __all__ = [
+    "CLUSTERINGS",
     "ClusterWarning",
     "ClusterWatch",
     "MetricsCSV",
@@ -22,10 +30,13 @@ __all__ = [
     "ProgressBar",
     "Record",
     "Reporter",
+    "Rows",
+    "STARTS",
     "Tracker",
     "TrainConfig",
     "TrainResult",
     "TrainingInterrupted",
+    "begin_near",
     "best_start",
     "fit",
     "information_loss",

@@ -13,9 +13,8 @@ from jaxtyping import Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import autocast_networks
-from pyro_gmvae.models import GMVAE, Regularizer
+from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.links import linked
@@ -23,28 +22,12 @@ from pyro_gmvae.training.loop import Transform
 from pyro_gmvae.training.reporters import Reporter
 from pyro_gmvae.training.resources import networks_in_bfloat16
 
-__all__ = ["best_start", "information_loss", "maximize_information", "start_by"]
+__all__ = ["best_start", "information_loss", "maximize_information"]
 
 MIN_STEPS = 1_000  # what 10 clusters of well separated images take, about
 RAMP = 1 / 3  # of the steps
 MIN_CONSISTENCY = 0.05
 REPORTED = 10_000  # data that a start is judged by, at most
-
-
-def start_by(name: str, regularizer: Regularizer | None) -> str:
-    """How a training begins: ``name``, or for ``"auto"`` by information with a regulariser.
-
-    Raises:
-        InputError: for a start by information without a regulariser.
-    """
-    if name == "auto":
-        return "kmeans" if regularizer is None else "information"
-    if name == "information" and regularizer is None:
-        raise InputError(
-            "initialization by information needs a regulariser: name its moves by regularize, or "
-            "begin by kmeans"
-        )
-    return name
 
 
 def maximize_information(

@@ -17,11 +17,11 @@ from torch import Tensor
 from pyro_gmvae.data import Batches
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import GMVAE, ObjectiveWeights
-from pyro_gmvae.models.labels import check_labels
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
+from pyro_gmvae.training.known import Known, check_known, drawn_labels
 from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
 from pyro_gmvae.training.objective import Objective
@@ -67,7 +67,7 @@ def fit(
     x: Num[Tensor, "N *event"],
     config: TrainConfig | None = None,
     *,
-    y: Int[Tensor, " N"] | None = None,
+    y: Known | None = None,
     groups: Int[Tensor, " groups"] | None = None,
     covariates: Sequence[Tensor] = (),
     validation: Tensor | Sequence[Tensor] | None = None,
@@ -86,7 +86,8 @@ def fit(
         gmvae: one of the four GMVAEs, or a subclass.
         x: data, shape ``(N, *raw_event)``, in whatever form ``transform`` takes.
         config: the settings; the defaults if None.
-        y: labels, -1 where missing, for semi-supervision; None trains without any.
+        y: labels ``(N,)``, -1 where missing, for semi-supervision; or responsibilities ``(N, K)``,
+            of which a label is drawn for each datum in each epoch; None trains without any.
         groups: a number for each row, the same for rows that are to be in one cluster, -1 for those
             of which nothing is known (see `pyro_gmvae.models.MustLink`); None trains without any.
         covariates: tensors of N rows, passed on to model and guide after ``(x, y)``.
@@ -104,14 +105,14 @@ def fit(
         The history and how it ended.
 
     Raises:
-        InputError: if the device is missing, a label has no cluster, groups tell nothing or the
-            checkpoint does not fit.
+        InputError: if the device is missing, ``y`` is not of these data and clusters, groups tell
+            nothing or the checkpoint does not fit.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
     """
     config = config or TrainConfig()
     if y is not None:
-        check_labels(y, gmvae.n_components)
+        check_known(y, len(x), gmvae.n_components)
     accelerator = make_accelerator(config.device)
     device = accelerator.device
     with ExitStack() as stack:
@@ -194,7 +195,8 @@ def fit(
                 anneal(gmvae.weights, config, state.step, len(batches))
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate_at(state.step, total)
-                x_mine, y_mine = x_batch[mine], None if y_batch is None else y_batch[mine]
+                x_mine = x_batch[mine]
+                y_mine = None if y_batch is None else drawn_labels(y_batch[mine])
                 terms = objective(x_mine, y_mine, *(c[mine] for c in rest))
                 # The gradients are averaged over the processes, whose shares may differ.
                 accelerator.backward(terms.loss * accelerator.num_processes / len(x_batch))

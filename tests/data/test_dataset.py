@@ -35,6 +35,11 @@ def test_subset_keeps_the_names_of_rows() -> None:
     assert named.subset(torch.tensor([True, False, False, True])).row_names == ("p", "s")
 
 
+def test_a_part_of_a_part_knows_its_rows_in_the_source() -> None:
+    part = make().subset(torch.tensor([3, 0, 2])).subset(torch.tensor([2, 0]))
+    assert part.places is not None and part.places.tolist() == [2, 3]
+
+
 def test_refuses_labels_of_another_length() -> None:
     with pytest.raises(InputError, match="toy has 4 rows but 3 labels: give one label per row"):
         make(torch.tensor([0, 1, 2]))

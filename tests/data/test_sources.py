@@ -10,6 +10,7 @@ from pyro_gmvae.data import Dataset, load, load_splits
 from pyro_gmvae.data import sources as sources_module
 from pyro_gmvae.data.images import TORCHVISION_CLASSES
 from pyro_gmvae.errors import InputError
+from tests.idx_files import write_mnist
 
 
 @pytest.fixture
@@ -64,6 +65,17 @@ def test_splits_are_disjoint_complete_and_labelled(numbered: str) -> None:
     assert sorted(together) == list(range(100))
     for part in (splits.train, splits.validation, splits.test):
         assert part.y is not None and part.y.tolist() == rows(part)
+        assert part.places is not None and part.places.tolist() == rows(part)
+
+
+def test_the_rows_of_an_official_test_part_come_last(tmp_path: Path) -> None:
+    write_mnist(tmp_path, 20, 6)
+    splits, whole = (
+        load_splits("mnist", seed=0, data_dir=tmp_path),
+        load("mnist", data_dir=tmp_path),
+    )
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.places is not None and torch.equal(whole.x[part.places], part.x)
 
 
 def test_splits_follow_the_seed(numbered: str) -> None:

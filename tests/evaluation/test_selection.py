@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import Candidate, recurrence, select
+from pyro_gmvae.evaluation import Candidate, select
 from tests.evaluation.test_stability import LABELS, renamed
 
 RUNS, N = 3, 400
@@ -46,12 +46,6 @@ def candidates(**levels: float) -> list[Candidate]:
         candidate(3, [renamed(LABELS, *names) for names in [(0, 1, 2), (1, 2, 0), (2, 0, 1)]]),
         candidate(4, cut()),
     ]
-
-
-def test_recurrence_by_counting() -> None:
-    a, b = torch.tensor([0, 0, 0, 0, 1, 1, 3]), torch.tensor([0, 0, 0, 1, 2, 2, 2])
-    assert recurrence(a, b).tolist() == pytest.approx([3 / 4, 2 / 3, 0, 1 / 3])
-    assert recurrence(b, a).tolist() == pytest.approx([3 / 4, 1 / 4, 2 / 3])
 
 
 def test_the_most_clusters_that_are_found_again() -> None:

@@ -1,0 +1,60 @@
+"""The strategies by name."""
+
+from __future__ import annotations
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.models import Regularizer
+from pyro_gmvae.training.initialization import initialize
+from pyro_gmvae.training.starts.data import of_data
+from pyro_gmvae.training.starts.latent import (
+    latent_kmeans,
+    latent_mixture,
+    latent_umap,
+    require_umap,
+)
+from pyro_gmvae.training.starts.rows import Clustering, Rows
+
+__all__ = ["CLUSTERINGS", "STARTS", "begin_near", "start_by"]
+
+CLUSTERINGS: dict[str, Clustering] = {
+    "kmeans": of_data,
+    "latent-kmeans": latent_kmeans,
+    "latent-mixture": latent_mixture,
+    "latent-umap": latent_umap,
+}
+# Information begins with no clusters but makes them (see `pyro_gmvae.training.best_start`), random
+# with none.
+STARTS = ("auto", "information", *CLUSTERINGS, "random")
+
+
+def start_by(name: str, regularizer: Regularizer | None) -> str:
+    """How a training begins: ``name``, or for ``"auto"`` by information with a regulariser.
+
+    Raises:
+        InputError: for a start by information without a regulariser, or one by UMAP where it is
+            not installed.
+    """
+    if name == "auto":
+        return "kmeans" if regularizer is None else "information"
+    if name == "information" and regularizer is None:
+        raise InputError(
+            "initialization by information needs a regulariser: name its moves by regularize, or "
+            "begin by kmeans"
+        )
+    if name == "latent-umap":
+        require_umap()
+    return name
+
+
+def begin_near(name: str, rows: Rows) -> None:
+    """Train the model of ``rows`` in place until it has the clusters that a strategy finds.
+
+    Args:
+        name: of `CLUSTERINGS`.
+        rows: data and model.
+
+    Raises:
+        InputError: for what the strategy refuses.
+    """
+    clusters = CLUSTERINGS[name](rows)
+    initialize(rows.gmvae, rows.x, clusters, rows.config, transform=rows.transform)

@@ -1,0 +1,28 @@
+"""The settings of a training reach the strategy that it begins by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from pyro_gmvae.evaluation import responsibilities
+from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.tasks.start import prepare, started
+from pyro_gmvae.training.starts import latent
+from tests.tasks.test_stability import parts
+from tests.training.tiny import blobs
+
+
+def test_a_latent_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "MIN_STEPS", 1)  # the epochs decide
+    x, truth = blobs(90)
+    splits = parts(100 * x + 7)
+    settings = TrainSettings("rows", initialization="latent-mixture", initialization_epochs=25)
+    small = {"clusters": 3, "latent_dim": 2, "hidden": (32,), "batch_size": 30, "device": "cpu"}
+    settings = replace(settings, learning_rate=1e-2, **small)
+    prepared = prepare(settings, splits)
+    gmvae = started(prepared, settings, splits)
+    found = responsibilities(gmvae, splits.train.x, transform=prepared.preprocessor).argmax(-1)
+    assert adjusted_rand_score(truth.numpy(), found.numpy()) > 0.95
