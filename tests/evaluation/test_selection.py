@@ -96,7 +96,7 @@ def test_empty_clusters_are_told() -> None:
 
 def test_the_difference_to_the_best_against_numpy() -> None:
     log_p = {k: torch.randn(RUNS, N).double() * 0.1 + torch.randn(N) - k for k in (2, 3)}
-    two, three = (Candidate(k, p, torch.stack([LABELS] * RUNS)) for k, p in log_p.items())
+    two, three = (Candidate(k, p, torch.stack([LABELS % k] * RUNS)) for k, p in log_p.items())
     behind, error = select([three, two]).behind.T[1].tolist()
     gap = (log_p[2].mean(0) - log_p[3].mean(0)).numpy()
     by_run = sum(p.mean(1).numpy().var(ddof=1) / RUNS for p in log_p.values())

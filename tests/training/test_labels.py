@@ -33,7 +33,7 @@ def test_a_few_labels_help_the_rest(method: str) -> None:
     ignored = accuracy_of_the_rest(method, None, match=True)
     used = accuracy_of_the_rest(method, SOME, match=False)
     assert used > ignored + 0.1
-    assert used > 0.85
+    assert used > 0.8
 
 
 @pytest.mark.parametrize("method", METHODS)
