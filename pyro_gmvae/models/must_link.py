@@ -30,11 +30,11 @@ class MustLink(nn.Module):
 
     where i is any row that has companions and j any companion of it. Up to the mean this is the
     negative log-probability that the two are in one cluster. With it, since p(x given k) is
-    r_k(x) p(x) / r-bar_k, it is how much likelier the two are if one draw of a cluster made both
-    than if each had its own. The mean makes the difference: one cluster for all data holds every
-    link, and the bare probability leads there. Against chance that gains nothing. No gradient
-    flows through the mean, as none does through the weights of a mixture in a step of EM: links
-    move the linked rows, not the others out of their way.
+    r_k(x) p(x) / r-bar_k, it is minus the log of how much likelier the two are if one draw of a
+    cluster made both than if each had its own. The mean makes the difference: one cluster for all
+    data holds every link, and the bare probability leads there. Against chance that gains nothing.
+    No gradient flows through the mean, as none does through the weights of a mixture in a step of
+    EM: links move the linked rows, not the others out of their way.
 
     The expectation is that over at most 32 pairs, drawn anew in each step, and the mean that over
     the batch and these. Every datum of a batch bears the same penalty, of a group or not: lambda
