@@ -11,7 +11,6 @@ Finished trainings are kept in the folder --work, and the same command goes on w
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,18 +45,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.digits:
         cases.append(("digits", 10, arguments.digits))
     report = Report("selection", arguments)
-    report.header("data   ", "truth", "found", "sure", "clusters found again", "minutes")
+    report.header("data   ", "truth", "found", "sure", "clusters found again")
     for data, truth, numbers in cases:
         settings = TrainSettings(
             data, epochs=arguments.epochs, seed=arguments.seed, device=arguments.device
         )
-        name, started = Path(data).stem, time.perf_counter()
+        name = Path(data).stem
         found = select_clusters(settings, list(numbers), arguments.work / name, runs=arguments.runs)
-        seconds = time.perf_counter() - started
-        report.add(data=name, truth=truth, seconds=seconds, **found.to_dict())
+        report.add(data=name, truth=truth, **found.to_dict())
         again = " ".join(f"{c.n_clusters}:{c.found_again:.1f}" for c in found.candidates)
         sure = "yes" if found.sure else "no"
-        report.line(name, truth, found.n_clusters, sure, again, f"{seconds / 60:.1f}")
+        report.line(name, truth, found.n_clusters, sure, again)
     report.close()
 
 
