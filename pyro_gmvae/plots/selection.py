@@ -61,6 +61,7 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
                 markersize=5,
                 markerfacecolor="white",
                 capsize=2,
+                clip_on=False,
             )
             axes.plot(numbers[chosen], values[chosen], "o", color=ACCENT, markersize=8)
             axes.xaxis.get_major_locator().set_params(integer=True)
