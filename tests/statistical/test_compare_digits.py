@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from pyro_gmvae.data import Preprocessor, load_splits
@@ -15,6 +16,7 @@ EPOCHS = 60
 MIN_STANDARD_ERRORS = 2
 
 
+@pytest.mark.slow
 def test_compare_ranks_ten_clusters_over_two_on_digits() -> None:
     splits = load_splits("digits", seed=0)
     binarized = Preprocessor.for_images(splits.train.event_shape, "dynamic")

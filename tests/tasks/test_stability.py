@@ -56,8 +56,9 @@ def test_clear_blobs_are_stable() -> None:
 
 def test_parts_of_one_gaussian_are_not() -> None:
     torch.manual_seed(2)
-    found = resampled(*trained(torch.randn(120, 2), 4), 3, device="cpu")
-    assert found.ari.mean() < 0.8 and "stable" not in verdicts(found)
+    # In six dimensions no way to cut it is better than another.
+    found = resampled(*trained(torch.randn(120, 6), 4), 3, device="cpu")
+    assert found.ari.mean() < 0.6 and "stable" not in verdicts(found)
 
 
 def test_trains_on_halves_each_with_a_seed_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
