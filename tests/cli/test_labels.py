@@ -12,7 +12,7 @@ import pytest
 from pyro_gmvae.data import load
 from tests.cli.conftest import TINY, Cli
 
-OPTIONS = ["--epochs", 30, "--hidden", "64", "--latent-dim", 4, "--regularize", "none", "--json"]
+OPTIONS = ["--epochs", 15, "--hidden", "64", "--latent-dim", 4, "--regularize", "none", "--json"]
 OPTIONS += ["--quiet", "--annealing-epochs", 2]
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tests.cli.conftest import TINY, Cli, write_table
 
 # Long enough to be interrupted, short enough to wait for.
-EPOCHS = 60
+EPOCHS = 40
 OPTIONS = [*TINY, "--epochs", str(EPOCHS), "--patience", str(EPOCHS), "--device", "cpu"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 PROGRAM = [sys.executable, "-c", "from pyro_gmvae.cli.main import main; main()"]

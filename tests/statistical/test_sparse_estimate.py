@@ -59,7 +59,7 @@ def test_unbiased_where_the_drawn_one_counts_for_some_data_only(drawn_share: flo
     exact = (logits.softmax(-1) * f).sum(-1)
     truth = torch.cat([exact.detach(), *(g.flatten() for g in gradients(exact, logits, f))])
     estimates = []
-    for _ in range(4_000):
+    for _ in range(2_000):
         q = SparseOneHotCategorical(logits=logits, drawn_share=drawn_share)
         support = q.enumerate_support()
         estimate = q.expected_value(support, (support * f).sum(-1))
