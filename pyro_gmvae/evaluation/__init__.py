@@ -18,12 +18,7 @@ from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
 from pyro_gmvae.evaluation.numbering import number_as
 from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
-from pyro_gmvae.evaluation.stability import (
-    Stability,
-    consensus,
-    pairwise_ari,
-    stability,
-)
+from pyro_gmvae.evaluation.stability import Stability, consensus, pairwise_ari, stability
 
 __all__ = [
     "Candidate",

@@ -56,10 +56,11 @@ class Candidate:
 
     @property
     def standard_error(self) -> float:
-        """Of the same, over the data and runs."""
-        return _standard_error(self.log_p)
+        """Of the same, over the data and runs: both were drawn from many."""
+        runs, rows = self.log_p.mean(1), self.log_p.mean(0)
+        return (runs.var() / len(runs) + rows.var() / len(rows)).sqrt().item()
 
-    @property
+    @cached_property
     def ari(self) -> float:
         """The adjusted Rand index between runs, the mean over all pairs."""
         n = len(self.clusters)
@@ -209,9 +210,3 @@ def _doubts(
     if chosen.in_use < k - 0.5:
         doubts.append(f"Of {k} clusters only {chosen.in_use:.1f} have members.")
     return doubts
-
-
-def _standard_error(values: Float[Tensor, "R N"]) -> float:
-    """Of the mean over runs and data: both were drawn from many."""
-    runs, rows = values.mean(1), values.mean(0)
-    return (runs.var() / len(runs) + rows.var() / len(rows)).sqrt().item()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyro_gmvae.evaluation import Selection
 from pyro_gmvae.plots.style import ACCENT, FONT, MUTED, SECOND, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from pyro_gmvae.evaluation import Selection
 
 __all__ = ["plot_selection"]
 

@@ -23,6 +23,7 @@ from pyro_gmvae.runs import Run
 from pyro_gmvae.tasks.settings import TrainSettings
 
 __all__ = [
+    "Part",
     "cluster_input",
     "data_for",
     "data_for_each",
@@ -33,7 +34,6 @@ __all__ = [
     "settings_of",
     "splits_of",
     "with_share",
-    "Part",
 ]
 
 Part = Literal["test", "train", "validation", "all"]

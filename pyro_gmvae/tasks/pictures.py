@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset
-from pyro_gmvae.evaluation import cluster_means, reconstruct, responsibilities, sample
+from pyro_gmvae.evaluation import cluster_means, reconstruct, sample
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history
 from pyro_gmvae.runs import Run
-from pyro_gmvae.tasks.data import cluster_input
+from pyro_gmvae.tasks.data import cluster_input, row_responsibilities
 from pyro_gmvae.training import Record
 
 __all__ = ["draw_clusters", "draw_history", "draw_reconstructions", "draw_samples"]
@@ -24,7 +24,7 @@ PAIRS, COLUMNS = 4, 12  # of a picture of reconstructions
 def draw_clusters(run: Run, data: Dataset, path: Path) -> None:
     """Who is in each cluster: members and means of images, a heat map for tables."""
     x = data.x[:N_DRAWN]
-    q_y = responsibilities(run.gmvae, x, transform=cluster_input(run.preprocessor))
+    q_y = row_responsibilities(run.gmvae, run.preprocessor, x)
     figure = plot_clusters(
         _as_seen(run, x),
         q_y,
