@@ -140,15 +140,17 @@ class TestDensity:
         noise = np.random.RandomState(0).uniform(-30, 30, (90, 2))
         assert fitted.score(blobs(90, seed=1)[0]) > fitted.score(noise) + 5
 
-    def test_samples_are_like_the_data(self, fitted: GMVAE) -> None:
-        x, y = fitted.sample(3000)
+    def test_samples_are_like_the_data(self) -> None:
         data, _ = blobs(300)
+        # Longer than by default, which leaves q(z|x) and p(z|y) further apart.
+        fitted = GMVAE(3, random_state=0, max_iter=300, patience=60).fit(data)
+        x, y = fitted.sample(3000)
         assert x.shape == (3000, 2) and (np.diff(y) >= 0).all()
         np.testing.assert_allclose(x.mean(0), data.mean(0), atol=0.5)
         for k in range(3):
-            # A short training leaves q(z|x) and p(z|y) apart; the centres are 8 apart.
+            # The centres are 8 apart.
             of_cluster = data[fitted.labels_ == k]
-            np.testing.assert_allclose(x[y == k].mean(0), of_cluster.mean(0), atol=3)
+            np.testing.assert_allclose(x[y == k].mean(0), of_cluster.mean(0), atol=1.5)
         np.testing.assert_allclose(np.bincount(y) / 3000, fitted.weights_, atol=0.05)
         with pytest.raises(ValueError, match="at least one sample"):
             fitted.sample(0)

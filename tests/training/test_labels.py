@@ -21,7 +21,7 @@ SOME = torch.where(torch.arange(150) < N_LABELLED, LABELS, -1)
 def accuracy_of_the_rest(method: str, y: Tensor | None, *, match: bool) -> float:
     """Accuracy where no label was given; with the best naming of the clusters if ``match``."""
     gmvae = tiny(method, seed=1)
-    fit(gmvae, X, quick(epochs=20, batch_size=50, learning_rate=2e-2), y=y)
+    fit(gmvae, X, quick(epochs=30, batch_size=50, learning_rate=2e-2), y=y)
     predicted = gmvae.responsibilities(X)[N_LABELLED:].argmax(-1)
     names = permutations(range(N_CLUSTERS)) if match else [range(N_CLUSTERS)]
     true = LABELS[N_LABELLED:]
@@ -33,7 +33,7 @@ def test_a_few_labels_help_the_rest(method: str) -> None:
     ignored = accuracy_of_the_rest(method, None, match=True)
     used = accuracy_of_the_rest(method, SOME, match=False)
     assert used > ignored + 0.1
-    assert used > 0.8
+    assert used > 0.85
 
 
 @pytest.mark.parametrize("method", METHODS)
