@@ -7,8 +7,8 @@ report says so: the time does not depend on them.
 
     python benchmarks/epoch.py --data-dir data --out benchmarks/results/epoch.json
 
-The ways: eager; compiled; compiled with the networks in bfloat16. One that the machine cannot is
-n/a.
+The ways: eager; as the trainer chooses for so many steps; compiled; compiled with the networks in
+bfloat16. One that the machine cannot is n/a.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pyro_gmvae.training import TrainConfig, fit
 
 WAYS: dict[str, dict[str, Any]] = {
     "eager": {"compile": False, "precision": "float32"},
+    "auto": {"compile": "auto", "precision": "auto"},
     "compiled": {"compile": True, "precision": "float32"},
     "bfloat16": {"compile": True, "precision": "bfloat16"},
 }

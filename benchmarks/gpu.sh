@@ -19,12 +19,12 @@ export PYTHONUNBUFFERED=1
 }
 
 small=(step --hidden 8,8 64,64 --methods exact concrete --clusters 10
-  --variants stock-elbo ours-compiled hand-compiled --across none)
-large=(step --clusters 2 50 200)
+  --variants stock-elbo ours-recorded ours-compiled hand-compiled --across none)
+large=(step --clusters 2 200 --rounds 3)
 limit=(limit --methods exact concrete --clusters 10 200 --variants ours-compiled
   --precision bfloat16)
-scaling=(scaling --clusters 2 10 50 200)
-epoch=(epoch --methods exact concrete sparse --ways eager compiled bfloat16 --data-dir "$data")
+scaling=(scaling --methods exact concrete --clusters 2 20 200)
+epoch=(epoch --methods exact concrete sparse --ways eager auto compiled bfloat16 --data-dir "$data")
 
 run() { # seconds, benchmark and its options
   timeout --kill-after=5 "$1" "$python" -m "pyro_gmvae.benchmarks.$2" --device cuda "${@:3}"
@@ -33,12 +33,12 @@ run() { # seconds, benchmark and its options
 compile_all() {
   echo "== compiling"
   local once=(--rounds 1 --steps 1 --quiet)
-  run 140 "${small[@]}" "${once[@]}" &
-  run 140 "${limit[@]}" "${once[@]}" &
-  run 140 "${epoch[@]}" --rows 1024 --epochs 2 --quiet &
+  run 110 "${small[@]}" "${once[@]}" &
+  run 110 "${limit[@]}" "${once[@]}" &
+  run 110 "${epoch[@]}" --ways compiled bfloat16 --rows 1024 --epochs 2 --quiet &
+  run 110 "${scaling[@]}" --clusters 20 "${once[@]}" &
   for method in exact concrete sparse marginal; do
-    run 140 "${large[@]}" --methods "$method" --variants ours-compiled hand-compiled "${once[@]}" &
-    run 140 "${scaling[@]}" --methods "$method" "${once[@]}" &
+    run 110 "${large[@]}" --methods "$method" --variants ours-compiled hand-compiled "${once[@]}" &
   done
   wait
 }
@@ -55,9 +55,9 @@ measure() { # seconds, name, benchmark and its options
 {
   compile_all
   measure 40 step_small "${small[@]}" --steps 50
-  measure 70 epoch "${epoch[@]}"
+  measure 75 epoch "${epoch[@]}"
   measure 45 limit "${limit[@]}" --profile
-  measure 100 step "${large[@]}" --steps 20
+  measure 140 step "${large[@]}" --steps 20
   measure 65 scaling "${scaling[@]}" --steps 20
   exit "$failed"
 } 2>&1 | tee "$out/gpu.log"

@@ -48,8 +48,8 @@ def timed(run: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def warm_up(step: Step, device: torch.device, n_steps: int = 3) -> float:
-    """Run some steps; seconds of the first, which may compile."""
+def warm_up(step: Step, device: torch.device, n_steps: int = 5) -> float:
+    """Run some steps, until a GPU's are recorded; seconds of the first, which may compile."""
     with step.context():
         first = timed(step.run, device)
         for _ in range(n_steps - 1):

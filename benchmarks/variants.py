@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import pyro
 import torch
@@ -21,10 +22,13 @@ from pyro_gmvae.benchmarks.timing import Step
 from pyro_gmvae.inference import (
     CapturedELBO,
     CaptureError,
+    Recording,
     TraceEnumMeanField_ELBO,
     autocast_networks,
+    own_stream,
 )
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.step import changed_in_place
 
 __all__ = ["VARIANTS", "NotApplicableError", "build_step"]
 
@@ -32,7 +36,8 @@ VARIANTS = {
     "stock-svi": "Pyro's SVI with its own Adam",
     "stock-elbo": "Pyro's ELBO as a module, torch's Adam",
     "ours": "our ELBO, eager",
-    "ours-compiled": "our ELBO, captured and compiled",
+    "ours-recorded": "our ELBO, eager, the step recorded as a CUDA graph",
+    "ours-compiled": "our ELBO, captured and compiled; on CUDA recorded",
     "hand": "the same maths in plain torch, eager",
     "hand-compiled": "the same, by torch.compile",
 }
@@ -65,7 +70,8 @@ def build_step(variant: str, cell: Cell) -> Step:
         # refuses them.
         local = pyro.settings.context(module_local_params=variant != "stock-svi")
         networks = autocast_networks(gmvae) if ours and bfloat16 else nullcontext()
-        with pyro.validation_enabled(False), local, networks:
+        stream = own_stream(cell.device, wanted=ours and cell.device_type == "cuda")
+        with pyro.validation_enabled(False), local, networks, stream:
             yield
 
     with context():
@@ -93,6 +99,14 @@ def _ours(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
     return _torch_step(lambda x: elbo.terms(gmvae.model, gmvae.guide, x).loss, gmvae, x)
 
 
+def _ours_recorded(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
+    if cell.device_type != "cuda":
+        raise NotApplicableError("a CUDA graph is of a GPU's work")
+    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=cell.chunk_size)
+    backward = lambda x: elbo.terms(gmvae.model, gmvae.guide, x).loss.backward()  # noqa: E731
+    return _stepping(gmvae, backward, x, recorded=True)
+
+
 def _ours_compiled(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
     elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=cell.chunk_size)
     terms = CapturedELBO(elbo, gmvae.model, gmvae.guide)
@@ -100,7 +114,7 @@ def _ours_compiled(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
         terms(x)
     except CaptureError as error:
         raise NotApplicableError(str(error)) from error
-    return _torch_step(lambda x: terms(x).loss, gmvae, x)
+    return _stepping(gmvae, terms.backward, x, recorded=cell.device_type == "cuda")
 
 
 def _hand(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
@@ -120,20 +134,30 @@ def _hand_compiled(gmvae: GMVAE, x: Tensor, cell: Cell) -> Run:
 
 
 def _torch_step(loss: Callable[[Tensor], Tensor], gmvae: GMVAE, x: Tensor) -> Run:
+    return _stepping(gmvae, lambda x: loss(x).backward(), x)
+
+
+def _stepping(
+    gmvae: GMVAE, backward: Callable[[Tensor], object], x: Tensor, *, recorded: bool = False
+) -> Run:
     optimizer = torch.optim.Adam(gmvae.parameters(), LEARNING_RATE, fused=True)
 
-    def step() -> None:
-        loss(x).backward()
+    def step(x: Tensor) -> None:
+        backward(x)
         optimizer.step()
         optimizer.zero_grad()
 
-    return step
+    if recorded:
+        changed_in_place(optimizer)
+        return partial(Recording(step, x.device), x)
+    return partial(step, x)
 
 
 _BUILDERS: dict[str, Callable[[GMVAE, Tensor, Cell], Run]] = {
     "stock-svi": _stock_svi,
     "stock-elbo": _stock_module,
     "ours": _ours,
+    "ours-recorded": _ours_recorded,
     "ours-compiled": _ours_compiled,
     "hand": _hand,
     "hand-compiled": _hand_compiled,

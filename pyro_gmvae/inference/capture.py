@@ -1,15 +1,15 @@
-"""An ELBO traced once into one graph, and compiled."""
+"""An ELBO and its gradient traced once into one graph, and compiled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
-import torch._functorch.config as functorch
+import torch._inductor
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -19,7 +19,11 @@ from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
 
 __all__ = ["CaptureError", "CapturedELBO"]
 
+Run = Callable[..., Sequence[Tensor]]
 Signature = tuple[tuple[torch.Size, torch.dtype] | None, ...]
+
+# Draws by torch's own generators: the same as without compilation, and faster on CPU.
+OPTIONS = {"fallback_random": True}
 
 
 class CaptureError(RuntimeError):
@@ -28,19 +32,34 @@ class CaptureError(RuntimeError):
 
 @dataclass(frozen=True)
 class _Graph:
-    """A compiled part of the ELBO: its inputs' tensors to the loss and each site's contribution."""
+    """A compiled part of the ELBO, and of the gradient of a multiple of it.
 
-    run: Callable[..., tuple[Tensor, ...]]
+    Attributes:
+        run: the factor and the inputs' tensors to the loss, each site's contribution and the
+            gradients.
+        sites: their names.
+        differentiated: the parameters that the gradients are of.
+    """
+
+    run: Run
     sites: tuple[str, ...]
+    differentiated: tuple[nn.Parameter, ...]
+
+    def __call__(self, scale: Tensor, *given: Tensor) -> tuple[ELBOTerms, list[Tensor]]:
+        with torch.no_grad():
+            loss, *rest = self.run(scale, *given)
+        n = len(self.sites)
+        return ELBOTerms(loss, dict(zip(self.sites, rest[:n], strict=True))), rest[n:]
 
 
 class CapturedELBO:
     """The ELBO of one model and guide, compiled for the shapes of its first call.
 
     Model and guide are run once as Pyro programs, on tensors without values, and every tensor
-    operation is written down: Pyro is gone from what is compiled. Parameters and buffers are not
-    copied into the graph: an optimizer's step, a schedule's new w_t or temperature is seen at the
-    next call without a new trace. Draws are those of torch's generators, as without compilation.
+    operation is written down, those of the gradient among them: Pyro and autograd are gone from
+    what is compiled. Parameters and buffers are not copied into the graph: an optimizer's step, a
+    schedule's new w_t or temperature is seen at the next call without a new trace. Draws are those
+    of torch's generators, as without compilation.
 
     A call of other shapes (the last, smaller batch) or without gradients runs the Pyro programs
     themselves, so that nothing is compiled after the first call.
@@ -48,7 +67,7 @@ class CapturedELBO:
     Args:
         elbo: the ELBO.
         model, guide: a pair, such as those of a `pyro_gmvae.models.GMVAE`.
-        backend: as of `torch.compile`.
+        backend: ``"inductor"``, or what makes a callable from a graph and its inputs.
         fallback: told why, if the pair cannot be captured, which then runs as it is; without it
             the first call raises.
     """
@@ -59,16 +78,17 @@ class CapturedELBO:
         model: nn.Module,
         guide: nn.Module,
         *,
-        backend: str | Callable = "inductor",
+        backend: Literal["inductor"] | Callable[[GraphModule, list[Tensor]], Run] = "inductor",
         fallback: Callable[[CaptureError], None] | None = None,
     ) -> None:
         self.elbo = elbo
         self.model = model
         self.guide = guide
-        self.backend = backend
+        self.backend = _inductor if backend == "inductor" else backend
         self.fallback = fallback
         self._chunks: list[Rows | None] | None = None
         self._graphs: dict[Signature, _Graph] = {}
+        self._scales: dict[tuple[float, torch.device], Tensor] = {}
 
     def __call__(self, *args: Tensor | None) -> ELBOTerms:
         """`TraceEnumMeanField_ELBO.terms` of the pair; arguments as the pair's.
@@ -77,18 +97,40 @@ class CapturedELBO:
             CaptureError: at the first call, without a ``fallback``, if the pair cannot be traced
                 (it reads a value back) or compiled.
         """
-        if torch.is_grad_enabled():
-            if self._chunks is None:
-                self._capture_all(args)
-            chunks = self._chunks or []  # none where it could not be captured
-            if chunks and all(_signature(rows, *args) in self._graphs for rows in chunks):
-                return self._run(chunks, *args)
-        return self.elbo.terms(self.model, self.guide, *args)
-
-    def _run(self, chunks: list[Rows | None], *args: Tensor | None) -> ELBOTerms:
-        if _on_cuda(args):
-            torch.compiler.cudagraph_mark_step_begin()
+        chunks = self._captured_chunks(args) if torch.is_grad_enabled() else []
+        if not chunks:
+            return self.elbo.terms(self.model, self.guide, *args)
         return summed_over_chunks(self._partial_terms, chunks, (self.model, self.guide), *args)
+
+    def backward(self, *args: Tensor | None, scale: float = 1.0) -> ELBOTerms:
+        """The same with the gradient of ``scale * loss`` added to that of each parameter.
+
+        What ``(scale * terms.loss).backward()`` does, without a pass over the gradients more.
+
+        Raises:
+            CaptureError: as the call.
+        """
+        chunks = self._captured_chunks(args)
+        if not chunks:
+            terms = self.elbo.terms(self.model, self.guide, *args)
+            (scale * terms.loss).backward()
+            return terms
+
+        def partial_terms(rows: Rows | None, *args: Tensor | None) -> ELBOTerms:
+            graph, given = self._graphs[_signature(rows, *args)], _tensors(rows, *args)
+            terms, gradients = graph(self._scale(scale, given[0].device), *given)
+            _accumulate(graph.differentiated, gradients)
+            return terms
+
+        with torch.no_grad():
+            return summed_over_chunks(partial_terms, chunks, (self.model, self.guide), *args)
+
+    def _captured_chunks(self, args: tuple[Tensor | None, ...]) -> list[Rows | None]:
+        """What to sum over; nothing, if a part of it has no graph."""
+        if self._chunks is None:
+            self._capture_all(args)
+        chunks = self._chunks or []  # none where the pair could not be captured
+        return chunks if all(_signature(rows, *args) in self._graphs for rows in chunks) else []
 
     def _capture_all(self, args: tuple[Tensor | None, ...]) -> None:
         chunks, graphs = self.elbo.chunks(self.model, self.guide, *args), {}
@@ -105,73 +147,93 @@ class CapturedELBO:
         self._chunks, self._graphs = chunks, graphs
 
     def _partial_terms(self, rows: Rows | None, *args: Tensor | None) -> ELBOTerms:
-        graph = self._graphs[_signature(rows, *args)]
-        loss, *sites = graph.run(*[a for a in (rows, *args) if a is not None])
-        if _on_cuda(args):
-            sites = [site.clone() for site in sites]  # a replay writes to the same places
-        return ELBOTerms(loss, dict(zip(graph.sites, sites, strict=True)))
+        graph, given = self._graphs[_signature(rows, *args)], _tensors(rows, *args)
+        terms, gradients = graph(self._scale(1.0, given[0].device), *given)
+        return ELBOTerms(
+            _WithGradient.apply(terms.loss, gradients, *graph.differentiated), terms.sites
+        )
 
     def _capture(self, rows: Rows | None, *args: Tensor | None) -> _Graph:
-        names: list[str] = []
+        modules = (self.model, self.guide)
+        # Each once: one that model and guide share has one gradient.
+        parameters = list(
+            dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad)
+        )
+        sites: list[str] = []
+        differentiated: list[nn.Parameter] = []
 
-        def flat(*given: Tensor) -> tuple[Tensor, ...]:
+        def flat(scale: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
             rest = iter(given)
             rows_, *args_ = [None if a is None else next(rest) for a in (rows, *args)]
             terms = self.elbo.partial_terms(self.model, self.guide, rows_, *args_)
-            names[:] = terms.sites
-            return terms.loss, *terms.sites.values()
+            found = torch.autograd.grad(scale * terms.loss, parameters, allow_unused=True)
+            sites[:] = terms.sites
+            differentiated[:] = [p for p, g in zip(parameters, found, strict=True) if g is not None]
+            gradients = [g.contiguous() for g in found if g is not None]
+            return terms.loss.detach(), *terms.sites.values(), *gradients
 
-        given = [a for a in (rows, *args) if a is not None]
+        tensors = _tensors(rows, *args)
+        given = [self._scale(1.0, tensors[0].device), *tensors]
+        cuda = {t.device for t in given if t.is_cuda}
         try:
-            # Before dispatch to autograd, or a detach would be lost.
-            graph: GraphModule = make_fx(
-                flat, tracing_mode="fake", pre_dispatch=True, _allow_non_fake_inputs=True
-            )(*given)
-            compiled = torch.compile(
-                graph,
-                fullgraph=True,
-                dynamic=False,
-                backend=self.backend,
-                options=self._options(cuda_graph=rows is None and _on_cuda(args)),
-            )
-            self._warm_up(compiled, given)
+            with torch.random.fork_rng(devices=cuda):
+                with torch.enable_grad():
+                    trace = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)
+                    graph: GraphModule = trace(*given)
+                _put_constants(graph, tensors[0].device)
+                with torch.no_grad():
+                    run = self.backend(graph, given)
         except Exception as error:
             raise CaptureError(_first_line(error)) from error
-        return _Graph(compiled, tuple(names))
+        return _Graph(run, tuple(sites), tuple(differentiated))
 
-    def _options(self, *, cuda_graph: bool) -> dict[str, Any] | None:
-        if self.backend != "inductor":
-            return None
-        # Draws by torch's own generators: the same as without compilation, and faster on CPU.
-        return {"fallback_random": True, "triton.cudagraphs": cuda_graph}
-
-    def _warm_up(self, compiled: Callable[..., tuple[Tensor, ...]], given: list[Tensor]) -> None:
-        """Compile both directions now, leaving generators, buffers and gradients as they are."""
-        modules = (self.model, self.guide)
-        buffers = [(b, b.clone()) for module in modules for b in module.buffers()]
-        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
-        devices = {t.device for t in given if t.is_cuda}
-        with torch.random.fork_rng(devices=devices), torch.enable_grad(), _partitioning(devices):
-            loss = compiled(*given)[0]
-            torch.autograd.grad(loss, parameters, allow_unused=True)
-        with torch.no_grad():
-            for buffer, value in buffers:
-                buffer.copy_(value)
+    def _scale(self, value: float, device: torch.device) -> Tensor:
+        key = (value, device)
+        if key not in self._scales:
+            self._scales[key] = torch.tensor(value, device=device)
+        return self._scales[key]
 
 
-def _partitioning(cuda: set[torch.device]) -> AbstractContextManager[None]:
-    """How the compiler parts the forward from the backward graph.
+class _WithGradient(torch.autograd.Function):
+    """A loss whose gradient is known."""
 
-    On CPU it would keep a mask of booleans for each ReLU, written one by one where the processor
-    has no AVX-512: 10 times the cost of the ReLU. It may compute the mask again instead.
-    """
-    if cuda or not hasattr(functorch, "ban_recompute_materialized_backward"):
-        return nullcontext()
-    return functorch.patch(ban_recompute_materialized_backward=False)
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return loss.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, *torch._foreach_mul(ctx.gradients, grad_output)
 
 
-def _on_cuda(args: tuple[Tensor | None, ...]) -> bool:
-    return any(a is not None and a.is_cuda for a in args)
+def _accumulate(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor]) -> None:
+    taken = set()
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if parameter.grad is not None:
+            parameter.grad += gradient
+            continue
+        # A gradient that two have in common the compiler computes once; clipping changes it twice.
+        address = gradient.data_ptr()
+        parameter.grad = gradient.clone() if address in taken else gradient
+        taken.add(address)
+
+
+def _inductor(graph: GraphModule, given: list[Tensor]) -> Run:
+    return torch._inductor.compile(graph, [*given], options=OPTIONS)
+
+
+def _put_constants(graph: GraphModule, device: torch.device) -> None:
+    """Numbers that torch made tensors of in main memory: on to the device, once."""
+    for node in graph.graph.find_nodes(op="get_attr"):
+        tensor = getattr(graph, node.target)
+        if tensor.dim() == 0 and tensor.device != device:
+            setattr(graph, node.target, tensor.to(device))
+
+
+def _tensors(*given: Tensor | None) -> list[Tensor]:
+    return [tensor for tensor in given if tensor is not None]
 
 
 def _signature(*tensors: Tensor | None) -> Signature:

@@ -69,9 +69,11 @@ class _Packing:
         likely, data = (torch.arange(n, device=device) for n in (n_likely, self.n_data))
         self.index = torch.cat([likely, n_likely + drawn])
         self.data_index = torch.cat([*[data] * (shape[0] - 1), drawn])
-        # Where the drawn value does not count, any figure serves: the likeliest value's.
+        # Where the drawn value does not count, any figure serves: the likeliest value's. (Copied
+        # into ``data`` itself, torch 2.14's compiler would change what was read from it above.)
         packed = torch.arange(n_likely, n_likely + len(drawn), device=device)
-        self.source = torch.cat([likely, data.index_copy(0, drawn, packed)])
+        places = torch.zeros_like(data).index_copy(0, drawn, packed)
+        self.source = torch.cat([likely, torch.where(places > 0, places, data)])
 
     def holds(self, value: Tensor) -> bool:
         """Whether it has a row for every value of the support."""

@@ -17,8 +17,7 @@ class AdversarialPerturbation:
     r"""x + d with the d of length ``radius`` that maximises KL(r(x) || r(x + d)), to first order.
 
     The direction is that of the divergence's gradient at a random point close by, which is one
-    step of a power iteration for the largest eigenvector of its Hessian. A training with it is not
-    compiled, for it takes a gradient within the program.
+    step of a power iteration for the largest eigenvector of its Hessian.
 
     Args:
         radius: Euclidean length of d, on model scale; a fraction of the distance between

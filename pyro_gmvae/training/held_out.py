@@ -16,8 +16,8 @@ __all__ = ["HeldOut"]
 class HeldOut:
     """Held-out data and the ELBO on them, ``w_t = b_t = 1``.
 
-    Its draws are the same at every call and leave the training's generators as they were, so that
-    evaluating more or less often does not change a training.
+    Its draws are the same at every call and leave the training's generators as they were, and it
+    puts the weights back, so that evaluating more or less often does not change a training.
     """
 
     def __init__(
@@ -35,10 +35,13 @@ class HeldOut:
     def elbo(self, objective: nn.Module, weights: ObjectiveWeights) -> float:
         """The mean ELBO per datum, in nats."""
         device = self.batches.x.device
+        before = [(w, w.clone()) for w in (weights.kl_weight, weights.z_kl_weight)]
         weights.set(kl_weight=1.0, z_kl_weight=1.0)
         total = torch.zeros((), device=device, dtype=torch.float64)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(0)
             for x, y, *covariates in self.batches:
                 total -= objective(x, y, *covariates).loss
+        for weight, value in before:
+            weight.copy_(value)
         return total.item() / len(self.batches.x)

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from math import ceil
+from math import ceil, cos, inf, pi
 
 import pyro
 import torch
+from accelerate import Accelerator
 from jaxtyping import Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.inference import autocast_networks
+from pyro_gmvae.inference import CaptureError, Recording, autocast_networks, own_stream
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.loop import Transform
+from pyro_gmvae.training.objective import say_why
 from pyro_gmvae.training.reporters import Reporter
-from pyro_gmvae.training.resources import networks_in_bfloat16
+from pyro_gmvae.training.resources import networks_in_bfloat16, whether_to_record
+from pyro_gmvae.training.step import changed_in_place
 
 __all__ = ["best_start", "information_loss", "maximize_information"]
 
@@ -70,23 +73,21 @@ def maximize_information(
     precision = autocast_networks if networks_in_bfloat16(config, device) else nullcontext
     with (
         _own_draws(device, config.seed),
+        own_stream(device, wanted=whether_to_record(config, accelerator)),
+        pyro.validation_enabled(False),
         pyro.settings.context(module_local_params=True),
         precision(gmvae),
     ):
         gmvae.to(device).train()
-        parameters = [p for p in gmvae.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
-        falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
+        make_step = _Step(gmvae, config, accelerator)
         step = 0
         while step < total:
             for x_batch, *_ in batches:
-                come_in = min(1.0, MIN_CONSISTENCY + step / (RAMP * total))
-                loss = _loss(gmvae, x_batch, consistency=come_in)
-                optimizer.zero_grad()
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm or torch.inf)
-                optimizer.step()
-                falling.step()
+                make_step.consistency.fill_(min(1.0, MIN_CONSISTENCY + step / (RAMP * total)))
+                make_step.learning_rate.fill_(
+                    config.learning_rate * (1 + cos(pi * step / total)) / 2
+                )
+                make_step(x_batch)
                 step += 1
                 if told is not None:
                     told(step / total)
@@ -176,14 +177,51 @@ def best_start(
     return starts[0][0]
 
 
-def _loss(gmvae: GMVAE, x: Tensor, *, consistency: float = 1.0) -> Tensor:
+class _Step:
+    """A gradient step on the penalties alone; on a GPU recorded where it can be.
+
+    Attributes:
+        consistency: the factor of that penalty.
+        learning_rate: of the optimizer. Both are tensors, filled in place.
+    """
+
+    def __init__(self, gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator) -> None:
+        device = accelerator.device
+        self.gmvae = gmvae
+        self.clip_norm = config.clip_norm or inf
+        self.consistency = torch.ones((), device=device)
+        self.learning_rate = torch.tensor(config.learning_rate, device=device)
+        self.parameters = [p for p in gmvae.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(self.parameters, self.learning_rate, fused=True)
+        self.run: Callable[[Tensor], None] = self._run
+        if whether_to_record(config, accelerator):
+            changed_in_place(self.optimizer)
+            self.run = Recording(self._run, device)
+
+    def __call__(self, x: Tensor) -> None:
+        try:
+            self.run(x)
+        except CaptureError as error:
+            say_why(error)
+            self.optimizer.zero_grad()
+            self.run = self._run
+            self.run(x)
+
+    def _run(self, x: Tensor) -> None:
+        _loss(self.gmvae, x, consistency=self.consistency).backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+def _loss(gmvae: GMVAE, x: Tensor, *, consistency: Tensor | float = 1.0) -> Tensor:
     """The mean weighted penalties, that of consistency by another factor as well."""
     guide, regularizer, must_link = gmvae.guide, gmvae.regularizer, gmvae.must_link
     if regularizer is None:
         raise ValueError("there is nothing to start by: give the model a regulariser first")
     log_r = guide.log_responsibilities(x)
     penalties = regularizer.penalties(guide.log_responsibilities, x, log_r, guide.log_p_y())
-    weights = dict(regularizer.weights)
+    weights: dict[str, Tensor | float] = dict(regularizer.weights)
     weights["consistency"] *= consistency
     terms = [weights[name] * p.mean() for name, p in penalties.items()]
     if must_link is not None:

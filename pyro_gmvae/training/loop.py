@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
 import pyro
@@ -15,7 +14,12 @@ from jaxtyping import Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
+from pyro_gmvae.inference import (
+    Schedule,
+    TraceEnumMeanField_ELBO,
+    autocast_networks,
+    own_stream,
+)
 from pyro_gmvae.models import GMVAE, ObjectiveWeights
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
@@ -24,15 +28,17 @@ from pyro_gmvae.training.held_out import HeldOut
 from pyro_gmvae.training.known import Known, check_known, drawn_labels
 from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
-from pyro_gmvae.training.objective import Objective
+from pyro_gmvae.training.objective import Objective, say_why
 from pyro_gmvae.training.reporters import Record, Reporter
 from pyro_gmvae.training.resources import (
     fitting_chunk_size,
     networks_in_bfloat16,
     whether_to_compile,
+    whether_to_record,
 )
 from pyro_gmvae.training.signals import Interruption
 from pyro_gmvae.training.state import TrainState
+from pyro_gmvae.training.step import RecordedStep, TrainingStep
 from pyro_gmvae.training.stopping import EarlyStopping
 from pyro_gmvae.training.watch import FiniteWatch
 
@@ -132,11 +138,13 @@ def fit(
 
         changed = _in_turn(augment, transform)
         stack.enter_context(linked(gmvae, x, groups, covariates=covariates, transform=changed))
+        recorded = whether_to_record(config, accelerator)
+        stack.enter_context(own_stream(device, wanted=recorded))
         gmvae.to(device).train()
         if networks_in_bfloat16(config, device):
             stack.enter_context(autocast_networks(gmvae))
         parameters = [p for p in gmvae.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        adam = torch.optim.Adam(parameters, config.learning_rate, fused=True)
 
         seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
         order = torch.Generator(device).manual_seed(seed)
@@ -170,18 +178,29 @@ def fit(
         )
         elbo.chunk_size = fitting_chunk_size(config, gmvae, elbo, [seen, None, *given])
         compiled = whether_to_compile(config, device, total)
-        objective, optimizer = accelerator.prepare(
-            Objective(gmvae, elbo, compiled=compiled), optimizer
-        )
+        objective, optimizer = accelerator.prepare(Objective(gmvae, elbo, compiled=compiled), adam)
 
         meter = Meter()
         stopping = EarlyStopping(config.patience, config.keep_best)
         watch = FiniteWatch(gmvae, device)
-        state = TrainState(gmvae, optimizer.optimizer, meter, stopping, order, config)
+        state = TrainState(gmvae, adam, meter, stopping, order, config)
         if resume:
             if checkpoint is None:
                 raise ValueError("resume=True needs the checkpoint to resume from")
             state.load(checkpoint)
+        annealing = Annealing(gmvae.weights, config.schedules(), len(batches))
+        step = TrainingStep(
+            objective,
+            optimizer,
+            accelerator,
+            clip_norm=config.clip_norm,
+            meter=meter,
+            watch=watch,
+        )
+        make_step: TrainingStep | RecordedStep = step
+        if recorded:
+            fallback = None if config.compile is True else say_why
+            make_step = RecordedStep(step, config.batch_size, fallback)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         reporters = reporters if accelerator.is_main_process else ()
         save_to = checkpoint if accelerator.is_main_process else None
@@ -192,19 +211,11 @@ def fit(
         saved_at = epoch_started = time.monotonic()
         while state.step < total and not stopping.should_stop and not signals.requested:
             for x_batch, y_batch, *rest in batches.epoch(skip=state.batch):
-                anneal(gmvae.weights, config, state.step, len(batches))
-                for group in optimizer.param_groups:
-                    group["lr"] = config.learning_rate_at(state.step, total)
-                x_mine = x_batch[mine]
+                annealing.at(state.step)
+                step.set_learning_rate(config.learning_rate_at(state.step, total))
                 y_mine = None if y_batch is None else drawn_labels(y_batch[mine])
-                terms = objective(x_mine, y_mine, *(c[mine] for c in rest))
-                # The gradients are averaged over the processes, whose shares may differ.
-                accelerator.backward(terms.loss * accelerator.num_processes / len(x_batch))
-                norm = accelerator.clip_grad_norm_(parameters, config.clip_norm or inf)
-                watch.check(state.step, terms, norm)
-                optimizer.step()
-                optimizer.zero_grad()
-                meter.add(terms, len(x_mine))
+                covariates_mine = [c[mine] for c in rest]
+                make_step(state.step, len(x_batch), x_batch[mine], y_mine, *covariates_mine)
                 state.step += 1
                 state.batch += 1
                 for reporter in reporters:
@@ -223,7 +234,7 @@ def fit(
                 for name in ANNEALED
                 if gmvae.regularizer is not None or name != "regularizer_weight"
             }
-            record["learning_rate"] = optimizer.param_groups[0]["lr"]
+            record["learning_rate"] = config.learning_rate_at(state.step - 1, total)
             record["clusters_in_use"] = clusters_in_use(gmvae, *usage)
             if held_out is not None:
                 record["validation_elbo"] = held_out.elbo(objective, gmvae.weights)
@@ -255,10 +266,22 @@ def fit(
     )
 
 
-def anneal(weights: ObjectiveWeights, config: TrainConfig, step: int, steps_per_epoch: int) -> None:
-    """Set w_t, b_t, tau and the weight of the penalties for ``step``."""
-    schedules = config.schedules()
-    weights.set(**{name: s.at(step, steps_per_epoch) for name, s in schedules.items()})
+class Annealing:
+    """Sets w_t, b_t, tau and the weight of the penalties."""
+
+    def __init__(
+        self, weights: ObjectiveWeights, schedules: dict[str, Schedule], steps_per_epoch: int
+    ) -> None:
+        self.weights = weights
+        self.schedules = schedules
+        self.steps_per_epoch = steps_per_epoch
+        self._set: dict[str, float] = {}
+
+    def at(self, step: int) -> None:
+        """For ``step``; a weight that stays as it is costs nothing."""
+        now = {n: s.at(step, self.steps_per_epoch) for n, s in self.schedules.items()}
+        self.weights.set(**{n: value for n, value in now.items() if self._set.get(n) != value})
+        self._set = now
 
 
 def _in_turn(first: Transform | None, second: Transform | None) -> Transform | None:

@@ -12,21 +12,29 @@ __all__ = ["Meter", "clusters_in_use"]
 
 
 class Meter:
-    """Sums of the loss and of each site's contribution; means per datum when read."""
+    """Sums of the loss and of each site's contribution; means per datum when read.
+
+    Attributes:
+        count: data whose terms were added, to be kept by who adds them.
+        sums: on the device, changed in place.
+    """
 
     def __init__(self) -> None:
-        self.reset()
+        self.count = 0
+        self.sums: dict[str, Tensor] = {}
 
     def reset(self) -> None:
         """Begin anew."""
         self.count = 0
-        self.sums: dict[str, Tensor] = {}
+        for value in self.sums.values():
+            value.zero_()
 
-    def add(self, terms: ELBOTerms, count: int) -> None:
-        """Add a batch of ``count`` data."""
-        self.count += count
+    def add(self, terms: ELBOTerms) -> None:
+        """Add a batch's terms, in place."""
         for name, value in {"loss": terms.loss.detach(), **terms.sites}.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(value)
+            self.sums[name] += value
 
     def means(self) -> dict[str, float]:
         """Per datum, in nats: the annealed ``loss``, the ``elbo`` and its parts.

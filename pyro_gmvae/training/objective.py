@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pyro_gmvae.inference import CapturedELBO, CaptureError, ELBOTerms, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "say_why"]
 
 
 class Objective(nn.Module):
@@ -30,7 +30,7 @@ class Objective(nn.Module):
         self.elbo = elbo
         self.captured: CapturedELBO | None = None
         if compiled:
-            fallback = _say_why if compiled == "auto" else None
+            fallback = say_why if compiled == "auto" else None
             self.captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, fallback=fallback)
 
     def forward(self, x: Tensor, y: Tensor | None, *covariates: Tensor) -> ELBOTerms:
@@ -39,6 +39,15 @@ class Objective(nn.Module):
             return self.captured(x, y, *covariates)
         return self.elbo.terms(self.gmvae.model, self.gmvae.guide, x, y, *covariates)
 
+    def backward(self, scale: float, x: Tensor, y: Tensor | None, *covariates: Tensor) -> ELBOTerms:
+        """The same, with the gradient of ``scale * loss`` added to the parameters'."""
+        if self.captured is not None:
+            return self.captured.backward(x, y, *covariates, scale=scale)
+        terms = self(x, y, *covariates)
+        (scale * terms.loss).backward()
+        return terms
 
-def _say_why(error: CaptureError) -> None:
+
+def say_why(error: CaptureError) -> None:
+    """What a training that was to be as fast as it can be says where it cannot be."""
     warnings.warn(f"training goes on without compilation: {error}", RuntimeWarning, stacklevel=2)

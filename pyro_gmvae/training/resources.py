@@ -7,6 +7,7 @@ from typing import Literal
 
 import psutil
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
@@ -15,11 +16,17 @@ from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 
-__all__ = ["fitting_chunk_size", "networks_in_bfloat16", "whether_to_compile"]
+__all__ = [
+    "fitting_chunk_size",
+    "networks_in_bfloat16",
+    "whether_to_compile",
+    "whether_to_record",
+]
 
 # On a CPU compilation takes about 10 s and saved 2 ms a step or more (benchmarks/step.py). By the
 # number of steps, not by a clock, so that the same training is compiled every time or never.
 MIN_STEPS_ON_CPU = 5_000
+MIN_STEPS_ON_CUDA = 20_000
 PEAK = 2  # memory of a step over what it saves for the gradient, about
 SHARE = 0.5  # of the free memory, at most
 
@@ -30,8 +37,14 @@ def whether_to_compile(
     """``config.compile``, or for ``"auto"``: False where it would not pay."""
     if config.compile != "auto":
         return config.compile
-    pays = device.type == "cuda" or total_steps >= MIN_STEPS_ON_CPU
-    return "auto" if pays else False
+    least = MIN_STEPS_ON_CUDA if device.type == "cuda" else MIN_STEPS_ON_CPU
+    return "auto" if total_steps >= least else False
+
+
+def whether_to_record(config: TrainConfig, accelerator: Accelerator) -> bool:
+    """Whether a step is recorded as a CUDA graph: on one GPU, unless compilation is off."""
+    on_one = accelerator.device.type == "cuda" and accelerator.num_processes == 1
+    return on_one and config.compile is not False
 
 
 def networks_in_bfloat16(config: TrainConfig, device: torch.device) -> bool:

@@ -30,18 +30,22 @@ class FiniteWatch:
     def _snapshot(self) -> dict[str, Tensor]:
         return {n: t.detach().clone() for n, t in self.module.state_dict().items()}
 
-    def check(self, step: int, terms: ELBOTerms, gradient_norm: Tensor) -> None:
-        """Look at one step.
+    def see(self, terms: ELBOTerms, gradient_norm: Tensor) -> None:
+        """Look at one step, on the device alone."""
+        sites = {**terms.sites, "gradient": gradient_norm}
+        flags = torch.stack([~value.isfinite() for value in sites.values()])
+        if self.flags is None:
+            self.sites, self.flags = list(sites), torch.zeros_like(flags)
+        # The first bad step names the culprit; later ones are bad everywhere.
+        self.flags.copy_(torch.where(self.flags.any(), self.flags, flags))
+
+    def check(self, step: int) -> None:
+        """After `see` has been shown the step of this number.
 
         Raises:
             NonFiniteLossError: as `read`, if it is time to.
         """
-        sites = {**terms.sites, "gradient": gradient_norm}
-        flags = torch.stack([~value.isfinite() for value in sites.values()])
-        # The first bad step names the culprit; later ones are bad everywhere.
-        if self.flags is not None:
-            flags = torch.where(self.flags.any(), self.flags, flags)
-        self.step, self.sites, self.flags = step, list(sites), flags
+        self.step = step
         if (step + 1) % self.every == 0:
             self.read()
 
@@ -54,7 +58,7 @@ class FiniteWatch:
         if self.flags is None:
             return
         bad = [name for name, flag in zip(self.sites, self.flags.tolist(), strict=True) if flag]
-        self.flags = None
+        self.flags.zero_()
         if bad:
             if self.good is not None:
                 self.module.load_state_dict(self.good)

@@ -93,7 +93,7 @@ def test_a_capture_keeps_the_precision() -> None:
     gmvae, x = small_gmvae("sparse", hidden=(16, 16)), binary_data()
     elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
     with autocast_networks(gmvae):
-        captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, backend="aot_eager")
+        captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, backend=lambda graph, given: graph)
         captured(x)
         losses = []
         for terms_of in (captured, lambda x: elbo.terms(gmvae.model, gmvae.guide, x)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from math import log
+from typing import Any
 
 import pyro
 import pytest
@@ -128,8 +129,10 @@ def test_no_gradient_flows_through_the_mean() -> None:
     assert linked.grad is not None and (linked.grad[[1, 4, 7]] == 0).all()
 
 
-@pytest.mark.parametrize(("method", "backend"), [("sparse", "inductor"), ("marginal", "aot_eager")])
-def test_compiled_equals_eager(method: str, backend: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "backend"), [("sparse", "inductor"), ("marginal", lambda graph, given: graph)]
+)
+def test_compiled_equals_eager(method: str, backend: Any) -> None:
     """Raw grey levels, that each step binarises anew."""
     gmvae, x = small_gmvae(method, input_dim=(1, 2, 3)), binary_data(B, 1, 2, 3)
     raw = torch.randint(0, 256, (7, 1, 2, 3)).to(torch.uint8)

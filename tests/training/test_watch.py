@@ -100,7 +100,8 @@ class Steps:
 
     def play(self, *steps: ELBOTerms, first: int = 0, norm: Tensor = NORM) -> None:
         for step, seen in enumerate(steps, first):
-            self.watch.check(step, seen, norm)
+            self.watch.see(seen, norm)
+            self.watch.check(step)
             with torch.no_grad():
                 self.module.weight.fill_(float("nan") if seen is not GOOD else step)
 
