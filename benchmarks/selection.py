@@ -1,8 +1,8 @@
 """Does `pyro-gmvae select` find how many clusters there are?
 
-Three generated tables whose number is known, clusters of unequal size in each: round ones; ones of
-correlated, skewed and count columns; and ones that a random network has bent into more columns than
-they vary in. And the ten digits. No label is used.
+Generated tables whose number is known, clusters of unequal size in each: round ones; three of mixed
+columns, correlated, skewed and counts; and one that a random network has bent into more columns than
+it varies in. And the ten digits. No label is used.
 
     python benchmarks/selection.py --out benchmarks/results/selection.json
 
@@ -89,7 +89,13 @@ def bent(y: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     return hidden @ rng.normal(size=(30, 20)) + 0.1 * rng.normal(size=(len(y), 20))
 
 
-TABLES = {"round": (5, round_), "mixed": (3, mixed), "bent": (7, bent)}
+TABLES = {
+    "round": (5, round_),
+    "mixed": (3, mixed),
+    "mixed-5": (5, mixed),
+    "mixed-8": (8, mixed),
+    "bent": (7, bent),
+}
 
 
 if __name__ == "__main__":
