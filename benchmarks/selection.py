@@ -1,8 +1,8 @@
 """Does `pyro-gmvae select` find how many clusters there are?
 
 Generated tables whose number is known, clusters of unequal size in each: round ones; three of mixed
-columns, correlated, skewed and counts; and one that a random network has bent into more columns than
-it varies in. And the ten digits. No label is used.
+columns, correlated, skewed and counts; and one that a random network has bent into more columns
+than it varies in. And the ten digits. No label is used.
 
     python benchmarks/selection.py --out benchmarks/results/selection.json
 
