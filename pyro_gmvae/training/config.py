@@ -35,8 +35,9 @@ class TrainConfig:
             they are.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         checkpoint_seconds: least time between two checkpoints, in seconds.
-        compile: trace the ELBO into one graph and compile it; ``"auto"`` does where that pays:
-            on CUDA, and on CPU for a training of 5,000 steps or more.
+        compile: trace the ELBO and its gradient into one graph and compile it; ``"auto"`` does
+            where that pays: for a training of 5,000 steps or more on a CPU, of 20,000 on a GPU.
+            There a step is recorded as a CUDA graph too, compiled or not, unless this is False.
         precision: of the networks; ``"auto"`` is bfloat16 on CUDA and on CPUs that have it in
             hardware, else float32. Distributions, KL divergences and sums are never in bfloat16.
         chunk_size: clusters that the exact method sums at a time; ``"auto"`` takes all, or as many

@@ -23,8 +23,9 @@ __all__ = [
     "whether_to_record",
 ]
 
-# On a CPU compilation takes about 10 s and saved 2 ms a step or more (benchmarks/step.py). By the
-# number of steps, not by a clock, so that the same training is compiled every time or never.
+# On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
+# (benchmarks/step.py, benchmarks/epoch.py). By the number of steps, not by a clock, so that the
+# same training is compiled every time or never.
 MIN_STEPS_ON_CPU = 5_000
 MIN_STEPS_ON_CUDA = 20_000
 PEAK = 2  # memory of a step over what it saves for the gradient, about
