@@ -14,12 +14,13 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.tasks.select import select_clusters
-from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.tasks.settings import Initialization, TrainSettings
 
 SMALL = {"tables": ["mixed"], "digits": [], "rows": 100, "runs": 2, "beyond": 1, "epochs": 1}
 DIGITS = [5, *range(7, 14), 15]
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--runs", type=at_least(2), default=3)
     parser.add_argument("--epochs", type=at_least(1), default=20)
+    parser.add_argument("--initialization", default="auto", choices=get_args(Initialization))
     parser.add_argument("--work", type=Path, default=Path("selection"))
     arguments = parser.read(argv)
     cases: list[tuple[str, int, Sequence[int]]] = []
@@ -48,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     report.header("data   ", "truth", "found", "sure", "clusters found again")
     for data, truth, numbers in cases:
         settings = TrainSettings(
-            data, epochs=arguments.epochs, seed=arguments.seed, device=arguments.device
+            data,
+            epochs=arguments.epochs,
+            seed=arguments.seed,
+            device=arguments.device,
+            initialization=arguments.initialization,
         )
         name = Path(data).stem
         found = select_clusters(settings, list(numbers), arguments.work / name, runs=arguments.runs)

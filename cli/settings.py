@@ -113,8 +113,9 @@ _SETTINGS = (
     setting("--regularizer-strength", words="Factor of what disagreement costs."),
     choice(
         "initialization",
-        "Begin with clusters found by the regulariser alone, near a k-means clustering, near one "
-        "of a plain VAE's latents, or anywhere; auto: information with a regulariser, else kmeans.",
+        "Begin with clusters found by the regulariser alone, near a k-means clustering or a "
+        "Gaussian mixture of the data or of a plain VAE's latents, or anywhere; auto: information "
+        "with a regulariser, else kmeans.",
     ),
     setting("--initialization-epochs", words="How long information, or the VAE, takes."),
     setting(

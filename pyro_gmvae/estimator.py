@@ -73,10 +73,11 @@ class GMVAE(FittedGMVAE):
             ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
             ``"none"`` trains by the ELBO alone.
         init_params: ``"information"`` trains the clusters by the regulariser alone before the
-            likelihood comes in, ``"kmeans"`` starts near a k-means clustering,
-            ``"latent-kmeans"``, ``"latent-mixture"`` and ``"latent-umap"`` near one of a plain
-            VAE's latents (see `pyro_gmvae.training.starts`), ``"random"`` anywhere; ``"auto"`` is
-            information with a regulariser and else kmeans. `fit` also takes clusters to begin by.
+            likelihood comes in, ``"kmeans"`` starts near a k-means clustering, ``"mixture"`` near
+            a Gaussian mixture, ``"latent-kmeans"``, ``"latent-mixture"`` and ``"latent-umap"`` near
+            one of a plain VAE's latents (see `pyro_gmvae.training.starts`), ``"random"`` anywhere;
+            ``"auto"`` is information with a regulariser and else kmeans. `fit` also takes clusters
+            to begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.

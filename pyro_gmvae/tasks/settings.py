@@ -30,7 +30,14 @@ Likelihood = Literal[
 Binarize = Literal["auto", "dynamic", "static", "none"]
 Augment = Literal["none", "flip", "crop", "flip+crop"]
 Initialization = Literal[
-    "auto", "information", "kmeans", "latent-kmeans", "latent-mixture", "latent-umap", "random"
+    "auto",
+    "information",
+    "kmeans",
+    "mixture",
+    "latent-kmeans",
+    "latent-mixture",
+    "latent-umap",
+    "random",
 ]
 ClusterNetwork = Literal["auto", "mlp", "conv"]
 Annealing = Literal["linear", "cosine", "cyclical", "constant"]
@@ -108,10 +115,10 @@ class TrainSettings:
             colour as well, and none for tables; ``"none"`` trains by the ELBO alone.
         regularizer_strength: factor of its penalties.
         initialization: ``"information"`` trains the clusters by the regulariser alone before the
-            likelihood comes in, ``"kmeans"`` begins near a k-means clustering, ``"latent-..."``
-            near k-means, a mixture, or a mixture of a UMAP, of a plain VAE's latents (see
-            `pyro_gmvae.training.starts`), ``"random"`` anywhere; ``"auto"`` is information with a
-            regulariser, else kmeans.
+            likelihood comes in, ``"kmeans"`` begins near a k-means clustering,
+            ``"mixture"`` near a Gaussian mixture, ``"latent-..."`` near k-means, a mixture, or a
+            mixture of a UMAP, of a plain VAE's latents (see `pyro_gmvae.training.starts`),
+            ``"random"`` anywhere; ``"auto"`` is information with a regulariser, else kmeans.
         initialization_epochs: how long information takes, or at least 1,000 steps; or the VAE of a
             latent start, or at least 300.
         starts: starts by information, of which the best goes on, found without labels; None is 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import Regularizer
 from pyro_gmvae.training.initialization import initialize
-from pyro_gmvae.training.starts.data import of_data
+from pyro_gmvae.training.starts.data import mixture_of_data, of_data
 from pyro_gmvae.training.starts.latent import (
     latent_kmeans,
     latent_mixture,
@@ -18,6 +18,7 @@ __all__ = ["CLUSTERINGS", "STARTS", "begin_near", "start_by"]
 
 CLUSTERINGS: dict[str, Clustering] = {
     "kmeans": of_data,
+    "mixture": mixture_of_data,
     "latent-kmeans": latent_kmeans,
     "latent-mixture": latent_mixture,
     "latent-umap": latent_umap,

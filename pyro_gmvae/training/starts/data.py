@@ -1,15 +1,18 @@
-"""k-means of the data themselves."""
+"""k-means, or a Gaussian mixture, of the data themselves."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from pyro_gmvae.training.starts.classical import drawn_rows, kmeans
+from pyro_gmvae.training.starts.classical import drawn_rows, kmeans, mixture
 from pyro_gmvae.training.starts.rows import Rows
 
-__all__ = ["kmeans_clusters", "of_data"]
+__all__ = ["kmeans_clusters", "mixed", "mixture_of_data", "of_data"]
+
+MIXTURES = 3  # the best of which is taken
 
 
 def kmeans_clusters(
@@ -30,3 +33,16 @@ def kmeans_clusters(
 def of_data(rows: Rows) -> Int64[Tensor, " N"]:
     """The strategy ``"kmeans"``."""
     return kmeans_clusters(rows.seen(), rows.n_clusters, seed=rows.seed)
+
+
+def mixture_of_data(rows: Rows) -> Float[Tensor, "N K"]:
+    """The strategy ``"mixture"``: the responsibilities of a Gaussian mixture."""
+    return mixed(rows.seen().flatten(1).cpu().double().numpy(), rows)
+
+
+def mixed(points: np.ndarray, rows: Rows) -> Float[Tensor, "N K"]:
+    """Those of a mixture of ``points`` ``(N, F)`` that stand for the rows."""
+    fitted = mixture(
+        drawn_rows(points, rows.seed), rows.n_clusters, seed=rows.seed, n_init=MIXTURES
+    )
+    return torch.from_numpy(fitted.predict_proba(points)).float()

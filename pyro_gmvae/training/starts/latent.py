@@ -22,14 +22,13 @@ from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import GMVAE, GenerativeModel, MarginalGMVAE
 from pyro_gmvae.training.loop import fit
 from pyro_gmvae.training.reporters import Record, Reporter
-from pyro_gmvae.training.starts.classical import LOOKED_AT, drawn_rows, mixture
-from pyro_gmvae.training.starts.data import kmeans_clusters
+from pyro_gmvae.training.starts.classical import LOOKED_AT, drawn_rows
+from pyro_gmvae.training.starts.data import kmeans_clusters, mixed
 from pyro_gmvae.training.starts.rows import Rows
 
 __all__ = ["latent_kmeans", "latent_mixture", "latent_umap", "latents", "require_umap"]
 
 MIN_STEPS = 300  # of the VAE: what a small table takes to fill its latent space
-MIXTURES = 3  # the best of which is taken
 NEIGHBOURS, MOST_AXES = 20, 10  # of UMAP; N2D has as many axes as clusters
 
 
@@ -40,7 +39,7 @@ def latent_kmeans(rows: Rows) -> Int64[Tensor, " N"]:
 
 def latent_mixture(rows: Rows) -> Float[Tensor, "N K"]:
     """The strategy ``"latent-mixture"``: the responsibilities of a Gaussian mixture."""
-    return _mixed(latents(rows).double().numpy(), rows)
+    return mixed(latents(rows).double().numpy(), rows)
 
 
 def latent_umap(rows: Rows) -> Float[Tensor, "N K"]:
@@ -61,7 +60,7 @@ def latent_umap(rows: Rows) -> Float[Tensor, "N K"]:
         random_state=rows.seed % 2**32,
         n_jobs=1,  # more would not be the same every time
     ).fit(points if len(points) <= LOOKED_AT else drawn_rows(points, rows.seed))
-    return _mixed(mapped.transform(points).astype(np.float64), rows)
+    return mixed(mapped.transform(points).astype(np.float64), rows)
 
 
 def require_umap() -> None:
@@ -117,13 +116,6 @@ def _vae(gmvae: GMVAE, seed: int) -> GMVAE:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return MarginalGMVAE(gmvae.event_shape, 1, gmvae.latent_dim, **options)
-
-
-def _mixed(points: np.ndarray, rows: Rows) -> Float[Tensor, "N K"]:
-    fitted = mixture(
-        drawn_rows(points, rows.seed), rows.n_clusters, seed=rows.seed, n_init=MIXTURES
-    )
-    return torch.from_numpy(fitted.predict_proba(points)).float()
 
 
 class _Beginning(Reporter):
