@@ -198,7 +198,7 @@ def fit(
             watch=watch,
         )
         make_step: TrainingStep | RecordedStep = step
-        if recorded:
+        if recorded and elbo.chunk_size is None:  # chunks are heavy: starting them costs little
             fallback = None if config.compile is True else say_why
             make_step = RecordedStep(step, config.batch_size, fallback)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
