@@ -117,9 +117,8 @@ class CapturedELBO:
             return terms
 
         def partial_terms(rows: Rows | None, *args: Tensor | None) -> ELBOTerms:
-            graph, given = self._graphs[_signature(rows, *args)], _tensors(rows, *args)
-            terms, gradients = graph(self._scale(scale, given[0].device), *given)
-            _accumulate(graph.differentiated, gradients)
+            terms, gradients, parameters = self._computed(scale, rows, *args)
+            _accumulate(parameters, gradients)
             return terms
 
         with torch.no_grad():
@@ -147,11 +146,15 @@ class CapturedELBO:
         self._chunks, self._graphs = chunks, graphs
 
     def _partial_terms(self, rows: Rows | None, *args: Tensor | None) -> ELBOTerms:
+        terms, gradients, parameters = self._computed(1.0, rows, *args)
+        return ELBOTerms(_WithGradient.apply(terms.loss, gradients, *parameters), terms.sites)
+
+    def _computed(
+        self, scale: float, rows: Rows | None, *args: Tensor | None
+    ) -> tuple[ELBOTerms, list[Tensor], tuple[nn.Parameter, ...]]:
+        """What the graph of this part gives, and what its gradients are of."""
         graph, given = self._graphs[_signature(rows, *args)], _tensors(rows, *args)
-        terms, gradients = graph(self._scale(1.0, given[0].device), *given)
-        return ELBOTerms(
-            _WithGradient.apply(terms.loss, gradients, *graph.differentiated), terms.sites
-        )
+        return *graph(self._scale(scale, given[0].device), *given), graph.differentiated
 
     def _capture(self, rows: Rows | None, *args: Tensor | None) -> _Graph:
         modules = (self.model, self.guide)

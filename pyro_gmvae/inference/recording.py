@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -67,17 +67,16 @@ class Recording:
         return graph
 
 
-def own_stream(device: torch.device, *, wanted: bool = True) -> AbstractContextManager[None]:
+@contextmanager
+def own_stream(device: torch.device, *, wanted: bool = True) -> Iterator[None]:
     """Where a `Recording` is possible: on a stream that is not the default one.
 
     Autograd sends each gradient to the stream its parameter was first used on; so all of a training
     has to be on one.
     """
-    return _on_a_stream(device) if wanted else nullcontext()
-
-
-@contextmanager
-def _on_a_stream(device: torch.device) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
     outside, stream = torch.cuda.current_stream(device), torch.cuda.Stream(device)
     stream.wait_stream(outside)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from math import ceil, cos, inf, pi
+from math import ceil, inf
 
 import pyro
 import torch
@@ -80,13 +80,12 @@ def maximize_information(
     ):
         gmvae.to(device).train()
         make_step = _Step(gmvae, config, accelerator)
+        falling = replace(config, learning_rate_schedule="cosine")
         step = 0
         while step < total:
             for x_batch, *_ in batches:
                 make_step.consistency.fill_(min(1.0, MIN_CONSISTENCY + step / (RAMP * total)))
-                make_step.learning_rate.fill_(
-                    config.learning_rate * (1 + cos(pi * step / total)) / 2
-                )
+                make_step.learning_rate.fill_(falling.learning_rate_at(step, total))
                 make_step(x_batch)
                 step += 1
                 if told is not None:
