@@ -3,8 +3,9 @@
 Each method is trained by the default settings of `pyro-gmvae train` but for the number of epochs
 and the learning rate, which falls to zero, with its regulariser and by the ELBO alone
 (``NAME-elbo``), for as many epochs after the start, beside k-means and a Gaussian mixture of the
-pixels, of a VAE's latent space (``vae-kmeans``, ``vae-gmm``) and ClustPy's VaDE and DEC if it is
-installed (see `peers.py`; they get as many epochs of pretraining as of clustering). Clusters are
+pixels, of a VAE's latent space (``vae-kmeans``, ``vae-gmm``) and, if ClustPy is installed (see
+`peers.py`), its VaDE and DEC, with as many epochs of pretraining as of clustering, and k-means of
+the autoencoder that DEC begins by (``ae-kmeans``). Clusters are
 compared with the classes of the official test images, or for digits of all that were not trained
 on; no label is used before that. Every seed that was run is in the table.
 

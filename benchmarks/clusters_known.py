@@ -81,8 +81,10 @@ def flat(data: Dataset) -> Any:
     return preprocessor(data.x).flatten(1).double().numpy()
 
 
-def clustpy(kind: str, settings: TrainSettings, splits: Splits) -> Found:
-    """ClustPy's deep clustering with its default layers."""
+def clustpy(
+    kind: str, settings: TrainSettings, splits: Splits, *, clusters_too: bool = True
+) -> Found:
+    """ClustPy's deep clustering with its default layers, or what it begins by alone."""
     try:
         from clustpy import deep
     except ImportError as error:
@@ -93,7 +95,7 @@ def clustpy(kind: str, settings: TrainSettings, splits: Splits) -> Found:
     fitted = getattr(deep, kind)(
         n_clusters=settings.clusters,
         pretrain_epochs=settings.epochs,
-        clustering_epochs=settings.epochs,
+        clustering_epochs=settings.epochs if clusters_too else 0,
         random_state=settings.seed,
     ).fit(flat(splits.train).astype("float32"))
 
@@ -109,6 +111,8 @@ CONTENDERS: dict[str, Contender] = {
     **{f"{method}-elbo": partial(ours, method, "none") for method in METHODS},
     **{kind: partial(of_pixels, kind) for kind in ("kmeans", "gmm")},
     **{f"vae-{kind}": partial(of_latent, kind) for kind in ("kmeans", "gmm")},
+    # DEC begins by k-means of the codes of a pretrained autoencoder.
+    "ae-kmeans": partial(clustpy, "DEC", clusters_too=False),
     **{f"clustpy-{kind.lower()}": partial(clustpy, kind) for kind in ("VaDE", "DEC")},
 }
 

@@ -101,7 +101,11 @@ _SETTINGS = (
     choice("augment", "Change training images at random: mirror them, shift them."),
     setting("--epochs", words="Passes over the data, at most."),
     setting("--batch-size", words="Rows in a step."),
-    setting("--learning-rate", words="Of Adam."),
+    setting(
+        "--learning-rate",
+        words="Of Adam.  [default: 0.001, for tables 0.003]",
+        type=float,
+    ),
     choice("learning_rate_schedule", "Cosine ends it near zero, for the last nats of likelihood."),
     setting(
         "--regularize",
@@ -115,7 +119,7 @@ _SETTINGS = (
         "initialization",
         "Begin with clusters found by the regulariser alone, near a k-means clustering or a "
         "Gaussian mixture of the data or of a plain VAE's latents, or anywhere; auto: information "
-        "with a regulariser, else kmeans.",
+        "with a regulariser, mixture for a table of Gaussian columns, else kmeans.",
     ),
     setting("--initialization-epochs", words="How long information, or the VAE, takes."),
     setting(
@@ -124,7 +128,11 @@ _SETTINGS = (
         type=int,
     ),
     choice("kl_annealing", "How the weight of the clusters' KL rises to 1."),
-    setting("--annealing-epochs", words="How long that takes."),
+    setting(
+        "--annealing-epochs",
+        words="How long that takes.  [default: 10, for tables near a clustering 0]",
+        type=float,
+    ),
     setting("--style-annealing-epochs", words="The same for the style's KL; 0: at once."),
     setting("--temperature", words="Of the concrete method.  [default: 0.5]", type=float),
     setting("--temperature-end", words="Where it goes meanwhile.", type=float),

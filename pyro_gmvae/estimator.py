@@ -31,6 +31,7 @@ from pyro_gmvae.training import (
     Rows,
     TrainConfig,
     TrainResult,
+    annealing_epochs,
     begin_near,
     best_start,
     fit,
@@ -76,14 +77,16 @@ class GMVAE(FittedGMVAE):
             likelihood comes in, ``"kmeans"`` starts near a k-means clustering, ``"mixture"`` near
             a Gaussian mixture, ``"latent-kmeans"``, ``"latent-mixture"`` and ``"latent-umap"`` near
             one of a plain VAE's latents (see `pyro_gmvae.training.starts`), ``"random"`` anywhere;
-            ``"auto"`` is information with a regulariser and else kmeans. `fit` also takes clusters
-            to begin by.
+            ``"auto"`` is information with a regulariser, mixture for a table of up to 100 columns
+            that the likelihood has for Gaussian, and else kmeans. `fit` also takes clusters to
+            begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.
         learning_rate: of Adam.
         batch_size: data per step.
-        kl_annealing: epochs until KL(q(y|x) || p(y)) has its full weight.
+        kl_annealing: epochs until KL(q(y|x) || p(y)) has its full weight; None is 10, or 0 for a
+            table whose training begins near a clustering.
         temperature: tau of the concrete method.
         validation_fraction: share of the rows held out for early stopping; no rows are, if that
             would be fewer than 50.
@@ -129,7 +132,7 @@ class GMVAE(FittedGMVAE):
         max_iter: int | Any = 100,
         learning_rate: float | Any = 3e-3,
         batch_size: int | Any = 256,
-        kl_annealing: float | Any = 10,
+        kl_annealing: float | None | Any = None,
         temperature: float | Any = 0.5,
         validation_fraction: float | Any = 0.1,
         patience: int | Any = 20,
@@ -213,7 +216,9 @@ class GMVAE(FittedGMVAE):
             self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
         )
         begun = None if init is None else self._begun(init, len(data))
-        start = "given" if begun is not None else start_by(self.init_params, regularizer)
+        start = start_by(self.init_params, regularizer, likelihood, data.event_shape)
+        if begun is not None:
+            start = "given"
         # Starts by information are compared before the likelihood comes in.
         trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
         rng = check_random_state(self.random_state)
@@ -310,11 +315,14 @@ class GMVAE(FittedGMVAE):
         held_out = data.x[order[:n_held_out]] if n_held_out else None
         kept = order[n_held_out:]
         train = data.subset(kept)
+        duration = self.kl_annealing
+        if duration is None:
+            duration = annealing_epochs(start, data.event_shape)
         config = TrainConfig(
             epochs=self.max_iter,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            kl_annealing=KLAnnealing(duration=self.kl_annealing),
+            kl_annealing=KLAnnealing(duration=duration),
             patience=self.patience,
             seed=seed,
             device=self.device,

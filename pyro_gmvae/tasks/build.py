@@ -15,9 +15,11 @@ from pyro_gmvae.models import GMVAE, Regularizer, from_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT
 from pyro_gmvae.networks import ConvSizes
 from pyro_gmvae.tasks.settings import TrainSettings
-from pyro_gmvae.training import TrainConfig
+from pyro_gmvae.training import TrainConfig, annealing_epochs
 
 __all__ = ["make_config", "make_model"]
+
+OF_IMAGES, OF_TABLES = 1e-3, 3e-3  # learning rates; an epoch of a table has few steps
 
 
 def make_model(
@@ -82,27 +84,29 @@ def make_model(
     return gmvae
 
 
-def make_config(settings: TrainSettings, gmvae: GMVAE) -> TrainConfig:
-    """What the training loop is told.
+def make_config(settings: TrainSettings, gmvae: GMVAE, start: str) -> TrainConfig:
+    """What the training loop is told, where it begins by ``start``.
 
     Raises:
         InputError: for a value that it refuses.
     """
-    temperature = None
+    temperature, duration = None, settings.annealing_epochs
     if settings.temperature_end is not None:
         temperature = Schedule(
             "linear",
             start=gmvae.options["temperature"],
             end=settings.temperature_end,
-            duration=settings.annealing_epochs,
+            duration=KLAnnealing.duration if duration is None else duration,
         )
+    if duration is None:
+        duration = annealing_epochs(start, gmvae.event_shape)
     with _refused():
         return TrainConfig(
             epochs=settings.epochs,
             batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
+            learning_rate=settings.learning_rate or _learning_rate(gmvae),
             learning_rate_schedule=settings.learning_rate_schedule,
-            kl_annealing=KLAnnealing(settings.kl_annealing, duration=settings.annealing_epochs),
+            kl_annealing=KLAnnealing(settings.kl_annealing, duration=duration),
             z_kl_annealing=KLAnnealing(duration=settings.style_annealing_epochs),
             temperature=temperature,
             patience=settings.patience,
@@ -112,6 +116,10 @@ def make_config(settings: TrainSettings, gmvae: GMVAE) -> TrainConfig:
             precision=settings.precision,
             chunk_size=settings.chunk_size or "auto",
         )
+
+
+def _learning_rate(gmvae: GMVAE) -> float:
+    return OF_IMAGES if len(gmvae.event_shape) == 3 else OF_TABLES
 
 
 @contextmanager

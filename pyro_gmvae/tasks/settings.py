@@ -108,7 +108,7 @@ class TrainSettings:
         augment: how training images are changed at random, anew in every epoch.
         epochs: passes over the training rows, at most.
         batch_size: rows in a step.
-        learning_rate: of Adam.
+        learning_rate: of Adam; None is 1e-3 for images and 3e-3 for tables.
         learning_rate_schedule: ``"cosine"`` lowers it to almost zero at the last of the epochs.
         regularize: moves that should leave a datum in its cluster (see
             `pyro_gmvae.training.make_regularizer`); ``"auto"`` takes affine ones for images, of
@@ -118,13 +118,15 @@ class TrainSettings:
             likelihood comes in, ``"kmeans"`` begins near a k-means clustering,
             ``"mixture"`` near a Gaussian mixture, ``"latent-..."`` near k-means, a mixture, or a
             mixture of a UMAP, of a plain VAE's latents (see `pyro_gmvae.training.starts`),
-            ``"random"`` anywhere; ``"auto"`` is information with a regulariser, else kmeans.
+            ``"random"`` anywhere; ``"auto"`` is information with a regulariser, else mixture for a
+            table of up to 100 columns with a Gaussian likelihood, else kmeans.
         initialization_epochs: how long information takes, or at least 1,000 steps; or the VAE of a
             latent start, or at least 300.
         starts: starts by information, of which the best goes on, found without labels; None is 3
             for fewer than 5,000 training rows, where a start takes seconds, else 1.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
-        annealing_epochs: how long it takes, and the temperature with it.
+        annealing_epochs: how long it takes, and the temperature with it; None is 10, but KL(y) has
+            its full weight at once in a table's training that begins near a clustering.
         style_annealing_epochs: how long the weight of KL(q(z|x,y) || p(z|y)) takes to rise to 1,
             along a line; 0 is at once. Images with much detail learn more of it so.
         temperature: of the concrete method; None is 0.5.
@@ -165,7 +167,7 @@ class TrainSettings:
     augment: Augment = "none"
     epochs: int = 100
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     learning_rate_schedule: LearningRateSchedule = "constant"
     regularize: str = "auto"
     regularizer_strength: float = 1.0
@@ -173,7 +175,7 @@ class TrainSettings:
     initialization_epochs: float = 4.0
     starts: int | None = None
     kl_annealing: Annealing = "linear"
-    annealing_epochs: float = 10.0
+    annealing_epochs: float | None = None
     style_annealing_epochs: float = 0.0
     temperature: float | None = None
     temperature_end: float | None = None

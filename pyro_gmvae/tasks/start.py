@@ -72,9 +72,9 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
         strength=settings.regularizer_strength,
         seed=settings.seed,
     )
-    start = start_by(settings.initialization, regularizer)
+    start = start_by(settings.initialization, regularizer, likelihood, train.event_shape)
     gmvae = make_model(settings, train, likelihood, regularizer)
-    return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae), start)
+    return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae, start), start)
 
 
 def _check_known(train: Dataset, n_clusters: int) -> None:

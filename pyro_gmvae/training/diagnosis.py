@@ -17,6 +17,7 @@ __all__ = ["ClusterWarning", "ClusterWatch", "merged_clusters"]
 
 LEFT = 0.5  # clusters have died if no more than this share of the most ever used is left
 VANISHED = 0.02  # of log K: below it KL(q(y|x) || p(y)) tells next to nothing
+SETTLED = 100  # steps: before them components lie where they were drawn
 MERGED = 0.1  # nats: components of p(z|y) closer than this are one
 
 
@@ -63,12 +64,13 @@ class ClusterWatch(Reporter):
                 f"clusters have died: {used} are left of {self.most:.0f}. Regularise for balance, "
                 "or ask for fewer clusters if so few are what the data have."
             )
-        if record["kl_weight"] >= 1 and record["kl_y"] < VANISHED * log(k):
+        settled = record["kl_weight"] >= 1 and record["step"] >= SETTLED
+        if settled and record["kl_y"] < VANISHED * log(k):
             found["vanished"] = (
                 f"KL(y) has vanished ({record['kl_y']:.3f} nats of at most {log(k):.1f}): the "
                 "clusters tell nothing of a datum. Let its weight rise more slowly, or regularise."
             )
-        if record["kl_weight"] >= 1 and (pairs := merged_clusters(self.gmvae)):
+        if settled and (pairs := merged_clusters(self.gmvae)):
             first, second = pairs[0]
             found["merged"] = (
                 f"clusters {first} and {second} are one and the same in latent space"

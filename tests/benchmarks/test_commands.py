@@ -80,6 +80,12 @@ def test_bias(cli: Cli) -> None:
     assert all(row["error"] > 0 and row["spread"] > 0 for row in rows.values())
 
 
+def test_known(cli: Cli) -> None:
+    rows = {row["told"]: row for row in report(cli, "known")["results"]}
+    assert list(rows) == ["nothing", "labels", "groups"]
+    assert all(len(row["accuracy"]) == 2 and row["least"] > 0 for row in rows.values())
+
+
 def test_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {start.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
     monkeypatch.setattr(start, "COMMANDS", quick)

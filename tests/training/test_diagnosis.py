@@ -11,8 +11,11 @@ from pyro_gmvae.training.diagnosis import merged_clusters, symmetric_kl
 from tests.training.tiny import blobs, quick, tiny
 
 
-def record(epoch: float = 1, used: float = 3, kl_y: float = 1.0, weight: float = 1.0) -> Record:
-    return {"epoch": epoch, "clusters_in_use": used, "kl_y": kl_y, "kl_weight": weight}
+def record(
+    epoch: float = 1, used: float = 3, kl_y: float = 1.0, weight: float = 1.0, step: float = 500
+) -> Record:
+    shown = {"clusters_in_use": used, "kl_y": kl_y, "kl_weight": weight}
+    return {"epoch": epoch, "step": step, **shown}
 
 
 def apart() -> ClusterWatch:
@@ -33,6 +36,7 @@ def apart() -> ClusterWatch:
         ([record(used=1), record(used=1)], ["epoch 1: all data are in one cluster"]),
         ([record(used=2), record(used=1)], ["epoch 1: all data are in one cluster"]),
         ([record(kl_y=0.01, weight=0.5)], []),
+        ([record(kl_y=0.01, step=5)], []),
         ([record(kl_y=0.01)], ["KL(y) has vanished (0.010 nats of at most 1.1)"]),
         ([record(used=2)], []),
     ],
@@ -65,8 +69,10 @@ def test_merged_clusters_are_found() -> None:
     with torch.no_grad():
         watch.gmvae.model.component_loc[2] = watch.gmvae.model.component_loc[0] + 0.1
     assert merged_clusters(watch.gmvae) == [(0, 2)]
+    watch.epoch(record(step=99))
     watch.epoch(record())
     told: list[str] = watch.told  # type: ignore[attr-defined]
+    assert len(told) == 1
     assert "clusters 0 and 2 are one and the same" in told[0]
 
 

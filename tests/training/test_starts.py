@@ -11,9 +11,17 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.models import ExactGMVAE, GenerativeModel
+from pyro_gmvae.models import ExactGMVAE, GenerativeModel, Regularizer
 from pyro_gmvae.tasks.settings import Initialization
-from pyro_gmvae.training import CLUSTERINGS, STARTS, Reporter, Rows, begin_near, start_by
+from pyro_gmvae.training import (
+    CLUSTERINGS,
+    STARTS,
+    Reporter,
+    Rows,
+    annealing_epochs,
+    begin_near,
+    start_by,
+)
 from pyro_gmvae.training.starts import latent
 from tests.training.tiny import blobs, quick, same_weights, tiny, weights_of
 
@@ -51,7 +59,7 @@ def test_finds_them_on_a_map_of_the_latents() -> None:
 def test_without_umap_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(InputError, match=r'pip install "pyro-gmvae\[umap\]"'):
-        start_by("latent-umap", None)
+        start_by("latent-umap", None, "gaussian", (2,))
     with pytest.raises(InputError, match="UMAP is not installed"):
         CLUSTERINGS["latent-umap"](Rows(tiny(), X, QUICK))
 
@@ -90,3 +98,25 @@ def test_a_class_of_ones_own_has_no_vae_like_it() -> None:
 
     with pytest.raises(InputError, match="give initialize clusters that you found"):
         latent.latents(Rows(Own(4, 3, 2, hidden=(8,), likelihood="gaussian"), X, QUICK))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "event_shape", "begun"),
+    [
+        ("gaussian", (8,), "mixture"),
+        ("gaussian_predicted", (100,), "mixture"),
+        ("gaussian", (101,), "kmeans"),
+        ("bernoulli", (8,), "kmeans"),
+        ("gaussian", (1, 28, 28), "kmeans"),
+    ],
+)
+def test_auto_is_by_the_data(likelihood: str, event_shape: tuple[int, ...], begun: str) -> None:
+    assert start_by("auto", None, likelihood, event_shape) == begun
+    moves = Regularizer(lambda x: x)
+    assert start_by("auto", moves, likelihood, event_shape) == "information"
+
+
+def test_no_annealing_where_a_table_has_clusters() -> None:
+    assert annealing_epochs("mixture", (8,)) == annealing_epochs("given", (8,)) == 0
+    for start, event_shape in [("random", (8,)), ("information", (8,)), ("kmeans", (1, 8, 8))]:
+        assert annealing_epochs(start, event_shape) == 10

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
 from pyro_gmvae.training.initialization import initialize
+from pyro_gmvae.training.starts.classical import WIDE
 from pyro_gmvae.training.starts.data import mixture_of_data, of_data
 from pyro_gmvae.training.starts.latent import (
     latent_kmeans,
@@ -14,7 +18,7 @@ from pyro_gmvae.training.starts.latent import (
 )
 from pyro_gmvae.training.starts.rows import Clustering, Rows
 
-__all__ = ["CLUSTERINGS", "STARTS", "begin_near", "start_by"]
+__all__ = ["CLUSTERINGS", "STARTS", "annealing_epochs", "begin_near", "start_by"]
 
 CLUSTERINGS: dict[str, Clustering] = {
     "kmeans": of_data,
@@ -25,18 +29,33 @@ CLUSTERINGS: dict[str, Clustering] = {
 }
 # Information begins with no clusters but makes them (see `pyro_gmvae.training.best_start`), random
 # with none.
+GAUSSIAN = ("gaussian", "gaussian_predicted")
 STARTS = ("auto", "information", *CLUSTERINGS, "random")
 
 
-def start_by(name: str, regularizer: Regularizer | None) -> str:
-    """How a training begins: ``name``, or for ``"auto"`` by information with a regulariser.
+def start_by(
+    name: str, regularizer: Regularizer | None, likelihood: str, event_shape: Sequence[int]
+) -> str:
+    """How a training begins: ``name``, or what ``"auto"`` stands for.
+
+    That is ``"information"`` with a regulariser, else ``"mixture"`` for a table that is modelled
+    by Gaussians and not too wide for a mixture, else ``"kmeans"``.
+
+    Args:
+        name: of `STARTS`.
+        regularizer: that of the model, if it has one.
+        likelihood: of the data, by name.
+        event_shape: of a datum.
 
     Raises:
         InputError: for a start by information without a regulariser, or one by UMAP where it is
             not installed.
     """
     if name == "auto":
-        return "kmeans" if regularizer is None else "information"
+        if regularizer is not None:
+            return "information"
+        table = len(event_shape) == 1 and event_shape[0] <= WIDE
+        return "mixture" if table and likelihood in GAUSSIAN else "kmeans"
     if name == "information" and regularizer is None:
         raise InputError(
             "initialization by information needs a regulariser: name its moves by regularize, or "
@@ -45,6 +64,20 @@ def start_by(name: str, regularizer: Regularizer | None) -> str:
     if name == "latent-umap":
         require_umap()
     return name
+
+
+def annealing_epochs(start: str, event_shape: Sequence[int]) -> float:
+    """Epochs until w_t is 1 where the user does not say: 10, or 0 where clusters are there already.
+
+    While KL(q(y|x) || p(y)) costs little, clusters form where there are none, but those that a
+    table's training began near drift into each other (see docs/clusters.md).
+
+    Args:
+        start: as `start_by` gives it, or ``"given"``.
+        event_shape: of a datum.
+    """
+    begun = start not in ("information", "random")
+    return 0.0 if begun and len(event_shape) == 1 else KLAnnealing.duration
 
 
 def begin_near(name: str, rows: Rows) -> None:

@@ -1,16 +1,22 @@
-"""Clusterings of points that are not deep: k-means and a Gaussian mixture."""
+"""Clusterings of points that are not deep: k-means and a Gaussian mixture.
+
+The mixture's covariances are of the kind that the Bayesian information criterion prefers, as in
+mclust (Fraley and Raftery 2002, doi 10.1198/016214502760047131): full ones of few rows in many
+columns fit the noise, while round ones cut what is long into pieces.
+"""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import torch
 
-__all__ = ["LOOKED_AT", "drawn_rows", "kmeans", "mixture"]
+__all__ = ["LOOKED_AT", "WIDE", "drawn_rows", "kmeans", "mixture"]
 
 LOOKED_AT = 10_000  # points that a start is fitted to; it then places the others
-WIDE = 100  # columns; full covariances of more do not fit the data
+WIDE = 100  # columns; of more, no covariance between two is fitted
 
 
 def drawn_rows(points: np.ndarray, seed: int) -> np.ndarray:
@@ -28,13 +34,27 @@ def kmeans(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> An
 
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:
-    """scikit-learn's Gaussian mixture of ``points`` ``(N, F)``, N at least ``n_clusters``."""
+    """scikit-learn's Gaussian mixture of ``points`` ``(N, F)``, with fewer clusters likewise."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    return GaussianMixture(
-        n_clusters,
-        covariance_type="diag" if points.shape[1] > WIDE else "full",
-        n_init=n_init,
-        random_state=seed % 2**32,
-        reg_covar=1e-3,
-    ).fit(points)
+    n, width = points.shape
+    n_clusters = min(n_clusters, n)
+    kinds = ["diag", "spherical"]
+    if width <= WIDE:
+        kinds.append("tied")
+        if n > n_clusters * width:  # with fewer, a cluster has not a row for each of its axes
+            kinds.append("full")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough, for a start
+        fits = [
+            GaussianMixture(
+                n_clusters,
+                covariance_type=kind,
+                n_init=n_init,
+                random_state=seed % 2**32,
+                reg_covar=1e-3,
+            ).fit(points)
+            for kind in kinds
+        ]
+    return min(fits, key=lambda fitted: fitted.bic(points))

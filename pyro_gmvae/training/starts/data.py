@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pyro_gmvae.training.starts.classical import drawn_rows, kmeans, mixture
 from pyro_gmvae.training.starts.rows import Rows
 
 __all__ = ["kmeans_clusters", "mixed", "mixture_of_data", "of_data"]
 
-MIXTURES = 3  # the best of which is taken
+FEW_POINTS = 5_000
+MIXTURES_OF_FEW, MIXTURES = 10, 3  # the best of which is taken
 
 
 def kmeans_clusters(
@@ -42,7 +44,7 @@ def mixture_of_data(rows: Rows) -> Float[Tensor, "N K"]:
 
 def mixed(points: np.ndarray, rows: Rows) -> Float[Tensor, "N K"]:
     """Those of a mixture of ``points`` ``(N, F)`` that stand for the rows."""
-    fitted = mixture(
-        drawn_rows(points, rows.seed), rows.n_clusters, seed=rows.seed, n_init=MIXTURES
-    )
-    return torch.from_numpy(fitted.predict_proba(points)).float()
+    n_init = MIXTURES_OF_FEW if len(points) < FEW_POINTS else MIXTURES
+    fitted = mixture(drawn_rows(points, rows.seed), rows.n_clusters, seed=rows.seed, n_init=n_init)
+    found = torch.from_numpy(fitted.predict_proba(points)).float()
+    return pad(found, (0, rows.n_clusters - found.shape[1]))

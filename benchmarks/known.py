@@ -1,0 +1,117 @@
+"""What do a few known labels, or rows that are known to belong together, give?
+
+The same training without any, with the labels of ``--each`` rows of each class, and with groups of
+three of these same rows, of which nobody says which class they are of. Of the ten digits, by one
+start; and of a table of four blobs, twice as far from left to right as from top to bottom, of which
+top and bottom are wanted. The accuracy is that of test rows, of which nothing was told, and every
+seed that was run is in it.
+
+    python benchmarks/known.py --out benchmarks/results/known.json
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from pyro_gmvae.data import Dataset, Splits, load_splits
+from pyro_gmvae.evaluation import clustering_scores, responsibilities
+from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.tasks.start import train_splits
+
+SMALL = {"data": ["blobs"], "seeds": 2, "epochs": 2}
+TOLD = ("nothing", "labels", "groups")
+TOGETHER = 3
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = Parser(__doc__, small=SMALL, full={"seeds": 10})
+    parser.add_argument("--data", nargs="+", default=list(SPLITS), choices=list(SPLITS))
+    parser.add_argument("--told", nargs="+", default=list(TOLD), choices=TOLD)
+    parser.add_argument("--each", type=at_least(TOGETHER), default=6, help="rows of a class")
+    parser.add_argument("--seeds", type=at_least(2), default=5, help="how many, from --seed on")
+    parser.add_argument("--epochs", type=at_least(1), default=20)
+    arguments = parser.read(argv)
+    report = Report("known", arguments)
+    report.header("data  ", "told   ", "accuracy", "spread", "least", "of each seed")
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    for data in arguments.data:
+        for told in arguments.told:
+            found = [accuracy(data, told, seed, arguments) for seed in seeds]
+            row: dict[str, Any] = {"mean": mean(found), "spread": stdev(found), "least": min(found)}
+            report.add(data=data, told=told, accuracy=found, **row)
+            each = " ".join(f"{value:.3f}" for value in found)
+            report.line(data, told, *(f"{value:.3f}" for value in row.values()), each)
+    report.close()
+
+
+def accuracy(data: str, told: str, seed: int, arguments: Namespace) -> float:
+    """Of the test rows, after a training that was told this."""
+    splits, n_clusters = SPLITS[data](seed)
+    splits = replace(splits, train=taught(splits.train, told, arguments.each, seed))
+    settings = TrainSettings(
+        data,
+        clusters=n_clusters,
+        epochs=arguments.epochs,
+        annealing_epochs=2.0,
+        starts=1,
+        seed=seed,
+        device=arguments.device,
+    )
+    gmvae, preprocessor = train_splits(settings, splits)
+    r = responsibilities(gmvae, splits.test.x, transform=preprocessor.mean_input)
+    return clustering_scores(labels(splits.test), r.argmax(-1)).accuracy
+
+
+def taught(train: Dataset, told: str, each: int, seed: int) -> Dataset:
+    """The training rows with what is known of ``each`` of every class, drawn by the seed."""
+    y = labels(train)
+    given, groups = torch.full_like(y, -1), torch.full_like(y, -1)
+    generator = torch.Generator().manual_seed(seed)
+    for label in y.unique():
+        rows = (y == label).nonzero().flatten()
+        rows = rows[torch.randperm(len(rows), generator=generator)[: each - each % TOGETHER]]
+        given[rows] = label
+        groups[rows] = int(label) * each + torch.arange(len(rows)) // TOGETHER
+    if told == "labels":
+        return replace(train, given=given)
+    return replace(train, groups=groups) if told == "groups" else train
+
+
+def labels(data: Dataset) -> Int64[Tensor, " N"]:
+    """The classes that a benchmark compares with."""
+    if data.y is None:
+        raise ValueError(f"{data.name} has no labels")
+    return data.y
+
+
+def digits(seed: int) -> tuple[Splits, int]:
+    return load_splits("digits", seed=seed), 10
+
+
+def blobs(seed: int) -> tuple[Splits, int]:
+    """300 rows to learn from and 100 to judge by."""
+    generator = torch.Generator().manual_seed(seed)
+    i = torch.arange(400)
+    left, top = i % 2, i // 2 % 2
+    centres = torch.stack([4.0 * left - 2, 2.0 * top - 1], 1)
+    x = centres + 0.35 * torch.randn(400, 2, generator=generator)
+    train, test = (
+        Dataset("blobs", x[rows], top[rows], "table") for rows in (slice(300), slice(300, None))
+    )
+    return Splits(train, train.subset(torch.arange(0)), test), 2
+
+
+SPLITS = {"digits": digits, "blobs": blobs}
+
+
+if __name__ == "__main__":
+    script(main)
