@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--digits", nargs="*", type=at_least(1), default=DIGITS, metavar="K", help="tried of digits"
     )
     parser.add_argument("--runs", type=at_least(2), default=3)
-    parser.add_argument("--epochs", type=at_least(1), default=20)
+    parser.add_argument("--epochs", type=at_least(1), default=100, help="for a table")
+    parser.add_argument("--digits-epochs", type=at_least(1), default=20)
     parser.add_argument("--initialization", default="auto", choices=get_args(Initialization))
     parser.add_argument("--work", type=Path, default=Path("selection"))
     arguments = parser.read(argv)
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for data, truth, numbers in cases:
         settings = TrainSettings(
             data,
-            epochs=arguments.epochs,
+            epochs=arguments.digits_epochs if data == "digits" else arguments.epochs,
             seed=arguments.seed,
             device=arguments.device,
             initialization=arguments.initialization,

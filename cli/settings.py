@@ -100,7 +100,11 @@ _SETTINGS = (
     choice("binarize", "How pixels become black or white; auto: dynamic under bernoulli."),
     choice("augment", "Change training images at random: mirror them, shift them."),
     setting("--epochs", words="Passes over the data, at most."),
-    setting("--batch-size", words="Rows in a step."),
+    setting(
+        "--batch-size",
+        words="Rows in a step.  [default: 128, of a small table fewer]",
+        type=int,
+    ),
     setting(
         "--learning-rate",
         words="Of Adam.  [default: 0.001, for tables 0.003]",

@@ -31,9 +31,9 @@ from pyro_gmvae.training import (
     Rows,
     TrainConfig,
     TrainResult,
-    annealing_epochs,
     begin_near,
     best_start,
+    defaults,
     fit,
     initialize,
     make_regularizer,
@@ -45,6 +45,7 @@ __all__ = ["GMVAE"]
 
 MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
 REGULARIZED_BY = 10_000  # rows that a regulariser's distances are measured between, at most
+BATCH = 256
 START_EPOCHS = 4  # of a start by information, or 1,000 steps if that is more
 BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
 
@@ -84,7 +85,8 @@ class GMVAE(FittedGMVAE):
             one with the best ``lower_bound_`` is kept.
         max_iter: epochs, at most.
         learning_rate: of Adam.
-        batch_size: data per step.
+        batch_size: data per step; None is 256, or of a small table so few that an epoch has about
+            ten steps, but 16 at least.
         kl_annealing: epochs until KL(q(y|x) || p(y)) has its full weight; None is 10, or 0 for a
             table whose training begins near a clustering.
         temperature: tau of the concrete method.
@@ -131,7 +133,7 @@ class GMVAE(FittedGMVAE):
         n_init: int | Any = 1,
         max_iter: int | Any = 100,
         learning_rate: float | Any = 3e-3,
-        batch_size: int | Any = 256,
+        batch_size: int | None | Any = None,
         kl_annealing: float | None | Any = None,
         temperature: float | Any = 0.5,
         validation_fraction: float | Any = 0.1,
@@ -317,10 +319,13 @@ class GMVAE(FittedGMVAE):
         train = data.subset(kept)
         duration = self.kl_annealing
         if duration is None:
-            duration = annealing_epochs(start, data.event_shape)
+            duration = defaults.annealing_epochs(start, data.event_shape)
+        batch_size = self.batch_size
+        if batch_size is None:
+            batch_size = defaults.batch_size(BATCH, len(train), data.event_shape)
         config = TrainConfig(
             epochs=self.max_iter,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             learning_rate=self.learning_rate,
             kl_annealing=KLAnnealing(duration=duration),
             patience=self.patience,

@@ -15,11 +15,11 @@ from pyro_gmvae.models import GMVAE, Regularizer, from_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT
 from pyro_gmvae.networks import ConvSizes
 from pyro_gmvae.tasks.settings import TrainSettings
-from pyro_gmvae.training import TrainConfig, annealing_epochs
+from pyro_gmvae.training import TrainConfig, defaults
 
 __all__ = ["make_config", "make_model"]
 
-OF_IMAGES, OF_TABLES = 1e-3, 3e-3  # learning rates; an epoch of a table has few steps
+BATCH = 128
 
 
 def make_model(
@@ -84,13 +84,13 @@ def make_model(
     return gmvae
 
 
-def make_config(settings: TrainSettings, gmvae: GMVAE, start: str) -> TrainConfig:
-    """What the training loop is told, where it begins by ``start``.
+def make_config(settings: TrainSettings, gmvae: GMVAE, *, start: str, n_rows: int) -> TrainConfig:
+    """What the training loop is told, for so many rows and a training that begins by ``start``.
 
     Raises:
         InputError: for a value that it refuses.
     """
-    temperature, duration = None, settings.annealing_epochs
+    temperature, duration, shape = None, settings.annealing_epochs, gmvae.event_shape
     if settings.temperature_end is not None:
         temperature = Schedule(
             "linear",
@@ -99,12 +99,12 @@ def make_config(settings: TrainSettings, gmvae: GMVAE, start: str) -> TrainConfi
             duration=KLAnnealing.duration if duration is None else duration,
         )
     if duration is None:
-        duration = annealing_epochs(start, gmvae.event_shape)
+        duration = defaults.annealing_epochs(start, shape)
     with _refused():
         return TrainConfig(
             epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate or _learning_rate(gmvae),
+            batch_size=settings.batch_size or defaults.batch_size(BATCH, n_rows, shape),
+            learning_rate=settings.learning_rate or defaults.learning_rate(shape),
             learning_rate_schedule=settings.learning_rate_schedule,
             kl_annealing=KLAnnealing(settings.kl_annealing, duration=duration),
             z_kl_annealing=KLAnnealing(duration=settings.style_annealing_epochs),
@@ -116,10 +116,6 @@ def make_config(settings: TrainSettings, gmvae: GMVAE, start: str) -> TrainConfi
             precision=settings.precision,
             chunk_size=settings.chunk_size or "auto",
         )
-
-
-def _learning_rate(gmvae: GMVAE) -> float:
-    return OF_IMAGES if len(gmvae.event_shape) == 3 else OF_TABLES
 
 
 @contextmanager

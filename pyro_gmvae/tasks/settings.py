@@ -107,7 +107,8 @@ class TrainSettings:
         binarize: of images; ``"auto"`` is dynamic for Bernoulli, else none.
         augment: how training images are changed at random, anew in every epoch.
         epochs: passes over the training rows, at most.
-        batch_size: rows in a step.
+        batch_size: rows in a step; None is 128, or of a small table so few that an epoch has about
+            ten steps, but 16 at least.
         learning_rate: of Adam; None is 1e-3 for images and 3e-3 for tables.
         learning_rate_schedule: ``"cosine"`` lowers it to almost zero at the last of the epochs.
         regularize: moves that should leave a datum in its cluster (see
@@ -166,7 +167,7 @@ class TrainSettings:
     binarize: Binarize = "auto"
     augment: Augment = "none"
     epochs: int = 100
-    batch_size: int = 128
+    batch_size: int | None = None
     learning_rate: float | None = None
     learning_rate_schedule: LearningRateSchedule = "constant"
     regularize: str = "auto"

@@ -74,7 +74,8 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
     )
     start = start_by(settings.initialization, regularizer, likelihood, train.event_shape)
     gmvae = make_model(settings, train, likelihood, regularizer)
-    return Prepared(preprocessor, augment, gmvae, make_config(settings, gmvae, start), start)
+    config = make_config(settings, gmvae, start=start, n_rows=len(train))
+    return Prepared(preprocessor, augment, gmvae, config, start)
 
 
 def _check_known(train: Dataset, n_clusters: int) -> None:

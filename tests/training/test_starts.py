@@ -13,15 +13,7 @@ from torch import Tensor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import ExactGMVAE, GenerativeModel, Regularizer
 from pyro_gmvae.tasks.settings import Initialization
-from pyro_gmvae.training import (
-    CLUSTERINGS,
-    STARTS,
-    Reporter,
-    Rows,
-    annealing_epochs,
-    begin_near,
-    start_by,
-)
+from pyro_gmvae.training import CLUSTERINGS, STARTS, Reporter, Rows, begin_near, start_by
 from pyro_gmvae.training.starts import latent
 from tests.training.tiny import blobs, quick, same_weights, tiny, weights_of
 
@@ -114,9 +106,3 @@ def test_auto_is_by_the_data(likelihood: str, event_shape: tuple[int, ...], begu
     assert start_by("auto", None, likelihood, event_shape) == begun
     moves = Regularizer(lambda x: x)
     assert start_by("auto", moves, likelihood, event_shape) == "information"
-
-
-def test_no_annealing_where_a_table_has_clusters() -> None:
-    assert annealing_epochs("mixture", (8,)) == annealing_epochs("given", (8,)) == 0
-    for start, event_shape in [("random", (8,)), ("information", (8,)), ("kmeans", (1, 8, 8))]:
-        assert annealing_epochs(start, event_shape) == 10

@@ -6,13 +6,7 @@ lets the model take them over. A new strategy is a function in a file here and a
 dictionary; the command line and the estimator then know it by its name.
 """
 
-from pyro_gmvae.training.starts.choice import (
-    CLUSTERINGS,
-    STARTS,
-    annealing_epochs,
-    begin_near,
-    start_by,
-)
+from pyro_gmvae.training.starts.choice import CLUSTERINGS, STARTS, begin_near, start_by
 from pyro_gmvae.training.starts.data import kmeans_clusters
 from pyro_gmvae.training.starts.rows import Clustering, Rows
 
@@ -21,7 +15,6 @@ __all__ = [
     "STARTS",
     "Clustering",
     "Rows",
-    "annealing_epochs",
     "begin_near",
     "kmeans_clusters",
     "start_by",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
 from pyro_gmvae.training.initialization import initialize
 from pyro_gmvae.training.starts.classical import WIDE
@@ -18,7 +17,7 @@ from pyro_gmvae.training.starts.latent import (
 )
 from pyro_gmvae.training.starts.rows import Clustering, Rows
 
-__all__ = ["CLUSTERINGS", "STARTS", "annealing_epochs", "begin_near", "start_by"]
+__all__ = ["CLUSTERINGS", "STARTS", "begin_near", "start_by"]
 
 CLUSTERINGS: dict[str, Clustering] = {
     "kmeans": of_data,
@@ -64,20 +63,6 @@ def start_by(
     if name == "latent-umap":
         require_umap()
     return name
-
-
-def annealing_epochs(start: str, event_shape: Sequence[int]) -> float:
-    """Epochs until w_t is 1 where the user does not say: 10, or 0 where clusters are there already.
-
-    While KL(q(y|x) || p(y)) costs little, clusters form where there are none, but those that a
-    table's training began near drift into each other (see docs/clusters.md).
-
-    Args:
-        start: as `start_by` gives it, or ``"given"``.
-        event_shape: of a datum.
-    """
-    begun = start not in ("information", "random")
-    return 0.0 if begun and len(event_shape) == 1 else KLAnnealing.duration
 
 
 def begin_near(name: str, rows: Rows) -> None:

@@ -1,0 +1,40 @@
+"""What a training takes where the user does not say, by what the data are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyro_gmvae.inference import KLAnnealing
+
+__all__ = ["annealing_epochs", "batch_size", "learning_rate"]
+
+OF_IMAGES, OF_TABLES = 1e-3, 3e-3
+STEPS, LEAST = 10, 16  # of an epoch; rows of a step
+
+
+def annealing_epochs(start: str, event_shape: Sequence[int]) -> float:
+    """Epochs until w_t is 1: 10, or 0 for a table that has its clusters by then.
+
+    While KL(q(y|x) || p(y)) costs little, clusters form where there are none, but those that a
+    table's training began near drift into each other (see docs/clusters.md).
+
+    Args:
+        start: as `pyro_gmvae.training.start_by` gives it, or ``"given"``.
+        event_shape: of a datum.
+    """
+    begun = start not in ("information", "random")
+    return 0.0 if begun and _is_table(event_shape) else KLAnnealing.duration
+
+
+def batch_size(most: int, n_rows: int, event_shape: Sequence[int]) -> int:
+    """Rows in a step: ``most``, or of a small table so few that an epoch has about ten steps."""
+    return max(LEAST, min(most, n_rows // STEPS)) if _is_table(event_shape) else most
+
+
+def learning_rate(event_shape: Sequence[int]) -> float:
+    """Of Adam: 3e-3 for tables, where steps are few, and 1e-3 for images."""
+    return OF_TABLES if _is_table(event_shape) else OF_IMAGES
+
+
+def _is_table(event_shape: Sequence[int]) -> bool:
+    return len(event_shape) == 1
