@@ -18,6 +18,7 @@ from pyro_gmvae import models
 from pyro_gmvae._fitted import FittedGMVAE
 from pyro_gmvae.data import Dataset, preprocessing
 from pyro_gmvae.data.known import known_of_rows
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.evaluation import number_as
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
@@ -286,8 +287,7 @@ class GMVAE(FittedGMVAE):
             options["cluster_network"] = "conv"
         if data.given is not None:
             options["label_weight"] = LABEL_WEIGHT
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
+        with own_draws(seed=seed):
             gmvae = models.METHODS[self.method](
                 data.event_shape,
                 int(self.n_components),

@@ -28,6 +28,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.models import GMVAE, from_config, to_config
@@ -148,7 +149,7 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     if hashlib.sha256(content).hexdigest() != config.get("weights_sha256"):
         raise InputError(f"{path / WEIGHTS} is not the file that was saved: train the run again")
     try:
-        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, only to be replaced
+        with own_draws():  # initial weights are drawn, only to be replaced
             gmvae = from_config(config["model"]).to(getattr(torch, config["dtype"]))
         preprocessor = Preprocessor.from_config(config["preprocessor"])
         details = dict(config["details"])

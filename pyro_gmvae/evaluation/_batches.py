@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import GMVAE
 
@@ -20,7 +21,6 @@ __all__ = [
     "default_batch_size",
     "each_batch",
     "evaluating",
-    "seeded",
 ]
 
 Transform = Callable[[Tensor], Tensor]
@@ -40,19 +40,6 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for m, mode in modes.items():
             m.training = mode
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's global generators of CPU and ``device`` at ``seed`` inside, untouched outside."""
-    # Not torch.manual_seed: it would reseed GPUs that nobody asked about.
-    on_gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
-        torch.default_generator.manual_seed(seed)
-        if on_gpu:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
 
 
 def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
@@ -110,7 +97,7 @@ def _transformed(
     """``transform`` of some rows, from whole blocks of data that have a seed each."""
     parts = []
     for start in range(rows.start - rows.start % _BLOCK, rows.stop, _BLOCK):
-        with seeded((seed + 0x9E3779B97F4A7C15 * (start + 1)) % 2**63, device):
+        with own_draws(device, seed=(seed + 0x9E3779B97F4A7C15 * (start + 1)) % 2**63):
             block = transform(x[start : start + _BLOCK].to(device))
         parts.append(block[max(rows.start - start, 0) : rows.stop - start])
     return torch.cat(parts)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 from torch import Tensor
 
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import (
@@ -16,7 +17,6 @@ from pyro_gmvae.evaluation._batches import (
     data_batches,
     default_batch_size,
     evaluating,
-    seeded,
 )
 from pyro_gmvae.evaluation._draws import Noise, draw_z
 from pyro_gmvae.evaluation.latents import responsibilities
@@ -139,7 +139,7 @@ def _draws(
         ):
             noise = Noise(seed, range(rows.start, rows.stop), 1 + gmvae.latent_dim)
             z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
-            with seeded((seed + rows.start) % 2**63, like.device):
+            with own_draws(like.device, seed=(seed + rows.start) % 2**63):
                 x_new = gmvae.model.p_x(z, *given).sample()
             parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
     observed, z_parts, x_parts = zip(*parts, strict=True)

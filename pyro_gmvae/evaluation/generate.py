@@ -10,13 +10,13 @@ from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import (
     Transform,
     default_batch_size,
     each_batch,
     evaluating,
-    seeded,
 )
 from pyro_gmvae.models import GMVAE
 
@@ -54,7 +54,7 @@ def sample(
     if any(len(c) != n for c in covariates):
         raise InputError(f"Every covariate needs one row for each of the {n} draws.")
     model, like = gmvae.model, gmvae.model.component_loc
-    with evaluating(gmvae), seeded(seed, like.device):
+    with evaluating(gmvae), own_draws(like.device, seed=seed):
         if y is None:
             clusters = dist.Categorical(logits=model.log_p_y()).sample((n,))
         else:

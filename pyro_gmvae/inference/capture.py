@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference.elbo import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.enumeration import Rows
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
@@ -177,9 +178,9 @@ class CapturedELBO:
 
         tensors = _tensors(rows, *args)
         given = [self._scale(1.0, tensors[0].device), *tensors]
-        cuda = {t.device for t in given if t.is_cuda}
+        devices = {t.device for t in given}
         try:
-            with torch.random.fork_rng(devices=cuda):
+            with own_draws(*devices):
                 with torch.enable_grad():
                     trace = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)
                     graph: GraphModule = trace(*given)

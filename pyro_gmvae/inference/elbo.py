@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from pyro_gmvae.distributions import SparseOneHotCategorical, expected_value
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference.enumeration import Rows, Site, SomeRows, enumerate_dim, support_size
 from pyro_gmvae.inference.partial import WhatCounts
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
@@ -89,8 +90,8 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
             raise ValueError("chunk_size is for a model and a guide that are modules")
         self._guess_nesting(model, guide, args, kwargs)
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
-        cuda = {tensor.device for tensor in tensors if tensor.is_cuda}
-        with torch.no_grad(), torch.random.fork_rng(devices=cuda), SomeRows(self._enum_dim, None):
+        devices = {tensor.device for tensor in tensors}
+        with torch.no_grad(), own_draws(*devices), SomeRows(self._enum_dim, None):
             trace = poutine.trace(guide).get_trace(*args, **kwargs)
         enumerated = [s for s in _sample_sites(trace).values() if enumerate_dim(s) is not None]
         if not enumerated or isinstance(enumerated[0]["fn"], SparseOneHotCategorical):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from pyro_gmvae.draws import own_draws
+
 __all__ = ["bytes_saved"]
 
 
@@ -23,9 +25,9 @@ def bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
         saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    devices = {p.device for p in module.parameters() if p.is_cuda}
+    devices = {p.device for p in module.parameters()}
     with (
-        torch.random.fork_rng(devices=devices),
+        own_draws(*devices),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
         kept = compute()  # while this lives, so do the storages, and no address is used twice

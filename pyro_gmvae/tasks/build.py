@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 from pyro_gmvae.data import Dataset
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import GMVAE, Regularizer, from_config
@@ -59,11 +58,10 @@ def make_model(
         options["temperature"] = settings.temperature
     if settings.method == "sparse" and settings.n_likeliest is not None:
         options["n_likeliest"] = settings.n_likeliest
-    with torch.random.fork_rng(devices=[]), _refused():
+    with own_draws(seed=settings.seed if seed is None else seed), _refused():
         if settings.channels is not None:
             sizes = ConvSizes.for_images(*train.event_shape[1:], channels=settings.channels)
             options["conv"] = sizes.to_config()
-        torch.default_generator.manual_seed(settings.seed if seed is None else seed)
         gmvae = from_config(
             {
                 "method": settings.method,

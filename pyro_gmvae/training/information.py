@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from math import ceil, inf
 
@@ -14,6 +14,7 @@ from jaxtyping import Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference import CaptureError, Recording, autocast_networks, own_stream
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
@@ -72,7 +73,7 @@ def maximize_information(
     total = max(MIN_STEPS, ceil(epochs * len(batches)))
     precision = autocast_networks if networks_in_bfloat16(config, device) else nullcontext
     with (
-        _own_draws(device, config.seed),
+        own_draws(device, seed=config.seed),
         own_stream(device, wanted=whether_to_record(config, accelerator)),
         pyro.validation_enabled(False),
         pyro.settings.context(module_local_params=True),
@@ -115,7 +116,7 @@ def information_loss(
         ValueError: without a regulariser.
     """
     device = gmvae.model.component_loc.device
-    with _own_draws(device, 0), pyro.settings.context(module_local_params=True):
+    with own_draws(device, seed=0), pyro.settings.context(module_local_params=True):
         seen = x[:REPORTED].to(device)
         return _loss(gmvae, seen if transform is None else transform(seen)).item()
 
@@ -226,12 +227,3 @@ def _loss(gmvae: GMVAE, x: Tensor, *, consistency: Tensor | float = 1.0) -> Tens
     if must_link is not None:
         terms.append(must_link.strength * must_link.penalty(guide.log_responsibilities, log_r))
     return torch.stack(terms).sum()
-
-
-@contextmanager
-def _own_draws(device: torch.device, seed: int | None) -> Iterator[None]:
-    """Draws from ``seed`` on, if there is one, that leave the global generators as they were."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        if seed is not None:
-            torch.manual_seed(seed)
-        yield

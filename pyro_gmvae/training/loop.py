@@ -14,6 +14,7 @@ from jaxtyping import Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference import (
     Schedule,
     TraceEnumMeanField_ELBO,
@@ -123,10 +124,9 @@ def fit(
     device = accelerator.device
     with ExitStack() as stack:
         if config.seed is not None:
-            cuda = [device] if device.type == "cuda" else []
-            stack.enter_context(torch.random.fork_rng(devices=cuda))
             # Each process draws its own noise, but all of them the same order of the data.
-            torch.manual_seed(config.seed + accelerator.process_index)
+            own = config.seed + accelerator.process_index
+            stack.enter_context(own_draws(device, seed=own))
         # Validation reads values back in every step; the parameter store would be one global dict.
         stack.enter_context(pyro.validation_enabled(False))
         stack.enter_context(pyro.settings.context(module_local_params=True))
@@ -294,7 +294,6 @@ def _first(
     n: int, x: Tensor, covariates: Sequence[Tensor], transform: Transform | None
 ) -> list[Tensor]:
     """The first data as the model sees them, drawn without touching the training's generators."""
-    device = x.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with own_draws(x.device):
         seen = x[:n] if transform is None else transform(x[:n])
-    return [seen, *(c[:n].to(device) for c in covariates)]
+    return [seen, *(c[:n].to(x.device) for c in covariates)]

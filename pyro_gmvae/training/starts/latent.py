@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from math import ceil
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import GMVAE, GenerativeModel, MarginalGMVAE
@@ -113,8 +113,7 @@ def _vae(gmvae: GMVAE, seed: int) -> GMVAE:
         *(["conv"] if gmvae.options["network"] == "conv" else []),
     )
     options = deepcopy({name: gmvae.options[name] for name in kept})
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with own_draws(seed=seed):
         return MarginalGMVAE(gmvae.event_shape, 1, gmvae.latent_dim, **options)
 
 
