@@ -2,12 +2,12 @@
 
 Each method is trained by the default settings of `pyro-gmvae train` but for the number of epochs
 and the learning rate, which falls to zero, with its regulariser and by the ELBO alone
-(``NAME-elbo``), for as many epochs after the start, beside k-means and a Gaussian mixture of the
-pixels, of a VAE's latent space (``vae-kmeans``, ``vae-gmm``) and, if ClustPy is installed (see
-`peers.py`), its VaDE and DEC, with as many epochs of pretraining as of clustering, and k-means of
-the autoencoder that DEC begins by (``ae-kmeans``). Clusters are
-compared with the classes of the official test images, or for digits of all that were not trained
-on; no label is used before that. Every seed that was run is in the table.
+(``NAME-elbo``), for as many epochs after the start. Beside them stand k-means and a Gaussian
+mixture of the pixels and of a VAE's latent space (``vae-kmeans``, ``vae-gmm``) and, if ClustPy is
+installed (see `peers.py`), its VaDE and DEC, with as many epochs of pretraining as of clustering,
+and k-means of the autoencoder that DEC begins by (``ae-kmeans``). Clusters are compared with the
+classes of the official test images, or for digits of all that were not trained on; no label is used
+before that. Every seed that was run is in the table.
 
     python benchmarks/clusters.py --data mnist --contenders concrete --seeds 5 --data-dir data \
         --out benchmarks/results/clusters

@@ -4,7 +4,7 @@ Generated tables whose number is known, clusters of unequal size in each: round 
 columns, correlated, skewed and counts; and one that a random network has bent into more columns
 than it varies in. And the ten digits. No label is used.
 
-    python benchmarks/selection.py --out benchmarks/results/selection.json
+    python benchmarks/selection.py --out benchmarks/results/selection_tables.json
 
 Finished trainings are kept in the folder --work, and the same command goes on where it stopped.
 """
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=at_least(1), default=100, help="for a table")
     parser.add_argument("--digits-epochs", type=at_least(1), default=20)
     parser.add_argument("--initialization", default="auto", choices=get_args(Initialization))
+    parser.add_argument("--annealing-epochs", type=float, help="of KL(y); default: by the data")
     parser.add_argument("--work", type=Path, default=Path("selection"))
     arguments = parser.read(argv)
     cases: list[tuple[str, int, Sequence[int]]] = []
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             seed=arguments.seed,
             device=arguments.device,
             initialization=arguments.initialization,
+            annealing_epochs=arguments.annealing_epochs,
         )
         name = Path(data).stem
         found = select_clusters(settings, list(numbers), arguments.work / name, runs=arguments.runs)
