@@ -35,6 +35,7 @@ def kmeans(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> An
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:
     """scikit-learn's Gaussian mixture of ``points`` ``(N, F)``, with fewer clusters likewise."""
+    from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -45,7 +46,8 @@ def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> A
         kinds.append("tied")
         if n > n_clusters * width:  # with fewer, a cluster has not a row for each of its axes
             kinds.append("full")
-    with warnings.catch_warnings():
+    # Points are NumPy's; under array dispatch scikit-learn has no k-means to begin a mixture by.
+    with config_context(array_api_dispatch=False), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough, for a start
         fits = [
             GaussianMixture(
