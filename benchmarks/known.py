@@ -18,9 +18,8 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
-from jaxtyping import Int64
-from torch import Tensor
 
+from pyro_gmvae.benchmarks.clusters import known
 from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import Dataset, Splits, load_splits
 from pyro_gmvae.evaluation import clustering_scores, responsibilities
@@ -68,12 +67,12 @@ def accuracy(data: str, told: str, seed: int, arguments: Namespace) -> float:
     )
     gmvae, preprocessor = train_splits(settings, splits)
     r = responsibilities(gmvae, splits.test.x, transform=preprocessor.mean_input)
-    return clustering_scores(labels(splits.test), r.argmax(-1)).accuracy
+    return clustering_scores(known(splits.test), r.argmax(-1)).accuracy
 
 
 def taught(train: Dataset, told: str, each: int, seed: int) -> Dataset:
     """The training rows with what is known of ``each`` of every class, drawn by the seed."""
-    y = labels(train)
+    y = known(train)
     given, groups = torch.full_like(y, -1), torch.full_like(y, -1)
     generator = torch.Generator().manual_seed(seed)
     for label in y.unique():
@@ -84,13 +83,6 @@ def taught(train: Dataset, told: str, each: int, seed: int) -> Dataset:
     if told == "labels":
         return replace(train, given=given)
     return replace(train, groups=groups) if told == "groups" else train
-
-
-def labels(data: Dataset) -> Int64[Tensor, " N"]:
-    """The classes that a benchmark compares with."""
-    if data.y is None:
-        raise ValueError(f"{data.name} has no labels")
-    return data.y
 
 
 def digits(seed: int) -> tuple[Splits, int]:

@@ -41,19 +41,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--annealing-epochs", type=float, help="of KL(y); default: by the data")
     parser.add_argument("--work", type=Path, default=Path("selection"))
     arguments = parser.read(argv)
-    cases: list[tuple[str, int, Sequence[int]]] = []
+    cases: list[tuple[str, int, Sequence[int], int]] = []
     for name in arguments.tables:
         truth = TABLES[name][0]
         tried = range(2, truth + arguments.beyond + 1)
-        cases.append((str(drawn(name, arguments)), truth, tried))
+        cases.append((str(drawn(name, arguments)), truth, tried, arguments.epochs))
     if arguments.digits:
-        cases.append(("digits", 10, arguments.digits))
+        cases.append(("digits", 10, arguments.digits, arguments.digits_epochs))
     report = Report("selection", arguments)
     report.header("data   ", "truth", "found", "sure", "clusters found again")
-    for data, truth, numbers in cases:
+    for data, truth, numbers, epochs in cases:
         settings = TrainSettings(
             data,
-            epochs=arguments.digits_epochs if data == "digits" else arguments.epochs,
+            epochs=epochs,
             seed=arguments.seed,
             device=arguments.device,
             initialization=arguments.initialization,

@@ -219,9 +219,10 @@ class GMVAE(FittedGMVAE):
             self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
         )
         begun = None if init is None else self._begun(init, len(data))
-        start = start_by(self.init_params, regularizer, likelihood, data.event_shape)
         if begun is not None:
             start = "given"
+        else:
+            start = start_by(self.init_params, regularizer, likelihood, data.event_shape)
         # Starts by information are compared before the likelihood comes in.
         trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
         rng = check_random_state(self.random_state)

@@ -374,3 +374,9 @@ class TestInit:
         for init in (y[:-1], np.eye(4)[y], y + 1, np.full((90, 3), 0.5)):
             with pytest.raises(InputError):
                 GMVAE(3, **QUICK).fit(x, init=init)
+
+    def test_given_clusters_are_in_place_of_the_start(self) -> None:
+        """Even of one that could not be: information has no regulariser to go by here."""
+        x, y = blobs()
+        options = QUICK | {"init_params": "information", "regularize": "none", "max_iter": 1}
+        assert GMVAE(3, **options).fit(x, init=y).labels_.shape == (90,)

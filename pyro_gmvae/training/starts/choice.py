@@ -26,9 +26,9 @@ CLUSTERINGS: dict[str, Clustering] = {
     "latent-mixture": latent_mixture,
     "latent-umap": latent_umap,
 }
+GAUSSIAN = ("gaussian", "gaussian_predicted")  # likelihoods
 # Information begins with no clusters but makes them (see `pyro_gmvae.training.best_start`), random
 # with none.
-GAUSSIAN = ("gaussian", "gaussian_predicted")
 STARTS = ("auto", "information", *CLUSTERINGS, "random")
 
 
