@@ -91,6 +91,11 @@ class TrainConfig:
         if self.learning_rate_schedule not in ("constant", "cosine"):
             raise ValueError(f"unknown learning_rate_schedule {self.learning_rate_schedule!r}")
 
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Gradient steps, at most."""
+        steps = self.epochs * steps_per_epoch
+        return steps if self.max_steps is None else min(steps, self.max_steps)
+
     def learning_rate_at(self, step: int, total_steps: int) -> float:
         """The learning rate at ``step`` of ``total_steps``, counted from 0."""
         if self.learning_rate_schedule == "constant":

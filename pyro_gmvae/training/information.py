@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from math import ceil, inf
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pyro_gmvae.data import Batches
 from pyro_gmvae.draws import own_draws
-from pyro_gmvae.inference import CaptureError, Recording, autocast_networks, own_stream
+from pyro_gmvae.inference import CaptureError, Recording
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
@@ -23,8 +23,9 @@ from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.loop import Transform
 from pyro_gmvae.training.objective import say_why
 from pyro_gmvae.training.reporters import Reporter
-from pyro_gmvae.training.resources import networks_in_bfloat16, whether_to_record
+from pyro_gmvae.training.resources import whether_to_record
 from pyro_gmvae.training.step import changed_in_place
+from pyro_gmvae.training.surroundings import surroundings
 
 __all__ = ["best_start", "information_loss", "maximize_information"]
 
@@ -71,15 +72,7 @@ def maximize_information(
         drop_last=len(x) > config.batch_size,  # the balance of a few data says little
     )
     total = max(MIN_STEPS, ceil(epochs * len(batches)))
-    precision = autocast_networks if networks_in_bfloat16(config, device) else nullcontext
-    with (
-        own_draws(device, seed=config.seed),
-        own_stream(device, wanted=whether_to_record(config, accelerator)),
-        pyro.validation_enabled(False),
-        pyro.settings.context(module_local_params=True),
-        precision(gmvae),
-    ):
-        gmvae.to(device).train()
+    with own_draws(device, seed=config.seed), surroundings(gmvae, config, accelerator):
         make_step = _Step(gmvae, config, accelerator)
         falling = replace(config, learning_rate_schedule="cosine")
         step = 0

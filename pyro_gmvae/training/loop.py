@@ -8,47 +8,30 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyro
 import torch
 from jaxtyping import Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
 from pyro_gmvae.draws import own_draws
-from pyro_gmvae.inference import (
-    Schedule,
-    TraceEnumMeanField_ELBO,
-    autocast_networks,
-    own_stream,
-)
-from pyro_gmvae.models import GMVAE, ObjectiveWeights
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.annealing import put_back
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training.epochs import Epochs
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
-from pyro_gmvae.training.known import Known, check_known, drawn_labels
+from pyro_gmvae.training.known import Known, check_known
 from pyro_gmvae.training.links import linked
-from pyro_gmvae.training.metrics import Meter, clusters_in_use
-from pyro_gmvae.training.objective import Objective, say_why
 from pyro_gmvae.training.reporters import Record, Reporter
-from pyro_gmvae.training.resources import (
-    fitting_chunk_size,
-    networks_in_bfloat16,
-    whether_to_compile,
-    whether_to_record,
-)
 from pyro_gmvae.training.signals import Interruption
-from pyro_gmvae.training.state import TrainState
-from pyro_gmvae.training.step import RecordedStep, TrainingStep
-from pyro_gmvae.training.stopping import EarlyStopping
-from pyro_gmvae.training.watch import FiniteWatch
+from pyro_gmvae.training.surroundings import surroundings
 
 __all__ = ["TrainResult", "fit"]
 
 Transform = Callable[[Tensor], Tensor]
 
-ANNEALED = ("kl_weight", "z_kl_weight", "temperature", "regularizer_weight")
-N_USAGE = 2048  # data whose clusters are counted after an epoch
+N_COUNTED = 2048  # data whose clusters are counted after an epoch
 
 
 @dataclass(frozen=True)
@@ -121,167 +104,86 @@ def fit(
     if y is not None:
         check_known(y, len(x), gmvae.n_components)
     accelerator = make_accelerator(config.device)
-    device = accelerator.device
+    device, signals = accelerator.device, Interruption()
+    changed = _in_turn(augment, transform)
     with ExitStack() as stack:
         if config.seed is not None:
             # Each process draws its own noise, but all of them the same order of the data.
             own = config.seed + accelerator.process_index
             stack.enter_context(own_draws(device, seed=own))
-        # Validation reads values back in every step; the parameter store would be one global dict.
-        stack.enter_context(pyro.validation_enabled(False))
-        stack.enter_context(pyro.settings.context(module_local_params=True))
-        # What training sets for its own ends it puts back: a saved model has none of it.
-        stack.callback(gmvae.weights.set, **{n: float(getattr(gmvae.weights, n)) for n in ANNEALED})
-        signals = Interruption()
+        stack.enter_context(put_back(gmvae.weights))
         if checkpoint is not None:
             stack.enter_context(signals)
-
-        changed = _in_turn(augment, transform)
         stack.enter_context(linked(gmvae, x, groups, covariates=covariates, transform=changed))
-        recorded = whether_to_record(config, accelerator)
-        stack.enter_context(own_stream(device, wanted=recorded))
-        gmvae.to(device).train()
-        if networks_in_bfloat16(config, device):
-            stack.enter_context(autocast_networks(gmvae))
-        parameters = [p for p in gmvae.parameters() if p.requires_grad]
-        adam = torch.optim.Adam(parameters, config.learning_rate, fused=True)
+        stack.enter_context(surroundings(gmvae, config, accelerator))
 
         seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
         order = torch.Generator(device).manual_seed(seed)
-        x = x.to(device)
-        # A last batch that has not a row for every process is left out.
-        drop_last = len(x) % config.batch_size < accelerator.num_processes
         batches = Batches(
-            x,
+            x.to(device),
             config.batch_size,
             y=y,
             covariates=covariates,
             transform=changed,
             generator=order,
-            drop_last=drop_last,
+            # A last batch that has not a row for every process is left out.
+            drop_last=len(x) % config.batch_size < accelerator.num_processes,
         )
         held_out = None
         if validation is not None:
-            validation = [validation] if isinstance(validation, Tensor) else list(validation)
-            held_x, *held_covariates = [t.to(device) for t in validation]
+            given = [validation] if isinstance(validation, Tensor) else validation
+            held_x, *held_covariates = [t.to(device) for t in given]
             held_out = HeldOut(held_x, tuple(held_covariates), config.batch_size, transform)
-        usage = _first(N_USAGE, x, covariates, transform)
-        total = min(config.epochs * len(batches), config.max_steps or config.epochs * len(batches))
-        annealed = config.annealing_ends(len(batches))
-
         share = -(-config.batch_size // accelerator.num_processes)  # this process's, of a batch
-        seen, *given = _first(share, x, covariates, transform)
-        elbo = TraceEnumMeanField_ELBO(
-            num_particles=config.num_particles,
-            vectorize_particles=True,
-            max_plate_nesting=config.max_plate_nesting,
+        epochs = Epochs(
+            gmvae,
+            config,
+            accelerator,
+            batches,
+            order,
+            held_out=held_out,
+            counted=_first(N_COUNTED, batches, transform),
+            example=_first(share, batches, transform),
         )
-        elbo.chunk_size = fitting_chunk_size(config, gmvae, elbo, [seen, None, *given])
-        compiled = whether_to_compile(config, device, total)
-        objective, optimizer = accelerator.prepare(Objective(gmvae, elbo, compiled=compiled), adam)
-
-        meter = Meter()
-        stopping = EarlyStopping(config.patience, config.keep_best)
-        watch = FiniteWatch(gmvae, device)
-        state = TrainState(gmvae, adam, meter, stopping, order, config)
+        state = epochs.state
         if resume:
             if checkpoint is None:
                 raise ValueError("resume=True needs the checkpoint to resume from")
             state.load(checkpoint)
-        annealing = Annealing(gmvae.weights, config.schedules(), len(batches))
-        step = TrainingStep(
-            objective,
-            optimizer,
-            accelerator,
-            clip_norm=config.clip_norm,
-            meter=meter,
-            watch=watch,
-        )
-        make_step: TrainingStep | RecordedStep = step
-        if recorded and elbo.chunk_size is None:  # chunks are heavy: starting them costs little
-            fallback = None if config.compile is True else say_why
-            make_step = RecordedStep(step, config.batch_size, fallback)
-        mine = slice(accelerator.process_index, None, accelerator.num_processes)
-        reporters = reporters if accelerator.is_main_process else ()
-        save_to = checkpoint if accelerator.is_main_process else None
+
+        is_main = accelerator.is_main_process
+        reporters, save_to = (reporters, checkpoint) if is_main else ((), None)
         for reporter in reporters:
-            reporter.start(total, state.history)
+            reporter.start(epochs.total_steps, state.history)
             stack.callback(reporter.close)
 
-        saved_at = epoch_started = time.monotonic()
-        while state.step < total and not stopping.should_stop and not signals.requested:
-            for x_batch, y_batch, *rest in batches.epoch(skip=state.batch):
-                annealing.at(state.step)
-                step.set_learning_rate(config.learning_rate_at(state.step, total))
-                y_mine = None if y_batch is None else drawn_labels(y_batch[mine])
-                covariates_mine = [c[mine] for c in rest]
-                make_step(state.step, len(x_batch), x_batch[mine], y_mine, *covariates_mine)
-                state.step += 1
-                state.batch += 1
-                for reporter in reporters:
-                    reporter.step(state.step)
-                if state.step == total or signals.requested:
-                    break
-            watch.read()
-            if state.step < total and state.batch < len(batches):
-                break  # interrupted within an epoch, which has no record yet
+        def made(step: int) -> None:
+            for reporter in reporters:
+                reporter.step(step)
 
-            gmvae.eval()
-            record: Record = {"epoch": len(state.history) + 1, "step": state.step}
-            record |= meter.means()
-            record |= {
-                name: float(getattr(gmvae.weights, name))
-                for name in ANNEALED
-                if gmvae.regularizer is not None or name != "regularizer_weight"
-            }
-            record["learning_rate"] = config.learning_rate_at(state.step - 1, total)
-            record["clusters_in_use"] = clusters_in_use(gmvae, *usage)
-            if held_out is not None:
-                record["validation_elbo"] = held_out.elbo(objective, gmvae.weights)
-                if state.step >= annealed:
-                    stopping.update(record["epoch"], record["validation_elbo"], gmvae)
-            gmvae.train()
-            record["seconds"] = time.monotonic() - epoch_started
-            state.finish_epoch(record)
+        saved_at = time.monotonic()
+        while not epochs.done and not signals.requested:
+            record = epochs.run(made, lambda: signals.requested)
+            if record is None:
+                break
             for reporter in reporters:
                 reporter.epoch(record)
-            now = epoch_started = time.monotonic()
-            if save_to is not None and now - saved_at > config.checkpoint_seconds:
+            if save_to is not None and time.monotonic() - saved_at > config.checkpoint_seconds:
                 state.save(save_to)
-                saved_at = now
-
+                saved_at = time.monotonic()
         if save_to is not None:
             state.save(save_to)
-        unfinished = state.step < total and not stopping.should_stop
-        if checkpoint is not None and signals.requested and unfinished:
+        if checkpoint is not None and signals.requested and not epochs.done:
             raise TrainingInterrupted(checkpoint)
-        stopping.restore(gmvae)
+        epochs.stopping.restore(gmvae)
         gmvae.eval()
     ended = "max_steps" if state.step == config.max_steps else "epochs"
     return TrainResult(
         history=state.history,
-        stopped="patience" if stopping.should_stop else ended,
-        best_epoch=stopping.best_epoch if config.keep_best else None,
+        stopped="patience" if epochs.stopping.should_stop else ended,
+        best_epoch=epochs.stopping.best_epoch if config.keep_best else None,
         n_steps=state.step,
     )
-
-
-class Annealing:
-    """Sets w_t, b_t, tau and the weight of the penalties."""
-
-    def __init__(
-        self, weights: ObjectiveWeights, schedules: dict[str, Schedule], steps_per_epoch: int
-    ) -> None:
-        self.weights = weights
-        self.schedules = schedules
-        self.steps_per_epoch = steps_per_epoch
-        self._set: dict[str, float] = {}
-
-    def at(self, step: int) -> None:
-        """For ``step``; a weight that stays as it is costs nothing."""
-        now = {n: s.at(step, self.steps_per_epoch) for n, s in self.schedules.items()}
-        self.weights.set(**{n: value for n, value in now.items() if self._set.get(n) != value})
-        self._set = now
 
 
 def _in_turn(first: Transform | None, second: Transform | None) -> Transform | None:
@@ -290,10 +192,8 @@ def _in_turn(first: Transform | None, second: Transform | None) -> Transform | N
     return lambda x: second(first(x))
 
 
-def _first(
-    n: int, x: Tensor, covariates: Sequence[Tensor], transform: Transform | None
-) -> list[Tensor]:
+def _first(n: int, batches: Batches, transform: Transform | None) -> list[Tensor]:
     """The first data as the model sees them, drawn without touching the training's generators."""
-    with own_draws(x.device):
-        seen = x[:n] if transform is None else transform(x[:n])
-    return [seen, *(c[:n].to(x.device) for c in covariates)]
+    with own_draws(batches.x.device):
+        seen = batches.x[:n] if transform is None else transform(batches.x[:n])
+    return [seen, *(c[:n] for c in batches.covariates)]

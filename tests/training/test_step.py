@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -44,8 +43,7 @@ class Replays:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> type[Replays]:
     """Trainings on a CPU believe themselves to be on a GPU."""
-    monkeypatch.setattr("pyro_gmvae.training.loop.whether_to_record", lambda *_: True)
-    monkeypatch.setattr("pyro_gmvae.training.loop.own_stream", lambda *_, **__: nullcontext())
+    monkeypatch.setattr("pyro_gmvae.training.epochs.whether_to_record", lambda *_: True)
     monkeypatch.setattr("pyro_gmvae.training.step.Recording", Replays)
     monkeypatch.setattr(Replays, "made", [])
     return Replays
@@ -63,7 +61,7 @@ def test_the_training_is_the_same(recorded: type[Replays], monkeypatch: pytest.M
         found = without_seconds(train(y).history)
         assert recorded.made[-1].calls == 3 * 3  # whole batches, in three epochs
         with monkeypatch.context() as patch:
-            patch.setattr("pyro_gmvae.training.loop.whether_to_record", lambda *_: False)
+            patch.setattr("pyro_gmvae.training.epochs.whether_to_record", lambda *_: False)
             plain = without_seconds(train(y).history)
         for ours, theirs in zip(found, plain, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-5)

@@ -164,7 +164,7 @@ def test_as_on_cuda_nothing_spoilt_is_recorded_or_saved(
     def rarely(module: nn.Module, device: torch.device) -> FiniteWatch:
         return FiniteWatch(module, torch.device("cuda"), every=50)
 
-    monkeypatch.setattr("pyro_gmvae.training.loop.FiniteWatch", rarely)
+    monkeypatch.setattr("pyro_gmvae.training.epochs.FiniteWatch", rarely)
     path = tmp_path / "state.safetensors"
     gmvae = breaking(1, "nan")
     spy = Spy(gmvae)
