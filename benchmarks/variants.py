@@ -28,7 +28,7 @@ from pyro_gmvae.inference import (
     own_stream,
 )
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.training.step import changed_in_place
+from pyro_gmvae.training.recorded import changed_in_place
 
 __all__ = ["VARIANTS", "NotApplicableError", "build_step"]
 

@@ -45,7 +45,6 @@ from pyro_gmvae.training.known import check_known
 __all__ = ["GMVAE"]
 
 MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
-REGULARIZED_BY = 10_000  # rows that a regulariser's distances are measured between, at most
 BATCH = 256
 START_EPOCHS = 4  # of a start by information, or 1,000 steps if that is more
 BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
@@ -215,9 +214,7 @@ class GMVAE(FittedGMVAE):
             check_groups(together, len(data))
             data = replace(data, groups=together)
         self.preprocessor_, likelihood = preprocessing(data, self.likelihood)
-        regularizer = make_regularizer(
-            self.regularize, self.preprocessor_.mean_input(data.x[:REGULARIZED_BY])
-        )
+        regularizer = make_regularizer(self.regularize, data.x, look=self.preprocessor_.mean_input)
         begun = None if init is None else self._begun(init, len(data))
         if begun is not None:
             start = "given"

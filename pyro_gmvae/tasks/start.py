@@ -34,7 +34,6 @@ from pyro_gmvae.training.device import make_accelerator
 __all__ = ["Prepared", "fitted", "prepare", "started", "train_splits"]
 
 FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few takes seconds
-REGULARIZED_BY = 10_000  # rows that distances are measured between, at most
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,8 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
     augment = augmentation(train, settings.augment)
     regularizer = make_regularizer(
         settings.regularize,
-        preprocessor.mean_input(train.x[:REGULARIZED_BY]),
+        train.x,
+        look=preprocessor.mean_input,
         strength=settings.regularizer_strength,
         seed=settings.seed,
     )

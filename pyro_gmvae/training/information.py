@@ -15,16 +15,15 @@ from torch import Tensor
 
 from pyro_gmvae.data import Batches
 from pyro_gmvae.draws import own_draws
-from pyro_gmvae.inference import CaptureError, Recording
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.loop import Transform
 from pyro_gmvae.training.objective import say_why
+from pyro_gmvae.training.recorded import Recorded
 from pyro_gmvae.training.reporters import Reporter
 from pyro_gmvae.training.resources import whether_to_record
-from pyro_gmvae.training.step import changed_in_place
 from pyro_gmvae.training.surroundings import surroundings
 
 __all__ = ["best_start", "information_loss", "maximize_information"]
@@ -188,17 +187,10 @@ class _Step:
         self.optimizer = torch.optim.Adam(self.parameters, self.learning_rate, fused=True)
         self.run: Callable[[Tensor], None] = self._run
         if whether_to_record(config, accelerator):
-            changed_in_place(self.optimizer)
-            self.run = Recording(self._run, device)
+            self.run = Recorded(self._run, self.optimizer, device, say_why)
 
     def __call__(self, x: Tensor) -> None:
-        try:
-            self.run(x)
-        except CaptureError as error:
-            say_why(error)
-            self.optimizer.zero_grad()
-            self.run = self._run
-            self.run(x)
+        self.run(x)
 
     def _run(self, x: Tensor) -> None:
         _loss(self.gmvae, x, consistency=self.consistency).backward()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Num
 from torch import Tensor
 
 from pyro_gmvae.data.transformations import (
@@ -49,7 +49,12 @@ def suitable_moves(event_shape: tuple[int, ...]) -> str:
 
 
 def make_regularizer(
-    moves: str, x: Float[Tensor, "N *event"], *, strength: float = 1.0, seed: int = 0
+    moves: str,
+    x: Num[Tensor, "N *event"],
+    *,
+    look: Callable[[Tensor], Tensor] | None = None,
+    strength: float = 1.0,
+    seed: int = 0,
 ) -> Regularizer | None:
     """A regulariser that wants the same cluster for a datum and for what the moves make of it.
 
@@ -59,7 +64,8 @@ def make_regularizer(
             brightness, contrast and saturation; ``resample`` and ``dropout`` replace a fifth of a
             row's entries by those of other rows or by the mean; ``adversarial`` moves any datum a
             quarter of the way to its neighbours, to where its cluster is least sure.
-        x: some data on model scale.
+        x: data.
+        look: puts some of them on model scale; None if they are.
         strength: factor of all three penalties.
         seed: of the data that distances are measured between.
 
@@ -87,21 +93,27 @@ def make_regularizer(
     steps = tuple((IMAGE_MOVES | TABLE_MOVES)[n]() for n in names if n != ADVERSARIAL)
     transforms: list[Transformation | AdversarialPerturbation] = [Compose(steps)] if steps else []
     if ADVERSARIAL in names:
-        transforms.append(AdversarialPerturbation(SHARE * neighbour_distance(x, seed)))
+        transforms.append(AdversarialPerturbation(SHARE * neighbour_distance(x, seed, look)))
     regularizer = Regularizer(*transforms)
     for name in regularizer.weights:
         regularizer.weights[name] *= strength
     return regularizer
 
 
-def neighbour_distance(x: Float[Tensor, "N *event"], seed: int = 0) -> float:
+def neighbour_distance(
+    x: Num[Tensor, "N *event"], seed: int = 0, look: Callable[[Tensor], Tensor] | None = None
+) -> float:
     """The median distance of a datum to its 10th nearest, among a thousand at most.
+
+    Args:
+        x, look, seed: as of `make_regularizer`.
 
     Raises:
         InputError: if it is zero.
     """
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:LOOKED_AT]
-    some = x[order.to(x.device)].flatten(1).float()
+    seen = x[order.to(x.device)]
+    some = (seen if look is None else look(seen)).flatten(1).float()
     nth = min(NEIGHBOUR, len(some) - 1)
     distance = torch.cdist(some, some).kthvalue(nth + 1, dim=1).values.median().item()
     if distance == 0:

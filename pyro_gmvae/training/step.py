@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
-import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pyro_gmvae.inference import CaptureError, Recording
+from pyro_gmvae.inference import CaptureError
 from pyro_gmvae.training.metrics import Meter
 from pyro_gmvae.training.objective import Objective
+from pyro_gmvae.training.recorded import Recorded
 from pyro_gmvae.training.watch import FiniteWatch
 
-__all__ = ["RecordedStep", "TrainingStep", "changed_in_place"]
+__all__ = ["RecordedStep", "TrainingStep"]
 
 
 class TrainingStep:
@@ -95,15 +95,14 @@ class TrainingStep:
 
 
 class RecordedStep:
-    """A `TrainingStep` on one GPU, of which whole batches are a `Recording`.
+    """A `TrainingStep` on one GPU, of which whole batches are recorded.
 
     The watch then looks after the update; what it falls back on is older than that.
 
     Args:
         step: the step.
         batch_size: of a whole batch.
-        fallback: told why, if the step cannot be recorded, and the training goes on as it is;
-            without it a `CaptureError` is raised.
+        fallback: as of `Recorded`.
     """
 
     def __init__(
@@ -114,36 +113,18 @@ class RecordedStep:
     ) -> None:
         self.step = step
         self.batch_size = batch_size
-        self.fallback = fallback
-        changed_in_place(step.optimizer)
-        self.recording: Recording | None = Recording(self._whole, step.accelerator.device)
+        self.whole = Recorded(self._whole, step.optimizer, step.accelerator.device, fallback)
 
     def __call__(
         self, number: int, batch_size: int, x: Tensor, y: Tensor | None, *covariates: Tensor
     ) -> None:
         """As `TrainingStep`."""
-        if self.recording is not None and batch_size == self.batch_size:
-            try:
-                self.recording(x, y, *covariates)
-            except CaptureError as error:
-                if self.fallback is None:
-                    raise
-                self.fallback(error)
-                self.recording = None
-                self.step.optimizer.zero_grad()
-            else:
-                self.step.made(number, x)
-                return
-        self.step(number, batch_size, x, y, *covariates)
+        if batch_size == self.batch_size:
+            self.whole(x, y, *covariates)
+            self.step.made(number, x)
+        else:
+            self.step(number, batch_size, x, y, *covariates)
 
     def _whole(self, x: Tensor, y: Tensor | None, *covariates: Tensor) -> None:
         self.step.gradient(self.batch_size, x, y, *covariates)
         self.step.update()
-
-
-def changed_in_place(optimizer: Optimizer) -> None:
-    """Let a recorded step of Adam see a new learning rate, and count its steps on the device."""
-    for group in optimizer.param_groups:
-        device = group["params"][0].device
-        group["capturable"] = True
-        group["lr"] = torch.as_tensor(group["lr"], device=device)

@@ -40,6 +40,8 @@ def test_moves_are_joined_and_adversarial_is_apart() -> None:
 def test_distance_to_the_tenth_neighbour() -> None:
     line = torch.arange(200.0).unsqueeze(-1) * 3
     assert neighbour_distance(line) == 15  # five to each side
+    raw = torch.arange(200).unsqueeze(-1)
+    assert neighbour_distance(raw, look=lambda x: 3.0 * x) == 15
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ class Replays:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> type[Replays]:
     """Trainings on a CPU believe themselves to be on a GPU."""
     monkeypatch.setattr("pyro_gmvae.training.epochs.whether_to_record", lambda *_: True)
-    monkeypatch.setattr("pyro_gmvae.training.step.Recording", Replays)
+    monkeypatch.setattr("pyro_gmvae.training.recorded.Recording", Replays)
     monkeypatch.setattr(Replays, "made", [])
     return Replays
 
