@@ -346,11 +346,13 @@ class GMVAE(FittedGMVAE):
                 transform=transform,
                 reporters=bar,
             )
+        known = train.given is not None or train.groups is not None
+        steps = defaults.start_steps(data.event_shape, known=known)
         if start in CLUSTERINGS and self.n_components > 1:
             rows = Rows(gmvae, train.x, config, transform, transform.mean_input, reporters=bar)
-            begin_near(start, rows)
+            begin_near(start, rows, steps=steps)
         if begun is not None:
-            initialize(gmvae, train.x, begun[kept], config, transform=transform)
+            initialize(gmvae, train.x, begun[kept], config, transform=transform, steps=steps)
         if train.given is not None:
             gmvae.to(self._device)
             number_as(train.given, gmvae, train.x, transform=transform.mean_input)

@@ -27,6 +27,7 @@ from pyro_gmvae.runs import SETTINGS, open_run_folder
 from pyro_gmvae.tasks.data import digest, own_splits, row_responsibilities, with_share
 from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
 from pyro_gmvae.tasks.start import start_seeds, train_splits
+from pyro_gmvae.training.initialization import MIN_STEPS
 
 __all__ = ["counts", "select_clusters"]
 
@@ -158,7 +159,8 @@ def _trained(
 ) -> tuple[Tensor, Tensor]:
     """One training: log p of the held-out rows, and a cluster for all rows."""
     splits = with_share(parts.splits, SHARE, seed=seed)
-    gmvae, preprocessor = train_splits(replace(settings, seed=seed), splits)
+    # A short start: what counts is what a training holds on to, not the cuts that it begins near.
+    gmvae, preprocessor = train_splits(replace(settings, seed=seed), splits, steps=MIN_STEPS)
     log_p = log_likelihood(
         gmvae,
         parts.held_out.x,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,6 +29,7 @@ from pyro_gmvae.training import (
     make_regularizer,
     start_by,
 )
+from pyro_gmvae.training.defaults import start_steps
 from pyro_gmvae.training.device import make_accelerator
 
 __all__ = ["Prepared", "fitted", "prepare", "started", "train_splits"]
@@ -46,6 +47,7 @@ class Prepared:
         gmvae: with its regulariser, if it gets one.
         config: of the training loop.
         start: what it begins by, as of `pyro_gmvae.training.start_by`.
+        start_steps: for which it learns the clusters that it begins near.
     """
 
     preprocessor: Preprocessor
@@ -53,6 +55,7 @@ class Prepared:
     gmvae: GMVAE
     config: TrainConfig
     start: str
+    start_steps: int
 
 
 def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
@@ -75,7 +78,9 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
     start = start_by(settings.initialization, regularizer, likelihood, train.event_shape)
     gmvae = make_model(settings, train, likelihood, regularizer)
     config = make_config(settings, gmvae, start=start, n_rows=len(train))
-    return Prepared(preprocessor, augment, gmvae, config, start)
+    known = train.given is not None or train.groups is not None
+    steps = start_steps(train.event_shape, known=known)
+    return Prepared(preprocessor, augment, gmvae, config, start, steps)
 
 
 def _check_known(train: Dataset, n_clusters: int) -> None:
@@ -123,7 +128,7 @@ def _with_clusters(
             epochs=settings.initialization_epochs,
             reporters=reporters,
         )
-        begin_near(prepared.start, rows)
+        begin_near(prepared.start, rows, steps=prepared.start_steps)
     if prepared.start == "information":
         regularizer, likelihood = gmvae.regularizer, gmvae.options["likelihood"]
         return best_start(
@@ -163,15 +168,25 @@ def fitted(prepared: Prepared, gmvae: GMVAE, splits: Splits, **more: Any) -> Tra
 
 
 def train_splits(
-    settings: TrainSettings, splits: Splits, reporters: Sequence[Reporter] = ()
+    settings: TrainSettings,
+    splits: Splits,
+    reporters: Sequence[Reporter] = (),
+    *,
+    steps: int | None = None,
 ) -> tuple[GMVAE, Preprocessor]:
     """Train in memory, as `train_run` does in a folder; the model and the scale it is on.
+
+    Args:
+        settings, splits, reporters: as of `train_run`.
+        steps: for which it learns the clusters that it begins near; None leaves it to the data.
 
     Raises:
         InputError: for settings that do not fit the data.
         NonFiniteLossError: if the loss becomes NaN or infinite.
     """
     prepared = prepare(settings, splits)
+    if steps is not None:
+        prepared = replace(prepared, start_steps=steps)
     prepared.preprocessor.to(make_accelerator(settings.device).device)
     gmvae = started(prepared, settings, splits, reporters)
     fitted(prepared, gmvae, splits, reporters=reporters)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyro_gmvae.inference import KLAnnealing
+from pyro_gmvae.training.initialization import MIN_STEPS
 
-__all__ = ["annealing_epochs", "batch_size", "learning_rate"]
+__all__ = ["annealing_epochs", "batch_size", "learning_rate", "start_steps"]
 
 OF_IMAGES, OF_TABLES = 1e-3, 3e-3
 STEPS, LEAST = 10, 16  # of an epoch; rows of a step
+STEPS_OF_TABLES = 250  # of a start
 
 
 def annealing_epochs(start: str, event_shape: Sequence[int]) -> float:
@@ -34,6 +36,16 @@ def batch_size(most: int, n_rows: int, event_shape: Sequence[int]) -> int:
 def learning_rate(event_shape: Sequence[int]) -> float:
     """Of Adam: 3e-3 for tables, where steps are few, and 1e-3 for images."""
     return OF_TABLES if _is_table(event_shape) else OF_IMAGES
+
+
+def start_steps(event_shape: Sequence[int], *, known: bool) -> int:
+    """Least steps in which a model takes over clusters that its training begins near.
+
+    A table's clusters often touch: it takes long to learn where, and what a model has not learned
+    it soon leaves (see docs/clusters.md). But where labels or groups of some rows are ``known``, it
+    should stay easy to leave: they may want other clusters.
+    """
+    return STEPS_OF_TABLES if _is_table(event_shape) and not known else MIN_STEPS
 
 
 def _is_table(event_shape: Sequence[int]) -> bool:

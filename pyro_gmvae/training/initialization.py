@@ -15,7 +15,7 @@ from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.known import Known
 from pyro_gmvae.training.loop import Transform, fit
 
-__all__ = ["initialize"]
+__all__ = ["MIN_STEPS", "initialize"]
 
 MIN_STEPS = 50  # enough for q(y|x) to take over a few well separated clusters
 MIN_EPOCHS = 2
@@ -29,6 +29,7 @@ def initialize(
     *,
     covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
+    steps: int = MIN_STEPS,
 ) -> None:
     """Train ``gmvae`` in place for a short while as if ``clusters`` were known.
 
@@ -41,12 +42,13 @@ def initialize(
             responsibilities ``(N, K)``, such as a mixture gives.
         config: the settings of the training to come.
         covariates, transform: as in `pyro_gmvae.training.fit`.
+        steps: how long it takes, at least; two epochs, if these have more.
 
     Raises:
         InputError: for clusters that are not of these data and this model.
     """
     steps_per_epoch = ceil(len(x) / config.batch_size)
-    epochs = max(MIN_EPOCHS, ceil(MIN_STEPS / steps_per_epoch))
+    epochs = max(MIN_EPOCHS, ceil(steps / steps_per_epoch))
     unannealed = replace(
         config,
         epochs=epochs,

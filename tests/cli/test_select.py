@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
+from pyro_gmvae.data import Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.tasks import select
 from pyro_gmvae.tasks.settings import TrainSettings
@@ -79,6 +80,23 @@ def test_every_run_has_rows_of_its_own_and_units_are_the_datas(cli: Cli) -> None
     assert cli(*SELECT, "--clusters", "2,3", "--overwrite").exit_code == 0
     again = np.load("chosen/K2-run0-S5.npz")["log_p"]
     np.testing.assert_allclose(seen[0] - again, 2 * np.log(1000), rtol=1e-3)
+
+
+def test_a_training_that_is_compared_begins_for_a_short_while(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has to hold on by itself to what a mixture cuts."""
+    seen = []
+    train = select.train_splits
+
+    def listen(settings: TrainSettings, splits: Splits, *, steps: int) -> Any:
+        seen.append((settings.clusters, steps))
+        return train(settings, splits, steps=steps)
+
+    monkeypatch.setattr(select, "train_splits", listen)
+    write_table(Path("blobs.csv"))
+    assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
+    assert seen == [(2, 50), (3, 50)] * 2
 
 
 def test_other_settings_are_another_selection(cli: Cli, refused: Cli, trained: mock.Mock) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from pyro_gmvae.evaluation import responsibilities
+from pyro_gmvae.tasks import start
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.tasks.start import prepare, started
 from pyro_gmvae.training.starts import latent
@@ -26,3 +27,18 @@ def test_a_latent_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     gmvae = started(prepared, settings, splits)
     found = responsibilities(gmvae, splits.train.x, transform=prepared.preprocessor).argmax(-1)
     assert adjusted_rand_score(truth.numpy(), found.numpy()) > 0.95
+
+
+def test_how_long_a_table_learns_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """250 steps, or what is asked for; few where rows are known, which may want other clusters."""
+    seen: list[int] = []
+    monkeypatch.setattr(start, "begin_near", lambda name, rows, steps: seen.append(steps))
+    x, truth = blobs(90)
+    splits = parts(x)
+    small = {"clusters": 3, "latent_dim": 2, "hidden": (8,), "epochs": 1, "device": "cpu"}
+    settings = replace(TrainSettings("rows"), **small)
+    start.train_splits(settings, splits)
+    start.train_splits(settings, splits, steps=20)
+    known = replace(splits, train=replace(splits.train, given=truth))
+    start.train_splits(settings, known)
+    assert seen == [250, 20, 50]

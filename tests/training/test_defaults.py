@@ -27,3 +27,9 @@ def test_an_epoch_of_a_small_table_has_several_steps(
 def test_tables_learn_faster() -> None:
     assert defaults.learning_rate((8,)) == 3e-3
     assert defaults.learning_rate((3, 32, 32)) == 1e-3
+
+
+def test_a_table_is_started_for_longer_unless_some_rows_are_known() -> None:
+    assert defaults.start_steps((8,), known=False) == 250
+    assert defaults.start_steps((8,), known=True) == 50
+    assert defaults.start_steps((1, 8, 8), known=False) == 50

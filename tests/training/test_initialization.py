@@ -30,10 +30,12 @@ def test_leaves_no_weights_of_the_objective_behind(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "epochs"), [(90, 50), (30, 17), (1, 2)], ids=["few", "some", "many"]
+    ("batch_size", "steps", "epochs"),
+    [(90, 50, 50), (30, 50, 17), (1, 50, 2), (30, 250, 84)],
+    ids=["few", "some", "many", "asked"],
 )
 def test_lasts_long_enough_and_not_longer(
-    batch_size: int, epochs: int, monkeypatch: pytest.MonkeyPatch
+    batch_size: int, steps: int, epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[TrainConfig] = []
 
@@ -42,7 +44,7 @@ def test_lasts_long_enough_and_not_longer(
 
     monkeypatch.setattr("pyro_gmvae.training.initialization.fit", listen)
     config = quick(batch_size=batch_size, epochs=7, max_steps=3, seed=5)
-    initialize(tiny(), X, CLUSTERS, config)
+    initialize(tiny(), X, CLUSTERS, config, steps=steps)
     assert told[0].epochs == epochs and told[0].max_steps is None
     assert told[0].annealing_ends(3) == 0
     assert (told[0].seed, told[0].learning_rate) == (5, config.learning_rate)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import Regularizer
-from pyro_gmvae.training.initialization import initialize
+from pyro_gmvae.training.initialization import MIN_STEPS, initialize
 from pyro_gmvae.training.starts.classical import WIDE
 from pyro_gmvae.training.starts.data import mixture_of_data, of_data
 from pyro_gmvae.training.starts.latent import (
@@ -65,15 +65,16 @@ def start_by(
     return name
 
 
-def begin_near(name: str, rows: Rows) -> None:
+def begin_near(name: str, rows: Rows, *, steps: int = MIN_STEPS) -> None:
     """Train the model of ``rows`` in place until it has the clusters that a strategy finds.
 
     Args:
         name: of `CLUSTERINGS`.
         rows: data and model.
+        steps: as of `initialize`.
 
     Raises:
         InputError: for what the strategy refuses.
     """
     clusters = CLUSTERINGS[name](rows)
-    initialize(rows.gmvae, rows.x, clusters, rows.config, transform=rows.transform)
+    initialize(rows.gmvae, rows.x, clusters, rows.config, transform=rows.transform, steps=steps)
