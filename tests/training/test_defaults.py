@@ -29,7 +29,17 @@ def test_tables_learn_faster() -> None:
     assert defaults.learning_rate((3, 32, 32)) == 1e-3
 
 
-def test_a_table_is_started_for_longer_unless_some_rows_are_known() -> None:
-    assert defaults.start_steps((8,), known=False) == 250
-    assert defaults.start_steps((8,), known=True) == 50
-    assert defaults.start_steps((1, 8, 8), known=False) == 50
+@pytest.mark.parametrize(
+    ("event_shape", "total_steps", "known", "expected"),
+    [
+        ((8,), 1000, False, 250),
+        ((8,), 600, False, 200),
+        ((8,), 30, False, 50),
+        ((8,), 1000, True, 50),
+        ((1, 8, 8), 1000, False, 50),
+    ],
+)
+def test_a_table_is_started_for_longer_unless_some_rows_are_known(
+    event_shape: tuple[int, ...], total_steps: int, known: bool, expected: int
+) -> None:
+    assert defaults.start_steps(event_shape, total_steps, known=known) == expected
