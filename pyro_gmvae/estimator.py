@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -347,9 +346,7 @@ class GMVAE(FittedGMVAE):
                 transform=transform,
                 reporters=bar,
             )
-        known = train.given is not None or train.groups is not None
-        total = config.total_steps(ceil(len(train) / batch_size))
-        steps = defaults.start_steps(data.event_shape, total, known=known)
+        steps = defaults.start_steps(train, config)
         if start in CLUSTERINGS and self.n_components > 1:
             rows = Rows(gmvae, train.x, config, transform, transform.mean_input, reporters=bar)
             begin_near(start, rows, steps=steps)

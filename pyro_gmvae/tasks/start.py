@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import torch
@@ -79,9 +78,7 @@ def prepare(settings: TrainSettings, splits: Splits) -> Prepared:
     start = start_by(settings.initialization, regularizer, likelihood, train.event_shape)
     gmvae = make_model(settings, train, likelihood, regularizer)
     config = make_config(settings, gmvae, start=start, n_rows=len(train))
-    known = train.given is not None or train.groups is not None
-    total = config.total_steps(ceil(len(train) / config.batch_size))
-    steps = start_steps(train.event_shape, total, known=known)
+    steps = start_steps(train, config)
     return Prepared(preprocessor, augment, gmvae, config, start, steps)
 
 

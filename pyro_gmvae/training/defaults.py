@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
+from pyro_gmvae.data import Dataset
 from pyro_gmvae.inference import KLAnnealing
+from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.initialization import MIN_STEPS
 
 __all__ = ["annealing_epochs", "batch_size", "learning_rate", "start_steps"]
@@ -38,22 +41,22 @@ def learning_rate(event_shape: Sequence[int]) -> float:
     return OF_TABLES if _is_table(event_shape) else OF_IMAGES
 
 
-def start_steps(event_shape: Sequence[int], total_steps: int, *, known: bool) -> int:
+def start_steps(train: Dataset, config: TrainConfig) -> int:
     """Least steps in which a model takes over clusters that its training begins near.
 
     50, but 250 for a table, or a third of a shorter training: a table's clusters often touch, it
     takes long to learn where, and what a model has not learned it soon leaves (see
-    docs/clusters.md). But where labels or groups of some rows are ``known``, it should stay easy to
+    docs/clusters.md). But where labels or groups of some rows are known, it should stay easy to
     leave: they may want other clusters.
 
     Args:
-        event_shape: of a datum.
-        total_steps: of the training to come.
-        known: whether anything is known of some rows' clusters.
+        train: the rows to train on.
+        config: of the training to come.
     """
-    if known or not _is_table(event_shape):
+    if not _is_table(train.event_shape) or train.given is not None or train.groups is not None:
         return MIN_STEPS
-    return max(MIN_STEPS, min(STEPS_OF_TABLES, total_steps // 3))
+    total = config.total_steps(ceil(len(train) / config.batch_size))
+    return max(MIN_STEPS, min(STEPS_OF_TABLES, total // 3))
 
 
 def _is_table(event_shape: Sequence[int]) -> bool:

@@ -79,7 +79,7 @@ def maximize_information(
             for x_batch, *_ in batches:
                 make_step.consistency.fill_(min(1.0, MIN_CONSISTENCY + step / (RAMP * total)))
                 make_step.learning_rate.fill_(falling.learning_rate_at(step, total))
-                make_step(x_batch)
+                make_step.run(x_batch)
                 step += 1
                 if told is not None:
                     told(step / total)
@@ -175,6 +175,7 @@ class _Step:
     Attributes:
         consistency: the factor of that penalty.
         learning_rate: of the optimizer. Both are tensors, filled in place.
+        run: the step, with a batch.
     """
 
     def __init__(self, gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator) -> None:
@@ -188,9 +189,6 @@ class _Step:
         self.run: Callable[[Tensor], None] = self._run
         if whether_to_record(config, accelerator):
             self.run = Recorded(self._run, self.optimizer, device, say_why)
-
-    def __call__(self, x: Tensor) -> None:
-        self.run(x)
 
     def _run(self, x: Tensor) -> None:
         _loss(self.gmvae, x, consistency=self.consistency).backward()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from pyro_gmvae.training import defaults
+import pytest
+import torch
+
+from pyro_gmvae.data import Dataset
+from pyro_gmvae.training import TrainConfig, defaults
 
 
 def test_no_annealing_where_a_table_has_its_clusters() -> None:
@@ -39,7 +43,12 @@ def test_tables_learn_faster() -> None:
         ((1, 8, 8), 1000, False, 50),
     ],
 )
+@pytest.mark.parametrize("what", ["given", "groups"])
 def test_a_table_is_started_for_longer_unless_some_rows_are_known(
-    event_shape: tuple[int, ...], total_steps: int, known: bool, expected: int
+    event_shape: tuple[int, ...], total_steps: int, known: bool, expected: int, what: str
 ) -> None:
-    assert defaults.start_steps(event_shape, total_steps, known=known) == expected
+    train = Dataset("rows", torch.zeros(40, *event_shape), None, "table")
+    if known:
+        train = replace(train, **{what: torch.zeros(40, dtype=torch.long)})
+    config = TrainConfig(epochs=total_steps // 2, batch_size=20)
+    assert defaults.start_steps(train, config) == expected
