@@ -13,9 +13,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, embedding, softplus
+from torch.nn.functional import embedding, softplus
 
-from pyro_gmvae.distributions import LEAST_SIZE, draw_subset
+from pyro_gmvae.distributions import LEAST_SIZE, bits_log_prob, draw_subset
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.networks import MIN_SCALE, MLPDecoder
 
@@ -68,10 +68,7 @@ class HandWritten(nn.Module):
         """-log p(x|z)."""
         with self.networks():
             output = self.decoder(z)
-        logits = output.to(z.dtype)
-        return binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(
-            -1
-        )
+        return -bits_log_prob(output.to(z.dtype), x)
 
 
 class _WithClusters(HandWritten):

@@ -28,6 +28,7 @@ from pyro_gmvae.inference import (
     own_stream,
 )
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.heap import keeping_freed_memory
 from pyro_gmvae.training.recorded import changed_in_place
 
 __all__ = ["VARIANTS", "NotApplicableError", "build_step"]
@@ -71,7 +72,9 @@ def build_step(variant: str, cell: Cell) -> Step:
         local = pyro.settings.context(module_local_params=variant != "stock-svi")
         networks = autocast_networks(gmvae) if ours and bfloat16 else nullcontext()
         stream = own_stream(cell.device, wanted=ours and cell.device_type == "cuda")
-        with pyro.validation_enabled(False), local, networks, stream:
+        # Which our trainer does; here for all, since they share a process.
+        heap = keeping_freed_memory() if cell.device_type == "cpu" else nullcontext()
+        with pyro.validation_enabled(False), local, networks, stream, heap:
             yield
 
     with context():

@@ -1,5 +1,6 @@
-"""Distributions that Pyro lacks: of the cluster, and of a pixel with 256 levels."""
+"""Distributions that Pyro lacks: of the cluster, of many bits, of a pixel with 256 levels."""
 
+from pyro_gmvae.distributions.bits import IndependentBernoulli, bits_log_prob
 from pyro_gmvae.distributions.cluster import (
     Concrete,
     ConcreteCategorical,
@@ -16,10 +17,12 @@ __all__ = [
     "Concrete",
     "ConcreteCategorical",
     "DiscretizedLogistic",
+    "IndependentBernoulli",
     "LevelMixture",
     "RelaxableOneHotCategorical",
     "SparseOneHotCategorical",
     "Subset",
+    "bits_log_prob",
     "draw_subset",
     "expected_value",
 ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pyro.distributions as dist
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from pyro_gmvae.distributions import IndependentBernoulli
 from pyro_gmvae.likelihoods.base import Likelihood
 
 __all__ = ["Bernoulli", "ContinuousBernoulli"]
@@ -16,6 +17,15 @@ class Bernoulli(Likelihood):
 
     def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
         return dist.Bernoulli(logits=output)
+
+    def forward(
+        self,
+        output: Float[Tensor, "*batch_and_output"],
+        mask: Bool[Tensor, "*batch_and_event"] | None = None,
+    ) -> dist.TorchDistribution:
+        if mask is not None:
+            return super().forward(output, mask)
+        return IndependentBernoulli(self.entrywise(output), len(self.event_shape))
 
 
 class ContinuousBernoulli(Likelihood):

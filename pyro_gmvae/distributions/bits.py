@@ -1,0 +1,74 @@
+"""Many independent bits as one datum, with a logarithm for eight of them at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["IndependentBernoulli", "bits_log_prob"]
+
+FACTORS = 8  # between 1 and 2 each: their product is exact enough in any float
+
+
+class IndependentBernoulli(dist.Independent):
+    """Bernoulli entries with some of their dimensions those of one event.
+
+    What ``dist.Bernoulli(logits=l).to_event(n)`` is, up to rounding, at three fifths of its cost.
+
+    >>> bits = IndependentBernoulli(dist.Bernoulli(logits=torch.zeros(3)), 1)
+    >>> bits.log_prob(torch.ones(3)).exp()
+    tensor(0.1250)
+    """
+
+    def log_prob(self, value: Float[Tensor, "*value"]) -> Float[Tensor, "*batch"]:
+        if self.base_dist._validate_args:
+            self.base_dist._validate_sample(value)
+        n = len(self.event_shape)
+        return bits_log_prob(self.base_dist.logits.flatten(-n), value.flatten(-n))
+
+
+def bits_log_prob(
+    logits: Float[Tensor, "*batch D"], value: Float[Tensor, "*value D"]
+) -> Float[Tensor, "*shape"]:
+    r"""The log-probability of D independent bits, summed over them; the arguments broadcast.
+
+    .. math:: \sum_i x_i l_i - \log(1 + e^{l_i})
+        = \sum_i x_i l_i - \max(l_i, 0) - \log(1 + e^{-|l_i|})
+
+    The last logarithms are taken of products of up to eight, as many as D can be divided by: one
+    takes longer than all else here together. The gradient is :math:`x - \sigma(l)`.
+    """
+    log_prob: Tensor = _BitsLogProb.apply(logits, value)
+    return log_prob
+
+
+class _BitsLogProb(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(logits: Tensor, value: Tensor) -> Tensor:
+        n = next(n for n in range(FACTORS, 0, -1) if logits.shape[-1] % n == 0)
+        groups = (n, logits.shape[-1] // n)
+        linear = (value * logits - logits.clamp(min=0)).unflatten(-1, groups).sum(-2)
+        products = (1 + (-logits.abs()).exp()).unflatten(-1, groups).prod(-2)
+        return (linear - products.log()).sum(-1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        logits, value = ctx.saved_tensors
+        of_logits, of_value = ctx.needs_input_grad
+        gradient = gradient.unsqueeze(-1)
+        return (
+            (gradient * (value - logits.sigmoid())).sum_to_size(logits.shape)
+            if of_logits
+            else None,
+            (gradient * logits).sum_to_size(value.shape) if of_value else None,
+        )

@@ -1,0 +1,57 @@
+"""What becomes of main memory between one step of a training and the next."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["keeping_freed_memory"]
+
+# Of `mallopt`, as malloc.h has them.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+MIB = 2**20
+KEPT = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_THRESHOLD: 1024 * MIB}
+# The highest that glibc goes to by itself, as blocks of this size are freed.
+USUAL = {M_TRIM_THRESHOLD: 64 * MIB, M_MMAP_THRESHOLD: 32 * MIB}
+
+
+@contextmanager
+def keeping_freed_memory() -> Iterator[None]:
+    """Let the process keep within what it frees, and give it back at the end.
+
+    The GNU C library hands large blocks back to the system, and what a step frees the next one asks
+    for again, page by page: a tenth of a step of the exact method. With another library, or where
+    the environment says how memory is to be kept, nothing is changed.
+    """
+    libc = _glibc()
+    if libc is None or _set_by_user():
+        yield
+        return
+    _set(libc, KEPT)
+    try:
+        yield
+    finally:
+        _set(libc, USUAL)
+        libc.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    """The process's own C library, if it is one with these functions."""
+    if os.name != "posix":
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
+
+
+def _set_by_user() -> bool:
+    names = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_")
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    return any(name in os.environ for name in names) or "glibc.malloc" in tunables
+
+
+def _set(libc: Any, values: dict[int, int]) -> None:
+    for parameter, value in values.items():
+        libc.mallopt(parameter, value)
