@@ -38,6 +38,7 @@ SMALL = {
     "rounds": 2,
     "largest": 128,
     "profile": True,
+    "one_process": True,
 }
 FULL = {"clusters": [2, 10, 50, 200], "rounds": 9}
 

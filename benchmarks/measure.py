@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +11,11 @@ from typing import Generic, TypeVar
 import pyro
 import torch
 
+from pyro_gmvae.benchmarks.apart import StepApart
 from pyro_gmvae.benchmarks.cells import Cell
 from pyro_gmvae.benchmarks.report import at_least
-from pyro_gmvae.benchmarks.timing import Times, side_by_side, typical, warm_up
-from pyro_gmvae.benchmarks.variants import NotApplicableError, build_step
+from pyro_gmvae.benchmarks.timing import Times, Turn, side_by_side, turns_of, typical
+from pyro_gmvae.benchmarks.variants import NotApplicableError, warmed_up
 
 __all__ = ["Measured", "add_timing_options", "measure", "typical_seconds"]
 
@@ -42,6 +42,9 @@ def add_timing_options(parser: ArgumentParser) -> None:
     parser.add_argument("--steps", type=at_least(1), default=10, help="in a turn, at most")
     parser.add_argument("--rounds", type=at_least(1), default=5, help="turns of each")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn, about")
+    parser.add_argument(
+        "--one-process", action="store_true", help="time all in this one, as is done on CUDA"
+    )
 
 
 def typical_seconds(measured: Measured[Key]) -> dict[Key, float]:
@@ -57,30 +60,51 @@ def measure(wanted: Mapping[Key, tuple[str, Cell]], arguments: Namespace) -> Mea
         arguments: with the options of `add_timing_options`.
     """
     device = next(iter(wanted.values()))[1].device
+    apart = device.type == "cpu" and not arguments.one_process
+    return (_apart if apart else _together)(wanted, arguments)
+
+
+def _apart(wanted: Mapping[Key, tuple[str, Cell]], arguments: Namespace) -> Measured[Key]:
+    """Each in a process of its own, since what one frees or keeps of memory changes the others."""
+    measured: Measured[Key] = Measured()
+    steps: dict[Key, StepApart] = {}
+    try:
+        for key, (variant, cell) in wanted.items():
+            try:
+                steps[key] = StepApart(variant, cell)
+            except NotApplicableError as reason:
+                measured.not_applicable[key] = str(reason)
+        measured.first = {key: step.first for key, step in steps.items()}
+        measured.times = _times({key: step.turn for key, step in steps.items()}, arguments)
+    finally:
+        for step in steps.values():
+            step.close()
+    return measured
+
+
+def _together(wanted: Mapping[Key, tuple[str, Cell]], arguments: Namespace) -> Measured[Key]:
+    """All in this process."""
     # What an earlier cell compiled would be taken for a recompilation, and shapes made dynamic.
     torch.compiler.reset()
     measured: Measured[Key] = Measured()
-    steps = {}
+    turns = {}
     # One graph for each model: torch stops compiling one function after eight.
     with torch._dynamo.config.patch(recompile_limit=4 * len(wanted)):
         for key, (variant, cell) in wanted.items():
             try:
-                start = time.perf_counter()
-                step = build_step(variant, cell)
+                step, measured.first[key] = warmed_up(variant, cell)
             except NotApplicableError as reason:
                 measured.not_applicable[key] = str(reason)
                 continue
-            measured.first[key] = time.perf_counter() - start
-            measured.first[key] += warm_up(step, device)
-            steps[key] = step
-        measured.times = side_by_side(
-            steps,
-            device,
-            rounds=arguments.rounds,
-            n_steps=arguments.steps,
-            seconds=arguments.seconds,
-        )
-    del steps
+            turns[key] = turns_of(step, cell.device)
+        measured.times = _times(turns, arguments)
+    del turns
     pyro.clear_param_store()
     gc.collect()
     return measured
+
+
+def _times(turns: Mapping[Key, Turn], arguments: Namespace) -> dict[Key, Times]:
+    return side_by_side(
+        turns, rounds=arguments.rounds, n_steps=arguments.steps, seconds=arguments.seconds
+    )

@@ -1,9 +1,9 @@
 """This package's methods: `pyro_gmvae.training.fit` with its own defaults, without patience.
 
 By default q(y|x) and q(z|x,y) have an encoder each, half as much network again as the peers have.
-The rows named ``-shared`` have ``shared_trunk=True``: one encoder, then a hidden layer where the
-cluster joins in, and so still more than the peers. Images stay uint8 and are binarised batch by
-batch; gradients are clipped. A training as short as this is not compiled on a CPU unless --compile
+The rows named ``-same`` have the peers' network: one encoder, in whose last hidden layer the cluster
+joins in, and q(y|x) from what is before it. Images stay uint8 and are binarised batch by batch;
+gradients are clipped. A training as short as this is not compiled on a CPU unless --compile
 yes says so, as one of 5,000 steps would be; the first epoch, which no median has, then pays for it.
 The weight of KL(q(y|x) || p(y)) rises over the first half of the epochs. An epoch's time is its
 record's, in which the clusters in use are counted, too.
@@ -19,17 +19,19 @@ from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.evaluation import log_likelihood
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import METHODS
+from pyro_gmvae.networks import MLPEncoder
 from pyro_gmvae.training import TrainConfig, fit
 
 QUANTITY = f"log p(x) of the binary image, importance-sampled, {SAMPLES} samples"
 
 
 def train(task: Task, images: np.ndarray) -> Trained:
-    method, _, shared = task.peer.partition("-")
+    method, _, same = task.peer.partition("-")
     torch.manual_seed(task.seed)
     n_pixels = images.shape[1]
+    encoder = MLPEncoder((n_pixels,), task.hidden[:-1]) if same else None
     gmvae = METHODS[method](
-        n_pixels, task.clusters, task.latent, hidden=task.hidden, shared_trunk=bool(shared)
+        n_pixels, task.clusters, task.latent, hidden=task.hidden, encoder=encoder
     )
     transform = Preprocessor.for_images((n_pixels,), "static").to(task.device)
     config = TrainConfig(

@@ -32,6 +32,7 @@ SMALL = {
     "variant": "ours",
     "steps": 2,
     "rounds": 2,
+    "one_process": True,
 }
 FULL = {"clusters": [2, 5, 10, 20, 50, 100, 200], "rounds": 9}
 TIME, MEMORY = "seconds per step", "peak bytes of a step"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 
 from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
-from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, typical
+from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
 
 HELP = "from pyro_gmvae.cli.main import main; main()"
 COMMANDS = {
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     steps = {name: Step(lambda words=words: run(words)) for name, words in COMMANDS.items()}
     for step in steps.values():
         step.run()  # once for the disk's cache and the .pyc files
-    cpu = torch.device("cpu")
-    times = side_by_side(steps, cpu, rounds=arguments.rounds, n_steps=1, seconds=60.0)
+    turns = {name: turns_of(step, torch.device("cpu")) for name, step in steps.items()}
+    times = side_by_side(turns, rounds=arguments.rounds, n_steps=1, seconds=60.0)
     report.header(" " * max(map(len, COMMANDS)), "seconds", f"of {BASE}")
     for name in COMMANDS:
         seconds, share = typical(times[name]), ratio(times[name], times[BASE])

@@ -33,6 +33,7 @@ SMALL = {
     "across": "ours",
     "steps": 2,
     "rounds": 2,
+    "one_process": True,
 }
 FULL = {"clusters": [2, 10, 50, 100, 200], "steps": 20, "rounds": 9}
 RATIOS = {

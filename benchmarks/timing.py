@@ -14,15 +14,18 @@ import torch
 __all__ = [
     "Step",
     "Times",
+    "Turn",
     "milliseconds",
     "ratio",
     "side_by_side",
     "timed",
+    "turns_of",
     "typical",
     "warm_up",
 ]
 
 Times = list[list[float]]  # seconds per step, by round
+Turn = Callable[[int, float], list[float]]  # at most so many steps and seconds: seconds of each
 Key = TypeVar("Key")
 
 
@@ -57,23 +60,34 @@ def warm_up(step: Step, device: torch.device, n_steps: int = 5) -> float:
     return first
 
 
+def turns_of(step: Step, device: torch.device) -> Turn:
+    """Turns of a step that has been warmed up.
+
+    On CUDA, where steps queue up, a turn is timed as a whole.
+    """
+
+    def turn(n_steps: int, seconds: float) -> list[float]:
+        with step.context():
+            return _turn(step.run, device, n_steps, seconds)
+
+    return turn
+
+
 def side_by_side(
-    steps: Mapping[Key, Step], device: torch.device, *, rounds: int, n_steps: int, seconds: float
+    turns: Mapping[Key, Turn], *, rounds: int, n_steps: int, seconds: float
 ) -> dict[Key, Times]:
-    """Time the steps in turns, A B C A B C ....
+    """Time steps in turns, A B C A B C ....
 
     Args:
-        steps: warmed up.
-        device: where they run. On CUDA, where steps queue up, a turn is timed as a whole.
+        turns: of each.
         rounds: turns of each.
         n_steps: steps in a turn, at most.
         seconds: after which a turn ends early.
     """
-    times: dict[Key, Times] = {key: [] for key in steps}
+    times: dict[Key, Times] = {key: [] for key in turns}
     for _ in range(rounds):
-        for key, step in steps.items():
-            with step.context():
-                times[key].append(_turn(step.run, device, n_steps, seconds))
+        for key, turn in turns.items():
+            times[key].append(turn(n_steps, seconds))
     return times
 
 

@@ -16,6 +16,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference.elbo import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.enumeration import Rows
+from pyro_gmvae.inference.rewriting import put_constants, turn_narrow_products
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
 
 __all__ = ["CaptureError", "CapturedELBO"]
@@ -25,6 +26,8 @@ Signature = tuple[tuple[torch.Size, torch.dtype] | None, ...]
 
 # Draws by torch's own generators: the same as without compilation, and faster on CPU.
 OPTIONS = {"fallback_random": True}
+# What calls the kernels in C++ too, where nothing records those calls.
+CPU_OPTIONS = OPTIONS | {"cpp_wrapper": True}
 
 
 class CaptureError(RuntimeError):
@@ -184,7 +187,8 @@ class CapturedELBO:
                 with torch.enable_grad():
                     trace = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)
                     graph: GraphModule = trace(*given)
-                _put_constants(graph, tensors[0].device)
+                put_constants(graph, tensors[0].device)
+                turn_narrow_products(graph)
                 with torch.no_grad():
                     run = self.backend(graph, given)
         except Exception as error:
@@ -225,15 +229,8 @@ def _accumulate(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor])
 
 
 def _inductor(graph: GraphModule, given: list[Tensor]) -> Run:
-    return torch._inductor.compile(graph, [*given], options=OPTIONS)
-
-
-def _put_constants(graph: GraphModule, device: torch.device) -> None:
-    """Numbers that torch made tensors of in main memory: on to the device, once."""
-    for node in graph.graph.find_nodes(op="get_attr"):
-        tensor = getattr(graph, node.target)
-        if tensor.dim() == 0 and tensor.device != device:
-            setattr(graph, node.target, tensor.to(device))
+    on_cpu = given[0].device.type == "cpu"
+    return torch._inductor.compile(graph, [*given], options=CPU_OPTIONS if on_cpu else OPTIONS)
 
 
 def _tensors(*given: Tensor | None) -> list[Tensor]:

@@ -11,7 +11,7 @@ import torch
 
 from pyro_gmvae.benchmarks.cells import Cell
 from pyro_gmvae.benchmarks.growth import plot, slope
-from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, typical
+from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
 from pyro_gmvae.benchmarks.work import work_of
 
 CPU = torch.device("cpu")
@@ -35,15 +35,15 @@ def test_plot(tmp_path: Path) -> None:
 
 def test_steps_take_turns() -> None:
     order: list[str] = []
-    steps = {name: Step(lambda name=name: order.append(name)) for name in "ab"}
-    times = side_by_side(steps, CPU, rounds=2, n_steps=3, seconds=60.0)
+    turns = {name: turns_of(Step(lambda name=name: order.append(name)), CPU) for name in "ab"}
+    times = side_by_side(turns, rounds=2, n_steps=3, seconds=60.0)
     assert "".join(order) == "aaabbbaaabbb"
     assert [len(turn) for turn in times["a"]] == [3, 3]
 
 
 def test_a_turn_ends_after_its_time() -> None:
-    times = side_by_side({"a": Step(lambda: None)}, CPU, rounds=1, n_steps=10**6, seconds=1e-4)
-    assert 1 <= len(times["a"][0]) < 10**6
+    times = turns_of(Step(lambda: None), CPU)(10**6, 1e-4)
+    assert 1 <= len(times) < 10**6
 
 
 def test_ratios_pair_the_rounds() -> None:

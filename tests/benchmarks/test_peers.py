@@ -46,7 +46,7 @@ def task(peer: str, images: Path) -> Task:
     )
 
 
-@pytest.mark.parametrize("peer", ["exact", "concrete-shared", "sparse"])
+@pytest.mark.parametrize("peer", ["exact", "concrete-same", "sparse"])
 def test_ours(peer: str, images: Path) -> None:
     outcome = run(task(peer, images))
     assert len(outcome["epoch_seconds"]) == 2
@@ -56,9 +56,9 @@ def test_ours(peer: str, images: Path) -> None:
     assert outcome["log_likelihood"] < 0
 
 
-def test_shared_trunk_is_the_smaller_network(images: Path) -> None:
-    own, shared = (run(task(peer, images))["parameters"] for peer in ("exact", "exact-shared"))
-    assert shared < own
+def test_the_same_network_is_the_smaller_one(images: Path) -> None:
+    own, same = (run(task(peer, images))["parameters"] for peer in ("exact", "exact-same"))
+    assert same < own
 
 
 def test_mixture(images: Path) -> None:
@@ -124,4 +124,4 @@ def test_images_as_peers_see_them() -> None:
 
 
 def test_every_method_of_ours_takes_part() -> None:
-    assert {name.removesuffix("-shared") for name in OURS} == {"exact", "concrete", "sparse"}
+    assert {name.removesuffix("-same") for name in OURS} == {"exact", "concrete", "sparse"}
