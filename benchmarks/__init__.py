@@ -10,6 +10,7 @@ NAMES = {
     "step": "time of a training step, beside stock Pyro and hand-written torch",
     "scaling": "time and memory of a step against the number of clusters",
     "limit": "how far a step is from what the machine could do",
+    "ablation": "what each thing gives that a compiled step on a CPU has besides",
     "precision": "likelihood after a training in bfloat16, beside one in float32",
     "epoch": "seconds for an epoch of MNIST",
     "start": "time to import the package and to print the help",

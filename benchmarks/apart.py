@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import Connection
 
 import torch
@@ -13,12 +15,15 @@ from pyro_gmvae.benchmarks.variants import NotApplicableError, warmed_up
 
 __all__ = ["StepApart"]
 
+Within = Callable[[], AbstractContextManager[object]]
+
 
 class StepApart:
     """A warmed-up step of a variant of a cell, waiting in another process.
 
     Args:
         variant, cell: as `warmed_up` takes them.
+        within: a function of a module; its context is held in that process throughout.
 
     Attributes:
         first: seconds until its first step was done, compilation included.
@@ -28,11 +33,11 @@ class StepApart:
         RuntimeError: here and later, if the process has ended; it printed why.
     """
 
-    def __init__(self, variant: str, cell: Cell) -> None:
+    def __init__(self, variant: str, cell: Cell, within: Within = nullcontext) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._name = f"{variant} of {cell.method}, K = {cell.clusters}"
-        arguments = (theirs, variant, cell, torch.get_num_threads())
+        arguments = (theirs, variant, cell, within, torch.get_num_threads())
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -62,17 +67,16 @@ class StepApart:
         return answer
 
 
-def _serve(pipe: Connection, variant: str, cell: Cell, threads: int) -> None:
+def _serve(pipe: Connection, variant: str, cell: Cell, within: Within, threads: int) -> None:
     torch.set_num_threads(threads)
-    try:
-        step, first = warmed_up(variant, cell)
-    except NotApplicableError as reason:
-        pipe.send(str(reason))
-        return
-    pipe.send([first])
-    turn = turns_of(step, cell.device)
-    try:
-        while True:
-            pipe.send(turn(*pipe.recv()))
-    except EOFError:  # nobody asks any more
-        return
+    with within():
+        try:
+            step, first = warmed_up(variant, cell)
+        except NotApplicableError as reason:
+            pipe.send(str(reason))
+            return
+        pipe.send([first])
+        turn = turns_of(step, cell.device)
+        with suppress(EOFError):  # nobody asks any more
+            while True:
+                pipe.send(turn(*pipe.recv()))

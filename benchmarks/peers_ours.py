@@ -1,9 +1,9 @@
 """This package's methods: `pyro_gmvae.training.fit` with its own defaults, without patience.
 
 By default q(y|x) and q(z|x,y) have an encoder each, half as much network again as the peers have.
-The rows named ``-same`` have the peers' network: one encoder, in whose last hidden layer the cluster
-joins in, and q(y|x) from what is before it. Images stay uint8 and are binarised batch by batch;
-gradients are clipped. A training as short as this is not compiled on a CPU unless --compile
+The rows named ``-same`` have the peers' network: one encoder, the cluster joins in at its last
+hidden layer, and q(y|x) is told by what is before. Images stay uint8 and are binarised batch by
+batch; gradients are clipped. A training as short as this is not compiled on a CPU unless --compile
 yes says so, as one of 5,000 steps would be; the first epoch, which no median has, then pays for it.
 The weight of KL(q(y|x) || p(y)) rises over the first half of the epochs. An epoch's time is its
 record's, in which the clusters in use are counted, too.

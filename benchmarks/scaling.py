@@ -1,9 +1,9 @@
 """How do time and memory of a step grow with the number of clusters?
 
-Times of all methods and K are taken side by side in one process; the peak memory of each cell in a
-process of its own: what a step holds beyond the model and its optimizer at rest (on CUDA, see
-`cell_memory.cell_peak`). The slope of a straight line through log(figure) against log(K) says how
-each grows: 0 not at all, 1 in proportion.
+Times of all methods and K are taken side by side, and then the peak memory of each: what a step
+holds beyond the model and its optimizer at rest (on CUDA, see `cell_memory.cell_peak`). The slope
+of a straight line through log(figure) against log(K) says how each grows: 0 not at all, 1 in
+proportion.
 
     python benchmarks/scaling.py --out benchmarks/results/scaling.json          # minutes
     python benchmarks/scaling.py --full --out benchmarks/results/scaling.json   # K up to 200

@@ -1,9 +1,9 @@
 """How long is a training step, beside stock Pyro and hand-written torch, and as K grows?
 
 For each method and number of clusters all variants of the step are timed side by side, in rounds
-that take turns (A B C A B C ...); a figure is the median over all steps, a ratio the median over
-rounds of that round's ratio. Then one variant is timed at all K side by side, which is where the
-ratios between K and between methods come from.
+that take turns (A B C A B C ...), on a CPU each in a process of its own; a figure is the median
+over all steps, a ratio the median over rounds of that round's ratio. Then one variant is timed at
+all K side by side, which is where the ratios between K and between methods come from.
 
     python benchmarks/step.py --out benchmarks/results/step.json            # minutes
     python benchmarks/step.py --full --out benchmarks/results/step.json     # every K

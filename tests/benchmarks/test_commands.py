@@ -41,6 +41,13 @@ def test_step(cli: Cli) -> None:
     assert across["sparse_over_concrete"].keys() == {"2", "3"}
 
 
+def test_ablation(cli: Cli) -> None:
+    (row,) = report(cli, "ablation")["results"]
+    assert row["seconds"] > 0
+    assert row["times_as_long_without"].keys() == {"kept memory"}
+    assert row["times_as_long_without"]["kept memory"] > 0
+
+
 def test_scaling(cli: Cli) -> None:
     values = report(cli, "scaling", "--clusters", 2, "--quiet")
     row = values["results"][0]
