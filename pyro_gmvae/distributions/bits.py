@@ -17,7 +17,7 @@ FACTORS = 8  # between 1 and 2 each: their product is exact enough in any float
 class IndependentBernoulli(dist.Independent):
     """Bernoulli entries with some of their dimensions those of one event.
 
-    What ``dist.Bernoulli(logits=l).to_event(n)`` is, up to rounding, at three fifths of its cost.
+    What ``dist.Bernoulli(logits=l).to_event(n)`` is, up to rounding, with fewer logarithms.
 
     >>> bits = IndependentBernoulli(dist.Bernoulli(logits=torch.zeros(3)), 1)
     >>> bits.log_prob(torch.ones(3)).exp()

@@ -23,8 +23,8 @@ def keeping_freed_memory() -> Iterator[None]:
     """Let the process keep within what it frees, and give it back at the end.
 
     The GNU C library hands large blocks back to the system, and what a step frees the next one asks
-    for again, page by page: a tenth of a step of the exact method. With another library, or where
-    the environment says how memory is to be kept, nothing is changed.
+    for again, page by page. With another library, or where the environment says how memory is to
+    be kept, nothing is changed.
     """
     libc = _glibc()
     if libc is None or _set_by_user():
