@@ -39,8 +39,8 @@ def bits_log_prob(
     .. math:: \sum_i x_i l_i - \log(1 + e^{l_i})
         = \sum_i x_i l_i - \max(l_i, 0) - \log(1 + e^{-|l_i|})
 
-    The last logarithms are taken of products of up to eight, as many as D can be divided by: one
-    takes longer than all else here together. The gradient is :math:`x - \sigma(l)`.
+    The last logarithms, which take longest here, are taken of products of up to eight, as many as D
+    can be divided by. The gradient is :math:`x - \sigma(l)`.
     """
     log_prob: Tensor = _BitsLogProb.apply(logits, value)
     return log_prob
@@ -64,11 +64,10 @@ class _BitsLogProb(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         logits, value = ctx.saved_tensors
-        of_logits, of_value = ctx.needs_input_grad
         gradient = gradient.unsqueeze(-1)
-        return (
-            (gradient * (value - logits.sigmoid())).sum_to_size(logits.shape)
-            if of_logits
-            else None,
-            (gradient * logits).sum_to_size(value.shape) if of_value else None,
-        )
+        of_logits = of_value = None
+        if ctx.needs_input_grad[0]:
+            of_logits = (gradient * (value - logits.sigmoid())).sum_to_size(logits.shape)
+        if ctx.needs_input_grad[1]:
+            of_value = (gradient * logits).sum_to_size(value.shape)
+        return of_logits, of_value

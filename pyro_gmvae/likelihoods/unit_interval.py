@@ -23,9 +23,11 @@ class Bernoulli(Likelihood):
         output: Float[Tensor, "*batch_and_output"],
         mask: Bool[Tensor, "*batch_and_event"] | None = None,
     ) -> dist.TorchDistribution:
-        if mask is not None:
-            return super().forward(output, mask)
-        return IndependentBernoulli(self.entrywise(output), len(self.event_shape))
+        entries = self.entrywise(output)
+        # Not under a mask, nor for what a subclass makes of it.
+        if mask is None and type(entries) is dist.Bernoulli:
+            return IndependentBernoulli(entries, len(self.event_shape))
+        return super().forward(output, mask)
 
 
 class ContinuousBernoulli(Likelihood):

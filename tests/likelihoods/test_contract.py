@@ -3,8 +3,10 @@ from __future__ import annotations
 import inspect
 import sys
 
+import pyro.distributions as dist
 import pytest
 import torch
+from torch import Tensor
 
 from pyro_gmvae.likelihoods import (
     LIKELIHOODS,
@@ -109,3 +111,19 @@ def test_make_likelihood() -> None:
         make_likelihood(mine, (3,))
     with pytest.raises(ValueError, match="unknown likelihood 'poison'; choose from"):
         make_likelihood("poison", (2,))
+
+
+class Blind(Bernoulli):
+    """A user's: other entries than a Bernoulli's own, and some of them unseen."""
+
+    def entrywise(self, output: Tensor) -> dist.TorchDistribution:
+        return dist.Bernoulli(logits=2 * output).mask(output > -1)
+
+
+def test_a_subclass_of_the_bernoulli_has_its_own_entries() -> None:
+    output = torch.tensor([[0.5, -0.5, -2.0]])
+    likelihood = Blind((3,))
+    x = torch.tensor([[1.0, 0.0, 1.0]])
+    expected = likelihood.entrywise(output).log_prob(x).sum(-1)
+    torch.testing.assert_close(likelihood(output).log_prob(x), expected)
+    assert expected > -1
