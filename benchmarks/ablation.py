@@ -11,18 +11,16 @@ kernels that are called from C++.
 
 from __future__ import annotations
 
-from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from unittest.mock import patch
 
 from pyro_gmvae.benchmarks import variants
-from pyro_gmvae.benchmarks.apart import StepApart
-from pyro_gmvae.benchmarks.cells import Cell, add_cell_options, cells_of
-from pyro_gmvae.benchmarks.measure import add_timing_options
+from pyro_gmvae.benchmarks.apart import Within
+from pyro_gmvae.benchmarks.cells import add_cell_options, cells_of
+from pyro_gmvae.benchmarks.measure import add_timing_options, measure_apart, typical_seconds
 from pyro_gmvae.benchmarks.report import Parser, Report, script
-from pyro_gmvae.benchmarks.timing import Times, milliseconds, ratio, side_by_side, typical
-from pyro_gmvae.benchmarks.variants import VARIANTS
+from pyro_gmvae.benchmarks.timing import milliseconds, ratio
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import capture
 from pyro_gmvae.likelihoods import Bernoulli, Likelihood
@@ -55,7 +53,7 @@ def calls_from_cpp() -> AbstractContextManager[object]:
     return patch.object(capture, "CPU_OPTIONS", capture.OPTIONS)
 
 
-WITHOUT: dict[str, Callable[[], AbstractContextManager[object]]] = {
+WITHOUT: dict[str, Within] = {
     "turned products": turned_products,
     "joint logarithms": joint_logarithms,
     "kept memory": kept_memory,
@@ -69,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_cell_options(parser)
     add_timing_options(parser)
     parser.set_defaults(clusters=[10], hidden=[(8, 8), (512, 512)], steps=30)
-    choices = [v for v in VARIANTS if v.startswith("ours")]
+    choices = ["ours", "ours-compiled"]
     parser.add_argument("--variant", default="ours-compiled", choices=choices)
     parser.add_argument("--without", nargs="+", default=list(WITHOUT), choices=list(WITHOUT))
     arguments = parser.read(argv)
@@ -78,34 +76,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     report = Report("ablation", arguments)
     report.say("A step in ms, and how many times as long it takes without")
     report.header("method   K   hidden    ", "ms", *arguments.without)
+    within = {name: WITHOUT[name] for name in arguments.without}
     for cell in cells_of(arguments):
-        times = measure(cell, arguments)
-        ratios = {name: ratio(times[name], times[WHOLE]) for name in arguments.without}
+        wanted = dict.fromkeys((WHOLE, *within), (arguments.variant, cell))
+        found = measure_apart(wanted, arguments, within)
+        whole = found.times.get(WHOLE)
+        ratios = {name: ratio(found.times.get(name), whole) for name in within}
         report.line(
             f"{cell.method:8} {cell.clusters:3} {','.join(map(str, cell.hidden)):10}",
-            milliseconds(times[WHOLE]),
-            *(f"{r:.2f}" for r in ratios.values()),
+            milliseconds(whole),
+            *(None if r is None else f"{r:.2f}" for r in ratios.values()),
         )
-        report.add(**cell.named(), seconds=typical(times[WHOLE]), times_as_long_without=ratios)
+        report.add(
+            **cell.named(),
+            seconds=typical_seconds(found).get(WHOLE),
+            times_as_long_without=ratios,
+            not_applicable=found.not_applicable,
+        )
     report.close()
-
-
-def measure(cell: Cell, arguments: Namespace) -> dict[str, Times]:
-    """The step as it is and without each thing."""
-    contexts = {WHOLE: nullcontext} | {name: WITHOUT[name] for name in arguments.without}
-    steps: dict[str, StepApart] = {}
-    try:
-        for name, context in contexts.items():
-            steps[name] = StepApart(arguments.variant, cell, context)
-        return side_by_side(
-            {name: step.turn for name, step in steps.items()},
-            rounds=arguments.rounds,
-            n_steps=arguments.steps,
-            seconds=arguments.seconds,
-        )
-    finally:
-        for step in steps.values():
-            step.close()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pyro_gmvae.benchmarks.cells import Cell
 from pyro_gmvae.benchmarks.timing import turns_of
 from pyro_gmvae.benchmarks.variants import NotApplicableError, warmed_up
 
-__all__ = ["StepApart"]
+__all__ = ["StepApart", "Within"]
 
 Within = Callable[[], AbstractContextManager[object]]
 

@@ -15,7 +15,7 @@ import torch
 from pyro_gmvae.benchmarks.cells import Cell
 from pyro_gmvae.benchmarks.memory import peak_bytes
 from pyro_gmvae.benchmarks.timing import warm_up
-from pyro_gmvae.benchmarks.variants import build_step
+from pyro_gmvae.benchmarks.variants import build_step, warmed_up
 
 __all__ = ["cell_peak"]
 
@@ -40,8 +40,7 @@ def cell_peak(variant: str, cell: Cell) -> int | None:
 def _main(request: str) -> None:
     values = json.loads(request)
     cell = Cell(**{**values["cell"], "hidden": tuple(values["cell"]["hidden"])})
-    step = build_step(values["variant"], cell)
-    warm_up(step, cell.device)
+    step, _ = warmed_up(values["variant"], cell)
     with step.context():
         print(json.dumps(peak_bytes(step.run, cell.device)))
 

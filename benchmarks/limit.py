@@ -23,7 +23,7 @@ import torch
 from pyro_gmvae.benchmarks.breakdown import KINDS, breakdown
 from pyro_gmvae.benchmarks.ceilings import LARGEST, copy_bandwidth, matrix_rate
 from pyro_gmvae.benchmarks.cells import add_cell_options, cells_of
-from pyro_gmvae.benchmarks.measure import add_timing_options, measure, typical_seconds
+from pyro_gmvae.benchmarks.measure import add_measure_options, measure, typical_seconds
 from pyro_gmvae.benchmarks.report import Parser, Report, script
 from pyro_gmvae.benchmarks.variants import VARIANTS, NotApplicableError, build_step
 from pyro_gmvae.benchmarks.work import work_of
@@ -46,7 +46,7 @@ FULL = {"clusters": [2, 10, 50, 200], "rounds": 9}
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__, small=SMALL, full=FULL)
     add_cell_options(parser)
-    add_timing_options(parser)
+    add_measure_options(parser)
     default = ["ours", "ours-compiled"]
     parser.add_argument("--variants", nargs="+", default=default, choices=list(VARIANTS))
     parser.add_argument(

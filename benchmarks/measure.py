@@ -5,19 +5,27 @@ from __future__ import annotations
 import gc
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import pyro
 import torch
 
-from pyro_gmvae.benchmarks.apart import StepApart
+from pyro_gmvae.benchmarks.apart import StepApart, Within
 from pyro_gmvae.benchmarks.cells import Cell
 from pyro_gmvae.benchmarks.report import at_least
 from pyro_gmvae.benchmarks.timing import Times, Turn, side_by_side, turns_of, typical
 from pyro_gmvae.benchmarks.variants import NotApplicableError, warmed_up
 
-__all__ = ["Measured", "add_timing_options", "measure", "typical_seconds"]
+__all__ = [
+    "Measured",
+    "add_measure_options",
+    "add_timing_options",
+    "measure",
+    "measure_apart",
+    "typical_seconds",
+]
 
 Key = TypeVar("Key")
 
@@ -38,10 +46,15 @@ class Measured(Generic[Key]):
 
 
 def add_timing_options(parser: ArgumentParser) -> None:
-    """The options that `measure` reads."""
+    """The options that `measure_apart` reads."""
     parser.add_argument("--steps", type=at_least(1), default=10, help="in a turn, at most")
     parser.add_argument("--rounds", type=at_least(1), default=5, help="turns of each")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn, about")
+
+
+def add_measure_options(parser: ArgumentParser) -> None:
+    """The options that `measure` reads."""
+    add_timing_options(parser)
     parser.add_argument(
         "--one-process", action="store_true", help="time all in this one, as is done on CUDA"
     )
@@ -57,21 +70,31 @@ def measure(wanted: Mapping[Key, tuple[str, Cell]], arguments: Namespace) -> Mea
 
     Args:
         wanted: names of variants, and cells.
-        arguments: with the options of `add_timing_options`.
+        arguments: with the options of `add_measure_options`.
     """
     device = next(iter(wanted.values()))[1].device
     apart = device.type == "cpu" and not arguments.one_process
-    return (_apart if apart else _together)(wanted, arguments)
+    return (measure_apart if apart else _together)(wanted, arguments)
 
 
-def _apart(wanted: Mapping[Key, tuple[str, Cell]], arguments: Namespace) -> Measured[Key]:
-    """Each in a process of its own, since what one frees or keeps of memory changes the others."""
+def measure_apart(
+    wanted: Mapping[Key, tuple[str, Cell]],
+    arguments: Namespace,
+    within: Mapping[Key, Within] | None = None,
+) -> Measured[Key]:
+    """The same, each in a process of its own: what one frees or keeps of memory changes others.
+
+    Args:
+        wanted: as of `measure`.
+        arguments: with the options of `add_timing_options`.
+        within: contexts to hold in the processes, as `StepApart` takes them.
+    """
     measured: Measured[Key] = Measured()
     steps: dict[Key, StepApart] = {}
     try:
         for key, (variant, cell) in wanted.items():
             try:
-                steps[key] = StepApart(variant, cell)
+                steps[key] = StepApart(variant, cell, (within or {}).get(key, nullcontext))
             except NotApplicableError as reason:
                 measured.not_applicable[key] = str(reason)
         measured.first = {key: step.first for key, step in steps.items()}

@@ -19,7 +19,7 @@ from pathlib import Path
 from pyro_gmvae.benchmarks.cell_memory import cell_peak
 from pyro_gmvae.benchmarks.cells import Cell, add_cell_options, cells_of
 from pyro_gmvae.benchmarks.growth import Curve, plot, slope
-from pyro_gmvae.benchmarks.measure import Measured, add_timing_options, measure
+from pyro_gmvae.benchmarks.measure import Measured, add_measure_options, measure
 from pyro_gmvae.benchmarks.report import Parser, Report, script
 from pyro_gmvae.benchmarks.timing import typical
 from pyro_gmvae.benchmarks.variants import VARIANTS
@@ -43,7 +43,7 @@ Key = tuple[str, int]
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__, small=SMALL, full=FULL)
     add_cell_options(parser)
-    add_timing_options(parser)
+    add_measure_options(parser)
     # Pyro keeps the parameters of SVI by name, of one model at a time.
     choices = [v for v in VARIANTS if v != "stock-svi"]
     parser.add_argument("--variant", default="ours-compiled", choices=choices)

@@ -19,7 +19,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from pyro_gmvae.benchmarks.cells import Cell, add_cell_options, cells_of
-from pyro_gmvae.benchmarks.measure import add_timing_options, measure, typical_seconds
+from pyro_gmvae.benchmarks.measure import add_measure_options, measure, typical_seconds
 from pyro_gmvae.benchmarks.report import Parser, Report, script
 from pyro_gmvae.benchmarks.timing import milliseconds, ratio
 from pyro_gmvae.benchmarks.variants import VARIANTS
@@ -45,7 +45,7 @@ RATIOS = {
 def main(argv: Sequence[str] | None = None) -> None:
     parser = Parser(__doc__, small=SMALL, full=FULL)
     add_cell_options(parser)
-    add_timing_options(parser)
+    add_measure_options(parser)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument(
         "--across",
