@@ -83,9 +83,10 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
     `enumerate_support` returns the set :math:`C` of the likeliest values, followed by one
     :math:`y'` drawn from :math:`q` restricted to the others; `expected_value` joins a function's
     values there into an estimate of :math:`E_q f` that is unbiased in value and gradient. The
-    estimate needs these weights, so this distribution works with
-    `pyro_gmvae.inference.TraceEnumMeanField_ELBO` and not with Pyro's own ELBOs, which take an
-    enumerated support to be complete.
+    estimate needs these weights, and Pyro's own ELBOs take an enumerated support to be complete. So
+    mark a site of it by ``infer={"enumerate_in_part": True}``, which only
+    `pyro_gmvae.inference.TraceEnumMeanField_ELBO` follows: the others then draw one value of it, as
+    of any categorical.
 
     Most data are sure of their cluster, and what is left for the others hardly matters. So
     :math:`y'` may count for a share of the data only, drawn with probabilities in proportion to

@@ -33,7 +33,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     One trace of guide and model gives a term for each site: an observed site its
     log-likelihood, a latent one :math:`-KL(q \| p)` in closed form where it is registered, else
     :math:`\log p - \log q` at the draw. Then, if a discrete site is marked
-    ``infer={"enumerate": "parallel"}``:
+    ``infer={"enumerate": "parallel"}``, or in the guide ``infer={"enumerate_in_part": True}``:
 
     * in the guide, the other sites' terms are averaged under it, by
       `pyro_gmvae.distributions.expected_value`, which is exact for a complete support and

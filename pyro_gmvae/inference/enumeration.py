@@ -17,6 +17,9 @@ Site = Any  # Pyro's message: name, fn, value, scale, mask, infer
 class SomeRows(EnumMessenger):
     """Enumerates in parallel, as Pyro does, but only some rows of the support.
 
+    A site with ``infer={"enumerate_in_part": True}`` it enumerates too: what its distribution gives
+    is not the whole support, so that only an ELBO that knows its weights may ask for it.
+
     Args:
         first_available_dim: as of `EnumMessenger`.
         rows: which values of the support, by number; None takes all.
@@ -27,6 +30,8 @@ class SomeRows(EnumMessenger):
         self.rows = rows
 
     def _pyro_sample(self, msg: Site) -> None:
+        if msg["infer"].get("enumerate_in_part"):
+            msg["infer"]["enumerate"] = "parallel"
         super()._pyro_sample(msg)
         if msg["done"] and enumerate_dim(msg) is not None:
             msg["infer"]["_support_size"] = len(msg["value"])

@@ -31,6 +31,8 @@ from pyro_gmvae.networks import GaussianHead
 __all__ = ["ConcreteGuide", "ExactGuide", "Guide", "MarginalGuide", "SparseGuide"]
 
 ENUMERATED: InferDict = {"enumerate": "parallel"}
+# A key of ours: Pyro's ELBOs, which would take these values for all there are, draw one instead.
+ENUMERATED_IN_PART: Any = {"enumerate_in_part": True}
 
 
 class Guide(PyroModule):
@@ -181,13 +183,15 @@ class ConcreteGuide(Guide):
 class SparseGuide(Guide):
     """The ``n_likeliest`` clusters enumerated and one more drawn from the rest: unbiased.
 
+    Pyro's own ELBOs, and what else does not know the sparse weights, see one ordinary draw.
+
     Args:
         n_likeliest: m, how many clusters are summed exactly.
         drawn_share: the share of a batch that the drawn one counts for in training; in evaluation
             it counts for all.
     """
 
-    infer_y = ENUMERATED
+    infer_y = ENUMERATED_IN_PART
 
     def __init__(
         self, *args: Any, n_likeliest: int = 1, drawn_share: float = 1.0, **kwargs: Any

@@ -28,6 +28,8 @@ from tests.small import B, D, K, Z, binary_data, small_gmvae
         ("concrete", {}, Trace_ELBO),
         ("concrete", {}, TraceMeanField_ELBO),
         ("concrete", {"kl": "relaxed"}, Trace_ELBO),
+        ("sparse", {}, TraceEnum_ELBO),
+        ("sparse", {}, Trace_ELBO),
         ("marginal", {}, TraceEnum_ELBO),
         *((method, {}, TraceEnumMeanField_ELBO) for method in METHODS),
     ],

@@ -53,6 +53,13 @@ def test_exact_agrees_with_pyro(kl_weight: float) -> None:
     agree(draws(gmvae, x, TraceEnumMeanField_ELBO), draws(gmvae, x, TraceEnum_ELBO))
 
 
+@pytest.mark.parametrize("elbo", [Trace_ELBO, TraceEnum_ELBO])
+@pytest.mark.filterwarnings("ignore:.*TraceEnum_ELBO found no sample sites")
+def test_sparse_agrees_with_pyro(elbo: type[ELBO]) -> None:
+    gmvae, x = pair("sparse")
+    agree(draws(gmvae, x, TraceEnumMeanField_ELBO), draws(gmvae, x, elbo))
+
+
 def test_relaxed_concrete_agrees_with_pyro() -> None:
     gmvae, x = pair("concrete", kl="relaxed", temperature=1.0)
     agree(draws(gmvae, x, TraceEnumMeanField_ELBO), draws(gmvae, x, Trace_ELBO))
