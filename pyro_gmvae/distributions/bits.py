@@ -28,6 +28,8 @@ class IndependentBernoulli(dist.Independent):
         if self.base_dist._validate_args:
             self.base_dist._validate_sample(value)
         n = len(self.event_shape)
+        if n == 0:
+            return self.base_dist.log_prob(value)
         return bits_log_prob(self.base_dist.logits.flatten(-n), value.flatten(-n))
 
 

@@ -24,7 +24,7 @@ import pyro.distributions as dist
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import constraints, kl_divergence, register_kl
+from torch.distributions import constraints, register_kl
 
 from pyro_gmvae.distributions.subset import LEAST_SIZE, Subset, draw_subset
 
@@ -35,6 +35,9 @@ __all__ = [
     "SparseOneHotCategorical",
     "expected_value",
 ]
+
+
+_LOG = "_log_of_draw"  # where a relaxed draw carries its logarithm
 
 
 def _linear_log_mass(logits: Tensor, value: Tensor) -> Tensor:
@@ -192,8 +195,10 @@ class Concrete(dist.RelaxedOneHotCategorical):
     r"""The Concrete distribution with its density, evaluated in log space.
 
     Torch's own `RelaxedOneHotCategorical` returns NaN once a coordinate underflows to zero (92 %
-    of draws at temperature 0.1, K = 10). Here draws keep every coordinate at or above the
-    smallest normal number, and the density is taken from their logarithm.
+    of draws at temperature 0.1, K = 10 and logits of sd 5). Here draws keep every coordinate at or
+    above the smallest normal number and carry their logarithm, of which the density is taken. A
+    value that does not come from `rsample` as it is has a logarithm of -87 at least in float32:
+    below a temperature of about 0.2 that is too much for sharp logits.
 
     Args:
         temperature: tau > 0, a tensor that broadcasts against the batch.
@@ -203,14 +208,19 @@ class Concrete(dist.RelaxedOneHotCategorical):
     """
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Float[Tensor, "*shape K"]:  # noqa: B008
+        log_y = self.base_dist.rsample(sample_shape)
         # Normalised once more: scores in the hundreds round log y by more than a simplex forgives.
-        y = self.base_dist.rsample(sample_shape).softmax(-1)
-        return y.clamp(min=torch.finfo(y.dtype).tiny)
+        y = log_y.softmax(-1)
+        y = y.clamp(min=torch.finfo(y.dtype).tiny)
+        setattr(y, _LOG, log_y)
+        return y
 
     def log_prob(self, value: Float[Tensor, "*shape K"]) -> Float[Tensor, "*shape"]:
         if self._validate_args:
             self._validate_sample(value)
-        log_y = value.clamp(min=torch.finfo(value.dtype).tiny).log()
+        log_y = getattr(value, _LOG, None)
+        if log_y is None:
+            log_y = value.clamp(min=torch.finfo(value.dtype).tiny).log()
         return self.base_dist.log_prob(log_y) - log_y.sum(-1)
 
 
@@ -232,15 +242,16 @@ class ConcreteCategorical(Concrete):
         return _linear_log_mass(self.logits, value)
 
 
+@register_kl(RelaxableOneHotCategorical, RelaxableOneHotCategorical)
 @register_kl(ConcreteCategorical, dist.OneHotCategorical)
 @register_kl(ConcreteCategorical, ConcreteCategorical)
-def _kl_concrete_categorical(
-    p: ConcreteCategorical, q: dist.OneHotCategorical | ConcreteCategorical
+def _kl_categorical(
+    p: RelaxableOneHotCategorical | ConcreteCategorical,
+    q: dist.OneHotCategorical | ConcreteCategorical,
 ) -> Tensor:
-    return kl_divergence(
-        torch.distributions.Categorical(logits=p.logits, validate_args=False),
-        torch.distributions.Categorical(logits=q.logits, validate_args=False),
-    )
+    # Of the logits: torch's own is infinite where q's probability is too small for a float.
+    probs = p.logits.exp()
+    return (probs * (p.logits - q.logits)).masked_fill(probs == 0, 0.0).sum(-1)
 
 
 def expected_value(

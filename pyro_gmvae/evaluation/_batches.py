@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from math import prod
 
 import torch
 from jaxtyping import Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.modes import evaluating
 
 __all__ = [
     "ENTRIES",
@@ -20,26 +20,13 @@ __all__ = [
     "data_batches",
     "default_batch_size",
     "each_batch",
-    "evaluating",
+    "seed_of",
 ]
 
 Transform = Callable[[Tensor], Tensor]
 
 ENTRIES = 2**22  # numbers in the largest intermediate tensor, unless the caller sets the batch
 _BLOCK = 64  # data whose transform shares one seed
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients inside; each submodule's own mode again afterwards."""
-    modes = {m: m.training for m in module.modules()}
-    module.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for m, mode in modes.items():
-            m.training = mode
 
 
 def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
@@ -97,10 +84,15 @@ def _transformed(
     """``transform`` of some rows, from whole blocks of data that have a seed each."""
     parts = []
     for start in range(rows.start - rows.start % _BLOCK, rows.stop, _BLOCK):
-        with own_draws(device, seed=(seed + 0x9E3779B97F4A7C15 * (start + 1)) % 2**63):
+        with own_draws(device, seed=seed_of(seed, start)):
             block = transform(x[start : start + _BLOCK].to(device))
         parts.append(block[max(rows.start - start, 0) : rows.stop - start])
     return torch.cat(parts)
+
+
+def seed_of(seed: int, place: int) -> int:
+    """A seed for what is drawn at a place in the data, as far from other seeds' as from others."""
+    return (seed + 0x9E3779B97F4A7C15 * (place + 1)) % 2**63
 
 
 def each_batch(

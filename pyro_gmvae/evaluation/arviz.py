@@ -16,12 +16,13 @@ from pyro_gmvae.evaluation._batches import (
     Transform,
     data_batches,
     default_batch_size,
-    evaluating,
+    seed_of,
 )
 from pyro_gmvae.evaluation._draws import Noise, draw_z
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import log_likelihood
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.modes import evaluating
 
 __all__ = ["to_inference_data"]
 
@@ -71,7 +72,7 @@ def to_inference_data(
         num_draws: draws of z and x for each datum.
         num_samples: importance samples behind log_likelihood and sample_stats.
         covariates, transform, mean_transform, batch_size, seed: as
-            `pyro_gmvae.evaluation.evaluate`.
+            `pyro_gmvae.evaluation.evaluate`; another ``batch_size`` gives other draws of x.
         feature_names: coordinates of the last dimension of x.
 
     Raises:
@@ -139,7 +140,7 @@ def _draws(
         ):
             noise = Noise(seed, range(rows.start, rows.stop), 1 + gmvae.latent_dim)
             z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
-            with own_draws(like.device, seed=(seed + rows.start) % 2**63):
+            with own_draws(like.device, seed=seed_of(seed, -2 - rows.start)):  # not a transform's
                 x_new = gmvae.model.p_x(z, *given).sample()
             parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
     observed, z_parts, x_parts = zip(*parts, strict=True)

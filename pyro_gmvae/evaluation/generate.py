@@ -16,9 +16,9 @@ from pyro_gmvae.evaluation._batches import (
     Transform,
     default_batch_size,
     each_batch,
-    evaluating,
 )
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.modes import evaluating
 
 __all__ = ["cluster_means", "reconstruct", "sample"]
 
@@ -47,7 +47,8 @@ def sample(
 
     Raises:
         ValueError: if n is below 1.
-        InputError: for a cluster that the model does not have or covariates of another length.
+        InputError: for a cluster that the model does not have, or clusters or covariates of
+            another length.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
@@ -58,7 +59,10 @@ def sample(
         if y is None:
             clusters = dist.Categorical(logits=model.log_p_y()).sample((n,))
         else:
-            clusters = torch.as_tensor(y, device=like.device).expand(n)
+            clusters = torch.as_tensor(y, device=like.device).long()
+            if clusters.shape not in {(), (1,), (n,)}:
+                raise InputError(f"y needs one cluster for each of the {n} draws, or one for all.")
+            clusters = clusters.expand(n)
             if not ((clusters >= 0) & (clusters < gmvae.n_components)).all():
                 raise InputError(f"The model's clusters are 0 to {gmvae.n_components - 1}.")
         z = model.p_z(one_hot(clusters, gmvae.n_components).to(like.dtype)).sample()

@@ -16,10 +16,10 @@ from pyro_gmvae.evaluation._batches import (
     Transform,
     data_batches,
     default_batch_size,
-    evaluating,
 )
 from pyro_gmvae.evaluation._draws import Noise, draw_z
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.modes import evaluating
 
 __all__ = ["MAX_BAD_FRACTION", "MAX_PARETO_K", "LogLikelihood", "log_likelihood"]
 
@@ -37,6 +37,7 @@ class LogLikelihood:
         ess: effective sample size of each datum's weights, between 1 and S.
         pareto_k: Pareto k-hat of each datum's weights (NaN below 21 samples).
         num_samples: S.
+        diagnosed: whether k-hat was asked for; `pareto_k` is NaN throughout where it was not.
     """
 
     log_p: Float[Tensor, " N"]
@@ -44,6 +45,7 @@ class LogLikelihood:
     ess: Float[Tensor, " N"]
     pareto_k: Float[Tensor, " N"]
     num_samples: int
+    diagnosed: bool = True
 
     @property
     def mean(self) -> float:
@@ -64,7 +66,9 @@ class LogLikelihood:
 
     @property
     def pareto_k_bad_fraction(self) -> float:
-        """Share of the data whose k-hat is above 0.7 or could not be fitted."""
+        """Share of the data whose k-hat is above 0.7 or could not be fitted; NaN without k-hat."""
+        if not self.diagnosed:
+            return nan
         return 1 - (self.pareto_k <= MAX_PARETO_K).double().mean().item()
 
     @property
@@ -75,6 +79,11 @@ class LogLikelihood:
     @property
     def warning(self) -> str | None:
         """What is wrong with the figure, in plain words, or None."""
+        if not self.diagnosed:
+            return (
+                "Pareto k-hat was not computed, so that nothing tells how good the log-likelihood "
+                "is: ask for it by diagnostics=True."
+            )
         if self.pareto_k.isnan().all():
             return (
                 f"{self.num_samples} samples are too few to tell how good the log-likelihood is: "
@@ -156,7 +165,7 @@ def log_likelihood(
             log_w = _log_weights(gmvae, batch, given, noise, num_samples, chunk)
             parts.append(_summary(log_w, diagnostics))
     log_p, elbo, ess, k = torch.cat(parts, -1)
-    return LogLikelihood(log_p, elbo, ess, k, num_samples)
+    return LogLikelihood(log_p, elbo, ess, k, num_samples, diagnostics)
 
 
 def _log_weights(

@@ -38,7 +38,7 @@ class Candidate:
         clusters: of the same M data by each run, shape ``(R, M)``.
 
     Raises:
-        InputError: for fewer than two runs, or two held-out data.
+        InputError: for fewer than two runs, or two held-out data, or a log p that is not finite.
     """
 
     n_clusters: int
@@ -48,6 +48,11 @@ class Candidate:
     def __post_init__(self) -> None:
         if len(self.log_p) < 2 or self.log_p.shape[1] < 2:
             raise InputError("it takes two runs of each number of clusters, and two held-out rows")
+        if not self.log_p.isfinite().all():
+            raise InputError(
+                f"a run of {self.n_clusters} clusters gives some held-out rows no finite "
+                "log-likelihood: leave that number out, or train it at a lower learning rate"
+            )
 
     @property
     def log_likelihood(self) -> float:

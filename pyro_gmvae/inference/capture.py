@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pyro
 import torch
 import torch._inductor
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
 __all__ = ["CaptureError", "CapturedELBO"]
 
 Run = Callable[..., Sequence[Tensor]]
-Signature = tuple[tuple[torch.Size, torch.dtype] | None, ...]
+Key = tuple[bool, bool, tuple[tuple[torch.Size, torch.dtype] | None, ...]]
 
 # Draws by torch's own generators: the same as without compilation, and faster on CPU.
 OPTIONS = {"fallback_random": True}
@@ -65,8 +66,10 @@ class CapturedELBO:
     schedule's new w_t or temperature is seen at the next call without a new trace. Draws are those
     of torch's generators, as without compilation.
 
-    A call of other shapes (the last, smaller batch) or without gradients runs the Pyro programs
-    themselves, so that nothing is compiled after the first call.
+    A call of other shapes (the last, smaller batch), in another mode (`nn.Module.eval`) or without
+    gradients runs the Pyro programs themselves, so that nothing is compiled after the first call.
+    What else they read that is no tensor, such as a regulariser, and which parameters are trained,
+    is as the first call had it: after a change of it, capture anew. Pyro validates nothing in it.
 
     Args:
         elbo: the ELBO.
@@ -91,7 +94,7 @@ class CapturedELBO:
         self.backend = _inductor if backend == "inductor" else backend
         self.fallback = fallback
         self._chunks: list[Rows | None] | None = None
-        self._graphs: dict[Signature, _Graph] = {}
+        self._graphs: dict[Key, _Graph] = {}
         self._scales: dict[tuple[float, torch.device], Tensor] = {}
 
     def __call__(self, *args: Tensor | None) -> ELBOTerms:
@@ -133,13 +136,13 @@ class CapturedELBO:
         if self._chunks is None:
             self._capture_all(args)
         chunks = self._chunks or []  # none where the pair could not be captured
-        return chunks if all(_signature(rows, *args) in self._graphs for rows in chunks) else []
+        return chunks if all(self._key(rows, *args) in self._graphs for rows in chunks) else []
 
     def _capture_all(self, args: tuple[Tensor | None, ...]) -> None:
         chunks, graphs = self.elbo.chunks(self.model, self.guide, *args), {}
         try:
             for rows in chunks:
-                key = _signature(rows, *args)
+                key = self._key(rows, *args)
                 if key not in graphs:
                     graphs[key] = self._capture(rows, *args)
         except CaptureError as error:
@@ -157,8 +160,13 @@ class CapturedELBO:
         self, scale: float, rows: Rows | None, *args: Tensor | None
     ) -> tuple[ELBOTerms, list[Tensor], tuple[nn.Parameter, ...]]:
         """What the graph of this part gives, and what its gradients are of."""
-        graph, given = self._graphs[_signature(rows, *args)], _tensors(rows, *args)
+        graph, given = self._graphs[self._key(rows, *args)], _tensors(rows, *args)
         return *graph(self._scale(scale, given[0].device), *given), graph.differentiated
+
+    def _key(self, *given: Tensor | None) -> Key:
+        """What a graph is made for."""
+        signature = tuple(None if t is None else (t.shape, t.dtype) for t in given)
+        return self.model.training, self.guide.training, signature
 
     def _capture(self, rows: Rows | None, *args: Tensor | None) -> _Graph:
         modules = (self.model, self.guide)
@@ -184,7 +192,7 @@ class CapturedELBO:
         devices = {t.device for t in given}
         try:
             with own_draws(*devices):
-                with torch.enable_grad():
+                with torch.enable_grad(), pyro.validation_enabled(False):
                     trace = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)
                     graph: GraphModule = trace(*given)
                 put_constants(graph, tensors[0].device)
@@ -235,10 +243,6 @@ def _inductor(graph: GraphModule, given: list[Tensor]) -> Run:
 
 def _tensors(*given: Tensor | None) -> list[Tensor]:
     return [tensor for tensor in given if tensor is not None]
-
-
-def _signature(*tensors: Tensor | None) -> Signature:
-    return tuple(None if t is None else (t.shape, t.dtype) for t in tensors)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-r"""An ELBO for GMVAEs that never reads a value back to the host."""
+r"""An ELBO for GMVAEs that reads no value back to the host, unless Pyro validates."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ __all__ = ["TraceEnumMeanField_ELBO"]
 class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELBOs)
     r"""Enumeration and closed-form KL divergences in one ELBO, without a host synchronisation.
 
+    (With Pyro's validation switched off, as training has it: to check values is to read them.)
+
     One trace of guide and model gives a term for each site: an observed site its
     log-likelihood, a latent one :math:`-KL(q \| p)` in closed form where it is registered, else
     :math:`\log p - \log q` at the draw. Then, if a discrete site is marked
@@ -59,10 +61,15 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         elbo_options: those of `pyro.infer.ELBO`; the ones that serve are ``num_particles``,
             ``max_plate_nesting`` (guessed by running the pair once if left out) and
             ``vectorize_particles``.
+
+    Raises:
+        ValueError: if ``chunk_size`` is below 1.
     """
 
     def __init__(self, *, chunk_size: int | None = None, **elbo_options: Any) -> None:
         super().__init__(**elbo_options)
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
         self.chunk_size = chunk_size
 
     def terms(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> ELBOTerms:

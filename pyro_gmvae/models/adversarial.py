@@ -56,5 +56,7 @@ class AdversarialPerturbation:
 
 def unit(d: Float[Tensor, "B *event"]) -> Float[Tensor, "B *event"]:
     """Each of length 1; one of length 0 stays."""
-    length = d.flatten(1).norm(dim=1).clamp(min=torch.finfo(d.dtype).tiny)
-    return d / length.reshape(-1, *[1] * (d.dim() - 1))
+    flat = d.flatten(1)
+    # By its largest entry first: the squares of small ones would vanish.
+    flat = flat / flat.abs().amax(1, keepdim=True).clamp(min=torch.finfo(d.dtype).tiny)
+    return (flat / flat.norm(dim=1, keepdim=True).clamp(min=1)).view_as(d)

@@ -29,15 +29,20 @@ def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
     Args:
         gmvae: one with the built-in networks.
         order: a permutation of 0 to K - 1.
+
+    Raises:
+        ValueError: if it is none.
     """
+    if sorted(order.tolist()) != list(range(gmvae.n_components)):
+        raise ValueError(f"order must hold each of 0 to {gmvae.n_components - 1} once, got {order}")
     gmvae.load_state_dict(_state_of(gmvae, order))
 
 
 def keep_components(gmvae: GMVAE, kept: Int64[Tensor, " K_kept"]) -> GMVAE:
     """A model with some of the clusters only, cluster ``kept[i]`` as cluster ``i``.
 
-    Their p(z|y), q(z|x,y) and p(x|z) are as they were; p(y) and q(y|x) are shared out among them
-    in proportion.
+    Their p(z|y), q(z|x,y) and p(x|z) are as they were; p(y) and q(y|x) (p(y|z) of the marginal
+    method) are shared out among them in proportion.
 
     Args:
         gmvae: one that `to_config` can rebuild.

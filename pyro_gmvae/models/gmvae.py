@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, ClassVar, Literal
+from operator import index
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, SupportsIndex
 
 import pyro
 import pyro.distributions as dist
@@ -59,7 +61,7 @@ class GMVAE(nn.Module):
         cluster_network: the same for the encoder that tells the cluster: that of q(y|x), or of
             q(z|x) in the marginal method; None is as ``network``.
         conv: sizes of the convolutional networks; None takes `ConvSizes.for_images`.
-        guide_options: what the method's guide takes beside its networks.
+        model_options, guide_options: what the method's model and guide take beside that.
 
     Raises:
         ValueError: for sizes below 1, contradicting arguments, or ``network="conv"`` where
@@ -74,7 +76,7 @@ class GMVAE(nn.Module):
 
     def __init__(
         self,
-        input_dim: int | Sequence[int],
+        input_dim: SupportsIndex | Sequence[int],
         n_components: int,
         latent_dim: int,
         *,
@@ -89,15 +91,18 @@ class GMVAE(nn.Module):
         network: Literal["mlp", "conv"] = "mlp",
         cluster_network: Literal["mlp", "conv"] | None = None,
         conv: ConvSizes | None = None,
-        **guide_options: Any,
+        model_options: Mapping[str, Any] = MappingProxyType({}),
+        guide_options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         super().__init__()
-        event_shape = (input_dim,) if isinstance(input_dim, int) else tuple(input_dim)
+        event_shape = tuple(input_dim) if isinstance(input_dim, Sequence) else (index(input_dim),)
         sizes = {"n_components": n_components, "latent_dim": latent_dim}
         sizes |= {"input_dim": prod(event_shape), "hidden": min(hidden, default=0)}
         for name, size in sizes.items():
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
+        if label_weight < 0:
+            raise ValueError(f"label_weight must not be negative, got {label_weight}")
         if cluster_encoder is not None and shared_trunk:
             raise ValueError("give a cluster_encoder or shared_trunk=True, not both")
         networks = {"network": network, "cluster_network": cluster_network or network}
@@ -123,7 +128,6 @@ class GMVAE(nn.Module):
             "network": network,
             "cluster_network": cluster_network,
             "conv": (conv or ConvSizes.for_images(*event_shape[1:])) if convolves else None,
-            **guide_options,
         }
         self.custom_networks = any(n is not None for n in (encoder, decoder, cluster_encoder))
 
@@ -133,12 +137,13 @@ class GMVAE(nn.Module):
         # local parameters (as our trainer sets it, so that models in one process stay apart).
         with pyro.settings.context(module_local_params=True):
             self.model = self.model_class(
-                decoder or self._built_in_decoder(likelihood.output_shape),
+                self._built_in_decoder(likelihood.output_shape) if decoder is None else decoder,
                 likelihood,
                 n_components,
                 latent_dim,
                 self.weights,
                 learn_mixture=learn_mixture,
+                **model_options,
             )
             self.guide = self.guide_class(
                 **self._inference_networks(encoder, cluster_encoder),
@@ -180,12 +185,11 @@ class GMVAE(nn.Module):
         if not shared and cluster_encoder is None:
             cluster_encoder = self._built_in_encoder(self._cluster_network)
         n_features = feature_size(encoder, self.event_shape)
+        seen = encoder if cluster_encoder is None else cluster_encoder  # by q(y|x)
         return {
             "encoder": encoder,
             "cluster_encoder": cluster_encoder,
-            "y_head": linear(
-                feature_size(cluster_encoder or encoder, self.event_shape), self.n_components
-            ),
+            "y_head": linear(feature_size(seen, self.event_shape), self.n_components),
             "z_head": GaussianHead(n_features, self.n_components, head_hidden, self.latent_dim),
             "label_weight": self.options["label_weight"],
         }
@@ -203,7 +207,7 @@ class GMVAE(nn.Module):
         if encoder is None and not shared and network == "mlp":
             # An own trunk of q(z|x,y) begins at the head, where the cluster comes in.
             return MLPEncoder(self.event_shape, ()), hidden
-        return encoder or self._built_in_encoder(network), hidden[-1:]
+        return self._built_in_encoder(network) if encoder is None else encoder, hidden[-1:]
 
     def _built_in_encoder(self, network: str) -> nn.Module:
         if network == "conv":
@@ -259,7 +263,7 @@ class ConcreteGMVAE(GMVAE):
 
     def __init__(
         self,
-        input_dim: int | Sequence[int],
+        input_dim: SupportsIndex | Sequence[int],
         n_components: int,
         latent_dim: int,
         *,
@@ -270,18 +274,23 @@ class ConcreteGMVAE(GMVAE):
         if kl not in ("categorical", "relaxed"):
             raise ValueError(f'kl must be "categorical" or "relaxed", got {kl!r}')
         relaxed = kl == "relaxed"
-        super().__init__(input_dim, n_components, latent_dim, relaxed_kl=relaxed, **options)
+        super().__init__(
+            input_dim,
+            n_components,
+            latent_dim,
+            model_options={"relaxed": relaxed},
+            guide_options={"relaxed_kl": relaxed},
+            **options,
+        )
         self.weights.set(temperature=temperature)
-        self.model.relaxed = relaxed
-        del self.options["relaxed_kl"]
         self.options |= {"temperature": temperature, "kl": kl}
 
 
 class SparseGMVAE(GMVAE):
     """The GMVAE with the likeliest clusters summed and one more drawn; unbiased in expectation.
 
-    Needs `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weights of the drawn
-    cluster; ``n_likeliest + drawn_share`` decoder passes per datum.
+    By `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weights of the drawn cluster;
+    ``n_likeliest + drawn_share`` decoder passes per datum. Other ELBOs draw one cluster.
 
     Args:
         n_likeliest: m, the number of clusters summed exactly.
@@ -295,7 +304,7 @@ class SparseGMVAE(GMVAE):
 
     def __init__(
         self,
-        input_dim: int | Sequence[int],
+        input_dim: SupportsIndex | Sequence[int],
         n_components: int,
         latent_dim: int,
         *,
@@ -307,8 +316,9 @@ class SparseGMVAE(GMVAE):
             raise ValueError(f"n_likeliest must be at least 1, got {n_likeliest}")
         if not 0 < drawn_share <= 1:
             raise ValueError(f"drawn_share must be above 0 and at most 1, got {drawn_share}")
-        options |= {"n_likeliest": n_likeliest, "drawn_share": drawn_share}
-        super().__init__(input_dim, n_components, latent_dim, **options)
+        own = {"n_likeliest": n_likeliest, "drawn_share": drawn_share}
+        super().__init__(input_dim, n_components, latent_dim, guide_options=own, **options)
+        self.options |= own
 
 
 class MarginalGMVAE(GMVAE):

@@ -87,8 +87,8 @@ class Guide(PyroModule):
         """q(z|x,y), event shape ``(Z,)``."""
         return dist.Normal(*inferred(self.z_head, features, y)).to_event(1)
 
-    def check_labels(self) -> None:
-        """Refuse labels where the guide cannot be pinned to them."""
+    def accept_known(self) -> None:
+        """Refuse known clusters where the guide cannot be certain of one."""
 
     def encode(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
@@ -120,9 +120,10 @@ class Guide(PyroModule):
         features, logits = self.encode(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
             regularize(self, x, lambda: logits.log_softmax(-1), *covariates)
+            if y is not None:
+                self.accept_known()
             if y is None or is_labels(y):
                 if y is not None:
-                    self.check_labels()
                     # The ELBO subtracts a guide's log-density: a reward is a negative factor.
                     reward = self.label_weight * label_log_prob(logits, y)
                     pyro.factor("classifier", -reward, has_rsample=True)
@@ -164,15 +165,15 @@ class ConcreteGuide(Guide):
         super().__init__(*args, **kwargs)
         self.relaxed_kl = relaxed_kl
 
-    def check_labels(self) -> None:
-        """The relaxed density of a pinned draw is without bound.
+    def accept_known(self) -> None:
+        """The relaxed density of a certain cluster is without bound.
 
         Raises:
             ValueError: with ``relaxed_kl``.
         """
         if self.relaxed_kl:
             raise ValueError(
-                'labels need kl="categorical": a relaxed density has no certain cluster'
+                'known clusters need kl="categorical": a relaxed density has no certain cluster'
             )
 
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:

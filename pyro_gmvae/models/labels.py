@@ -66,10 +66,12 @@ def pin_logits(
 def label_log_evidence(
     y: Float[Tensor, "*enum K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch"]:
-    """log p(label | y): zero where y agrees or nothing is known, else the log of a tiny number."""
+    """log p(label | y): zero where y agrees or nothing is known, else -`PINNED` nats."""
     known, one_hot = _one_hot(labels, y)
-    agreement = (y * one_hot).sum(-1).clamp(min=torch.finfo(y.dtype).tiny).log()
-    return torch.where(known.squeeze(-1), agreement, torch.zeros_like(agreement))
+    agreement = (y * one_hot).sum(-1)
+    log_agreement = agreement.clamp(min=torch.finfo(y.dtype).tiny).log()
+    evidence = torch.where(agreement > 0, log_agreement, -PINNED)
+    return torch.where(known.squeeze(-1), evidence, torch.zeros_like(evidence))
 
 
 def label_log_prob(

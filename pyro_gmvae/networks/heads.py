@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from pyro_gmvae.modes import evaluating
 from pyro_gmvae.networks.mlp import linear, mlp
 
 __all__ = ["MIN_SCALE", "GaussianHead", "feature_size"]
@@ -60,12 +61,8 @@ def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
         ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
     """
     reference = next(iter(encoder.parameters()), torch.zeros(()))
-    modes = {module: module.training for module in encoder.modules()}
-    encoder.eval()
-    with torch.no_grad():
+    with evaluating(encoder):
         features = encoder(reference.new_zeros((1, *event_shape)))
-    for module, training in modes.items():
-        module.training = training
     if features.dim() != 2 or features.shape[0] != 1:
         raise ValueError(
             "an encoder must map (batch, *event) to (batch, features); from "

@@ -76,3 +76,9 @@ def test_what_is_no_bit_is_refused_under_validation() -> None:
     bits = dist.Bernoulli(logits=torch.zeros(3), validate_args=True)
     with pytest.raises(ValueError, match="support"):
         IndependentBernoulli(bits, 1).log_prob(torch.full((3,), 0.5))
+
+
+def test_bits_that_are_data_of_their_own() -> None:
+    logits, x = logits_and_bits(4)
+    ours = IndependentBernoulli(dist.Bernoulli(logits=logits), 0).log_prob(x)
+    torch.testing.assert_close(ours, dist.Bernoulli(logits=logits).log_prob(x))

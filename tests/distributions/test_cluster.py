@@ -98,6 +98,39 @@ def test_kl_of_the_concrete_is_categorical(prior: dist.TorchDistribution) -> Non
     torch.testing.assert_close(kl_divergence(q, prior.expand([4])), expected.expand(4))
 
 
+@pytest.mark.parametrize("family", [RelaxableOneHotCategorical, ConcreteCategorical])
+def test_kl_to_a_cluster_too_rare_for_a_float(family: type[dist.TorchDistribution]) -> None:
+    given = (torch.tensor(0.5),) if family is ConcreteCategorical else ()
+    q = family(*given, logits=torch.tensor([0.0, 1.0, -300.0]))
+    prior = RelaxableOneHotCategorical(logits=torch.tensor([0.0, 0.0, -200.0]))
+    truth = [d.logits.double().log_softmax(-1) for d in (q, prior)]
+    expected = (truth[0].exp() * (truth[0] - truth[1])).sum().float()
+    torch.testing.assert_close(kl_divergence(q, prior), expected)
+
+
+def test_kl_where_a_cluster_is_impossible() -> None:
+    logits = torch.tensor([0.0, -torch.inf])
+    q, prior = (RelaxableOneHotCategorical(logits=at) for at in (logits, torch.zeros(2)))
+    torch.testing.assert_close(kl_divergence(q, prior), torch.tensor(2.0).log())
+    assert kl_divergence(prior, q) == torch.inf
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.05])
+def test_relaxed_densities_of_draws_are_as_exact_in_float32(temperature: float) -> None:
+    logits, n = 5 * torch.randn(10, generator=torch.Generator().manual_seed(1)), 20_000
+    means = []
+    for dtype in (torch.float32, torch.float64):
+        q, p = (
+            Concrete(torch.tensor(temperature, dtype=dtype), logits=at.to(dtype))
+            for at in (logits, torch.zeros(10))
+        )
+        y = q.rsample(torch.Size([n]))
+        kl = (q.log_prob(y) - p.log_prob(y)).double()
+        means.append((kl.mean(), kl.std() / n**0.5))
+    (single, error), (double, other_error) = means
+    assert (single - double).abs() < 5 * (error**2 + other_error**2).sqrt()
+
+
 def test_relaxed_densities_have_no_closed_kl() -> None:
     with pytest.raises(NotImplementedError):
         kl_divergence(Concrete(TAU, logits=LOGITS), Concrete(TAU, logits=-LOGITS))

@@ -126,3 +126,19 @@ def test_arviz_1_weights_change_sign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_arviz, "import_arviz", lambda: ModuleType("arviz"))
     monkeypatch.setattr(_arviz, "import_module", lambda name: new)
     np.testing.assert_allclose(_arviz.pareto_k(log_weights), expected)
+
+
+def test_neighbouring_seeds_share_no_noise() -> None:
+    gmvae = linear_gaussian("exact")
+    x, _ = sample(gmvae, 16, mean=False)
+
+    def noise(seed: int) -> np.ndarray:
+        idata = to_inference_data(gmvae, x, num_draws=200, num_samples=1, batch_size=8, seed=seed)
+        z = torch.from_numpy(idata.posterior["z"].values[0])
+        with torch.no_grad():
+            mean = gmvae.model.p_x(z.to(gmvae.model.component_loc)).mean.numpy()
+        return idata.posterior_predictive["x"].values[0] - mean
+
+    # Seed 8's first batch and the second one of seed 0, which begins at row 8.
+    a, b = noise(8)[:, :8].ravel(), noise(0)[:, 8:].ravel()
+    assert abs(np.corrcoef(a, b)[0, 1]) < 5 / len(a) ** 0.5

@@ -37,6 +37,9 @@ def test_clusters_can_be_chosen() -> None:
     assert x.shape == (5, 1, 2, 3)
     assert y.tolist() == [3] * 5
     assert sample(gmvae, 3, y=torch.tensor([0, 1, 2]))[1].tolist() == [0, 1, 2]
+    assert sample(gmvae, 3, y=torch.tensor([0, 1, 2], dtype=torch.int32))[1].tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match="for each of the 3 draws"):
+        sample(gmvae, 3, y=torch.tensor([0, 1]))
     assert sample(gmvae, 20)[1].dtype == torch.int64
     with pytest.raises(InputError, match="0 to 3"):
         sample(gmvae, 2, y=4)

@@ -1,3 +1,5 @@
+import math
+
 import pyro
 import pytest
 import torch
@@ -161,3 +163,12 @@ def test_another_family_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(gmvae), "posterior", lambda self, x: laplace)
     with pytest.raises(TypeError, match="diagonal normal"):
         log_likelihood(gmvae, data(2), num_samples=1)
+
+
+def test_without_diagnostics_nothing_is_said_of_the_samples() -> None:
+    figures = log_likelihood(linear_gaussian("exact"), data(5), num_samples=50, diagnostics=False)
+    assert figures.pareto_k.isnan().all()
+    assert math.isnan(figures.pareto_k_bad_fraction)
+    assert not figures.trustworthy
+    assert figures.warning is not None
+    assert "k-hat was not computed" in figures.warning

@@ -123,3 +123,11 @@ def test_errors() -> None:
     other = Candidate(5, three.log_p[:, :-1], three.clusters)
     with pytest.raises(InputError, match="different data"):
         select([two, other])
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_likelihood_that_is_no_number_is_refused(value: float) -> None:
+    log_p = torch.zeros(RUNS, N)
+    log_p[1, 7] = value
+    with pytest.raises(InputError, match="a run of 3 clusters gives some held-out rows no finite"):
+        Candidate(3, log_p, torch.stack([LABELS] * RUNS))

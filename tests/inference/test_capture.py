@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
+import pyro
 import pyro.distributions as dist
 import pytest
 import torch
@@ -12,7 +13,13 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from pyro_gmvae.inference import CapturedELBO, CaptureError, ELBOTerms, TraceEnumMeanField_ELBO
-from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, GenerativeModel
+from pyro_gmvae.models import (
+    GMVAE,
+    METHODS,
+    ConcreteGMVAE,
+    GenerativeModel,
+    Regularizer,
+)
 from pyro_gmvae.networks import ConvSizes
 from tests.small import CONV, B, D, Z, binary_data, small_gmvae
 
@@ -242,3 +249,21 @@ def test_what_cannot_be_captured_says_why() -> None:
         torch.manual_seed(1)
         torch.testing.assert_close(loss, elbo_of().terms(gmvae.model, gmvae.guide, x).loss)
     assert len(reasons) == 1
+
+
+def test_another_mode_runs_as_it_is() -> None:
+    gmvae = small_gmvae("exact").train()
+    gmvae.regularize(Regularizer(lambda x: 1 - x))
+    ours = CapturedELBO(elbo_of(), gmvae.model, gmvae.guide, backend=uncompiled)
+    assert "consistency" in ours(binary_data()).sites
+    gmvae.eval()
+    assert_same(ours, gmvae, elbo_of(), binary_data())
+    assert "consistency" not in ours(binary_data()).sites
+
+
+def test_pyro_may_validate() -> None:
+    gmvae, x = small_gmvae("exact"), binary_data()
+    ours = CapturedELBO(elbo_of(), gmvae.model, gmvae.guide, backend=uncompiled)
+    with pyro.validation_enabled(True):
+        assert_same(ours, gmvae, elbo_of(), x)
+    assert ours._graphs

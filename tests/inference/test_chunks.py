@@ -103,3 +103,9 @@ def test_chunks_need_modules() -> None:
     gmvae = small_gmvae("exact", K)
     with pytest.raises(ValueError, match="modules"):
         elbo_of(2).terms(lambda x: gmvae.model(x), gmvae.guide, binary_data())
+
+
+@pytest.mark.parametrize("chunk_size", [0, -2])
+def test_no_chunks_of_nothing(chunk_size: int) -> None:
+    with pytest.raises(ValueError, match="chunk_size must be at least 1"):
+        elbo_of(chunk_size)

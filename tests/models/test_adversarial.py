@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.models import AdversarialPerturbation
+from pyro_gmvae.models.adversarial import unit
 
 
 def log_responsibilities(x: Tensor) -> Tensor:
@@ -53,3 +54,10 @@ def test_leaves_no_gradient() -> None:
 def test_lengths_are_positive(lengths: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         AdversarialPerturbation(**lengths)
+
+
+@pytest.mark.parametrize("size", [1e-37, 1e-25, 1.0, 1e30])
+def test_unit_length_of_any_direction(size: float) -> None:
+    d = size * torch.tensor([[[3.0, -4.0]], [[1.0, 0.0]], [[0.0, 0.0]]])
+    expected = torch.tensor([[[0.6, -0.8]], [[1.0, 0.0]], [[0.0, 0.0]]])
+    torch.testing.assert_close(unit(d), expected)

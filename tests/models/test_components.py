@@ -50,3 +50,8 @@ def test_a_model_that_cannot_be_rebuilt() -> None:
     gmvae = METHODS["exact"](4, 3, 2, decoder=torch.nn.Linear(2, 4))
     with pytest.raises(ValueError, match="cannot be rebuilt"):
         keep_components(gmvae, torch.tensor([0, 1]))
+
+
+def test_an_order_that_is_no_permutation() -> None:
+    with pytest.raises(ValueError, match="each of 0 to 2 once"):
+        reorder_components(small("exact"), torch.tensor([0, 0, 1]))

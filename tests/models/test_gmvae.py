@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -182,3 +183,19 @@ def test_constructor_errors(method: str, options: dict[str, Any], message: str) 
 def test_constructor_errors_of_one_method(build: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_an_empty_sequential_is_the_identity() -> None:
+    gmvae = ExactGMVAE(D, K, D, encoder=nn.Sequential(), decoder=nn.Sequential(), hidden=(4,))
+    x = torch.randn(B, D)
+    assert torch.equal(gmvae.guide.encoder(x), x)
+    assert torch.equal(gmvae.model.decoder(x), x)
+
+
+def test_sizes_of_numpy() -> None:
+    assert ExactGMVAE(np.int64(D), K, Z, hidden=(4,)).event_shape == (D,)
+
+
+def test_labels_cannot_count_against_themselves() -> None:
+    with pytest.raises(ValueError, match="label_weight must not be negative"):
+        ExactGMVAE(D, K, Z, label_weight=-1.0)

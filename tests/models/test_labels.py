@@ -102,5 +102,26 @@ def test_each_datum_pays_its_own_loss(method: str, monkeypatch: pytest.MonkeyPat
 
 def test_refused_with_a_relaxed_density() -> None:
     gmvae = small_gmvae("concrete", kl="relaxed")
-    with pytest.raises(ValueError, match="labels need kl"):
+    with pytest.raises(ValueError, match="known clusters need kl"):
         gmvae.guide(binary_data(2, *gmvae.event_shape), torch.tensor([0, -1]))
+    with pytest.raises(ValueError, match="known clusters need kl"):
+        gmvae.guide(binary_data(2, *gmvae.event_shape), torch.eye(K)[:2])
+
+
+def test_a_label_counts_however_unlikely_its_cluster() -> None:
+    # Two clusters 20 apart, every row at the one and labelled with the other.
+    losses = {}
+    for method in ("exact", "marginal"):
+        torch.manual_seed(0)
+        gmvae = METHODS[method](3, 2, 1, hidden=(4,))
+        with torch.no_grad():
+            gmvae.model.component_loc.copy_(torch.tensor([[0.0], [20.0]]))
+            for parameter in gmvae.guide.z_head.parameters():
+                parameter.zero_()  # q(z|x, y) is a normal at 0 for all
+        loss = TraceEnumMeanField_ELBO(max_plate_nesting=1)(gmvae.model, gmvae.guide)(
+            binary_data(2000, 3), torch.ones(2000, dtype=torch.long)
+        )
+        (gradient,) = torch.autograd.grad(loss, gmvae.model.component_loc)
+        losses[method] = gradient[1, 0] / 2000
+    assert losses["exact"] > 15
+    torch.testing.assert_close(losses["marginal"], losses["exact"], rtol=0.02, atol=0)

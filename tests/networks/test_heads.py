@@ -50,3 +50,10 @@ def test_feature_size_of_an_encoder_of_images() -> None:
     with pytest.raises(ValueError, match=r"from \(1, 1, 4, 4\) this one made \(1, 1, 4, 4\)"):
         feature_size(Wrong(), (1, 4, 4))
     assert feature_size(nn.Sequential(nn.Flatten(), nn.Linear(16, 3).double()), (1, 4, 4)) == 3
+
+
+def test_an_encoder_that_fails_stays_in_its_mode() -> None:
+    encoder = nn.Sequential(nn.Dropout(), nn.Linear(3, 2))
+    with pytest.raises(RuntimeError):
+        feature_size(encoder, (5,))
+    assert encoder.training
