@@ -18,6 +18,7 @@ NAMES = {
     "paper": "the paper's experiment: exact against Concrete, time and likelihood; needs its data",
     "clusters": "clusters over seeds: right, and the same? beside others; needs its data",
     "tables": "groups of small tables, by each method, with and without a regulariser",
+    "clusterings": "how good the clusters are that a training may begin near",
     "known": "what a few known labels, or rows that belong together, give",
     "selection": "whether select finds how many clusters there are",
     "objective": "what each part of the objective does to the clusters; needs MNIST",

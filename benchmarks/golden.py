@@ -32,9 +32,8 @@ from pyro_gmvae.training import ProgressBar, TrainConfig, fit
 def exact_loss(gmvae: GMVAE, raw: torch.Tensor, transform: Preprocessor) -> float:
     """Mean -ELBO in nats, y summed in closed form, one z per y."""
     if gmvae.method in ("concrete", "sparse"):
-        config = to_config(gmvae)
-        for own in ("temperature", "kl", "n_likeliest"):
-            config.pop(own, None)
+        own = {"temperature", "kl", "n_likeliest", "drawn_share"}
+        config = {name: value for name, value in to_config(gmvae).items() if name not in own}
         judge: GMVAE = from_config(config | {"method": ExactGMVAE.method})
         judge.load_state_dict(gmvae.state_dict())
         gmvae = judge

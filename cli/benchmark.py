@@ -18,7 +18,8 @@ WORDS = """Measure how fast this machine trains, or how well.
 NAME is one of
 {names}
 
-Each ends within minutes, with a table. ARGUMENTS are the benchmark's own options, such as
+Each ends with a table, most within minutes; clusters and selection take an hour or more, paper half
+an hour. ARGUMENTS are the benchmark's own options, such as
 --methods exact concrete --clusters 2 50; with -- --help it lists them.
 
 \b
@@ -26,7 +27,7 @@ Examples:
   pyro-gmvae benchmark step --out step.json
   pyro-gmvae benchmark scaling --methods concrete sparse --clusters 2 10 100
   pyro-gmvae benchmark limit -- --help
-""".format(names="\n".join(f"  {name:9} {words}" for name, words in NAMES.items()))
+""".format(names="\n".join(f"  {name:11} {words}" for name, words in NAMES.items()))
 
 
 @click.command(

@@ -75,7 +75,7 @@ def training_settings(*, without: Collection[str] = ()) -> Decorator:
 
 
 _SETTINGS = (
-    choice("method", "How clusters are inferred; exact costs K times as much."),
+    choice("method", "How clusters are inferred; the cost of exact grows with K."),
     setting("-k", "--clusters", words="Number of clusters, at most."),
     setting("--latent-dim", words="Size of the style, what varies within a cluster."),
     setting(

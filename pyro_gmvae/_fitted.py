@@ -123,17 +123,23 @@ class FittedGMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixi
 
         Raises:
             InputError: if the folder exists, unless it is a run to ``overwrite``.
+            ValueError: for parameters that are code, such as a likelihood's class. Nothing is
+                written then, and nothing overwritten.
         """
         check_is_fitted(self)
+        path = Path(folder)
+        if not overwrite and path.is_dir() and any(path.iterdir()):
+            raise InputError(f"{path} exists: choose another folder, or pass overwrite=True")
         attributes = {name: getattr(self, name) for name in SAVED}
         names = getattr(self, "feature_names_in_", None)
         details = {
             "estimator": {"parameters": self.get_params(), "attributes": attributes},
             "feature_names": None if names is None else names.tolist(),
         }
-        path = open_run_folder(folder, overwrite=overwrite)
-        MetricsCSV(path / METRICS).start(0, self.history_)
         plain = json.loads(json.dumps(details, default=_plain))
+        models.to_config(self.model_)  # before anything is overwritten: it may refuse
+        open_run_folder(path, overwrite=overwrite)
+        MetricsCSV(path / METRICS).start(0, self.history_)
         save_run(path, Run(self.model_, self.preprocessor_, plain))
 
     @classmethod
@@ -181,7 +187,7 @@ class FittedGMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixi
             check_is_fitted(self)
         if isinstance(X, Tensor):
             X = X.detach().cpu().numpy()  # noqa: N806
-        if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype == np.uint8:
+        if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype.kind in "biuf":
             # A copy, for torch wants to be able to write.
             data = from_array(X.copy(), name="X", purpose="fit" if fitting else "apply")
             n_features = data.x[0].numel()
@@ -247,5 +253,9 @@ class FittedGMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixi
 
 
 def _plain(value: Any) -> Any:
-    """A NumPy number as JSON has it; a generator's state is nothing to keep."""
-    return value.item() if isinstance(value, np.generic) else None
+    """NumPy's and torch's numbers as JSON has them; a generator's state is nothing to keep."""
+    if isinstance(value, np.generic | np.ndarray | Tensor):
+        return value.tolist()
+    if isinstance(value, np.random.RandomState):
+        return None
+    raise ValueError(f"{value!r} is code, which is not saved: give the estimator numbers and names")

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,9 @@ from pyro_gmvae import models
 from pyro_gmvae._fitted import FittedGMVAE
 from pyro_gmvae.data import Dataset, preprocessing
 from pyro_gmvae.data.known import known_of_rows
+from pyro_gmvae.data.labels import labels_from_array
 from pyro_gmvae.draws import own_draws
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import number_as
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
@@ -49,6 +52,18 @@ BATCH = 256
 START_EPOCHS = 4  # of a start by information, or 1,000 steps if that is more
 BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
 
+COUNTS = (
+    "n_components",
+    "latent_dim",
+    "n_init",
+    "max_iter",
+    "batch_size",
+    "patience",
+    "num_samples",
+)
+NUMBERS = ("learning_rate", "temperature", "kl_annealing", "validation_fraction")
+OPTIONAL = ("batch_size", "kl_annealing", "patience")  # may be None
+
 
 class GMVAE(FittedGMVAE):
     """Deep clustering with a Gaussian mixture variational autoencoder.
@@ -60,8 +75,8 @@ class GMVAE(FittedGMVAE):
     Args:
         n_components: K, the number of clusters; some may stay empty.
         method: how the cluster is inferred: ``"sparse"``, ``"exact"``, ``"concrete"`` or
-            ``"marginal"``. Concrete is the cheapest and biased: on a table it may merge clusters
-            that the first two keep apart.
+            ``"marginal"``. The cost of exact grows with K, that of the others hardly; Concrete is
+            biased.
         latent_dim: Z, the size of the latent space.
         hidden: sizes of the hidden layers of every network.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
@@ -257,9 +272,27 @@ class GMVAE(FittedGMVAE):
         for name, known in words.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
-        for name in ("n_components", "n_init", "num_samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("likelihood", "regularize"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(
+                    f'{name} must be a name, such as "auto", got {getattr(self, name)!r} (for your '
+                    "own, train a model of pyro_gmvae.models by pyro_gmvae.training.fit)"
+                )
+        for name in COUNTS:
+            value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
+            if not isinstance(value, Integral):
+                raise ValueError(f"{name} must be an int, got {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in NUMBERS:
+            value = getattr(self, name)
+            if not isinstance(value, Real) and not (value is None and name in OPTIONAL):
+                raise ValueError(f"{name} must be a number, got {value!r}")
+        sizes = np.asarray(self.hidden)
+        if sizes.ndim != 1 or (len(sizes) and sizes.dtype.kind not in "iu"):
+            raise ValueError(f"hidden must be ints, such as (128, 128), got {self.hidden!r}")
         if not 0 <= self.validation_fraction < 1:
             raise ValueError(
                 f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
@@ -267,8 +300,16 @@ class GMVAE(FittedGMVAE):
 
     def _begun(self, init: Any, n_rows: int) -> Tensor:
         """The clusters to begin by, checked."""
-        clusters = torch.from_numpy(np.array(init))
-        clusters = clusters.float() if clusters.is_floating_point() else clusters.long()
+        given = init.detach().cpu().numpy() if isinstance(init, Tensor) else np.asarray(init)
+        if given.ndim == 2 and given.dtype.kind == "f":
+            clusters = torch.from_numpy(given).float()
+        elif given.ndim == 1:
+            clusters = labels_from_array(given, "X", "init")
+        else:
+            raise InputError(
+                f"init must be integers (N,) or probabilities (N, K), got shape {given.shape} of "
+                f"type {given.dtype}"
+            )
         check_known(clusters, n_rows, int(self.n_components))
         return clusters
 

@@ -154,7 +154,8 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
         preprocessor = Preprocessor.from_config(config["preprocessor"])
         details = dict(config["details"])
         tensors = load(content)
-        preprocessor.to(tensors["preprocessor/shift"].dtype)
+        for name, buffer in preprocessor.named_buffers():
+            setattr(preprocessor, name, buffer.to(tensors[f"preprocessor/{name}"].dtype))
         for part, module in _parts(gmvae, preprocessor):
             module.load_state_dict(under_prefix(part, tensors))
     except _MISFITS as error:

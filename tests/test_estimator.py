@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import TrainResult
 
@@ -223,8 +224,18 @@ class TestInputs:
             ({"hidden": ()}, "hidden must be at least 1"),
             ({"method": "concrete", "temperature": -1.0}, "temperature must be positive"),
             ({"learning_rate": 0.0}, "learning_rate must be positive"),
-            ({"max_iter": 0}, "epochs must be at least 1"),
+            ({"max_iter": 0}, "max_iter must be at least 1"),
             ({"n_init": 0}, "n_init must be at least 1"),
+            ({"n_components": 2.5}, "n_components must be an int, got 2.5"),
+            ({"n_components": "3"}, "n_components must be an int, got '3'"),
+            ({"batch_size": 12.5}, "batch_size must be an int"),
+            ({"num_samples": 2.5}, "num_samples must be an int"),
+            ({"max_iter": None}, "max_iter must be an int"),
+            ({"hidden": 64}, "hidden must be ints"),
+            ({"hidden": (8.5,)}, "hidden must be ints"),
+            ({"learning_rate": "a"}, "learning_rate must be a number"),
+            ({"regularize": None}, "regularize must be a name"),
+            ({"likelihood": Gaussian}, "likelihood must be a name"),
             ({"num_samples": 0}, "num_samples must be at least 1"),
             ({"validation_fraction": 1.0}, "validation_fraction must be in"),
             ({"kl_annealing": -1}, "duration must not be negative"),
@@ -242,7 +253,8 @@ class TestInputs:
             (np.array([[1.0, np.inf], [2.0, 3.0]]), "inf"),
             (np.array([[1.0, 1e300], [2.0, 3.0]]), "infinite"),
             (np.array([["a", "b"], ["c", "d"]]), "could not convert|numeric"),
-            (np.zeros((4, 5, 5)), "dim 3"),
+            (np.zeros((4, 5, 5)), "store images as uint8"),
+            (np.zeros((4, 1, 5, 5)), "store images as uint8"),
             (np.zeros((0, 2)), "0 sample"),
             (np.zeros(5), "1D array"),
         ],
@@ -250,6 +262,17 @@ class TestInputs:
     def test_bad_data(self, x: np.ndarray, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             GMVAE(1, **QUICK).fit(x)
+
+    def test_columns_far_from_zero(self) -> None:
+        # As the seconds since 1970 are: float32 has steps of 128 there.
+        x, y = blobs()
+        options = {"max_iter": 20, "random_state": 0}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            near, far = (GMVAE(3, **options).fit(at) for at in (x, x + 1.7e9))
+        assert adjusted_rand_score(y, far.labels_) == 1
+        assert far.score(x + 1.7e9) == pytest.approx(near.score(x), abs=0.05)
+        assert far.sample(50)[0].std(0) == pytest.approx(near.sample(50)[0].std(0), rel=0.01)
 
     @pytest.mark.parametrize("method", ["predict", "transform", "score_samples", "sample", "save"])
     def test_not_fitted(self, method: str) -> None:

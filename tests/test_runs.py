@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save, save_file
 from torch import nn
 
-from pyro_gmvae import runs
+from pyro_gmvae import GMVAE, runs
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import evaluate, sample
@@ -314,3 +315,27 @@ def test_a_link_to_a_run_is_not_followed_to_its_end(folder: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         open_run_folder(link, overwrite=True)
     load_run(folder)
+
+
+class TestEstimator:
+    def test_what_cannot_be_saved_overwrites_nothing(self, tmp_path: Path) -> None:
+        x = torch.randn(40, 3).numpy()
+        options: dict = {"hidden": (4,), "max_iter": 1, "device": "cpu", "random_state": 0}
+        good = GMVAE(2, **options).fit(x)
+        good.save(tmp_path / "run")
+        expected = good.predict(x)
+        good.model_.custom_networks = True
+        with pytest.raises(ValueError, match="cannot be rebuilt"):
+            good.save(tmp_path / "run", overwrite=True)
+        good.model_.custom_networks, good.verbose = False, {"not": "JSON", "but": {1}}
+        with pytest.raises(ValueError, match="is code, which is not saved"):
+            good.save(tmp_path / "run", overwrite=True)
+        np.testing.assert_array_equal(GMVAE.load(tmp_path / "run").predict(x), expected)
+        with pytest.raises(InputError, match="pass overwrite=True"):
+            good.save(tmp_path / "run")
+
+    def test_sizes_in_an_array(self, tmp_path: Path) -> None:
+        x = torch.randn(40, 3).numpy()
+        gmvae = GMVAE(2, hidden=np.array([4, 3]), max_iter=1, device="cpu", random_state=0).fit(x)
+        gmvae.save(tmp_path / "run")
+        assert GMVAE.load(tmp_path / "run").hidden == (4, 3)

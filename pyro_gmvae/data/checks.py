@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
@@ -32,20 +32,20 @@ def check_rows(count: int, name: str, purpose: Purpose) -> None:
 
 def table_tensor(
     values: np.ndarray, columns: Sequence[str] | None, name: str, purpose: Purpose
-) -> Float32[Tensor, "rows features"]:
-    """Turns checked numbers `(N, D)` into a float32 tensor in the same units.
+) -> Float64[Tensor, "rows features"]:
+    """Turns checked numbers `(N, D)` into a float64 tensor in the same units.
 
     Raises:
-        InputError: for too few rows, no columns, cells that are NaN or infinite, and, when
-            fitting, constant columns.
+        InputError: for too few rows, no columns, cells that are NaN, infinite or beyond float32,
+            and, when fitting, constant columns.
     """
     check_rows(len(values), name, purpose)
     if values.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     columns = [f"column {i}" for i in range(values.shape[1])] if columns is None else columns
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, reported below
-        table = values.astype(np.float32)
-    bad = ~np.isfinite(table)
+    table = values.astype(np.float64)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is reported
+        bad = ~np.isfinite(table.astype(np.float32))
     if bad.any():
         counts = bad.sum(0)
         found = listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())

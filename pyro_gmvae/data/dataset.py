@@ -17,7 +17,7 @@ class Dataset:
 
     Attributes:
         name: what the data set is called in tables and pictures.
-        x: `(N, C, H, W)` uint8 in 0..255 for images, `(N, D)` float32 in the table's own units.
+        x: `(N, C, H, W)` uint8 in 0..255 for images, `(N, D)` float64 in the table's own units.
         y: `(N,)` int64 class of each row, -1 where it is missing; None if there are no labels.
         kind: `"image"` or `"table"`.
         feature_names: names of the D columns of a table, if it has any.

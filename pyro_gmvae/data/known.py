@@ -1,5 +1,6 @@
 """What somebody knows of some rows: their clusters, or which of them belong together."""
 
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from pyro_gmvae.data.labels import MISSING, factorize, labels_from_array
+from pyro_gmvae.data.tables import TABLE_SUFFIXES, read_frame
 from pyro_gmvae.errors import InputError
 
 
@@ -29,14 +31,15 @@ def read_known(path: Path, column: Literal["label", "group"], n_rows: int) -> In
         InputError: for a file that cannot be read, rows that are not there or are there twice, or
             one that tells nothing.
     """
-    import pandas
-
     if not path.is_file():
         raise InputError(f"There is no file {path} of {column}s: check its path.")
-    try:
-        table = pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path)
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as a table of {column}s: {error}") from error
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise InputError(f"{path} is no .csv or .parquet file of {column}s: save it as one.")
+    table = read_frame(path)
+    if column in table and "row" not in table:
+        table = read_frame(path, blank_lines=True)  # each is a row of which nothing is known
+        known_at = np.flatnonzero(table[column].notna())
+        table = table.iloc[: max(n_rows, *known_at[-1:] + 1)]  # but not those after the end
     if column not in table:
         raise InputError(
             f"{path} has no column {column}: give it one, and a column row if only some"
@@ -62,13 +65,14 @@ def known_of_rows(
 ) -> Int64[Tensor, "rows"]:
     """The same from an array, tensor or column of one integer for each row, -1 where unknown.
 
-    Groups may be text as well, empty where unknown; a label is the number of its cluster.
+    None and NaN are as good as -1. Groups may be text as well, empty where unknown; a label is the
+    number of its cluster.
 
     Raises:
         InputError: for another number of rows, labels that are no integers, or if none is known.
     """
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-    if what == "labels" and array.dtype.kind in "OUS":
+    if what == "labels" and array.dtype.kind in "OUS" and _numbers(_cells(array)) is None:
         raise InputError(
             "labels must be integers, for each is the number of its cluster: number them 0, 1, ... "
             "and write -1 where one is unknown"
@@ -85,9 +89,33 @@ def known_of_rows(
 
 
 def _codes(values: np.ndarray, name: str, what: str) -> Int64[Tensor, "rows"]:
-    if values.ndim == 1 and values.dtype == object:
-        return factorize(values)[0]
+    if values.ndim == 1 and values.dtype.kind in "OUS":
+        cells = [_integer(v) for v in _cells(values)]
+        numbers = _numbers(cells)
+        if numbers is None:
+            return factorize(np.array(cells, dtype=object))[0]
+        values = numbers
     return labels_from_array(values, name, what)
+
+
+def _cells(values: np.ndarray) -> list[Any]:
+    """The values, None where nothing is known."""
+    import pandas
+
+    cells = [v.strip() if isinstance(v, str) else v for v in values.ravel().tolist()]
+    return [None if pandas.isna(v) or v in ("", "-1", MISSING) else v for v in cells]
+
+
+def _integer(cell: Any) -> Any:
+    """An integer that was read as text, for a cell of its column was blank."""
+    return int(cell) if isinstance(cell, str) and cell.isdecimal() else cell
+
+
+def _numbers(cells: list[Any]) -> np.ndarray | None:
+    """The cells as an array of numbers, if all that are known are numbers."""
+    if any(not isinstance(v, Real) for v in cells if v is not None):
+        return None
+    return np.array([MISSING if v is None else v for v in cells], dtype=np.float64)
 
 
 def _rows(rows: np.ndarray, path: Path, column: str, n_rows: int) -> Int64[Tensor, "rows"]:

@@ -18,7 +18,9 @@ class Preprocessor(nn.Module):
     .. math:: x = (\mathrm{raw} - \mathrm{shift}) / \mathrm{scale}
 
     and, for images, a binarisation of it. `shift` and `scale` are buffers: they go with the module
-    to a device and into its `state_dict`; `to_config` holds the rest.
+    to a device and into its `state_dict`; `to_config` holds the rest. A table's shift is taken off
+    in float64, for a column may vary little about a large number, as the times of a day do about
+    the seconds since 1970; model scale is of the type of `scale`, float32 at first.
 
     Args:
         kind: `"image"` (one shift and scale for all pixels) or `"table"` (one for each column).
@@ -41,7 +43,8 @@ class Preprocessor(nn.Module):
         self.event_shape = event_shape
         self.binarize = binarize
         size = event_shape if kind == "table" else ()
-        self.register_buffer("shift", torch.zeros(size))
+        exact = torch.float64 if kind == "table" else None
+        self.register_buffer("shift", torch.zeros(size, dtype=exact))
         self.register_buffer("scale", torch.ones(size))
 
     @classmethod
@@ -93,7 +96,7 @@ class Preprocessor(nn.Module):
 
     def mean_input(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
         """Model scale of `raw` before any binarisation: what pictures show."""
-        return (raw.to(self.shift.dtype) - self.shift) / self.scale
+        return ((raw.to(self.shift.dtype) - self.shift) / self.scale).to(self.scale.dtype)
 
     def inverse(self, x: Float[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
         """Raw units (as floats, unrounded) of `x` `(..., *event)` on model scale."""

@@ -15,11 +15,10 @@ from pyro_gmvae.data.dataset import Dataset, Splits
 from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
 from pyro_gmvae.data.known import read_known
-from pyro_gmvae.data.tables import load_table
+from pyro_gmvae.data.tables import TABLE_SUFFIXES, load_table
 from pyro_gmvae.errors import InputError
 
 BUILT_IN = ("digits", *TORCHVISION_CLASSES)
-TABLE_SUFFIXES = (".csv", ".parquet")
 ARRAY_SUFFIXES = (".npy", ".npz")
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas
 
 
+TABLE_SUFFIXES = (".csv", ".parquet")
+
+
 class MissingLabelColumn(InputError):
     """The table has no such label column; one to be clustered by a trained model needs none."""
 
@@ -29,8 +32,22 @@ def load_table(path: Path, *, label_column: str | None = None, purpose: Purpose 
     Raises:
         InputError: if the file cannot be read, or for what `from_frame` refuses.
     """
-    frame = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
-    return from_frame(frame, name=path.stem, label_column=label_column, purpose=purpose)
+    return from_frame(read_frame(path), name=path.stem, label_column=label_column, purpose=purpose)
+
+
+def read_frame(path: Path, *, blank_lines: bool = False) -> "pandas.DataFrame":
+    """The columns of a `.csv` or `.parquet` file as they are.
+
+    Args:
+        path: of the file.
+        blank_lines: whether a blank line of a `.csv` is a row of missing values, or none.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path)
+    return _read_csv(path, blank_lines)
 
 
 def from_frame(
@@ -92,7 +109,7 @@ def _read_parquet(path: Path) -> "pandas.DataFrame":
         ) from error
 
 
-def _read_csv(path: Path) -> "pandas.DataFrame":
+def _read_csv(path: Path, blank_lines: bool) -> "pandas.DataFrame":
     import pandas
 
     try:
@@ -109,6 +126,7 @@ def _read_csv(path: Path) -> "pandas.DataFrame":
                 sep=separator,
                 header=None if headless else 0,
                 index_col=False,
+                skip_blank_lines=not blank_lines,
                 encoding="utf-8-sig",
                 low_memory=False,
             )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits
 from pyro_gmvae.data.sources import is_folder
-from pyro_gmvae.data.tables import MissingLabelColumn
+from pyro_gmvae.data.tables import TABLE_SUFFIXES, MissingLabelColumn
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.models import GMVAE
@@ -178,7 +179,8 @@ def _way(
 ) -> tuple[str, str | None, int | None]:
     """Folder of data, label column and image size that ``source`` is to be read with."""
     stored = run.details.get("settings", {})
-    label_column = stored.get("label_column") if source.endswith((".csv", ".parquet")) else None
+    is_table = Path(source).suffix.lower() in TABLE_SUFFIXES
+    label_column = stored.get("label_column") if is_table else None
     if image_size is None and is_folder(source):
         image_size = stored.get("image_size")
     return data_dir or stored.get("data_dir", "data"), label_column, image_size
@@ -253,7 +255,9 @@ def with_share(splits: Splits, share: float, *, seed: int) -> Splits:
 
 def digest(data: Dataset) -> str:
     """A fingerprint of the rows."""
-    return hashlib.sha256(data.x.contiguous().numpy().data).hexdigest()
+    # Of a table in float32, as it was when the first runs were made.
+    x = data.x.float() if data.x.is_floating_point() else data.x
+    return hashlib.sha256(x.contiguous().numpy().data).hexdigest()
 
 
 def _described(event_shape: tuple[int, ...]) -> str:

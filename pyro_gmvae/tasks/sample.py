@@ -61,4 +61,4 @@ def _write_rows(run: Run, per_cluster: int, seed: int, path: Path) -> None:
     frame = pandas.DataFrame(raw.numpy(), columns=list(names))
     # A feature may have that name too.
     frame.insert(len(names), "cluster", y.numpy(), allow_duplicates=True)
-    frame.to_csv(path, index=False)
+    frame.to_csv(path, index=False, float_format="%.12g")

@@ -105,6 +105,11 @@ def select_clusters(
     if num_samples < 1:
         raise InputError(f"samples must be at least 1, got {num_samples}")
     parts = _parts(own_splits(settings, download=download))
+    n_rows = len(with_share(parts.splits, SHARE, seed=0).train)
+    if max(numbers) > n_rows:
+        raise InputError(
+            f"{max(numbers)} clusters are more than the {n_rows} rows of a training: try fewer"
+        )
     path = Path(folder)
     # But for where they are computed and where the data are.
     kept = replace(settings, clusters=ANY, device="auto", data_dir=TrainSettings.data_dir)

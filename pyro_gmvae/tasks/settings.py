@@ -124,7 +124,7 @@ class TrainSettings:
         initialization_epochs: how long information takes, or at least 1,000 steps; or the VAE of a
             latent start, or at least 300.
         starts: starts by information, of which the best goes on, found without labels; None is 3
-            for fewer than 5,000 training rows, where a start takes seconds, else 1.
+            for fewer than 5,000 training rows, where a start is short, else 1.
         kl_annealing: how the weight of KL(q(y|x) || p(y)) rises to 1.
         annealing_epochs: how long it takes, and the temperature with it; None is 10, but KL(y) has
             its full weight at once in a table's training that begins near a clustering.

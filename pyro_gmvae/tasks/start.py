@@ -34,7 +34,7 @@ from pyro_gmvae.training.device import make_accelerator
 
 __all__ = ["Prepared", "fitted", "prepare", "started", "train_splits"]
 
-FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few takes seconds
+FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few is short
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def train_run(
     All that can be refused is refused before the folder is touched.
 
     Raises:
-        InputError: for settings, data or a folder that cannot be used.
+        InputError: for settings, data or a folder that cannot be used. After another error the
+            folder stays if there is a checkpoint to resume from.
         NonFiniteLossError: if the loss becomes NaN or infinite; the run is saved with the last good
             weights.
         TrainingInterrupted: after a signal, with the state saved.
@@ -115,8 +116,10 @@ def train_run(
             details = _details(settings, splits) | {"stopped": "non-finite loss"}
             save_run(path, Run(gmvae.cpu(), preprocessor.cpu(), details))
         raise
-    except Exception:
-        if is_main and not resume:
+    except Exception as error:
+        if checkpoint_path(path).is_file():
+            error.add_note(f"The training up to its last checkpoint is in {path}: resume it.")
+        elif is_main and not resume:
             shutil.rmtree(path, ignore_errors=True)
             if existed:
                 path.mkdir()

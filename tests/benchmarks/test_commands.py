@@ -93,6 +93,13 @@ def test_known(cli: Cli) -> None:
     assert all(len(row["accuracy"]) == 2 and row["least"] > 0 for row in rows.values())
 
 
+def test_clusterings(cli: Cli) -> None:
+    rows = {row["strategy"]: row for row in report(cli, "clusterings")["results"]}
+    assert rows["kmeans"]["ari"][0] > 0.4
+    assert rows["kmeans"]["epochs"] is None
+    assert rows["latent-mixture"]["epochs"] == 1
+
+
 def test_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {start.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
     monkeypatch.setattr(start, "COMMANDS", quick)

@@ -10,9 +10,14 @@ import pytest
 import torch
 
 from pyro_gmvae.benchmarks.cells import Cell
+from pyro_gmvae.benchmarks.golden import exact_loss
 from pyro_gmvae.benchmarks.growth import plot, slope
 from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
 from pyro_gmvae.benchmarks.work import work_of
+from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+from pyro_gmvae.models import METHODS
+from tests.small import D, binary_data, small_gmvae
 
 CPU = torch.device("cpu")
 
@@ -78,3 +83,16 @@ def test_peak_memory() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     if done.stdout.strip() != "None":
         assert int(done.stdout) == pytest.approx(32 * 2**20, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["exact", "sparse"])  # whose own ELBO has that expectation
+def test_the_golden_loss_is_that_of_the_discrete_model(method: str) -> None:
+    gmvae, raw = small_gmvae(method).eval(), binary_data(4000)
+    loss = exact_loss(gmvae, raw, Preprocessor.identity((D,)))
+    terms = TraceEnumMeanField_ELBO(max_plate_nesting=1).terms(gmvae.model, gmvae.guide, raw)
+    assert loss == pytest.approx(terms.loss.item() / len(raw), rel=0.02)
+
+
+def test_every_method_has_a_golden_loss() -> None:
+    for method in METHODS:
+        assert exact_loss(small_gmvae(method), binary_data(), Preprocessor.identity((D,))) > 0

@@ -60,6 +60,9 @@ def test_evaluate_other_data(cli: Cli, trained_table: Path) -> None:
     bare = figures(cli, trained_table, "bare.csv")
     assert bare["log_likelihood"] == found["log_likelihood"]
     assert "accuracy" not in bare
+    # Its name in capitals, as some programs write it.
+    Path("NEW.CSV").write_text(Path("new.csv").read_text())
+    assert "accuracy" in figures(cli, trained_table, "NEW.CSV")
 
 
 def test_evaluate_from_another_folder(

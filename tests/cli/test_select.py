@@ -123,3 +123,10 @@ def test_counts() -> None:
     assert select.counts("8,2,2:3") == [2, 3, 8]
     with pytest.raises(InputError):
         select.counts("4")
+
+
+def test_more_clusters_than_rows_are_refused_at_once(cli: Cli, trained: mock.Mock) -> None:
+    write_table(Path("blobs.csv"))
+    result = cli(*SELECT, "--clusters", "2,200")
+    assert result.exit_code == 2 and "200 clusters are more than the" in result.stderr
+    assert trained.call_count == 0

@@ -26,7 +26,7 @@ def test_npy_table(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", TABLE)
     data = load(str(tmp_path / "a.npy"))
     assert (data.name, data.kind, data.y) == ("a", "table", None)
-    assert data.x.dtype == torch.float32
+    assert data.x.dtype == torch.float64
     np.testing.assert_allclose(data.x.numpy(), TABLE, rtol=1e-6)
 
 

@@ -16,12 +16,16 @@ from pyro_gmvae.errors import InputError
     [
         ("row,group\n4,9\n0,9\n2,\n", [9, -1, -1, -1, 9]),
         ("group\n3\n\n\n3\n-1\n", [3, -1, -1, 3, -1]),
+        ('group\n3\n""\n""\n3\n-1\n', [3, -1, -1, 3, -1]),
         ("group,row\nsmith,1\nadams,2\nsmith,3\n", [-1, 1, 0, 1, -1]),
+        ("group;row\nsmith;1\n-1;2\n ;4\nsmith;3\n", [-1, 0, -1, 0, -1]),
+        ("group\n3\n\n \n3\n\n\n\n", [3, -1, -1, 3, -1]),
+        ("row,group\n\n4,9\n\n", [-1, -1, -1, -1, 9]),
     ],
 )
 def test_reads_some_rows_or_all(tmp_path: Path, content: str, expected: list[int]) -> None:
     path = tmp_path / "known.csv"
-    path.write_text(content.replace("\n\n\n", '\n""\n""\n'))
+    path.write_text(content)
     assert read_known(path, "group", 5).tolist() == expected
 
 
@@ -52,10 +56,21 @@ def test_refuses_a_file(tmp_path: Path, column: str, content: str, words: str) -
         np.array([2.0, np.nan, 0.0]),
         torch.tensor([2, -1, 0], dtype=torch.int32),
         pd.Series([2, None, 0]),
+        [2, None, 0],
+        np.array([2, -1, 0], dtype=object),
     ],
 )
 def test_takes_integers_of_any_kind(values: object) -> None:
     assert known_of_rows(values, "labels", 3).tolist() == [2, -1, 0]
+
+
+@pytest.mark.parametrize("unknown", ["", " ", "-1", -1, None])
+def test_groups_that_are_unknown_are_no_group(unknown: object) -> None:
+    values = np.array(["b", unknown, "a", "b", unknown], dtype=object)
+    assert known_of_rows(values, "groups", 5).tolist() == [1, -1, 0, 1, -1]
+    if unknown is not None:
+        plain = [str(v) for v in values]
+        assert known_of_rows(plain, "groups", 5).tolist() == [1, -1, 0, 1, -1]
 
 
 def test_groups_may_be_text() -> None:

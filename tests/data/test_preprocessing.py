@@ -104,15 +104,23 @@ def test_constant_column_is_only_shifted() -> None:
     ],
 )
 def test_inverse(pre: Preprocessor, raw: torch.Tensor) -> None:
-    torch.testing.assert_close(pre.inverse(pre(raw)), raw.float())
+    torch.testing.assert_close(pre.inverse(pre(raw)).float(), raw.float())
     enumerated = pre(raw).expand(5, 2, *raw.shape)
-    torch.testing.assert_close(pre.inverse(enumerated)[4, 1], raw.float())
+    torch.testing.assert_close(pre.inverse(enumerated)[4, 1].float(), raw.float())
+
+
+def test_a_column_far_from_zero_keeps_what_varies() -> None:
+    far = TABLE.double() + 1.7e9
+    pre = Preprocessor.standardize(far)
+    torch.testing.assert_close(pre(far), Preprocessor.standardize(TABLE)(TABLE))
+    torch.testing.assert_close(pre.inverse(pre(far)), far, rtol=0, atol=1e-4)
+    assert pre(far).dtype == torch.float32
 
 
 def test_log_abs_det_turns_a_density_to_raw_units() -> None:
     pre = Preprocessor.standardize(TABLE)
     on_model_scale = Normal(0.0, 1.0).log_prob(pre(TABLE)).sum(-1)
-    in_raw_units = Normal(pre.shift, pre.scale).log_prob(TABLE).sum(-1)
+    in_raw_units = Normal(pre.shift.float(), pre.scale).log_prob(TABLE).sum(-1)
     torch.testing.assert_close(on_model_scale + pre.log_abs_det(), in_raw_units)
     jacobian = torch.autograd.functional.jacobian(pre, TABLE[0])
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, pre.log_abs_det())
@@ -126,6 +134,7 @@ def test_follows_the_dtype_of_the_module() -> None:
     pre = Preprocessor.for_images((1, 4, 4), "dynamic").double()
     assert pre(IMAGES).dtype == torch.float64
     assert pre.mean_input(IMAGES).dtype == torch.float64
+    assert Preprocessor.standardize(TABLE).double()(TABLE).dtype == torch.float64
 
 
 @pytest.mark.parametrize(

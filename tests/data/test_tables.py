@@ -28,7 +28,7 @@ def test_csv_with_any_usual_separator(
     assert data.kind == "table"
     assert data.name == "t"
     assert data.feature_names == ("age", "spent")
-    assert data.x.dtype == torch.float32
+    assert data.x.dtype == torch.float64
     assert data.x.tolist() == [[31.0, 1.5], [45.0, 0.25], [28.0, 4.0]]
     assert data.y is None
 
