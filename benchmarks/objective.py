@@ -2,8 +2,9 @@
 
 One thing is changed at a time: the annealing of w_t, the weight of KL(q(y|x) || p(y)), its
 length, the temperature, the KL between relaxed or categorical laws, the number of particles, the
-start. Everything else is the same: MNIST images, 10 clusters, the Concrete method from random
-weights unless the row says otherwise.
+start, the share of a batch whose drawn cluster the sparse method decodes. Everything else is the
+same: MNIST images, 10 clusters, the Concrete method from random weights unless the row says
+otherwise.
 
     python benchmarks/objective.py --data-dir data --out benchmarks/results/objective.json
 
@@ -71,6 +72,8 @@ VARIANTS = {
     "sparse": Variant("sparse"),
     "sparse, w_t = 1": Variant("sparse", config={"kl_annealing": AT_ONCE}),
     "sparse, k-means start": Variant("sparse", kmeans=True),
+    "sparse, share 1": Variant("sparse", {"drawn_share": 1.0}),
+    "sparse, share 1, k-means start": Variant("sparse", {"drawn_share": 1.0}, kmeans=True),
     "marginal": Variant("marginal"),
     "exact": Variant("exact"),
 }

@@ -141,6 +141,11 @@ _SETTINGS = (
     setting("--temperature", words="Of the concrete method.  [default: 0.5]", type=float),
     setting("--temperature-end", words="Where it goes meanwhile.", type=float),
     setting("--n-likeliest", words="Clusters summed by the sparse method.  [default: 1]", type=int),
+    setting(
+        "--drawn-share",
+        words="Rows whose drawn cluster the sparse method decodes.  [default: 0.25]",
+        type=float,
+    ),
     setting("--patience", words="Epochs without progress on held-out rows before stopping."),
     setting("--shared-trunk", words="One encoder for cluster and style."),
     setting("--learn-mixture", words="Learn how large clusters are."),

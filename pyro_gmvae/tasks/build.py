@@ -56,8 +56,9 @@ def make_model(
     options: dict[str, Any] = {}
     if settings.method == "concrete" and settings.temperature is not None:
         options["temperature"] = settings.temperature
-    if settings.method == "sparse" and settings.n_likeliest is not None:
-        options["n_likeliest"] = settings.n_likeliest
+    for name in ("n_likeliest", "drawn_share"):
+        if settings.method == "sparse" and getattr(settings, name) is not None:
+            options[name] = getattr(settings, name)
     with own_draws(seed=settings.seed if seed is None else seed), _refused():
         if settings.channels is not None:
             sizes = ConvSizes.for_images(*train.event_shape[1:], channels=settings.channels)

@@ -133,6 +133,8 @@ class TrainSettings:
         temperature: of the concrete method; None is 0.5.
         temperature_end: where the temperature goes; None keeps it.
         n_likeliest: of the sparse method, clusters summed exactly; None is 1.
+        drawn_share: of the sparse method, the share of a batch whose drawn cluster is decoded; None
+            is 1/4. With all, 1, a step takes longer and its gradient varies less.
         patience: epochs without a better held-out ELBO before training stops.
         shared_trunk: whether q(y|x) and q(z|x,y) share their encoder.
         learn_mixture: whether p(y) is learned; otherwise it is uniform.
@@ -181,6 +183,7 @@ class TrainSettings:
     temperature: float | None = None
     temperature_end: float | None = None
     n_likeliest: int | None = None
+    drawn_share: float | None = None
     patience: int = 20
     shared_trunk: bool = False
     learn_mixture: bool = False
@@ -212,6 +215,7 @@ class TrainSettings:
         self._require("seed", lambda value: 0 <= value < 2**63, "between 0 and 2^63")
         for name in ("validation_fraction", "test_fraction"):
             self._require(name, lambda value: 0 <= value < 1, "from 0 up to below 1")
+        self._require("drawn_share", lambda value: 0 < value <= 1, "above 0 and at most 1")
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"hidden must be sizes of at least 1, got {list(self.hidden)}")
         if self.channels is not None and "conv" not in (self.network, self.cluster_network):
@@ -222,6 +226,7 @@ class TrainSettings:
             "temperature": "concrete",
             "temperature_end": "concrete",
             "n_likeliest": "sparse",
+            "drawn_share": "sparse",
             "chunk_size": "exact",
         }.items():
             if getattr(self, name) is not None and self.method != method:

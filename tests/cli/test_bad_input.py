@@ -77,6 +77,8 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--method", "concrete", "--temperature", "nan"], "temperature must be above 0"),
         (["--method", "exact", "--temperature", 0.5], "belongs to the concrete method"),
         (["--method", "exact", "--n-likeliest", 2], "belongs to the sparse method"),
+        (["--method", "exact", "--drawn-share", 1], "belongs to the sparse method"),
+        (["--drawn-share", 1.5], "must be above 0 and at most 1, got 1.5"),
         (["--chunk-size", 2], "belongs to the exact method"),
         (["--method", "exact", "--chunk-size", 0], "chunk size must be at least 1"),
         (["--precision", "float16"], "'float16' is not one of"),

@@ -91,9 +91,10 @@ def test_options_reach_the_model(cli: Cli) -> None:
 
 
 def test_sparse_option(cli: Cli) -> None:
-    options = ["--method", "sparse", "--n-likeliest", 2]
+    options = ["--method", "sparse", "--n-likeliest", 2, "--drawn-share", 0.5]
     assert cli("train", "digits", "--out", "a", *TINY, *options).exit_code == 0
-    assert load_run("a").gmvae.options["n_likeliest"] == 2
+    found = load_run("a").gmvae.options
+    assert (found["n_likeliest"], found["drawn_share"]) == (2, 0.5)
 
 
 def test_static_binarisation(cli: Cli) -> None:
