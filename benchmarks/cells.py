@@ -30,6 +30,7 @@ class Cell:
         precision: of the networks, ``"float32"`` or ``"bfloat16"``.
         chunk_size: clusters that our exact method sums at a time; None takes all.
         inputs: features of a row.
+        drawn_share: of the sparse method; a quarter is that of trainings with a regulariser.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Cell:
     precision: str = "float32"
     chunk_size: int | None = None
     inputs: int = 784
+    drawn_share: float = 0.25
 
     @property
     def device(self) -> torch.device:
@@ -54,7 +56,12 @@ class Cell:
     def gmvae(self) -> GMVAE:
         """A fresh model."""
         torch.manual_seed(self.seed)
-        gmvae = METHODS[self.method](self.inputs, self.clusters, self.latent, hidden=self.hidden)
+        options: dict[str, Any] = (
+            {"drawn_share": self.drawn_share} if self.method == "sparse" else {}
+        )
+        gmvae = METHODS[self.method](
+            self.inputs, self.clusters, self.latent, hidden=self.hidden, **options
+        )
         return gmvae.to(self.device).train()
 
     def data(self) -> Tensor:
@@ -91,6 +98,12 @@ def add_cell_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--chunk-size", type=at_least(1), help="clusters that our exact method sums at a time"
     )
+    parser.add_argument(
+        "--drawn-share",
+        type=float,
+        default=Cell.drawn_share,
+        help="of the sparse method; a quarter is that of trainings with a regulariser",
+    )
 
 
 def cells_of(arguments: Namespace) -> list[Cell]:
@@ -107,6 +120,7 @@ def cells_of(arguments: Namespace) -> list[Cell]:
             arguments.precision,
             arguments.chunk_size if method == "exact" else None,
             arguments.inputs,
+            arguments.drawn_share,
         )
         for hidden in arguments.hidden
         for method in arguments.methods

@@ -72,8 +72,8 @@ VARIANTS = {
     "sparse": Variant("sparse"),
     "sparse, w_t = 1": Variant("sparse", config={"kl_annealing": AT_ONCE}),
     "sparse, k-means start": Variant("sparse", kmeans=True),
-    "sparse, share 1": Variant("sparse", {"drawn_share": 1.0}),
-    "sparse, share 1, k-means start": Variant("sparse", {"drawn_share": 1.0}, kmeans=True),
+    "sparse, a quarter": Variant("sparse", {"drawn_share": 0.25}),
+    "sparse, a quarter, k-means start": Variant("sparse", {"drawn_share": 0.25}, kmeans=True),
     "marginal": Variant("marginal"),
     "exact": Variant("exact"),
 }

@@ -143,7 +143,8 @@ _SETTINGS = (
     setting("--n-likeliest", words="Clusters summed by the sparse method.  [default: 1]", type=int),
     setting(
         "--drawn-share",
-        words="Rows whose drawn cluster the sparse method decodes.  [default: 0.25]",
+        words="Rows whose drawn cluster the sparse method decodes.  [default: 0.25 with a "
+        "regulariser, else 1]",
         type=float,
     ),
     setting("--patience", words="Epochs without progress on held-out rows before stopping."),

@@ -322,6 +322,8 @@ class GMVAE(FittedGMVAE):
         options: dict[str, Any] = {"hidden": hidden, "likelihood": likelihood}
         if self.method == "concrete":
             options["temperature"] = float(self.temperature)
+        if self.method == "sparse":
+            options["drawn_share"] = defaults.drawn_share(regularizer is not None)
         if regularizer is not None and data.kind == "image":
             options["cluster_network"] = "conv"
         if data.given is not None:

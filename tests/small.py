@@ -19,7 +19,12 @@ CONV = {"input_dim": (1, 5, 6), "network": "conv", "conv": ConvSizes((8, 8), fea
 
 
 def small_gmvae(method: str, n_components: int = K, **options: Any) -> GMVAE:
-    """A GMVAE of tiny networks with uneven clusters, so that no term vanishes by symmetry."""
+    """A GMVAE of tiny networks with uneven clusters, so that no term vanishes by symmetry.
+
+    The sparse method decodes the drawn cluster of a quarter of a batch: what can go wrong is there.
+    """
+    if method == "sparse":
+        options.setdefault("drawn_share", 0.25)
     gmvae = METHODS[method](
         options.pop("input_dim", D),
         n_components,

@@ -295,7 +295,9 @@ class SparseGMVAE(GMVAE):
     Args:
         n_likeliest: m, the number of clusters summed exactly.
         drawn_share: the share of a training batch whose drawn cluster is decoded: those that have
-            most left for it are the likeliest to be among them, and it counts for more there.
+            most left for it are the likeliest to be among them, and it counts for more there. With
+            less than all a step is shorter and the gradient varies more, little where q(y|x) is
+            sure of most data, as under a regulariser.
         options: those of `GMVAE`.
     """
 
@@ -309,7 +311,7 @@ class SparseGMVAE(GMVAE):
         latent_dim: int,
         *,
         n_likeliest: int = 1,
-        drawn_share: float = 0.25,
+        drawn_share: float = 1.0,
         **options: Any,
     ) -> None:
         if n_likeliest < 1:

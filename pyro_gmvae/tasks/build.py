@@ -56,9 +56,10 @@ def make_model(
     options: dict[str, Any] = {}
     if settings.method == "concrete" and settings.temperature is not None:
         options["temperature"] = settings.temperature
-    for name in ("n_likeliest", "drawn_share"):
-        if settings.method == "sparse" and getattr(settings, name) is not None:
-            options[name] = getattr(settings, name)
+    if settings.method == "sparse":
+        options["n_likeliest"] = settings.n_likeliest or 1
+        share = settings.drawn_share
+        options["drawn_share"] = share or defaults.drawn_share(regularizer is not None)
     with own_draws(seed=settings.seed if seed is None else seed), _refused():
         if settings.channels is not None:
             sizes = ConvSizes.for_images(*train.event_shape[1:], channels=settings.channels)

@@ -134,7 +134,8 @@ class TrainSettings:
         temperature_end: where the temperature goes; None keeps it.
         n_likeliest: of the sparse method, clusters summed exactly; None is 1.
         drawn_share: of the sparse method, the share of a batch whose drawn cluster is decoded; None
-            is 1/4. With all, 1, a step takes longer and its gradient varies less.
+            is 1/4 with a regulariser, else 1. With less a step is shorter and its gradient varies
+            more.
         patience: epochs without a better held-out ELBO before training stops.
         shared_trunk: whether q(y|x) and q(z|x,y) share their encoder.
         learn_mixture: whether p(y) is learned; otherwise it is uniform.

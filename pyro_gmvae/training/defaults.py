@@ -10,7 +10,7 @@ from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.initialization import MIN_STEPS
 
-__all__ = ["annealing_epochs", "batch_size", "learning_rate", "start_steps"]
+__all__ = ["annealing_epochs", "batch_size", "drawn_share", "learning_rate", "start_steps"]
 
 OF_IMAGES, OF_TABLES = 1e-3, 3e-3
 STEPS, LEAST = 10, 16  # of an epoch; rows of a step
@@ -34,6 +34,16 @@ def annealing_epochs(start: str, event_shape: Sequence[int]) -> float:
 def batch_size(most: int, n_rows: int, event_shape: Sequence[int]) -> int:
     """Rows in a step: ``most``, or of a small table so few that an epoch has about ten steps."""
     return max(LEAST, min(most, n_rows // STEPS)) if _is_table(event_shape) else most
+
+
+def drawn_share(regularized: bool) -> float:
+    """The share of a batch whose drawn cluster the sparse method decodes: a quarter, or all.
+
+    A regularised q(y|x) is sure of nearly every datum, and what it leaves for the drawn cluster
+    hardly matters. Trained by the likelihood alone it is not, and a quarter costs some of it (see
+    docs/paper.md).
+    """
+    return 0.25 if regularized else 1.0
 
 
 def learning_rate(event_shape: Sequence[int]) -> float:

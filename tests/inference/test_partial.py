@@ -66,5 +66,5 @@ def test_the_other_methods_are_left_alone() -> None:
 
 
 def test_all_of_a_batch_that_is_too_small_to_part() -> None:
-    gmvae = SparseGMVAE(4, 3, 2, hidden=(5,)).train()
+    gmvae = SparseGMVAE(4, 3, 2, hidden=(5,), drawn_share=0.25).train()
     assert rows_given(gmvae, binary_data(1, 4))[0] == [2, 2]

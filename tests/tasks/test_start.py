@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from pyro_gmvae.data import load_splits
 from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.tasks import start
 from pyro_gmvae.tasks.settings import TrainSettings
@@ -44,3 +46,15 @@ def test_how_long_a_table_learns_its_start(monkeypatch: pytest.MonkeyPatch) -> N
     known = replace(splits, train=replace(splits.train, given=truth))
     start.train_splits(settings, known)
     assert seen == [240, 20, 50]
+
+
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [({}, 0.25), ({"regularize": "none"}, 1.0), ({"regularize": "none", "drawn_share": 0.5}, 0.5)],
+)
+def test_the_drawn_cluster_is_decoded_for_all_without_a_regulariser(
+    options: dict[str, Any], share: float
+) -> None:
+    settings = TrainSettings("digits", clusters=3, hidden=(4,), **options)
+    gmvae = prepare(settings, load_splits("digits", seed=0)).gmvae
+    assert gmvae.guide.drawn_share == gmvae.options["drawn_share"] == share
