@@ -44,6 +44,7 @@ from torch import nn
 from pyro_gmvae.data import load
 from pyro_gmvae.evaluation import cluster_usage, log_likelihood
 from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
+from pyro_gmvae.inference.enumeration import SomeRows
 from pyro_gmvae.likelihoods import Gaussian, Likelihood
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE, GenerativeModel
 from pyro_gmvae.plots import plot_grid
@@ -193,8 +194,9 @@ small = torch.bernoulli(torch.full((3, 6), 0.5))
 
 
 def traces(pair, *args):
-    """Guide and model as an enumerating ELBO runs them."""
-    guide = poutine.enum(pair.guide, first_available_dim=-2)
+    """Guide and model as our ELBO runs them."""
+    # `poutine.enum` for the guide, which enumerates the sparse method's part of a support too.
+    guide = SomeRows(first_available_dim=-2, rows=None)(pair.guide)
     guide_trace = poutine.trace(guide).get_trace(*args)
     model = poutine.replay(poutine.enum(pair.model), trace=guide_trace)
     model_trace = poutine.trace(model).get_trace(*args)
