@@ -42,8 +42,7 @@ def images() -> np.ndarray:
 
 
 class TestClusters:
-    @pytest.mark.parametrize("seed", [0, 3])
-    @pytest.mark.parametrize("method", ["exact", "sparse"])
+    @pytest.mark.parametrize(("method", "seed"), [("exact", 0), ("sparse", 3)])
     def test_three_blobs_are_found(self, method: str, seed: int) -> None:
         x, y = blobs(300)
         gmvae = GMVAE(3, method=method, random_state=seed).fit(x)
