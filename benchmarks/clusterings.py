@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from statistics import mean
 
@@ -20,8 +21,8 @@ from pyro_gmvae.benchmarks.clusters import known
 from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import load_splits
 from pyro_gmvae.tasks.settings import TrainSettings
-from pyro_gmvae.tasks.start import prepare
-from pyro_gmvae.training import CLUSTERINGS, Rows
+from pyro_gmvae.tasks.start import prepare, rows_to_start
+from pyro_gmvae.training import CLUSTERINGS
 
 OF_DATA = ("kmeans", "mixture")  # which train nothing
 
@@ -65,22 +66,13 @@ def index_of(name: str, epochs: int | None, seed: int, arguments: Namespace) -> 
         seed=seed,
         device=arguments.device,
     )
+    if epochs is not None:
+        settings = replace(settings, initialization_epochs=epochs)
     splits = load_splits("digits", seed=seed)
-    train = splits.train
-    prepared = prepare(settings, splits)
-    scale = prepared.preprocessor
-    rows = Rows(
-        prepared.gmvae,
-        train.x,
-        prepared.config,
-        transform=scale,
-        look=scale.mean_input,
-        epochs=epochs or 0,
-    )
-    clusters = CLUSTERINGS[name](rows)
+    clusters = CLUSTERINGS[name](rows_to_start(prepare(settings, splits), settings, splits))
     if clusters.dim() == 2:
         clusters = clusters.argmax(-1)
-    return float(adjusted_rand_score(known(train), clusters))
+    return float(adjusted_rand_score(known(splits.train), clusters))
 
 
 if __name__ == "__main__":

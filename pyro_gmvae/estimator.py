@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from pyro_gmvae import models
 from pyro_gmvae._fitted import FittedGMVAE
+from pyro_gmvae._parameters import check_parameters
 from pyro_gmvae.data import Dataset, preprocessing
 from pyro_gmvae.data.known import known_of_rows
 from pyro_gmvae.data.labels import labels_from_array
@@ -29,7 +29,6 @@ from pyro_gmvae.models.labels import LABEL_WEIGHT, check_labels
 from pyro_gmvae.models.must_link import check_groups
 from pyro_gmvae.training import (
     CLUSTERINGS,
-    STARTS,
     ClusterWatch,
     ProgressBar,
     Rows,
@@ -51,18 +50,6 @@ MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a t
 BATCH = 256
 START_EPOCHS = 4  # of a start by information, or 1,000 steps if that is more
 BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
-
-COUNTS = (
-    "n_components",
-    "latent_dim",
-    "n_init",
-    "max_iter",
-    "batch_size",
-    "patience",
-    "num_samples",
-)
-NUMBERS = ("learning_rate", "temperature", "kl_annealing", "validation_fraction")
-OPTIONAL = ("batch_size", "kl_annealing", "patience")  # may be None
 
 
 class GMVAE(FittedGMVAE):
@@ -213,7 +200,7 @@ class GMVAE(FittedGMVAE):
         Warns:
             ConvergenceWarning: if ``max_iter`` ended before early stopping did.
         """
-        self._check_parameters()
+        check_parameters(self)
         data, _ = self._read(X, fitting=True)
         if len(data) < self.n_components:
             raise ValueError(
@@ -265,38 +252,6 @@ class GMVAE(FittedGMVAE):
         self.labels_ = clusters.numpy()
         self._set_mixture()
         return self
-
-    def _check_parameters(self) -> None:
-        """Those that no part below looks at."""
-        words = {"method": tuple(models.METHODS), "init_params": STARTS}
-        for name, known in words.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
-        for name in ("likelihood", "regularize"):
-            if not isinstance(getattr(self, name), str):
-                raise ValueError(
-                    f'{name} must be a name, such as "auto", got {getattr(self, name)!r} (for your '
-                    "own, train a model of pyro_gmvae.models by pyro_gmvae.training.fit)"
-                )
-        for name in COUNTS:
-            value = getattr(self, name)
-            if value is None and name in OPTIONAL:
-                continue
-            if not isinstance(value, Integral):
-                raise ValueError(f"{name} must be an int, got {value!r}")
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        for name in NUMBERS:
-            value = getattr(self, name)
-            if not isinstance(value, Real) and not (value is None and name in OPTIONAL):
-                raise ValueError(f"{name} must be a number, got {value!r}")
-        sizes = np.asarray(self.hidden)
-        if sizes.ndim != 1 or (len(sizes) and sizes.dtype.kind not in "iu"):
-            raise ValueError(f"hidden must be ints, such as (128, 128), got {self.hidden!r}")
-        if not 0 <= self.validation_fraction < 1:
-            raise ValueError(
-                f"validation_fraction must be in [0, 1), got {self.validation_fraction}"
-            )
 
     def _begun(self, init: Any, n_rows: int) -> Tensor:
         """The clusters to begin by, checked."""

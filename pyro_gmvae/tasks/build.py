@@ -57,9 +57,10 @@ def make_model(
     if settings.method == "concrete" and settings.temperature is not None:
         options["temperature"] = settings.temperature
     if settings.method == "sparse":
-        options["n_likeliest"] = settings.n_likeliest or 1
-        share = settings.drawn_share
-        options["drawn_share"] = share or defaults.drawn_share(regularizer is not None)
+        share = settings.drawn_share or defaults.drawn_share(regularizer is not None)
+        options["drawn_share"] = share
+        if settings.n_likeliest is not None:
+            options["n_likeliest"] = settings.n_likeliest
     with own_draws(seed=settings.seed if seed is None else seed), _refused():
         if settings.channels is not None:
             sizes = ConvSizes.for_images(*train.event_shape[1:], channels=settings.channels)

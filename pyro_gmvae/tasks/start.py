@@ -32,7 +32,7 @@ from pyro_gmvae.training import (
 from pyro_gmvae.training.defaults import start_steps
 from pyro_gmvae.training.device import make_accelerator
 
-__all__ = ["Prepared", "fitted", "prepare", "started", "train_splits"]
+__all__ = ["Prepared", "fitted", "prepare", "rows_to_start", "started", "train_splits"]
 
 FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few is short
 
@@ -118,15 +118,7 @@ def _with_clusters(
     gmvae, config, train = prepared.gmvae, prepared.config, splits.train
     transform = prepared.preprocessor
     if prepared.start in CLUSTERINGS:
-        rows = Rows(
-            gmvae,
-            train.x,
-            config,
-            transform=transform,
-            look=transform.mean_input,
-            epochs=settings.initialization_epochs,
-            reporters=reporters,
-        )
+        rows = rows_to_start(prepared, settings, splits, reporters)
         begin_near(prepared.start, rows, steps=prepared.start_steps)
     if prepared.start == "information":
         regularizer, likelihood = gmvae.regularizer, gmvae.options["likelihood"]
@@ -142,6 +134,21 @@ def _with_clusters(
             reporters=reporters,
         )
     return gmvae
+
+
+def rows_to_start(
+    prepared: Prepared, settings: TrainSettings, splits: Splits, reporters: Sequence[Reporter] = ()
+) -> Rows:
+    """What a start near a clustering is given."""
+    return Rows(
+        prepared.gmvae,
+        splits.train.x,
+        prepared.config,
+        transform=prepared.preprocessor,
+        look=prepared.preprocessor.mean_input,
+        epochs=settings.initialization_epochs,
+        reporters=reporters,
+    )
 
 
 def start_seeds(seed: int, starts: int | None, n_rows: int) -> list[int]:
