@@ -165,7 +165,7 @@ _SETTINGS = (
     setting("--validation-fraction", words="Rows held out for early stopping."),
     setting("--test-fraction", words="Rows held out for evaluation."),
     choice("compile", "Compile a step; auto: where the time it takes pays."),
-    choice("precision", "Of the networks; auto: bfloat16 where the hardware has it."),
+    choice("precision", "Of the networks; auto: bfloat16 on GPUs that have it, else float32."),
     setting(
         "--chunk-size",
         words="Clusters summed at a time by exact.  [default: all that fit]",

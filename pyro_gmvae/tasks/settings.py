@@ -149,7 +149,7 @@ class TrainSettings:
         seed: of the split, the first weights, the order of the rows and every draw.
         device: ``"auto"`` is a GPU if there is one.
         compile: whether to compile a step; ``"auto"`` does where it pays.
-        precision: of the networks; ``"auto"`` is bfloat16 where the hardware has it.
+        precision: of the networks; ``"auto"`` is bfloat16 on GPUs that have it.
         chunk_size: clusters that the exact method sums at a time; None is as many as fit.
         data_dir: where torchvision's data sets are.
         tensorboard: whether to write a log for TensorBoard.

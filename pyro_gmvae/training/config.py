@@ -38,8 +38,8 @@ class TrainConfig:
         compile: trace the ELBO and its gradient into one graph and compile it; ``"auto"`` does
             where that pays: for a training of 5,000 steps or more on a CPU, of 20,000 on a GPU.
             There a step is recorded as a CUDA graph too, compiled or not, unless this is False.
-        precision: of the networks; ``"auto"`` is bfloat16 on CUDA and on CPUs that have it in
-            hardware, else float32. Distributions, KL divergences and sums are never in bfloat16.
+        precision: of the networks; ``"auto"`` is bfloat16 on GPUs that have it in hardware, else
+            float32. Distributions, KL divergences and sums are never in bfloat16.
         chunk_size: clusters that the exact method sums at a time; ``"auto"`` takes all, or as many
             as half of the free memory holds; None takes all.
         max_plate_nesting: depth of plates in model and guide; 1 unless a subclass adds some.

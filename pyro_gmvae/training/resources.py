@@ -49,13 +49,14 @@ def whether_to_record(config: TrainConfig, accelerator: Accelerator) -> bool:
 
 
 def networks_in_bfloat16(config: TrainConfig, device: torch.device) -> bool:
-    """``config.precision``; for ``"auto"``, whether the device has bfloat16 in hardware."""
+    """Say whether the networks run in bfloat16; ``"auto"`` uses it on GPUs that have it alone.
+
+    On a CPU ``"auto"`` is float32 whatever the processor can do, so that the same training gives
+    the same clusters on every machine.
+    """
     if config.precision != "auto":
         return config.precision == "bfloat16"
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return device.type == "cpu" and any(getattr(torch.cpu, n, lambda: False)() for n in names)
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def fitting_chunk_size(

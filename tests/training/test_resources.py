@@ -13,7 +13,11 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.training import Reporter, TrainConfig, fit, objective, resources
-from pyro_gmvae.training.resources import fitting_chunk_size, whether_to_compile
+from pyro_gmvae.training.resources import (
+    fitting_chunk_size,
+    networks_in_bfloat16,
+    whether_to_compile,
+)
 from tests.training.tiny import blobs, quick, tiny
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
@@ -35,6 +39,23 @@ def test_compilation_where_it_pays(
     asked: str | bool, device: torch.device, steps: int, answer: str | bool
 ) -> None:
     assert whether_to_compile(TrainConfig(compile=asked), device, steps) == answer
+
+
+def test_a_cpu_is_asked_for_bfloat16_by_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the processor has it, which is imitated."""
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: True)
+    assert not networks_in_bfloat16(TrainConfig(), CPU)
+    assert networks_in_bfloat16(TrainConfig(precision="bfloat16"), CPU)
+
+
+@pytest.mark.parametrize(("capability", "answer"), [((7, 5), False), ((8, 0), True)])
+def test_a_gpu_takes_bfloat16_if_it_has_it(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], answer: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert networks_in_bfloat16(TrainConfig(), CUDA) == answer
+    assert not networks_in_bfloat16(TrainConfig(precision="float32"), CUDA)
 
 
 def backend(monkeypatch: pytest.MonkeyPatch, name: object) -> None:

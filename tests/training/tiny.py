@@ -40,7 +40,9 @@ def tiny(method: str = "exact", seed: int = 0, **options: Any) -> GMVAE:
 
 def quick(**settings: Any) -> TrainConfig:
     """Settings under which `tiny` models learn `blobs` in a few steps."""
-    defaults = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-2, "device": "cpu"}
+    defaults = {"epochs": 3, "batch_size": 16, "learning_rate": 1e-2}
+    # By name, for bits are compared.
+    defaults |= {"device": "cpu", "precision": "float32"}
     return TrainConfig(**(defaults | settings))
 
 
