@@ -7,7 +7,7 @@ PYTHON ?= python3
 STAMP := .venv/.installed
 
 # The package is installed editable, so only a change of its requirements asks for a new install.
-$(STAMP): pyproject.toml setup.py
+$(STAMP): pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $(STAMP)

@@ -1,4 +1,4 @@
-"""Measurements, one file each, shipped as `pyro_gmvae.benchmarks`.
+"""Measurements, one file each, shipped as `benchmarks`.
 
 Each is a script (``python benchmarks/step.py``) and a command (``pyro-gmvae benchmark step``), and
 says in its docstring what question it answers. This table is all that the command's help needs.

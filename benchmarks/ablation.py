@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from unittest.mock import patch
 
-from pyro_gmvae.benchmarks import variants
-from pyro_gmvae.benchmarks.apart import Within
-from pyro_gmvae.benchmarks.cells import add_cell_options, cells_of
-from pyro_gmvae.benchmarks.measure import add_timing_options, measure_apart, typical_seconds
-from pyro_gmvae.benchmarks.report import Parser, Report, script
-from pyro_gmvae.benchmarks.timing import milliseconds, ratio
+from benchmarks import variants
+from benchmarks.apart import Within
+from benchmarks.cells import add_cell_options, cells_of
+from benchmarks.measure import add_timing_options, measure_apart, typical_seconds
+from benchmarks.report import Parser, Report, script
+from benchmarks.timing import milliseconds, ratio
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import capture
 from pyro_gmvae.likelihoods import Bernoulli, Likelihood

@@ -9,9 +9,9 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.timing import turns_of
-from pyro_gmvae.benchmarks.variants import NotApplicableError, warmed_up
+from benchmarks.cells import Cell
+from benchmarks.timing import turns_of
+from benchmarks.variants import NotApplicableError, warmed_up
 
 __all__ = ["StepApart", "Within"]
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import load, preprocessing
 from pyro_gmvae.inference import Schedule, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, METHODS

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from pyro_gmvae.benchmarks.timing import Step, warm_up
+from benchmarks.timing import Step, warm_up
 
 __all__ = ["KINDS", "breakdown"]
 

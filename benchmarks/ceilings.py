@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from pyro_gmvae.benchmarks.timing import timed
+from benchmarks.timing import timed
 
 __all__ = ["copy_bandwidth", "matrix_rate"]
 

@@ -1,6 +1,6 @@
 """The peak memory of one cell's step; on the CPU in a process of its own, undisturbed.
 
-python -m pyro_gmvae.benchmarks.cell_memory '{"variant": "ours", "cell": {...}}'
+python -m benchmarks.cell_memory '{"variant": "ours", "cell": {...}}'
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import asdict
 
 import torch
 
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.memory import peak_bytes
-from pyro_gmvae.benchmarks.timing import warm_up
-from pyro_gmvae.benchmarks.variants import build_step, warmed_up
+from benchmarks.cells import Cell
+from benchmarks.memory import peak_bytes
+from benchmarks.timing import warm_up
+from benchmarks.variants import build_step, warmed_up
 
 __all__ = ["cell_peak"]
 
@@ -31,7 +31,7 @@ def cell_peak(variant: str, cell: Cell) -> int | None:
         step = build_step(variant, cell)
         return peak_bytes(lambda: warm_up(step, cell.device), cell.device)
     request = json.dumps({"variant": variant, "cell": asdict(cell)})
-    command = [sys.executable, "-m", "pyro_gmvae.benchmarks.cell_memory", request]
+    command = [sys.executable, "-m", "benchmarks.cell_memory", request]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     answer: int | None = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyro_gmvae.benchmarks.report import at_least
+from benchmarks.report import at_least
 from pyro_gmvae.models import GMVAE, METHODS
 
 __all__ = ["Cell", "add_cell_options", "cells_of"]

@@ -17,8 +17,8 @@ from statistics import mean
 
 from sklearn.metrics import adjusted_rand_score
 
-from pyro_gmvae.benchmarks.clusters import known
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.clusters import known
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import load_splits
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.tasks.start import prepare, rows_to_start

@@ -31,10 +31,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyro_gmvae.benchmarks.clusters_known import CONTENDERS, Found, contend
-from pyro_gmvae.benchmarks.clusters_table import summary, table
-from pyro_gmvae.benchmarks.machine import describe
-from pyro_gmvae.benchmarks.report import Parser, at_least, script, write_json
+from benchmarks.clusters_known import CONTENDERS, Found, contend
+from benchmarks.clusters_table import summary, table
+from benchmarks.machine import describe
+from benchmarks.report import Parser, at_least, script, write_json
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import clustering_scores

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyro_gmvae.benchmarks.paper_table import spread
+from benchmarks.paper_table import spread
 from pyro_gmvae.evaluation import pairwise_ari
 
 __all__ = ["summary", "table"]

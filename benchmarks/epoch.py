@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyro_gmvae.benchmarks.cells import hidden_sizes
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.cells import hidden_sizes
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import Preprocessor, load
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CaptureError

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 import torch
 
-from pyro_gmvae.benchmarks.machine import describe
-from pyro_gmvae.benchmarks.report import Parser, at_least, script, write_json
+from benchmarks.machine import describe
+from benchmarks.report import Parser, at_least, script, write_json
 from pyro_gmvae.data import Preprocessor, load
 from pyro_gmvae.inference import Schedule, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS, ExactGMVAE, from_config, to_config

@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.benchmarks.clusters import known
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.clusters import known
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import Dataset, Splits, load_splits
 from pyro_gmvae.evaluation import clustering_scores, responsibilities
 from pyro_gmvae.tasks.settings import TrainSettings

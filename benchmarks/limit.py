@@ -20,13 +20,13 @@ from collections.abc import Sequence
 
 import torch
 
-from pyro_gmvae.benchmarks.breakdown import KINDS, breakdown
-from pyro_gmvae.benchmarks.ceilings import LARGEST, copy_bandwidth, matrix_rate
-from pyro_gmvae.benchmarks.cells import add_cell_options, cells_of
-from pyro_gmvae.benchmarks.measure import add_measure_options, measure, typical_seconds
-from pyro_gmvae.benchmarks.report import Parser, Report, script
-from pyro_gmvae.benchmarks.variants import VARIANTS, NotApplicableError, build_step
-from pyro_gmvae.benchmarks.work import work_of
+from benchmarks.breakdown import KINDS, breakdown
+from benchmarks.ceilings import LARGEST, copy_bandwidth, matrix_rate
+from benchmarks.cells import add_cell_options, cells_of
+from benchmarks.measure import add_measure_options, measure, typical_seconds
+from benchmarks.report import Parser, Report, script
+from benchmarks.variants import VARIANTS, NotApplicableError, build_step
+from benchmarks.work import work_of
 
 SMALL = {
     "hidden": [(8, 8)],

@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 import pyro
 import torch
 
-from pyro_gmvae.benchmarks.apart import StepApart, Within
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.report import at_least
-from pyro_gmvae.benchmarks.timing import Times, Turn, side_by_side, turns_of, typical
-from pyro_gmvae.benchmarks.variants import NotApplicableError, warmed_up
+from benchmarks.apart import StepApart, Within
+from benchmarks.cells import Cell
+from benchmarks.report import at_least
+from benchmarks.timing import Times, Turn, side_by_side, turns_of, typical
+from benchmarks.variants import NotApplicableError, warmed_up
 
 __all__ = [
     "Measured",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from pyro_gmvae.benchmarks.resident import resident
+from benchmarks.resident import resident
 
 __all__ = ["peak_bytes"]
 

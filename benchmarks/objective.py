@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.benchmarks.paper_cells import Study
-from pyro_gmvae.benchmarks.paper_run import prepared
-from pyro_gmvae.benchmarks.paper_table import spread
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.paper_cells import Study
+from benchmarks.paper_run import prepared
+from benchmarks.paper_table import spread
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.evaluation import evaluate
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import METHODS

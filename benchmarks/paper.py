@@ -24,11 +24,11 @@ from argparse import SUPPRESS, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyro_gmvae.benchmarks.machine import describe
-from pyro_gmvae.benchmarks.paper_cells import PRESETS, Cell, cells_of, narrowed
-from pyro_gmvae.benchmarks.paper_run import finished, run_cell
-from pyro_gmvae.benchmarks.paper_table import plot_times, summary, table
-from pyro_gmvae.benchmarks.report import Parser, at_least, script, write_json
+from benchmarks.machine import describe
+from benchmarks.paper_cells import PRESETS, Cell, cells_of, narrowed
+from benchmarks.paper_run import finished, run_cell
+from benchmarks.paper_table import plot_times, summary, table
+from benchmarks.report import Parser, at_least, script, write_json
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.models import METHODS
@@ -108,7 +108,7 @@ def work(cells: Sequence[Cell], arguments: Namespace, talks: bool) -> None:
 
 def share(jobs: int, argv: Sequence[str]) -> None:
     """The cells in as many processes at a time, each of one thread; a signal reaches all."""
-    command = [sys.executable, "-m", "pyro_gmvae.benchmarks.paper", *argv, "--jobs", "1"]
+    command = [sys.executable, "-m", "benchmarks.paper", *argv, "--jobs", "1"]
     command += ["--threads", "1", "--of", str(jobs)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     started = [

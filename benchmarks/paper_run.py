@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyro_gmvae.benchmarks.machine import describe
-from pyro_gmvae.benchmarks.memory import peak_bytes
-from pyro_gmvae.benchmarks.paper_cells import Cell, Study
-from pyro_gmvae.benchmarks.report import write_json
+from benchmarks.machine import describe
+from benchmarks.memory import peak_bytes
+from benchmarks.paper_cells import Cell, Study
+from benchmarks.report import write_json
 from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits, preprocessing
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import evaluate

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from pyro_gmvae.benchmarks.growth import plot, slope
+from benchmarks.growth import plot, slope
 
 __all__ = ["plot_times", "summary", "table"]
 

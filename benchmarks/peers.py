@@ -29,12 +29,12 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from pyro_gmvae.benchmarks.cells import hidden_sizes
-from pyro_gmvae.benchmarks.peers_images import write_images
-from pyro_gmvae.benchmarks.peers_known import PEERS
-from pyro_gmvae.benchmarks.peers_start import PeerFailedError, make_task, start
-from pyro_gmvae.benchmarks.peers_table import Rows, summarise
-from pyro_gmvae.benchmarks.report import Parser, Report, script
+from benchmarks.cells import hidden_sizes
+from benchmarks.peers_images import write_images
+from benchmarks.peers_known import PEERS
+from benchmarks.peers_start import PeerFailedError, make_task, start
+from benchmarks.peers_table import Rows, summarise
+from benchmarks.report import Parser, Report, script
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import clustering_scores
 

@@ -21,7 +21,7 @@ from clustpy.deep import VaDE, get_dataloader
 from clustpy.deep.vade import _VaDE_VAE
 from torch.utils.data import DataLoader
 
-from pyro_gmvae.benchmarks.peers_task import Task, Trained, binary
+from benchmarks.peers_task import Task, Trained, binary
 
 
 class TimedLoader(DataLoader):

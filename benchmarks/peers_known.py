@@ -15,7 +15,7 @@ class Peer:
     Attributes:
         distribution: the package's name for pip.
         package: its name for import.
-        runner: module of `pyro_gmvae.benchmarks`.
+        runner: module of `benchmarks`.
         once: trained in the first round only, for it takes long and enters no ratio.
     """
 

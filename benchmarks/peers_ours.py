@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pyro_gmvae.benchmarks.peers_task import SAMPLES, Task, Trained
+from benchmarks.peers_task import SAMPLES, Task, Trained
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.evaluation import log_likelihood
 from pyro_gmvae.inference import KLAnnealing

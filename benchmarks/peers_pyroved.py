@@ -14,7 +14,7 @@ import pyroved
 import torch
 from pyroved.utils import init_dataloader
 
-from pyro_gmvae.benchmarks.peers_task import Task, Trained, binary
+from benchmarks.peers_task import Task, Trained, binary
 
 
 def train(task: Task, images: np.ndarray) -> Trained:

@@ -21,7 +21,7 @@ from pythae.trainers import BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
 from torch import Tensor, nn
 
-from pyro_gmvae.benchmarks.peers_task import SAMPLES, Task, Trained, binary
+from benchmarks.peers_task import SAMPLES, Task, Trained, binary
 
 
 def mlp(sizes: list[int]) -> nn.Sequential:

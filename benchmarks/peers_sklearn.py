@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.mixture import GaussianMixture
 
-from pyro_gmvae.benchmarks.peers_task import Task, Trained
+from benchmarks.peers_task import Task, Trained
 
 
 def grey(images: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pyro_gmvae.benchmarks.peers_task import Task
+from benchmarks.peers_task import Task
 
 __all__ = ["PeerFailedError", "make_task", "start"]
 
@@ -53,7 +53,7 @@ def start(task: Task, threads: int) -> dict[str, Any]:
     given, outcome, log = (folder / name for name in ("task.json", "outcome.json", "log.txt"))
     given.write_text(json.dumps(asdict(task)))
     environment = os.environ | dict.fromkeys(THREADS, str(threads))
-    command = [sys.executable, "-m", "pyro_gmvae.benchmarks.peers_worker", str(given), str(outcome)]
+    command = [sys.executable, "-m", "benchmarks.peers_worker", str(given), str(outcome)]
     # Progress bars and all else that a peer prints go to a file, where they cost next to nothing.
     with log.open("w") as printed:
         done = subprocess.run(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from pyro_gmvae.benchmarks.peers_known import AIMS, OURS
-from pyro_gmvae.benchmarks.report import Report
-from pyro_gmvae.benchmarks.timing import ratio
+from benchmarks.peers_known import AIMS, OURS
+from benchmarks.report import Report
+from benchmarks.timing import ratio
 
 __all__ = ["Rows", "summarise"]
 

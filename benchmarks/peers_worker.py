@@ -1,6 +1,6 @@
 """One training in a process of its own, so that its peak of memory is its own.
 
-python -m pyro_gmvae.benchmarks.peers_worker TASK.json OUTCOME.json
+python -m benchmarks.peers_worker TASK.json OUTCOME.json
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from pyro_gmvae.benchmarks.peers_known import PEERS
-from pyro_gmvae.benchmarks.peers_task import Task, thinned
-from pyro_gmvae.benchmarks.resident import resident
+from benchmarks.peers_known import PEERS
+from benchmarks.peers_task import Task, thinned
+from benchmarks.resident import resident
 
 
 def run(task: Task) -> dict[str, Any]:
     """Train and evaluate; the figures as JSON has them."""
-    runner = import_module(f"pyro_gmvae.benchmarks.{PEERS[task.peer].runner}")
+    runner = import_module(f"benchmarks.{PEERS[task.peer].runner}")
     at_start = resident("VmRSS")
     with np.load(task.data) as parts:
         images, test = parts["train"], parts["test"]

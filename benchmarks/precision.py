@@ -18,8 +18,8 @@ from typing import Literal
 
 import torch
 
-from pyro_gmvae.benchmarks.cells import hidden_sizes
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.cells import hidden_sizes
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.data import Preprocessor, Splits, load_splits
 from pyro_gmvae.evaluation import log_likelihood
 from pyro_gmvae.inference import KLAnnealing

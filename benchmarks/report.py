@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from pyro_gmvae.benchmarks.machine import describe
+from benchmarks.machine import describe
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyro_gmvae.benchmarks.cell_memory import cell_peak
-from pyro_gmvae.benchmarks.cells import Cell, add_cell_options, cells_of
-from pyro_gmvae.benchmarks.growth import Curve, plot, slope
-from pyro_gmvae.benchmarks.measure import Measured, add_measure_options, measure
-from pyro_gmvae.benchmarks.report import Parser, Report, script
-from pyro_gmvae.benchmarks.timing import typical
-from pyro_gmvae.benchmarks.variants import VARIANTS
+from benchmarks.cell_memory import cell_peak
+from benchmarks.cells import Cell, add_cell_options, cells_of
+from benchmarks.growth import Curve, plot, slope
+from benchmarks.measure import Measured, add_measure_options, measure
+from benchmarks.report import Parser, Report, script
+from benchmarks.timing import typical
+from benchmarks.variants import VARIANTS
 
 SMALL = {
     "hidden": [(8, 8)],

@@ -18,7 +18,7 @@ from typing import get_args
 
 import numpy as np
 
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.tasks.select import select_clusters
 from pyro_gmvae.tasks.settings import Initialization, TrainSettings
 

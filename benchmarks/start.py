@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import torch
 
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
-from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
+from benchmarks.report import Parser, Report, at_least, script
+from benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
 
-HELP = "from pyro_gmvae.cli.main import main; main()"
+HELP = "from pyro_gmvae_cli.main import main; main()"
 COMMANDS = {
     "python": ["-c", "pass"],
     "import torch, pyro": ["-c", "import torch, pyro"],

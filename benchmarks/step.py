@@ -18,11 +18,11 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from pyro_gmvae.benchmarks.cells import Cell, add_cell_options, cells_of
-from pyro_gmvae.benchmarks.measure import add_measure_options, measure, typical_seconds
-from pyro_gmvae.benchmarks.report import Parser, Report, script
-from pyro_gmvae.benchmarks.timing import milliseconds, ratio
-from pyro_gmvae.benchmarks.variants import VARIANTS
+from benchmarks.cells import Cell, add_cell_options, cells_of
+from benchmarks.measure import add_measure_options, measure, typical_seconds
+from benchmarks.report import Parser, Report, script
+from benchmarks.timing import milliseconds, ratio
+from benchmarks.variants import VARIANTS
 
 SMALL = {
     "hidden": [(8, 8)],

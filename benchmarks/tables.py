@@ -21,8 +21,8 @@ from sklearn.datasets import load_iris, load_wine, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae import GMVAE
-from pyro_gmvae.benchmarks.report import Parser, Report, at_least, script
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training.starts.classical import kmeans, mixture
 

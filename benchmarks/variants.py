@@ -18,9 +18,9 @@ import torch._functorch.config as functorch
 from pyro.infer import SVI, TraceEnum_ELBO, TraceMeanField_ELBO
 from torch import Tensor
 
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.handwritten import handwritten
-from pyro_gmvae.benchmarks.timing import Step, warm_up
+from benchmarks.cells import Cell
+from benchmarks.handwritten import handwritten
+from benchmarks.timing import Step, warm_up
 from pyro_gmvae.inference import (
     CapturedELBO,
     CaptureError,

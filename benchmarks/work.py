@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 from torch.utils.flop_counter import FlopCounterMode
 
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.handwritten import handwritten
+from benchmarks.cells import Cell
+from benchmarks.handwritten import handwritten
 from pyro_gmvae.inference.memory import bytes_saved
 
 __all__ = ["Work", "work_of"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pyro_gmvae.benchmarks.apart import StepApart
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.variants import NotApplicableError
+from benchmarks.apart import StepApart
+from benchmarks.cells import Cell
+from benchmarks.variants import NotApplicableError
 
 
 def small(method: str = "sparse") -> Cell:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyro_gmvae.benchmarks.clusters_table import summary, table
+from benchmarks.clusters_table import summary, table
 from tests.cli.conftest import Cli
 
 SMALL = ["benchmark", "clusters", "--small", "--device", "cpu", "--out", "found", "--json"]

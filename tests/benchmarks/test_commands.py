@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pyro_gmvae.benchmarks import NAMES, start
+from benchmarks import NAMES, start
 from pyro_gmvae.training.starts import latent
 from tests.cli.conftest import Cli
 
@@ -118,7 +118,7 @@ def test_json_on_screen(cli: Cli) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_named_and_explained(cli: Cli, name: str) -> None:
     assert re.search(rf"^ +{name} ", cli("benchmark", "--help").stdout, re.MULTILINE)
-    module = import_module(f"pyro_gmvae.benchmarks.{name}")
+    module = import_module(f"benchmarks.{name}")
     assert module.__doc__ is not None
     assert f"benchmarks/{name}.py" in module.__doc__  # how to run it again
     assert "--out" in cli("benchmark", name, "--", "--help").stdout

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pyro_gmvae.benchmarks import paper, paper_run
-from pyro_gmvae.benchmarks.paper_cells import PRESETS, Cell, Study, cells_of, narrowed
-from pyro_gmvae.benchmarks.paper_table import spread, summary, table
+from benchmarks import paper, paper_run
+from benchmarks.paper_cells import PRESETS, Cell, Study, cells_of, narrowed
+from benchmarks.paper_table import spread, summary, table
 from pyro_gmvae.training import Reporter
 from tests.cli.conftest import Cli
 from tests.idx_files import write_mnist

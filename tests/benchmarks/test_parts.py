@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from pyro_gmvae.benchmarks.cells import Cell
-from pyro_gmvae.benchmarks.golden import exact_loss
-from pyro_gmvae.benchmarks.growth import plot, slope
-from pyro_gmvae.benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
-from pyro_gmvae.benchmarks.work import work_of
+from benchmarks.cells import Cell
+from benchmarks.golden import exact_loss
+from benchmarks.growth import plot, slope
+from benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
+from benchmarks.work import work_of
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
@@ -76,7 +76,7 @@ def test_work() -> None:
 def test_peak_memory() -> None:
     # In a process of its own, for it changes how malloc works.
     code = (
-        "import torch; from pyro_gmvae.benchmarks.memory import peak_bytes\n"
+        "import torch; from benchmarks.memory import peak_bytes\n"
         "run = lambda: [torch.ones(2**18) for _ in range(32)] and None\n"
         "print(peak_bytes(run, torch.device('cpu')))"
     )

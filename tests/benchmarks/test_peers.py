@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyro_gmvae.benchmarks import peers
-from pyro_gmvae.benchmarks.peers_known import OURS, PEERS, Peer
-from pyro_gmvae.benchmarks.peers_start import PeerFailedError, start
-from pyro_gmvae.benchmarks.peers_table import ratios_of, summary
-from pyro_gmvae.benchmarks.peers_task import Task, binary, thinned
-from pyro_gmvae.benchmarks.peers_worker import run
+from benchmarks import peers
+from benchmarks.peers_known import OURS, PEERS, Peer
+from benchmarks.peers_start import PeerFailedError, start
+from benchmarks.peers_table import ratios_of, summary
+from benchmarks.peers_task import Task, binary, thinned
+from benchmarks.peers_worker import run
 from pyro_gmvae.errors import InputError
 
 N_TEST, N_PIXELS = 40, 16

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from pyro_gmvae.cli.main import main
+from pyro_gmvae_cli.main import main
 
 Cli = Callable[..., Result]
 TINY = ["--epochs", "1", "--hidden", "8", "--latent-dim", "2", "--clusters", "3", "--quiet"]

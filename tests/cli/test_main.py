@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from pyro_gmvae.cli.main import COMMANDS
 from pyro_gmvae.likelihoods import LIKELIHOODS
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.tasks import settings
+from pyro_gmvae_cli.main import COMMANDS
 from tests.cli.conftest import Cli
 
 
@@ -16,7 +16,7 @@ from tests.cli.conftest import Cli
 def test_help_needs_no_torch(arguments: list[str]) -> None:
     code = (
         "import sys\n"
-        "from pyro_gmvae.cli.main import main\n"
+        "from pyro_gmvae_cli.main import main\n"
         f"main({arguments!r}, standalone_mode=False)\n"
         "heavy = {'torch', 'pyro', 'numpy', 'pandas', 'matplotlib', 'rich'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)\n"

@@ -26,7 +26,7 @@ from tests.cli.conftest import TINY, Cli, write_table
 EPOCHS = 40
 OPTIONS = [*TINY, "--epochs", str(EPOCHS), "--patience", str(EPOCHS), "--device", "cpu"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-PROGRAM = [sys.executable, "-c", "from pyro_gmvae.cli.main import main; main()"]
+PROGRAM = [sys.executable, "-c", "from pyro_gmvae_cli.main import main; main()"]
 
 Process = subprocess.Popen[str]
 

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from . import options
-from .errors import Command
+from pyro_gmvae_cli import options
+from pyro_gmvae_cli.errors import Command
 
 
 @click.command(cls=Command)

@@ -17,7 +17,6 @@ COMMANDS = (
     "select",
     "stability",
     "prune",
-    "benchmark",
 )
 
 
@@ -30,7 +29,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f".{cmd_name}", __package__).command
+        command: click.Command = import_module(f"pyro_gmvae_cli.{cmd_name}").command
         return command
 
 

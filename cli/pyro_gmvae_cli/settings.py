@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from pyro_gmvae.tasks.settings import TrainSettings, choices
-
-from .options import Decorator
+from pyro_gmvae_cli.options import Decorator
 
 __all__ = ["DEFAULT", "training_settings"]
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyro_gmvae.errors import InputError
-
-from . import options
-from .errors import Command, training_errors
+from pyro_gmvae_cli import options
+from pyro_gmvae_cli.errors import Command, training_errors
 
 if TYPE_CHECKING:
     from pyro_gmvae.evaluation import ClusterStability, Stability

@@ -12,10 +12,9 @@ from click.core import ParameterSource
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.tasks.settings import TrainSettings, located, read_settings
-
-from . import options
-from .errors import Command, training_errors
-from .settings import DEFAULT, training_settings
+from pyro_gmvae_cli import options
+from pyro_gmvae_cli.errors import Command, training_errors
+from pyro_gmvae_cli.settings import DEFAULT, training_settings
 
 if TYPE_CHECKING:
     from pyro_gmvae.tasks.train import Trained
@@ -94,8 +93,7 @@ def _given(ctx: click.Context) -> dict[str, Any]:
 def _report(trained: Trained, out: str, as_json: bool) -> None:
     """The figures on held-out rows, and where things are."""
     from pyro_gmvae.tasks.evaluate import evaluate_run
-
-    from .show import figures_table, say, warn
+    from pyro_gmvae_cli.show import figures_table, say, warn
 
     splits = trained.splits
     part = next(p for p in ("test", "validation", "train") if len(getattr(splits, p)))

@@ -8,9 +8,8 @@ import click
 from click.core import ParameterSource
 
 from pyro_gmvae.errors import InputError
-
-from . import options
-from .errors import Command
+from pyro_gmvae_cli import options
+from pyro_gmvae_cli.errors import Command
 
 
 @click.command(cls=Command)
@@ -65,8 +64,7 @@ def command(
     from pyro_gmvae.tasks.data import data_for, own_data
     from pyro_gmvae.tasks.evaluate import evaluate_run
     from pyro_gmvae.tasks.open import open_run
-
-    from .show import figures_table, warn
+    from pyro_gmvae_cli.show import figures_table, warn
 
     opened = open_run(run, device)
     if data is None:

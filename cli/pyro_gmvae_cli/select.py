@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyro_gmvae.tasks.settings import TrainSettings, located
-
-from . import options
-from .errors import Command, training_errors
-from .settings import training_settings
+from pyro_gmvae_cli import options
+from pyro_gmvae_cli.errors import Command, training_errors
+from pyro_gmvae_cli.settings import training_settings
 
 if TYPE_CHECKING:
     from pyro_gmvae.evaluation import Selection
