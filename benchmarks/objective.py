@@ -158,7 +158,7 @@ def run(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
         labels=splits.test.y,
         num_samples=arguments.samples,
         transform=transform,
-        mean_transform=transform.mean_input,
+        encode_mean=transform.mean_input,
     )
     return {"kl_y": history[-1]["kl_y"], **test.to_dict()}
 

@@ -234,7 +234,7 @@ def figures(gmvae: GMVAE, num_samples: int, job: Job) -> dict[str, Any]:
         labels=test.y,
         num_samples=num_samples,
         transform=job.transform,
-        mean_transform=job.transform.mean_input,
+        encode_mean=job.transform.mean_input,
     ).to_dict()
 
 

@@ -110,7 +110,7 @@ class FittedGMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixi
         options = {
             "num_samples": self.num_samples,
             "transform": self._scored,
-            "mean_transform": self.preprocessor_.mean_input,
+            "encode_mean": self.preprocessor_.mean_input,
             "feature_names": getattr(self, "feature_names_in_", None),
             **options,
         }

@@ -20,13 +20,13 @@ from pyro_gmvae._parameters import check_parameters
 from pyro_gmvae.data import Dataset, preprocessing
 from pyro_gmvae.data.known import known_of_rows
 from pyro_gmvae.data.labels import labels_from_array
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import number_as
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import Regularizer
 from pyro_gmvae.models.labels import LABEL_WEIGHT, check_labels
 from pyro_gmvae.models.must_link import check_groups
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training import (
     CLUSTERINGS,
     ClusterWatch,
@@ -283,7 +283,7 @@ class GMVAE(FittedGMVAE):
             options["cluster_network"] = "conv"
         if data.given is not None:
             options["label_weight"] = LABEL_WEIGHT
-        with own_draws(seed=seed):
+        with forked_rng(seed=seed):
             gmvae = models.METHODS[self.method](
                 data.event_shape,
                 int(self.n_components),

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-__all__ = ["evaluating"]
+__all__ = ["eval_mode"]
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Iterator[None]:
     """Evaluation mode and no gradients inside; each submodule's own mode again afterwards."""
     modes = {m: m.training for m in module.modules()}
     module.eval()

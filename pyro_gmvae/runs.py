@@ -28,10 +28,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from pyro_gmvae.data import Preprocessor
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.models import GMVAE, from_config, to_config
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.checkpoint import under_prefix, with_prefix
 
 __all__ = ["Run", "checkpoint_path", "load_run", "open_run_folder", "save_run"]
@@ -149,7 +149,7 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
     if hashlib.sha256(content).hexdigest() != config.get("weights_sha256"):
         raise InputError(f"{path / WEIGHTS} is not the file that was saved: train the run again")
     try:
-        with own_draws():  # initial weights are drawn, only to be replaced
+        with forked_rng():  # initial weights are drawn, only to be replaced
             gmvae = from_config(config["model"]).to(getattr(torch, config["dtype"]))
         preprocessor = Preprocessor.from_config(config["preprocessor"])
         details = dict(config["details"])

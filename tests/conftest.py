@@ -5,9 +5,9 @@ from __future__ import annotations
 # Before anything imports the package: its annotations are checked from here on.
 from jaxtyping import install_import_hook
 
-import tests.typechecking  # noqa: F401  (the hook finds it by its name)
+import tests.helpers.typechecking  # noqa: F401  (the hook finds it by its name)
 
-install_import_hook("pyro_gmvae", "tests.typechecking.check")
+install_import_hook("pyro_gmvae", "tests.helpers.typechecking.check")
 
 from collections.abc import Iterator  # noqa: E402
 
@@ -16,7 +16,7 @@ import pyro  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from tests.global_state import unchanged_global_state  # noqa: E402
+from tests.helpers.global_state import unchanged_global_state  # noqa: E402
 
 torch.set_num_threads(1)  # tiny networks: threads only wait for one another
 

@@ -9,7 +9,7 @@ import torch
 
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import ExactGMVAE
-from tests.global_state import unchanged_global_state
+from tests.helpers.global_state import unchanged_global_state
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.training.loop import TrainResult, fit
-from tests.training.known import N_KNOWN, N, halves, in_threes, of_some
+from tests.helpers.known import N_KNOWN, N, halves, in_threes, of_some
 
 X, TOP = (t.numpy() for t in halves())
 LABELS, GROUPS = (known(halves()[1]).numpy() for known in (of_some, in_threes))

@@ -23,7 +23,7 @@ from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS, ExactGMVAE
 from pyro_gmvae.runs import Run, checkpoint_path, load_run, open_run_folder, save_run
 from pyro_gmvae.training import fit
-from tests.training.tiny import blobs, grey, quick, same_weights, tiny
+from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny
 
 DETAILS = {"features": ["a", "b"], "rows": 60, "nested": {"seed": None}}
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.modes import evaluating
+from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.rng import forked_rng
 
 __all__ = [
     "ENTRIES",
@@ -84,7 +84,7 @@ def _transformed(
     """``transform`` of some rows, from whole blocks of data that have a seed each."""
     parts = []
     for start in range(rows.start - rows.start % _BLOCK, rows.stop, _BLOCK):
-        with own_draws(device, seed=seed_of(seed, start)):
+        with forked_rng(device, seed=seed_of(seed, start)):
             block = transform(x[start : start + _BLOCK].to(device))
         parts.append(block[max(rows.start - start, 0) : rows.stop - start])
     return torch.cat(parts)
@@ -107,7 +107,7 @@ def each_batch(
     """``function(batch, *covariates)`` of every batch, joined, on the CPU."""
     if batch_size is None:
         batch_size = default_batch_size(gmvae)
-    with evaluating(gmvae):
+    with eval_mode(gmvae):
         batches = data_batches(
             gmvae,
             x,

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Shaped
 from torch import Tensor
 
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import (
@@ -22,7 +21,8 @@ from pyro_gmvae.evaluation._draws import Noise, draw_z
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import log_likelihood
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.modes import evaluating
+from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.rng import forked_rng
 
 __all__ = ["to_inference_data"]
 
@@ -46,7 +46,7 @@ def to_inference_data(
     num_samples: int = 500,
     covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
-    mean_transform: Transform | None = None,
+    encode_mean: Transform | None = None,
     feature_names: Sequence[str] | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -71,7 +71,7 @@ def to_inference_data(
         x: data, shape ``(N, *event)``.
         num_draws: draws of z and x for each datum.
         num_samples: importance samples behind log_likelihood and sample_stats.
-        covariates, transform, mean_transform, batch_size, seed: as
+        covariates, transform, encode_mean, batch_size, seed: as
             `pyro_gmvae.evaluation.evaluate`; another ``batch_size`` gives other draws of x.
         feature_names: coordinates of the last dimension of x.
 
@@ -90,7 +90,7 @@ def to_inference_data(
         gmvae, x, num_samples=num_samples, covariates=covariates, transform=transform, **same
     )
     q_y = responsibilities(
-        gmvae, x, covariates=covariates, transform=mean_transform or transform, **same
+        gmvae, x, covariates=covariates, transform=encode_mean or transform, **same
     ).numpy()
     observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, **same)
 
@@ -134,13 +134,13 @@ def _draws(
         batch_size = default_batch_size(gmvae, num_draws * gmvae.latent_dim)
     like = gmvae.model.component_loc
     parts = []
-    with evaluating(gmvae):
+    with eval_mode(gmvae):
         for rows, batch, given in data_batches(
             gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
         ):
             noise = Noise(seed, range(rows.start, rows.stop), 1 + gmvae.latent_dim)
             z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
-            with own_draws(like.device, seed=seed_of(seed, -2 - rows.start)):  # not a transform's
+            with forked_rng(like.device, seed=seed_of(seed, -2 - rows.start)):  # not a transform's
                 x_new = gmvae.model.p_x(z, *given).sample()
             parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
     observed, z_parts, x_parts = zip(*parts, strict=True)

@@ -80,7 +80,7 @@ def evaluate(
     num_samples: int = 500,
     covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
-    mean_transform: Transform | None = None,
+    encode_mean: Transform | None = None,
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Evaluation:
@@ -93,7 +93,7 @@ def evaluate(
         num_samples: importance samples for each datum.
         covariates: what the model's `p_x` takes beside z, N rows each.
         transform: from ``x`` to the model scale whose likelihood is asked for.
-        mean_transform: the same without random draws, for the clusters; ``transform`` if None.
+        encode_mean: the same without random draws, for the clusters; ``transform`` if None.
         batch_size: data at a time.
         seed: fixes every draw.
 
@@ -117,7 +117,7 @@ def evaluate(
         gmvae,
         x,
         covariates=covariates,
-        transform=mean_transform or transform,
+        transform=encode_mean or transform,
         batch_size=batch_size,
         seed=seed,
     )

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import (
     Transform,
@@ -18,7 +17,8 @@ from pyro_gmvae.evaluation._batches import (
     each_batch,
 )
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.modes import evaluating
+from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.rng import forked_rng
 
 __all__ = ["cluster_means", "reconstruct", "sample"]
 
@@ -55,7 +55,7 @@ def sample(
     if any(len(c) != n for c in covariates):
         raise InputError(f"Every covariate needs one row for each of the {n} draws.")
     model, like = gmvae.model, gmvae.model.component_loc
-    with evaluating(gmvae), own_draws(like.device, seed=seed):
+    with eval_mode(gmvae), forked_rng(like.device, seed=seed):
         if y is None:
             clusters = dist.Categorical(logits=model.log_p_y()).sample((n,))
         else:
@@ -78,7 +78,7 @@ def sample(
 def cluster_means(gmvae: GMVAE, *covariates: Tensor) -> Float[Tensor, "K *event"]:
     """E[x | z = mu_y] for each cluster y, on the CPU."""
     like = gmvae.model.component_loc
-    with evaluating(gmvae):
+    with eval_mode(gmvae):
         clusters = torch.eye(gmvae.n_components, dtype=like.dtype, device=like.device)
         z = gmvae.model.p_z(clusters).mean
         return gmvae.model.p_x(z, *(c.to(like.device) for c in covariates)).mean.cpu()

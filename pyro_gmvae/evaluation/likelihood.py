@@ -19,7 +19,7 @@ from pyro_gmvae.evaluation._batches import (
 )
 from pyro_gmvae.evaluation._draws import Noise, draw_z
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.modes import evaluating
+from pyro_gmvae.modes import eval_mode
 
 __all__ = ["MAX_BAD_FRACTION", "MAX_PARETO_K", "LogLikelihood", "log_likelihood"]
 
@@ -156,7 +156,7 @@ def log_likelihood(
     chunk = sample_chunk or max(1, ENTRIES // (per_draw * batch_size))
 
     parts = []
-    with evaluating(gmvae):
+    with eval_mode(gmvae):
         for rows, batch, given in data_batches(
             gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
         ):

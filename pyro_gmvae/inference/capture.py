@@ -14,11 +14,11 @@ from torch.autograd.function import once_differentiable
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference.elbo import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.enumeration import Rows
 from pyro_gmvae.inference.rewriting import put_constants, turn_narrow_products
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
+from pyro_gmvae.rng import forked_rng
 
 __all__ = ["CaptureError", "CapturedELBO"]
 
@@ -191,7 +191,7 @@ class CapturedELBO:
         given = [self._scale(1.0, tensors[0].device), *tensors]
         devices = {t.device for t in given}
         try:
-            with own_draws(*devices):
+            with forked_rng(*devices):
                 with torch.enable_grad(), pyro.validation_enabled(False):
                     trace = make_fx(flat, tracing_mode="fake", _allow_non_fake_inputs=True)
                     graph: GraphModule = trace(*given)

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
 from pyro_gmvae.distributions import SparseOneHotCategorical, expected_value
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.inference.enumeration import Rows, Site, SomeRows, enumerate_dim, support_size
-from pyro_gmvae.inference.partial import WhatCounts
+from pyro_gmvae.inference.partial import SkipUnscored
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
+from pyro_gmvae.rng import forked_rng
 
 __all__ = ["TraceEnumMeanField_ELBO"]
 
@@ -98,7 +98,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         self._guess_nesting(model, guide, args, kwargs)
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         devices = {tensor.device for tensor in tensors}
-        with torch.no_grad(), own_draws(*devices), SomeRows(self._enum_dim, None):
+        with torch.no_grad(), forked_rng(*devices), SomeRows(self._enum_dim, None):
             trace = poutine.trace(guide).get_trace(*args, **kwargs)
         enumerated = [s for s in _sample_sites(trace).values() if enumerate_dim(s) is not None]
         if not enumerated or isinstance(enumerated[0]["fn"], SparseOneHotCategorical):
@@ -146,7 +146,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     def _get_trace(
         self, model: Callable, guide: Callable, args: tuple, kwargs: dict
     ) -> tuple[Trace, Trace]:
-        with WhatCounts():
+        with SkipUnscored():
             guide_trace = poutine.trace(guide).get_trace(*args, **kwargs)
             replayed = poutine.replay(model, trace=guide_trace)
             model_trace = poutine.trace(replayed).get_trace(*args, **kwargs)

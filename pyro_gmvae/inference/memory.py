@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pyro_gmvae.draws import own_draws
+from pyro_gmvae.rng import forked_rng
 
 __all__ = ["bytes_saved"]
 
@@ -27,7 +27,7 @@ def bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
 
     devices = {p.device for p in module.parameters()}
     with (
-        own_draws(*devices),
+        forked_rng(*devices),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
         kept = compute()  # while this lives, so do the storages, and no address is used twice

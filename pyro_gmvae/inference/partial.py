@@ -13,10 +13,10 @@ from torch import Tensor
 from pyro_gmvae.distributions import SparseOneHotCategorical, Subset
 from pyro_gmvae.inference.enumeration import enumerate_dim
 
-__all__ = ["WhatCounts"]
+__all__ = ["SkipUnscored"]
 
 
-class WhatCounts(Messenger):
+class SkipUnscored(Messenger):
     """Infers z and meets x for those values of a sparse support, and those data, that count.
 
     Held around the guide and then the model: the guide draws the subset for which the drawn value
@@ -26,13 +26,13 @@ class WhatCounts(Messenger):
 
     def __init__(self) -> None:
         super().__init__()
-        self.packing: _Packing | None = None
+        self.packing: PackedRows | None = None
 
     def _pyro_post_sample(self, msg: Any) -> None:
         q = msg["fn"]
         enumerated = isinstance(q, SparseOneHotCategorical) and enumerate_dim(msg) is not None
         if enumerated and q.subset is not None:
-            self.packing = _Packing(q.subset, msg["value"].shape[:-1])
+            self.packing = PackedRows(q.subset, msg["value"].shape[:-1])
 
     def _pyro_inferred(self, msg: Any) -> None:
         head, features, y = msg["args"]
@@ -50,7 +50,7 @@ class WhatCounts(Messenger):
             msg["done"] = True
 
 
-class _Packing:
+class PackedRows:
     """The rows that count, in one dimension: those of the likely values, then the subset's.
 
     By index throughout: a concatenation of parts would not be vectorised by the compiler.
@@ -106,7 +106,7 @@ class _Packed(dist.TorchDistribution):
 
     arg_constraints: dict[str, Any] = {}
 
-    def __init__(self, base: dist.TorchDistribution, packing: _Packing) -> None:
+    def __init__(self, base: dist.TorchDistribution, packing: PackedRows) -> None:
         super().__init__(packing.shape, base.event_shape, validate_args=False)
         self.base = base
         self.packing = packing

@@ -2,8 +2,8 @@
 
 A likelihood is a module that turns a decoder's output into a Pyro distribution over one
 observation. It says which shape it wants (`output_shape`) and may own parameters of its own.
-Add one by subclassing `Likelihood` with these two methods; `tests/likelihood_contract.py` holds
-the test case that every likelihood must pass.
+Add one by subclassing `Likelihood` with these two methods; every likelihood must pass the test case
+in `tests/helpers/likelihood_contract.py`.
 
 ============================== ========================= ===============================
 name                           entries                   the decoder gives

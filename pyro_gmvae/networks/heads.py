@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from pyro_gmvae.modes import evaluating
+from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.networks.mlp import linear, mlp
 
 __all__ = ["MIN_SCALE", "GaussianHead", "feature_size"]
@@ -61,7 +61,7 @@ def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
         ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
     """
     reference = next(iter(encoder.parameters()), torch.zeros(()))
-    with evaluating(encoder):
+    with eval_mode(encoder):
         features = encoder(reference.new_zeros((1, *event_shape)))
     if features.dim() != 2 or features.shape[0] != 1:
         raise ValueError(

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyro_gmvae.data import Dataset
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import GMVAE, Regularizer, from_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT
 from pyro_gmvae.networks import ConvSizes
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.training import TrainConfig, defaults
 
@@ -61,7 +61,7 @@ def make_model(
         options["drawn_share"] = share
         if settings.n_likeliest is not None:
             options["n_likeliest"] = settings.n_likeliest
-    with own_draws(seed=settings.seed if seed is None else seed), _refused():
+    with forked_rng(seed=settings.seed if seed is None else seed), _refused():
         if settings.channels is not None:
             sizes = ConvSizes.for_images(*train.event_shape[1:], channels=settings.channels)
             options["conv"] = sizes.to_config()

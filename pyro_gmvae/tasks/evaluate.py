@@ -56,7 +56,7 @@ def evaluate_run(
         labels=data.y,
         num_samples=num_samples,
         transform=preprocessor,
-        mean_transform=cluster_input(preprocessor),
+        encode_mean=cluster_input(preprocessor),
         seed=seed,
     )
     about = {"data": data.name, "split": part, "clusters": run.gmvae.n_components}

@@ -17,7 +17,7 @@ from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.held_out import HeldOut
 from pyro_gmvae.training.known import drawn_labels
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
-from pyro_gmvae.training.objective import Objective, say_why
+from pyro_gmvae.training.objective import Objective, warn_uncompiled
 from pyro_gmvae.training.reporters import Record
 from pyro_gmvae.training.resources import (
     fitting_chunk_size,
@@ -33,7 +33,7 @@ __all__ = ["Epochs"]
 
 
 class Epochs:
-    """One epoch after another, within `surroundings`.
+    """One epoch after another, within `training_context`.
 
     Args:
         gmvae, config, accelerator: of the training.
@@ -93,7 +93,7 @@ class Epochs:
         self.make_step: TrainingStep | RecordedStep = self.step
         # Chunks are heavy: starting them costs little.
         if whether_to_record(config, accelerator) and elbo.chunk_size is None:
-            fallback = None if config.compile is True else say_why
+            fallback = None if config.compile is True else warn_uncompiled
             self.make_step = RecordedStep(self.step, config.batch_size, fallback)
 
     @property

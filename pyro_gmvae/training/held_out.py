@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.models import ObjectiveWeights
+from pyro_gmvae.rng import forked_rng
 
 __all__ = ["HeldOut"]
 
@@ -39,7 +39,7 @@ class HeldOut:
         before = [(w, w.clone()) for w in (weights.kl_weight, weights.z_kl_weight)]
         weights.set(kl_weight=1.0, z_kl_weight=1.0)
         total = torch.zeros((), device=device, dtype=torch.float64)
-        with own_draws(device, seed=0):
+        with forked_rng(device, seed=0):
             for x, y, *covariates in self.batches:
                 total -= objective(x, y, *covariates).loss
         for weight, value in before:

@@ -14,17 +14,17 @@ from jaxtyping import Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.context import training_context
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.loop import Transform
-from pyro_gmvae.training.objective import say_why
+from pyro_gmvae.training.objective import warn_uncompiled
 from pyro_gmvae.training.recorded import Recorded
 from pyro_gmvae.training.reporters import Reporter
 from pyro_gmvae.training.resources import whether_to_record
-from pyro_gmvae.training.surroundings import surroundings
 
 __all__ = ["best_start", "information_loss", "maximize_information"]
 
@@ -71,7 +71,7 @@ def maximize_information(
         drop_last=len(x) > config.batch_size,  # the balance of a few data says little
     )
     total = max(MIN_STEPS, ceil(epochs * len(batches)))
-    with own_draws(device, seed=config.seed), surroundings(gmvae, config, accelerator):
+    with forked_rng(device, seed=config.seed), training_context(gmvae, config, accelerator):
         make_step = _Step(gmvae, config, accelerator)
         falling = replace(config, learning_rate_schedule="cosine")
         step = 0
@@ -108,7 +108,7 @@ def information_loss(
         ValueError: without a regulariser.
     """
     device = gmvae.model.component_loc.device
-    with own_draws(device, seed=0), pyro.settings.context(module_local_params=True):
+    with forked_rng(device, seed=0), pyro.settings.context(module_local_params=True):
         seen = x[:REPORTED].to(device)
         return _loss(gmvae, seen if transform is None else transform(seen)).item()
 
@@ -188,7 +188,7 @@ class _Step:
         self.optimizer = torch.optim.Adam(self.parameters, self.learning_rate, fused=True)
         self.run: Callable[[Tensor], None] = self._run
         if whether_to_record(config, accelerator):
-            self.run = Recorded(self._run, self.optimizer, device, say_why)
+            self.run = Recorded(self._run, self.optimizer, device, warn_uncompiled)
 
     def _run(self, x: Tensor) -> None:
         _loss(self.gmvae, x, consistency=self.consistency).backward()

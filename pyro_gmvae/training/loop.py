@@ -13,10 +13,11 @@ from jaxtyping import Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import Batches
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.annealing import put_back
 from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.context import training_context
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.epochs import Epochs
 from pyro_gmvae.training.errors import TrainingInterrupted
@@ -25,7 +26,6 @@ from pyro_gmvae.training.known import Known, check_known
 from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.reporters import Record, Reporter
 from pyro_gmvae.training.signals import Interruption
-from pyro_gmvae.training.surroundings import surroundings
 
 __all__ = ["TrainResult", "fit"]
 
@@ -110,12 +110,12 @@ def fit(
         if config.seed is not None:
             # Each process draws its own noise, but all of them the same order of the data.
             own = config.seed + accelerator.process_index
-            stack.enter_context(own_draws(device, seed=own))
+            stack.enter_context(forked_rng(device, seed=own))
         stack.enter_context(put_back(gmvae.weights))
         if checkpoint is not None:
             stack.enter_context(signals)
         stack.enter_context(linked(gmvae, x, groups, covariates=covariates, transform=changed))
-        stack.enter_context(surroundings(gmvae, config, accelerator))
+        stack.enter_context(training_context(gmvae, config, accelerator))
 
         seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
         order = torch.Generator(device).manual_seed(seed)
@@ -194,6 +194,6 @@ def _in_turn(first: Transform | None, second: Transform | None) -> Transform | N
 
 def _first(n: int, batches: Batches, transform: Transform | None) -> list[Tensor]:
     """The first data as the model sees them, drawn without touching the training's generators."""
-    with own_draws(batches.x.device):
+    with forked_rng(batches.x.device):
         seen = batches.x[:n] if transform is None else transform(batches.x[:n])
     return [seen, *(c[:n] for c in batches.covariates)]

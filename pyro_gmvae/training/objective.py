@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pyro_gmvae.inference import CapturedELBO, CaptureError, ELBOTerms, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE
 
-__all__ = ["Objective", "say_why"]
+__all__ = ["Objective", "warn_uncompiled"]
 
 
 class Objective(nn.Module):
@@ -30,7 +30,7 @@ class Objective(nn.Module):
         self.elbo = elbo
         self.captured: CapturedELBO | None = None
         if compiled:
-            fallback = say_why if compiled == "auto" else None
+            fallback = warn_uncompiled if compiled == "auto" else None
             self.captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, fallback=fallback)
 
     def forward(self, x: Tensor, y: Tensor | None, *covariates: Tensor) -> ELBOTerms:
@@ -48,6 +48,6 @@ class Objective(nn.Module):
         return terms
 
 
-def say_why(error: CaptureError) -> None:
+def warn_uncompiled(error: CaptureError) -> None:
     """What a training that was to be as fast as it can be says where it cannot be."""
     warnings.warn(f"training goes on without compilation: {error}", RuntimeWarning, stacklevel=2)

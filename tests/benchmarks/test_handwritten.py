@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmarks.handwritten import handwritten
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import METHODS
-from tests.small import binary_data, flat_gradients, small_gmvae
+from tests.helpers.small import binary_data, flat_gradients, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation")
 

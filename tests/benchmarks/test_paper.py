@@ -16,7 +16,7 @@ from benchmarks.paper_cells import PRESETS, Cell, Study, cells_of, narrowed
 from benchmarks.paper_table import spread, summary, table
 from pyro_gmvae.training import Reporter
 from tests.cli.conftest import Cli
-from tests.idx_files import write_mnist
+from tests.helpers.idx_files import write_mnist
 
 CELLS = {"mnist-K3-exact-seed0", "mnist-K3-concrete-seed0"} | {
     f"mnist-K{k}-{method}-seed0-timed" for k in (3, 4) for method in ("exact", "concrete")

@@ -17,7 +17,7 @@ from benchmarks.work import work_of
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
-from tests.small import D, binary_data, small_gmvae
+from tests.helpers.small import D, binary_data, small_gmvae
 
 CPU = torch.device("cpu")
 

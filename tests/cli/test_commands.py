@@ -12,7 +12,7 @@ from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.runs import Run, load_run, save_run
 from tests.cli.conftest import Cli, write_table
 from tests.cli.test_train import FIGURES, SCORES
-from tests.small import small_gmvae
+from tests.helpers.small import small_gmvae
 
 
 def figures(cli: Cli, *arguments: object) -> dict[str, float]:

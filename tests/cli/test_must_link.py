@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from sklearn.metrics import adjusted_rand_score
 
 from tests.cli.conftest import TINY, Cli
-from tests.training.known import halves, in_threes
+from tests.helpers.known import halves, in_threes
 
 OPTIONS = ["--clusters", 2, "--hidden", 16, "--latent-dim", 2, "--batch-size", 40, "--quiet"]
 OPTIONS += ["--learning-rate", 1e-2, "--annealing-epochs", 5, "--test-fraction", 0]

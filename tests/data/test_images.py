@@ -11,7 +11,7 @@ from pyro_gmvae.data import load
 from pyro_gmvae.data.cifar100 import SUPERCLASS_NAMES, SUPERCLASS_OF
 from pyro_gmvae.data.images import TORCHVISION_CLASSES
 from pyro_gmvae.errors import InputError
-from tests.idx_files import write_idx
+from tests.helpers.idx_files import write_idx
 
 RNG = np.random.default_rng(0)
 

@@ -10,7 +10,7 @@ from pyro_gmvae.data import Dataset, load, load_splits
 from pyro_gmvae.data import sources as sources_module
 from pyro_gmvae.data.images import TORCHVISION_CLASSES
 from pyro_gmvae.errors import InputError
-from tests.idx_files import write_mnist
+from tests.helpers.idx_files import write_mnist
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import _arviz, compare, log_likelihood, sample, to_inference_data
 from pyro_gmvae.evaluation._arviz import import_arviz
 from pyro_gmvae.models import METHODS, ConcreteGMVAE
-from tests.linear_gaussian import linear_gaussian
+from tests.helpers.linear_gaussian import linear_gaussian
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -54,7 +54,7 @@ def test_images_seeds_and_global_state() -> None:
             num_draws=3,
             num_samples=2,
             transform=torch.bernoulli,
-            mean_transform=lambda raw: raw,
+            encode_mean=lambda raw: raw,
         )
         for _ in range(2)
     )

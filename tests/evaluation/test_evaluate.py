@@ -9,7 +9,7 @@ import torch
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import embed, evaluate, responsibilities
 from pyro_gmvae.models import METHODS, ExactGMVAE
-from tests.linear_gaussian import linear_gaussian
+from tests.helpers.linear_gaussian import linear_gaussian
 
 ALWAYS = {
     "log_likelihood",
@@ -78,7 +78,7 @@ def test_one_datum_has_no_standard_error() -> None:
 def test_clusters_come_from_the_clean_input() -> None:
     gmvae, x = ExactGMVAE(4, 3, 2, hidden=(8,)), torch.rand(20, 4)
     result = evaluate(
-        gmvae, x, num_samples=2, transform=torch.bernoulli, mean_transform=lambda raw: raw
+        gmvae, x, num_samples=2, transform=torch.bernoulli, encode_mean=lambda raw: raw
     )
     clean = responsibilities(gmvae, x).double()
     assert result.usage.entropy_y == pytest.approx(torch.special.entr(clean.mean(0)).sum().item())

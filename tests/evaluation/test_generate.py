@@ -4,7 +4,7 @@ import torch
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import cluster_means, reconstruct, sample
 from pyro_gmvae.models import METHODS, ConcreteGMVAE
-from tests.linear_gaussian import SCALE, linear_gaussian
+from tests.helpers.linear_gaussian import SCALE, linear_gaussian
 
 K_SE = 4.0
 

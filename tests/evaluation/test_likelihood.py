@@ -8,7 +8,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import LogLikelihood, log_likelihood, sample
 from pyro_gmvae.evaluation._arviz import pareto_k
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE
-from tests.linear_gaussian import linear_gaussian
+from tests.helpers.linear_gaussian import linear_gaussian
 
 
 def data(n: int, d: int = 3, seed: int = 0) -> torch.Tensor:

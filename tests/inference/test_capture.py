@@ -21,7 +21,7 @@ from pyro_gmvae.models import (
     Regularizer,
 )
 from pyro_gmvae.networks import ConvSizes
-from tests.small import CONV, B, D, Z, binary_data, small_gmvae
+from tests.helpers.small import CONV, B, D, Z, binary_data, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
 

@@ -8,7 +8,7 @@ import torch
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.models import GMVAE
-from tests.small import CONV, B, Z, binary_data, fix_noise, flat_gradients, small_gmvae
+from tests.helpers.small import CONV, B, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 K = 7
 

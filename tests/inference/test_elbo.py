@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, METHODS
-from tests.small import B, D, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
+from tests.helpers.small import B, D, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 

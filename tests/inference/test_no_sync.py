@@ -14,7 +14,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, METHODS
-from tests.small import B, binary_data, small_gmvae
+from tests.helpers.small import B, binary_data, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation")
 

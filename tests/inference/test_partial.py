@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO, elbo
 from pyro_gmvae.models import GMVAE, SparseGMVAE
-from tests.small import CONV, binary_data, flat_gradients, small_gmvae
+from tests.helpers.small import CONV, binary_data, flat_gradients, small_gmvae
 
 N = 12
 
@@ -48,7 +48,7 @@ def test_networks_get_what_counts_and_nothing_else(
     options = {"num_particles": particles, "vectorize_particles": True}
     n_rows, loss, gradient = rows_given(gmvae, x, **options)
     assert n_rows == [particles * (m * N + N // 4)] * 2
-    with mock.patch.object(elbo, "WhatCounts", nullcontext):
+    with mock.patch.object(elbo, "SkipUnscored", nullcontext):
         n_all, same_loss, same_gradient = rows_given(gmvae, x, **options)
     assert n_all == [particles * (m + 1) * N] * 2
     torch.testing.assert_close(loss, same_loss)

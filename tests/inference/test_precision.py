@@ -11,7 +11,7 @@ from pyro import poutine
 
 from pyro_gmvae.inference import CapturedELBO, TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import METHODS, PENALTIES, AdversarialPerturbation, Regularizer
-from tests.small import CONV, binary_data, flat_gradients, small_gmvae
+from tests.helpers.small import CONV, binary_data, flat_gradients, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
 

@@ -17,7 +17,7 @@ from pyro_gmvae.likelihoods import (
     Likelihood,
     make_likelihood,
 )
-from tests.likelihood_contract import LikelihoodContract
+from tests.helpers.likelihood_contract import LikelihoodContract
 
 
 class TestBernoulli(LikelihoodContract):

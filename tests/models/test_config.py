@@ -11,7 +11,7 @@ from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Bernoulli
 from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, ExactGMVAE, from_config, to_config
 from pyro_gmvae.networks import ConvSizes
-from tests.small import D, K, Z, binary_data, small_gmvae
+from tests.helpers.small import D, K, Z, binary_data, small_gmvae
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import LIKELIHOODS
 from pyro_gmvae.models import METHODS, from_config, to_config
 from pyro_gmvae.networks import ConvDecoder, ConvEncoder, ConvSizes
-from tests.small import CONV, B, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
+from tests.helpers.small import CONV, B, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 IMAGE = CONV["input_dim"]

@@ -9,7 +9,7 @@ from torch import nn
 
 from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import GenerativeModel, ObjectiveWeights
-from tests.small import B, D, K, Z, binary_data, small_gmvae
+from tests.helpers.small import B, D, K, Z, binary_data, small_gmvae
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import LIKELIHOODS, Gaussian
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE, MarginalGMVAE, SparseGMVAE
 from pyro_gmvae.networks import ConvSizes
-from tests.small import B, D, K, Z, binary_data, flat_gradients, small_gmvae
+from tests.helpers.small import B, D, K, Z, binary_data, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 

@@ -9,7 +9,7 @@ from pyro.infer import Trace_ELBO
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.models.labels import is_labels, label_log_evidence, label_log_prob, pin_logits
-from tests.small import B, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
+from tests.helpers.small import B, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 LABELS = torch.tensor([2, 0, 1, 1])

@@ -15,7 +15,7 @@ from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import METHODS, MUST_LINK, MustLink
-from tests.small import B, D, K, binary_data, flat_gradients, small_gmvae
+from tests.helpers.small import B, D, K, binary_data, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 GROUPS = torch.tensor([7, -1, 3, 7, 5, 3, 7, -1])  # 5 is alone, -1 is no group

@@ -15,7 +15,7 @@ from pyro.optim import ClippedAdam
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
-from tests.small import B, D, K, Z, binary_data, small_gmvae
+from tests.helpers.small import B, D, K, Z, binary_data, small_gmvae
 
 
 @pytest.mark.filterwarnings("ignore:.*TraceEnum_ELBO.*", "ignore:Found vars in model")

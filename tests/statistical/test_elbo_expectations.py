@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, METHODS
-from tests.small import binary_data, flat_gradients, rms, small_gmvae, z_scores
+from tests.helpers.small import binary_data, flat_gradients, rms, small_gmvae, z_scores
 
 REPEATS, PARTICLES = 40, 60
 MAX_Z, MAX_RMS = 5.0, 1.6

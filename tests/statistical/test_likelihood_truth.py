@@ -5,7 +5,7 @@ import torch
 
 from pyro_gmvae.evaluation import log_likelihood, sample
 from pyro_gmvae.models import METHODS
-from tests.linear_gaussian import linear_gaussian, true_log_p
+from tests.helpers.linear_gaussian import linear_gaussian, true_log_p
 
 K_SE = 4.0  # a right test of this size fails once in 16,000 seeds; the seeds are fixed
 

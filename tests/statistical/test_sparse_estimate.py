@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.distributions import SparseOneHotCategorical
-from tests.small import rms, z_scores
+from tests.helpers.small import rms, z_scores
 
 N_DRAWS, MAX_Z = 20_000, 4.5
 

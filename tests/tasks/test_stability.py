@@ -16,7 +16,7 @@ from pyro_gmvae.tasks import stability
 from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.tasks.stability import resampled
 from pyro_gmvae.tasks.start import train_splits
-from tests.training.tiny import blobs
+from tests.helpers.tiny import blobs
 
 
 def parts(x: Tensor, held_out: int = 0) -> Splits:

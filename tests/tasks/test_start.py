@@ -15,8 +15,8 @@ from pyro_gmvae.tasks.settings import TrainSettings
 from pyro_gmvae.tasks.start import prepare, started
 from pyro_gmvae.training import TrainResult
 from pyro_gmvae.training.starts import latent
+from tests.helpers.tiny import blobs
 from tests.tasks.test_stability import parts
-from tests.training.tiny import blobs
 
 
 def test_a_latent_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.data.transformations import Compose, RandomCrop, RandomFlip
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training import TrainingInterrupted, TrainResult, fit
-from tests.small import small_gmvae
+from tests.helpers.small import small_gmvae
+from tests.helpers.tiny import quick, same_weights, weights_of, without_seconds
 from tests.training.test_resume import Stop
-from tests.training.tiny import quick, same_weights, weights_of, without_seconds
 
 SHAPE = (1, 4, 4)
 AUGMENT = Compose((RandomFlip(), RandomCrop(1)))

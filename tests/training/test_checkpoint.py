@@ -15,7 +15,7 @@ from pyro_gmvae import files
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.training import checkpoint, fit
 from pyro_gmvae.training.checkpoint import load_checkpoint, save_checkpoint
-from tests.training.tiny import blobs, quick, tiny
+from tests.helpers.tiny import blobs, quick, tiny
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3, dtype=torch.int64)}
 VALUES = {"step": 7, "history": [{"elbo": -1.5}], "best": float("-inf")}

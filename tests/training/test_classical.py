@@ -13,7 +13,7 @@ from pyro_gmvae.models import ExactGMVAE
 from pyro_gmvae.training import Rows
 from pyro_gmvae.training.starts.classical import WIDE, mixture
 from pyro_gmvae.training.starts.data import mixture_of_data
-from tests.training.tiny import quick
+from tests.helpers.tiny import quick
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(2, size=400)

@@ -11,7 +11,7 @@ from pyro_gmvae.likelihoods import Likelihood
 from pyro_gmvae.models import ConcreteGMVAE, ExactGMVAE, GenerativeModel, MarginalGMVAE
 from pyro_gmvae.models.gmvae import GMVAE
 from pyro_gmvae.training import fit
-from tests.training.tiny import quick
+from tests.helpers.tiny import quick
 
 
 class Poisson(Likelihood):

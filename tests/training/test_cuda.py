@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pyro_gmvae.inference import CaptureError, Recording, own_stream
 from pyro_gmvae.models import METHODS, Regularizer
 from pyro_gmvae.training import Reporter, fit, information_loss, maximize_information
-from tests.training.tiny import blobs, quick, tiny
+from tests.helpers.tiny import blobs, quick, tiny
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("unchecked_shapes")]
 

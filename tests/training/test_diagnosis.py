@@ -8,7 +8,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from pyro_gmvae.training import ClusterWarning, ClusterWatch, Record, fit
 from pyro_gmvae.training.diagnosis import merged_clusters, symmetric_kl
-from tests.training.tiny import blobs, quick, tiny
+from tests.helpers.tiny import blobs, quick, tiny
 
 
 def record(

@@ -8,7 +8,7 @@ import torch
 from pyro_gmvae.evaluation import clustering_scores
 from pyro_gmvae.models import GMVAE, METHODS, AdversarialPerturbation, Regularizer
 from pyro_gmvae.training import best_start, fit, information_loss, maximize_information
-from tests.training.tiny import blobs, quick, same_weights, tiny, weights_of
+from tests.helpers.tiny import blobs, quick, same_weights, tiny, weights_of
 
 X, CLUSTERS = blobs(120)
 CONFIG = quick(batch_size=60)

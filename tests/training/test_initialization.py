@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pyro_gmvae.models import GMVAE, METHODS
 from pyro_gmvae.training import TrainConfig, initialize
-from tests.training.tiny import blobs, quick, tiny
+from tests.helpers.tiny import blobs, quick, tiny
 
 X, CLUSTERS = blobs(90)
 

@@ -8,7 +8,7 @@ import torch
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.training import initialize
 from pyro_gmvae.training.known import check_known, drawn_labels
-from tests.training.tiny import blobs, quick, tiny
+from tests.helpers.tiny import blobs, quick, tiny
 
 N = 20_000
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import fit
-from tests.training.tiny import N_CLUSTERS, blobs, quick, same_weights, tiny, weights_of
+from tests.helpers.tiny import N_CLUSTERS, blobs, quick, same_weights, tiny, weights_of
 
 N_LABELLED = 24
 X, LABELS = blobs(150, width=1.0)

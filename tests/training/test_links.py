@@ -18,8 +18,8 @@ from pyro_gmvae.training import (
     kmeans_clusters,
 )
 from pyro_gmvae.training.links import linked
-from tests.training.known import halves, in_threes, of_some
-from tests.training.tiny import quick, same_weights, weights_of
+from tests.helpers.known import halves, in_threes, of_some
+from tests.helpers.tiny import quick, same_weights, weights_of
 
 X, TOP = halves()
 CONFIG = quick(epochs=25, batch_size=40)

@@ -16,7 +16,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import Reporter, fit
-from tests.training.tiny import Spy, blobs, quick, same_weights, tiny, weights_of, without_seconds
+from tests.helpers.tiny import Spy, blobs, quick, same_weights, tiny, weights_of, without_seconds
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

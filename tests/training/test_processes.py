@@ -12,8 +12,8 @@ import pytest
 from safetensors.torch import load_file
 
 from pyro_gmvae.models import METHODS
-from tests.training import two_processes
-from tests.training.tiny import same_weights, tiny, weights_of
+from tests.helpers import two_processes
+from tests.helpers.tiny import same_weights, tiny, weights_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from accelerate.tracking import TensorBoardTracker
 
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.training import MetricsCSV, ProgressBar, Record, Reporter, Tracker, fit
-from tests.training.tiny import Spy, blobs, quick, tiny
+from tests.helpers.tiny import Spy, blobs, quick, tiny
 
 RECORD: Record = {
     **{"epoch": 12, "step": 480, "loss": 99.5, "elbo": -101.25, "log_likelihood": -90.5},

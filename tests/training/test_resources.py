@@ -18,7 +18,7 @@ from pyro_gmvae.training.resources import (
     networks_in_bfloat16,
     whether_to_compile,
 )
-from tests.training.tiny import blobs, quick, tiny
+from tests.helpers.tiny import blobs, quick, tiny
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -19,7 +19,7 @@ from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training import MetricsCSV, Reporter, TrainingInterrupted, TrainResult, fit
 from pyro_gmvae.training.checkpoint import load_checkpoint
-from tests.training.tiny import blobs, grey, quick, same_weights, tiny, weights_of, without_seconds
+from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny, weights_of, without_seconds
 
 SETTINGS = {
     "epochs": 3,  # of 4 steps

@@ -15,7 +15,7 @@ from pyro_gmvae.models import ExactGMVAE, GenerativeModel, Regularizer
 from pyro_gmvae.tasks.settings import Initialization
 from pyro_gmvae.training import CLUSTERINGS, STARTS, Reporter, Rows, begin_near, start_by
 from pyro_gmvae.training.starts import latent
-from tests.training.tiny import blobs, quick, same_weights, tiny, weights_of
+from tests.helpers.tiny import blobs, quick, same_weights, tiny, weights_of
 
 X, TRUTH = blobs(90)
 QUICK = quick(batch_size=30)

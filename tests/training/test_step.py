@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pyro_gmvae.inference import CaptureError
 from pyro_gmvae.training import TrainResult, fit
-from tests.training.tiny import blobs, quick, tiny, without_seconds
+from tests.helpers.tiny import blobs, quick, tiny, without_seconds
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 

@@ -9,7 +9,7 @@ from torch import nn
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.training import fit
 from pyro_gmvae.training.stopping import EarlyStopping
-from tests.training.tiny import blobs, quick, same_weights, tiny, weights_of
+from tests.helpers.tiny import blobs, quick, same_weights, tiny, weights_of
 
 STANDSTILL = {"learning_rate": 1e-12, "kl_annealing": KLAnnealing(duration=4)}
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pyro_gmvae.inference import ELBOTerms
 from pyro_gmvae.training import NonFiniteLossError, TrainingInterrupted, fit
 from pyro_gmvae.training.watch import FiniteWatch
-from tests.training.tiny import Spy, blobs, quick, same_weights, tiny, weights_of
+from tests.helpers.tiny import Spy, blobs, quick, same_weights, tiny, weights_of
 
 
 class Breaks(nn.Module):

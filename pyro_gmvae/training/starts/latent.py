@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from pyro_gmvae.draws import own_draws
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import GMVAE, GenerativeModel, MarginalGMVAE
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.loop import fit
 from pyro_gmvae.training.reporters import Record, Reporter
 from pyro_gmvae.training.starts.classical import LOOKED_AT, drawn_rows
@@ -113,7 +113,7 @@ def _vae(gmvae: GMVAE, seed: int) -> GMVAE:
         *(["conv"] if gmvae.options["network"] == "conv" else []),
     )
     options = deepcopy({name: gmvae.options[name] for name in kept})
-    with own_draws(seed=seed):
+    with forked_rng(seed=seed):
         return MarginalGMVAE(gmvae.event_shape, 1, gmvae.latent_dim, **options)
 
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["own_draws"]
+__all__ = ["forked_rng"]
 
 
 @contextmanager
-def own_draws(*devices: torch.device, seed: int | None = None) -> Iterator[None]:
+def forked_rng(*devices: torch.device, seed: int | None = None) -> Iterator[None]:
     """Torch's global generators of the CPU and ``devices``: inside at ``seed``, outside untouched.
 
     Without a seed they go on from where they are, and are put back.

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 
 from pyro_gmvae.training import MetricsCSV, fit
-from tests.training.tiny import blobs, quick, tiny, weights_of
+from tests.helpers.tiny import blobs, quick, tiny, weights_of
 
 
 def main(folder: Path) -> None:

@@ -14,11 +14,11 @@ from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.heap import keeping_freed_memory
 from pyro_gmvae.training.resources import networks_in_bfloat16, whether_to_record
 
-__all__ = ["surroundings"]
+__all__ = ["training_context"]
 
 
 @contextmanager
-def surroundings(gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
+def training_context(gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
     """Put ``gmvae`` on the device, in training mode, and make ready for steps of this config."""
     device = accelerator.device
     precision = autocast_networks if networks_in_bfloat16(config, device) else nullcontext
