@@ -1,125 +1,132 @@
-"""The scikit-learn face: models, training, evaluation and run folders behind one estimator."""
+"""Offer fitted models behind one scikit-learn estimator."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import replace
+from math import prod
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from pyro_gmvae import models
-from pyro_gmvae._fitted import FittedGMVAE
-from pyro_gmvae._parameters import check_parameters
-from pyro_gmvae.data import Dataset, preprocessing
+from pyro_gmvae import models, runs
+from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, from_array, hold_out
 from pyro_gmvae.data.known import known_of_rows
 from pyro_gmvae.data.labels import labels_from_array
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import number_as
-from pyro_gmvae.inference import KLAnnealing
-from pyro_gmvae.models import Regularizer
-from pyro_gmvae.models.labels import LABEL_WEIGHT, check_labels
-from pyro_gmvae.models.must_link import check_groups
-from pyro_gmvae.rng import forked_rng
-from pyro_gmvae.training import (
-    CLUSTERINGS,
-    ClusterWatch,
-    ProgressBar,
-    Rows,
-    TrainConfig,
-    TrainResult,
-    begin_near,
-    best_start,
-    defaults,
-    fit,
-    initialize,
-    make_regularizer,
-    start_by,
-)
-from pyro_gmvae.training.known import check_known
+from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
+from pyro_gmvae.fitting import defaults
+from pyro_gmvae.fitting.plan import plan
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.train import train
+from pyro_gmvae.models.labels import check_label_rows
+from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
 
-MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
-BATCH = 256
-START_EPOCHS = 4  # of a start by information, or 1,000 steps if that is more
-BOUND_SAMPLES = 10  # draws for each datum behind lower_bound_
+# What scikit-learn calls a setting, where it has another name for it.
+SETTING_OF = {
+    "n_components": "clusters",
+    "init_params": "initialization",
+    "n_init": "starts",
+    "max_iter": "epochs",
+    "random_state": "seed",
+}
+SHOWN = {setting: parameter for parameter, setting in SETTING_OF.items()}
+OWN = ("num_samples", "verbose")  # parameters that a training does not depend on
 
 
-class GMVAE(FittedGMVAE):
-    """Deep clustering with a Gaussian mixture variational autoencoder.
+class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
+    """Cluster deeply with a Gaussian mixture variational autoencoder.
 
-    Used as `sklearn.mixture.GaussianMixture`, with the mixture in a latent space that a neural
+    Use it as `sklearn.mixture.GaussianMixture`, with the mixture in a latent space that a neural
     network maps to the data. ``X`` is a table ``(N, D)`` of numbers (array, tensor or data frame)
-    or uint8 images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``.
+    or uint8 images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``. The command ``pyro-gmvae
+    train`` with the same data, settings and seed gives the same model. None and ``"auto"`` leave a
+    parameter to `pyro_gmvae.fitting.defaults`.
 
     Args:
         n_components: K, the number of clusters; some may stay empty.
         method: how the cluster is inferred: ``"sparse"``, ``"exact"``, ``"concrete"`` or
             ``"marginal"``. The cost of exact grows with K, that of the others hardly; Concrete is
             biased.
-        latent_dim: Z, the size of the latent space.
-        hidden: sizes of the hidden layers of every network.
+        latent_dim: Z, the size of the latent space; None is 20 for images and 10 for tables.
+        hidden: sizes of the hidden layers of every network; None is (256, 256) for images and
+            (128, 128) for tables.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
             standardised columns, for a table, ``"bernoulli"`` for black and white images and for a
             table of zeros and ones, ``"continuous_bernoulli"`` for grey images and
             ``"discretized_logistic"`` for colour ones. The Bernoulli ones want values in [0, 1];
-            ``"bernoulli"`` is trained on values drawn with these as probabilities, and scores them
-            rounded to 0 or 1.
-        regularize: changes that should leave a datum in its cluster, such as ``"affine"`` for
-            images or ``"resample"`` for a table (see `pyro_gmvae.training.make_regularizer`).
+            ``"bernoulli"`` is trained and scored on values drawn with these as probabilities.
+        regularize: changes that should leave a row in its cluster, such as ``"affine"`` for
+            images or ``"resample"`` for a table (see `pyro_gmvae.fitting.regularizers`).
             ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
             ``"none"`` trains by the ELBO alone.
-        init_params: ``"information"`` trains the clusters by the regulariser alone before the
-            likelihood comes in, ``"kmeans"`` starts near a k-means clustering, ``"mixture"`` near
-            a Gaussian mixture, ``"latent-kmeans"``, ``"latent-mixture"`` and ``"latent-umap"`` near
-            one of a plain VAE's latents (see `pyro_gmvae.training.starts`), ``"random"`` anywhere;
-            ``"auto"`` is information with a regulariser, mixture for a table of up to 100 columns
-            that the likelihood has for Gaussian, and else kmeans. `fit` also takes clusters to
+        init_params: where training begins: ``"information"`` trains the clusters by the
+            regulariser alone before the likelihood comes in, ``"kmeans"`` starts near a k-means
+            clustering, ``"mixture"`` near a Gaussian mixture, ``"latent-kmeans"``,
+            ``"latent-mixture"`` and ``"latent-umap"`` near one of a plain VAE's latents,
+            ``"random"`` anywhere; ``"auto"`` is information with a regulariser, mixture for a table
+            of up to 100 columns of real numbers, and else kmeans. `fit` also takes clusters to
             begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
-            one with the best ``lower_bound_`` is kept.
+            one with the best ``lower_bound_`` is kept. None is 3 by information for fewer than
+            5,000 rows, else 1.
         max_iter: epochs, at most.
-        learning_rate: of Adam.
-        batch_size: data per step; None is 256, or of a small table so few that an epoch has about
+        learning_rate: the learning rate of Adam; None is 1e-3 for images and 3e-3 for tables.
+        batch_size: rows in a step; None is 128, or of a small table so few that an epoch has about
             ten steps, but 16 at least.
-        kl_annealing: epochs until KL(q(y|x) || p(y)) has its full weight; None is 10, or 0 for a
-            table whose training begins near a clustering.
-        temperature: tau of the concrete method.
+        annealing_epochs: epochs until KL(q(y|x) || p(y)) has its full weight; None is 10, or 0 for
+            a table whose training begins near a clustering.
+        temperature: tau of the concrete method; the others have none.
         validation_fraction: share of the rows held out for early stopping; no rows are, if that
             would be fewer than 50.
         patience: epochs without a better held-out ELBO before training stops.
-        num_samples: importance samples for each datum in `score_samples`.
+        num_samples: importance samples for each row in `score_samples`.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
+        precision: of the networks: ``"float32"``, ``"bfloat16"``, or ``"auto"``, which is bfloat16
+            for images on GPUs that have it, else float32.
         random_state: int, `numpy.random.RandomState` or None (NumPy's global one).
         verbose: whether to show a progress bar.
 
     Attributes:
-        model_: the fitted `pyro_gmvae.models.GMVAE`, on the CPU: Pyro's ``.model`` and ``.guide``.
-        preprocessor_: from ``X`` to the scale that ``model_`` sees.
+        fitted_: the `pyro_gmvae.fitted.FittedModel`, on the CPU.
+        model_: its pair, a `pyro_gmvae.models.GMVAE`: Pyro's ``.model`` and ``.guide``.
+        encoding_: its map from ``X`` to the scale that ``model_`` sees.
         weights_: p(y), shape ``(K,)``.
-        means_: of p(z|y), shape ``(K, Z)``, in the latent space.
-        scales_: standard deviations of p(z|y), shape ``(K, Z)``.
+        means_: the means of p(z|y), shape ``(K, Z)``, in the latent space.
+        scales_: the standard deviations of p(z|y), shape ``(K, Z)``.
         labels_: the clusters of the training rows, shape ``(N,)``; without labels given to ``fit``
             cluster 0 is the largest. Not in a saved run.
         lower_bound_: mean ELBO of the training rows, in nats, estimated.
         converged_: whether early stopping ended the training.
         n_iter_: epochs that were run.
         history_: a dict for each epoch (see `pyro_gmvae.training.TrainResult`).
-        n_features_in_: features of one datum.
+        n_features_in_: features of one row.
         feature_names_in_: names of the columns, of a data frame.
 
     >>> from sklearn.datasets import make_blobs
     >>> X, _ = make_blobs(90, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
-    >>> np.bincount(GMVAE(3, random_state=0).fit_predict(X)).tolist()
+    >>> np.bincount(GMVAE(3, max_iter=30, random_state=0).fit_predict(X)).tolist()
     [30, 30, 30]
     """
+
+    fitted_: FittedModel
+    feature_names_in_: np.ndarray
 
     # "| Any": scikit-learn has a constructor take whatever it is given; fit looks at it.
     def __init__(
@@ -127,21 +134,22 @@ class GMVAE(FittedGMVAE):
         n_components: int | Any = 8,
         *,
         method: Literal["sparse", "exact", "concrete", "marginal"] | Any = "sparse",
-        latent_dim: int | Any = 10,
-        hidden: Sequence[int] | Any = (128, 128),
+        latent_dim: int | None | Any = None,
+        hidden: Sequence[int] | None | Any = None,
         likelihood: str | Any = "auto",
         regularize: str | Any = "auto",
         init_params: str | Any = "auto",
-        n_init: int | Any = 1,
+        n_init: int | None | Any = None,
         max_iter: int | Any = 100,
-        learning_rate: float | Any = 3e-3,
+        learning_rate: float | None | Any = None,
         batch_size: int | None | Any = None,
-        kl_annealing: float | None | Any = None,
+        annealing_epochs: float | None | Any = None,
         temperature: float | Any = 0.5,
         validation_fraction: float | Any = 0.1,
         patience: int | Any = 20,
-        num_samples: int | Any = 100,
+        num_samples: int | Any = NUM_SAMPLES,
         device: Literal["auto", "cpu", "cuda"] | Any = "auto",
+        precision: Literal["auto", "float32", "bfloat16"] | Any = "auto",
         random_state: int | np.random.RandomState | None | Any = None,
         verbose: bool | Any = False,
     ) -> None:
@@ -156,12 +164,13 @@ class GMVAE(FittedGMVAE):
         self.max_iter = max_iter
         self.learning_rate = learning_rate
         self.batch_size = batch_size
-        self.kl_annealing = kl_annealing
+        self.annealing_epochs = annealing_epochs
         self.temperature = temperature
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.num_samples = num_samples
         self.device = device
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 
@@ -172,7 +181,7 @@ class GMVAE(FittedGMVAE):
         *,
         init: Any = None,
         labels: Any = None,
-        groups: Any = None,
+        must_link: Any = None,
     ) -> GMVAE:
         """Train on ``X``; ``y`` is ignored.
 
@@ -184,11 +193,11 @@ class GMVAE(FittedGMVAE):
                 to leave them, and their numbers are not kept.
             labels: clusters that are known of some rows, shape ``(N,)``: integers, -1 where
                 unknown. Cluster k is then label k.
-            groups: rows of which no more is known than that they belong together, shape ``(N,)``:
-                rows of the same number, or text, are to be in one cluster, -1 where unknown (see
+            must_link: a group for each row, shape ``(N,)``, integers or text: rows of one group are
+                to be in one cluster, whichever it is; -1 where unknown (see
                 `pyro_gmvae.models.MustLink`).
 
-        Rows of which something is known are held out for early stopping only if there are not
+        Rows that have a label or a group are held out for early stopping only if there are not
         enough others.
 
         Raises:
@@ -200,61 +209,188 @@ class GMVAE(FittedGMVAE):
         Warns:
             ConvergenceWarning: if ``max_iter`` ended before early stopping did.
         """
-        check_parameters(self)
+        settings = self._settings()
         data, _ = self._read(X, fitting=True)
-        if len(data) < self.n_components:
+        if len(data) < settings.model.clusters:
             raise ValueError(
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {len(data)}"
             )
         if labels is not None:
-            given = known_of_rows(labels, "labels", len(data))
-            check_labels(given, self.n_components)
-            data = replace(data, given=given)
-        if groups is not None:
-            together = known_of_rows(groups, "groups", len(data))
-            check_groups(together, len(data))
-            data = replace(data, groups=together)
-        self.preprocessor_, likelihood = preprocessing(data, self.likelihood)
-        regularizer = make_regularizer(self.regularize, data.x, look=self.preprocessor_.mean_input)
-        begun = None if init is None else self._begun(init, len(data))
-        if begun is not None:
-            start = "given"
-        else:
-            start = start_by(self.init_params, regularizer, likelihood, data.event_shape)
-        # Starts by information are compared before the likelihood comes in.
-        trainings, starts = (1, self.n_init) if start == "information" else (self.n_init, 1)
-        rng = check_random_state(self.random_state)
-        best = -np.inf
-        for attempt in range(trainings):
-            seeds = [int(rng.randint(2**31 - 1)) for _ in range(starts)]
-            gmvae, result = self._train(data, likelihood, regularizer, start, seeds, begun)
-            bound = self._log_likelihood(gmvae, data.x, BOUND_SAMPLES).elbo
-            if attempt == 0 or bound > best:
-                best, self.model_, kept = bound, gmvae, result
-        self.lower_bound_ = best + float(self.preprocessor_.log_abs_det())
-        self.converged_ = kept.stopped == "patience"
-        self.n_iter_ = len(kept.history)
-        self.history_ = kept.history
-        if not self.converged_ and "validation_elbo" in kept.history[-1]:
+            data = replace(data, labels=known_of_rows(labels, "labels", len(data)))
+        if must_link is not None:
+            data = replace(data, must_link=known_of_rows(must_link, "groups", len(data)))
+        splits = self._splits(data, settings)
+        clusters = None if init is None else self._initial_clusters(init, splits)
+        planned = plan(settings, splits, clusters=clusters)
+        self._keep(train(planned, reporters=[ProgressBar()] if self.verbose else []))
+        self.labels_ = self.fitted_.to(self._device).responsibilities(data.x).argmax(-1).numpy()
+        if not self.converged_ and len(splits.validation):
             warnings.warn(
                 f"The held-out ELBO had not stopped rising after {self.max_iter} epochs: increase "
                 "max_iter, or lower patience.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        clusters = self._responsibilities(data.x).argmax(-1)
-        if labels is None:
-            # Empty clusters go last, so that the labels in use are consecutive.
-            sizes = clusters.bincount(minlength=self.n_components)
-            models.reorder_components(self.model_, sizes.argsort(descending=True, stable=True))
-            clusters = self._responsibilities(data.x).argmax(-1)
-        self.labels_ = clusters.numpy()
-        self._set_mixture()
         return self
 
-    def _begun(self, init: Any, n_rows: int) -> Tensor:
-        """The clusters to begin by, checked."""
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return the likeliest cluster of each row, shape ``(N,)``."""
+        return self.predict_proba(X).argmax(-1)
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return q(y|x), shape ``(N, K)``."""
+        data, fitted = self._ready(X)
+        return fitted.responsibilities(data.x).numpy()
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return the mean of z under q(z|x), shape ``(N, Z)``."""
+        data, fitted = self._ready(X)
+        return fitted.embed(data.x).numpy()
+
+    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Estimate log p(x) in the units of ``X``, in nats, shape ``(N,)``, by importance sampling.
+
+        It is a lower bound in expectation, tighter with more ``num_samples``. A row's figure does
+        not depend on the other rows. ``pyro-gmvae evaluate`` gives their mean for the same rows.
+        Images are scored on [0, 1], under a discretised logistic by the probability of their
+        levels.
+        """
+        data, fitted = self._ready(X)
+        figures = self._log_likelihood(fitted, data)
+        return figures.to(fitted.gmvae.model.component_loc.dtype).numpy()
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+        """Return the mean of `score_samples`; ``y`` is ignored."""
+        data, fitted = self._ready(X)
+        return self._log_likelihood(fitted, data).mean().item()
+
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Draw data from the model, in the units of ``X``; the same for the same ``random_state``.
+
+        Returns:
+            The data, shape ``(n_samples, D)`` or ``(n_samples, C, H, W)``, and their clusters,
+            shape ``(n_samples,)``, in ascending order.
+
+        Raises:
+            ValueError: if ``n_samples`` is below 1.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+                "sample."
+            )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        x, y = self.fitted_.sample(n_samples, seed=seed)
+        order = y.argsort(stable=True)
+        return x[order].double().numpy(), y[order].numpy()
+
+    def to_inference_data(self, X: Any, **options: Any) -> Any:  # noqa: N803
+        """Export what the model says of ``X``, for ArviZ.
+
+        Args:
+            X: data.
+            options: of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
+        """
+        data, _ = self._ready(X)
+        names = getattr(self, "feature_names_in_", None)
+        options = {"num_samples": self.num_samples, "feature_names": names, **options}
+        return self.fitted_.to_inference_data(data.x, **options)
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write a run folder; `load` and the command line read it.
+
+        Raises:
+            InputError: if the folder exists, unless it is a run to ``overwrite``.
+            ValueError: for a model that cannot be rebuilt from a file, or ``verbose`` that is no
+                plain value. Nothing is written then, and nothing overwritten.
+        """
+        check_is_fitted(self)
+        path = Path(folder)
+        if not overwrite and path.is_dir() and any(path.iterdir()):
+            raise InputError(f"{path} exists: choose another folder, or pass overwrite=True")
+        own = {name: _plain(getattr(self, name)) for name in OWN}
+        about = replace(self.fitted_.about, estimator=own)
+        models.to_config(self.model_)  # before anything is overwritten: it may refuse
+        runs.open_run_folder(path, overwrite=overwrite)
+        runs.save_run(path, replace(self.fitted_, about=about))
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> GMVAE:
+        """Read a run, whether `save` or ``pyro-gmvae train`` wrote it.
+
+        Nothing is unpickled: a model from a stranger is only data.
+
+        Raises:
+            InputError: if there is no run, or it is damaged.
+        """
+        fitted = runs.load(folder)
+        settings = fitted.about.settings or Settings().with_(**_sizes(fitted)).to_dict()
+        known = {SHOWN.get(name, name): value for name, value in settings.items()}
+        taken = set(cls._get_param_names())
+        loaded = cls(**{n: v for n, v in known.items() if n in taken}, **fitted.about.estimator)
+        if loaded.hidden is not None:
+            loaded.hidden = tuple(loaded.hidden)
+        loaded.n_features_in_ = prod(fitted.encoding.event_shape)
+        names = fitted.encoding.feature_names
+        if names is not None:
+            loaded.feature_names_in_ = np.array(names, dtype=object)
+        loaded._keep(fitted)
+        return loaded
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.model_.latent_dim
+
+    @property
+    def _device(self) -> str:
+        # A model that was trained on a GPU also serves where there is none.
+        return "cpu" if self.device == "cpu" else defaults.device("auto")
+
+    def _settings(self) -> Settings:
+        """Turn the parameters into settings; a `ValueError` names the parameter that cannot be."""
+        own = self.get_params()
+        num_samples = own["num_samples"]
+        if not isinstance(num_samples, int | np.integer) or isinstance(num_samples, bool):
+            raise ValueError(f"num_samples must be an int, got {num_samples!r}")
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+        if not isinstance(own["likelihood"], str):
+            raise ValueError(
+                f'likelihood must be a name, such as "auto", got {own["likelihood"]!r} (for your '
+                "own, train a model of pyro_gmvae.models by pyro_gmvae.training.fit)"
+            )
+        if isinstance(self.random_state, int | np.integer):
+            own["random_state"] = int(self.random_state)
+        else:
+            own["random_state"] = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if own["method"] != "concrete":
+            del own["temperature"]
+        values = {SETTING_OF.get(n, n): value for n, value in own.items() if n not in OWN}
+        return Settings.of(None, shown=SHOWN, **values)
+
+    def _splits(self, data: Dataset, settings: Settings) -> Splits:
+        """Hold out rows for early stopping, as the command does, and none for a test."""
+        kept, held_out = hold_out(
+            data,
+            settings.data.validation_fraction,
+            "validation",
+            seed=settings.training.seed,
+            least=MIN_VALIDATION,
+        )
+        return Splits(kept, held_out, data.subset(torch.arange(0)))
+
+    def _initial_clusters(self, init: Any, splits: Splits) -> Tensor:
+        """Check the clusters to begin by, and return those of the training rows."""
         given = init.detach().cpu().numpy() if isinstance(init, Tensor) else np.asarray(init)
         if given.ndim == 2 and given.dtype.kind == "f":
             clusters = torch.from_numpy(given).float()
@@ -265,111 +401,77 @@ class GMVAE(FittedGMVAE):
                 f"init must be integers (N,) or probabilities (N, K), got shape {given.shape} of "
                 f"type {given.dtype}"
             )
-        check_known(clusters, n_rows, int(self.n_components))
-        return clusters
+        check_label_rows(clusters, sum(map(len, splits)), int(self.n_components))
+        assert splits.train.places is not None
+        return clusters[splits.train.places]
 
-    def _make(
-        self, data: Dataset, likelihood: str, regularizer: Regularizer | None, seed: int
-    ) -> models.GMVAE:
-        """A model whose first weights depend on ``seed`` alone."""
-        # Plain numbers, for a search may set NumPy's, which JSON cannot hold.
-        hidden = [int(size) for size in self.hidden]
-        options: dict[str, Any] = {"hidden": hidden, "likelihood": likelihood}
-        if self.method == "concrete":
-            options["temperature"] = float(self.temperature)
-        if self.method == "sparse":
-            options["drawn_share"] = defaults.drawn_share(regularizer is not None)
-        if regularizer is not None and data.kind == "image":
-            options["cluster_network"] = "conv"
-        if data.given is not None:
-            options["label_weight"] = LABEL_WEIGHT
-        with forked_rng(seed=seed):
-            gmvae = models.METHODS[self.method](
-                data.event_shape,
-                int(self.n_components),
-                int(self.latent_dim),
-                learn_mixture=regularizer is None,  # balance would chase what is learned
-                **options,
+    def _keep(self, fitted: FittedModel) -> None:
+        """Set the attributes of a fitted model."""
+        self.fitted_ = fitted
+        self.model_, self.encoding_ = fitted.gmvae, fitted.encoding
+        self.history_ = fitted.history
+        self.n_iter_ = len(fitted.history)
+        self.converged_ = fitted.about.stopped == "patience"
+        bound = fitted.about.lower_bound
+        self.lower_bound_ = float("nan") if bound is None else bound
+        with torch.no_grad():
+            self.weights_ = self.model_.model.log_p_y().exp().numpy()
+            self.means_ = self.model_.model.component_loc.clone().numpy()
+            self.scales_ = self.model_.model.component_scale.numpy()
+
+    def _ready(self, X: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
+        """Check data, and put the model where and in the precision in which it is to answer."""
+        check_is_fitted(self)
+        data, dtype = self._read(X)
+        return data, self.fitted_.to(self._device, dtype)
+
+    def _log_likelihood(self, fitted: FittedModel, data: Dataset) -> Tensor:
+        return fitted.log_likelihood(data.x, num_samples=self.num_samples, diagnostics=False).log_p
+
+    def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
+        """Check data, and say which precision to answer in."""
+        if isinstance(X, Tensor):
+            X = X.detach().cpu().numpy()  # noqa: N806
+        if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype.kind in "biuf":
+            # A copy, for torch wants to be able to write.
+            data = from_array(X.copy(), name="X", purpose="fit" if fitting else "apply")
+            precision = torch.float32
+            if fitting:
+                self.n_features_in_ = data.x[0].numel()
+                self.__dict__.pop("feature_names_in_", None)
+        else:
+            X = validate_data(  # noqa: N806
+                self,
+                X,
+                dtype=[np.float64, np.float32],
+                ensure_min_samples=2 if fitting else 1,
+                reset=fitting,
             )
-        gmvae.regularize(regularizer)
-        return gmvae
-
-    def _train(
-        self,
-        data: Dataset,
-        likelihood: str,
-        regularizer: Regularizer | None,
-        start: str,
-        seeds: Sequence[int],
-        begun: Tensor | None,
-    ) -> tuple[models.GMVAE, TrainResult]:
-        seed = seeds[0]
-        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-        # Rows of which something is known come last: they teach more than they would tell.
-        order = order[_is_known(data)[order].sort(stable=True).indices]
-        n_held_out = round(self.validation_fraction * len(data))
-        if n_held_out < MIN_VALIDATION:
-            n_held_out = 0
-        held_out = data.x[order[:n_held_out]] if n_held_out else None
-        kept = order[n_held_out:]
-        train = data.subset(kept)
-        duration = self.kl_annealing
-        if duration is None:
-            duration = defaults.annealing_epochs(start, data.event_shape)
-        batch_size = self.batch_size
-        if batch_size is None:
-            batch_size = defaults.batch_size(BATCH, len(train), data.event_shape)
-        config = TrainConfig(
-            epochs=self.max_iter,
-            batch_size=batch_size,
-            learning_rate=self.learning_rate,
-            kl_annealing=KLAnnealing(duration=duration),
-            patience=self.patience,
-            seed=seed,
-            device=self.device,
-        )
-        # The trainer applies it on its own device.
-        transform = deepcopy(self.preprocessor_).to(self._device)
-        gmvae = self._make(data, likelihood, regularizer, seed)
-        bar = [ProgressBar()] if self.verbose else []
-        if start == "information" and self.n_components > 1:
-            gmvae = best_start(
-                lambda seed: self._make(data, likelihood, regularizer, seed),
-                seeds,
-                train.x,
-                config,
-                epochs=START_EPOCHS,
-                groups=train.groups,
-                judged=held_out,
-                transform=transform,
-                reporters=bar,
-            )
-        steps = defaults.start_steps(train, config)
-        if start in CLUSTERINGS and self.n_components > 1:
-            rows = Rows(gmvae, train.x, config, transform, transform.mean_input, reporters=bar)
-            begin_near(start, rows, steps=steps)
-        if begun is not None:
-            initialize(gmvae, train.x, begun[kept], config, transform=transform, steps=steps)
-        if train.given is not None:
-            gmvae.to(self._device)
-            number_as(train.given, gmvae, train.x, transform=transform.mean_input)
-        result = fit(
-            gmvae,
-            train.x,
-            config,
-            y=train.given,
-            groups=train.groups,
-            validation=held_out,
-            transform=transform,
-            reporters=[ClusterWatch(gmvae), *bar],
-        )
-        return gmvae.cpu(), result
+            precision = torch.float32 if X.dtype == np.float32 else torch.float64
+            # Constant columns may come from a fold of the data; they do no harm.
+            data = from_array(X, name="X", purpose="apply")
+            names = getattr(self, "feature_names_in_", None)
+            if names is not None:
+                data = replace(data, feature_names=tuple(names))
+        return data if fitting else self.fitted_.conform(data), precision
 
 
-def _is_known(data: Dataset) -> Tensor:
-    """Of which rows the cluster, or what belongs with them, is known."""
-    known = torch.zeros(len(data), dtype=torch.bool)
-    for numbers in (data.given, data.groups):
-        if numbers is not None:
-            known |= numbers >= 0
-    return known
+def _sizes(fitted: FittedModel) -> dict[str, Any]:
+    """Return the settings of a model that does not know how it was trained."""
+    gmvae = fitted.gmvae
+    return {
+        "method": gmvae.method,
+        "clusters": gmvae.n_components,
+        "latent_dim": gmvae.latent_dim,
+        "hidden": gmvae.options["hidden"],
+        "likelihood": gmvae.options["likelihood"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a number or truth value as JSON has it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, bool | int | float):
+        raise ValueError(f"{value!r} is code, which is not saved: give the estimator plain values")
+    return value

@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["written_whole"]
+__all__ = ["under_prefix", "with_prefix", "written_whole"]
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -34,3 +37,14 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(partial, final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def with_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
+    """Put the names of some tensors under ``prefix/``."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def under_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
+    """Find the tensors that `with_prefix` put under ``prefix/``."""
+    start = f"{prefix}/"
+    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}

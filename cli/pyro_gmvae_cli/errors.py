@@ -1,4 +1,4 @@
-"""How errors reach the user: one line, and an exit code that a script can read.
+"""Give errors to the user: one line, and an exit code that a script can read.
 
 2 is for what the user can mend (`InputError`), 1 for a training that failed, 130 for one that was
 interrupted.
@@ -17,11 +17,13 @@ from pyro_gmvae.errors import InputError
 
 __all__ = ["Command", "training_errors"]
 
+# In the order in which the help shows them.
+SECTIONS = ("First steps", "Data", "Model", "Clusters", "Training", "Hardware", "Output", "Options")
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 
 class Failure(click.ClickException):
-    """One line on standard error, and an exit code."""
+    """Print one line on standard error, and end with an exit code."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -29,7 +31,22 @@ class Failure(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose errors of input become one line and exit code 2."""
+    """Be a command whose errors of input become one line and exit code 2.
+
+    Its help has sections, the first steps first.
+    """
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options section by section."""
+        sections: dict[str, list[tuple[str, str]]] = {name: [] for name in SECTIONS}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+        for name, records in sections.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -45,7 +62,7 @@ class Command(click.Command):
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """The library's warnings as one line each, without the place in the code."""
+    """Print the library's warnings as one line each, without the place in the code."""
     with warnings.catch_warnings():
         others = warnings.showwarning
 
@@ -61,7 +78,7 @@ def _plain_warnings() -> Iterator[None]:
 
 @contextmanager
 def training_errors(resume_command: str) -> Iterator[None]:
-    """Words for how a training may end before its time."""
+    """Put into words how a training may end before its time."""
     from pyro_gmvae.inference import CaptureError
     from pyro_gmvae.training import NonFiniteLossError, TrainingInterrupted
 

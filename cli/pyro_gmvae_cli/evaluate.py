@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -15,7 +16,7 @@ from pyro_gmvae_cli.errors import Command
 @click.command(cls=Command)
 @options.run_argument
 @click.argument("data", required=False)
-@click.option("--samples", default=500, show_default=True, help="Importance samples for each row.")
+@click.option("--samples", default=100, show_default=True, help="Importance samples for each row.")
 @click.option(
     "--split",
     type=click.Choice(["test", "train", "validation", "all"]),
@@ -25,9 +26,7 @@ from pyro_gmvae_cli.errors import Command
 )
 @options.seed
 @options.device
-@options.data_dir(None)
-@options.image_size
-@options.download
+@options.data_of_run
 @options.quiet
 @options.json_output
 @click.pass_context
@@ -61,16 +60,19 @@ def command(
     if data is None and image_size is not None:
         raise InputError("--image-size is for other data than the run's own: name DATA")
 
-    from pyro_gmvae.tasks.data import data_for, own_data
+    from pyro_gmvae.run_data import load_new_rows, load_run_rows
+    from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.evaluate import evaluate_run
-    from pyro_gmvae.tasks.open import open_run
     from pyro_gmvae_cli.show import figures_table, warn
 
-    opened = open_run(run, device)
+    opened = load(run, device)
     if data is None:
-        rows = own_data(opened, split, data_dir=data_dir, download=download)  # type: ignore[arg-type]
+        part: Any = split
+        rows = load_run_rows(opened, part, data_dir=data_dir, download=download)
     else:
-        rows = data_for(opened, data, data_dir=data_dir, download=download, image_size=image_size)
+        rows = load_new_rows(
+            opened, data, data_dir=data_dir, download=download, image_size=image_size
+        )
         split = "all"
     figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=split)
     if as_json:

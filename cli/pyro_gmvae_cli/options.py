@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Share options between commands, and show them in sections."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from pyro_gmvae.tasks.settings import choices
-
 __all__ = [
+    "Decorator",
+    "GroupedOption",
     "data_dir",
+    "data_of_run",
     "device",
     "download",
     "image_size",
@@ -23,6 +24,15 @@ __all__ = [
 
 Decorator = Callable[[Any], Any]
 
+
+class GroupedOption(click.Option):
+    """Be an option that stands in a section of the help."""
+
+    def __init__(self, *args: Any, section: str = "Options", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.section = section
+
+
 run_argument: Decorator = click.argument("run", metavar="RUN")
 
 seed: Decorator = click.option(
@@ -30,7 +40,7 @@ seed: Decorator = click.option(
 )
 device: Decorator = click.option(
     "--device",
-    type=click.Choice(choices("device")),
+    type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
     help="Where to compute; auto takes a GPU if there is one.",
@@ -64,3 +74,10 @@ def data_dir(default: str | None) -> Decorator:
         callback=lambda ctx, param, value: value and os.path.abspath(value),
         help=help_,
     )
+
+
+def data_of_run(command: Any) -> Any:
+    """Add the options by which new rows are read for a run."""
+    for option in (download, image_size, data_dir(None)):
+        command = option(command)
+    return command

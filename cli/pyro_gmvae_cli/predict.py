@@ -14,18 +14,14 @@ from pyro_gmvae_cli.errors import Command
 @options.run_argument
 @click.argument("data")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The .csv file to write.")
-@options.seed
 @options.device
-@options.data_dir(None)
-@options.image_size
-@options.download
+@options.data_of_run
 @options.quiet
 @options.json_output
 def command(
     run: str,
     data: str,
     output: str,
-    seed: int,
     device: str,
     data_dir: str | None,
     image_size: int | None,
@@ -44,14 +40,14 @@ def command(
       pyro-gmvae predict runs/photos more-photos -o assignments.csv
     """
     from pyro_gmvae.files import written_whole
-    from pyro_gmvae.tasks.data import data_for
-    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.run_data import load_new_rows
+    from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.predict import predict_run
 
-    opened = open_run(run, device)
-    rows = data_for(opened, data, data_dir=data_dir, download=download, image_size=image_size)
+    opened = load(run, device)
+    rows = load_new_rows(opened, data, data_dir=data_dir, download=download, image_size=image_size)
     with written_whole(output) as partial:
-        table = predict_run(opened, rows, seed=seed)
+        table = predict_run(opened, rows)
         table.to_csv(partial, index=False)
     sizes = table["cluster"].value_counts().reindex(range(opened.gmvae.n_components), fill_value=0)
     if as_json:

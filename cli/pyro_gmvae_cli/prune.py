@@ -21,7 +21,6 @@ from pyro_gmvae_cli.errors import Command
     help="Share of the training rows that a cluster needs to stay; 0 drops empty ones only.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run that is in --out.")
-@options.seed
 @options.device
 @options.data_dir(None)
 @options.download
@@ -32,7 +31,6 @@ def command(
     out: str,
     least: float,
     overwrite: bool,
-    seed: int,
     device: str,
     data_dir: str | None,
     download: bool,
@@ -48,13 +46,13 @@ def command(
     Example:
       pyro-gmvae prune runs/customers --least 0.01 --out runs/customers-pruned
     """
-    from pyro_gmvae.tasks.data import own_data
-    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.run_data import load_run_rows
+    from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.prune import prune_run
 
-    opened = open_run(run, device)
-    rows = own_data(opened, "train", data_dir=data_dir, download=download)
-    pruned = prune_run(opened, rows, out, least_share=least, overwrite=overwrite, seed=seed)
+    opened = load(run, device)
+    rows = load_run_rows(opened, "train", data_dir=data_dir, download=download)
+    pruned = prune_run(opened, rows, out, least_share=least, overwrite=overwrite)
     if as_json:
         click.echo(json.dumps({"run": out, "kept": pruned.kept, "dropped": pruned.dropped}))
     elif not quiet:

@@ -31,10 +31,10 @@ def command(
       pyro-gmvae sample runs/digits -o grid.png
       pyro-gmvae sample runs/customers -o invented.csv --per-cluster 100
     """
-    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.sample import sample_run
 
-    opened = open_run(run, device)
+    opened = load(run, device)
     sample_run(opened, output, per_cluster=per_cluster, seed=seed)
     clusters = opened.gmvae.n_components
     if as_json:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyro_gmvae.tasks.settings import TrainSettings, located
+from pyro_gmvae.fitting.settings import Settings, locate
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
-from pyro_gmvae_cli.settings import training_settings
+from pyro_gmvae_cli.settings import named_settings, training_settings
 
 if TYPE_CHECKING:
     from pyro_gmvae.evaluation import Selection
 
 
 @click.command(cls=Command)
-@click.argument("data", callback=lambda ctx, param, value: located(value))
+@click.argument("data", callback=lambda ctx, param, value: locate(value))
 @click.option(
     "-k",
     "--clusters",
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 )
 @click.option("--out", required=True, metavar="FOLDER", help="Where the figures are kept.")
 @click.option("--runs", default=3, show_default=True, help="Trainings with each number.")
-@click.option("--samples", default=100, show_default=True, help="Of the log-likelihood, a row.")
+@click.option(
+    "--samples",
+    default=100,
+    show_default=True,
+    help="Importance samples for each row of the log-likelihood.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the selection that is in --out.")
 @training_settings(without=("clusters", "tensorboard"))
-@options.seed
-@options.device
-@options.data_dir("data")
 @options.download
 @options.quiet
 @options.json_output
@@ -63,7 +65,7 @@ def command(
       pyro-gmvae select customers.csv --clusters 2:12 --out runs/how-many
       pyro-gmvae select digits --clusters 6:14 --epochs 20 --out runs/digits-how-many
     """
-    settings = TrainSettings(data=data, **values)
+    settings = Settings.of(data, **named_settings(values))
 
     from pyro_gmvae.tasks.select import counts, select_clusters
 
@@ -77,7 +79,7 @@ def command(
             num_samples=samples,
             overwrite=overwrite,
             download=download,
-            told=_nothing if quiet else _Progress(numbers, runs),
+            on_training=_nothing if quiet else _Progress(numbers, runs),
         )
     if as_json:
         click.echo(json.dumps({"data": data, **selection.to_dict()}))

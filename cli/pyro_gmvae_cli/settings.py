@@ -1,30 +1,44 @@
-"""The settings of a training as options, for the commands that train."""
+"""Make options of the settings of a training, for the commands that train."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from pyro_gmvae.tasks.settings import TrainSettings, choices
-from pyro_gmvae_cli.options import Decorator
+from pyro_gmvae.fitting.groups import GROUPS, METHODS, ModelSettings
+from pyro_gmvae.fitting.knobs import choices_of
+from pyro_gmvae_cli.options import Decorator, GroupedOption
 
-__all__ = ["DEFAULT", "training_settings"]
+__all__ = ["given_settings", "named_settings", "training_settings"]
 
-DEFAULT = {f.name: f.default for f in fields(TrainSettings)}
+# The sections of the help that settings stand in; a setting of a group goes with the group.
+SECTIONS = {"data": "Data", "start": "Clusters", "training": "Training", "hardware": "Hardware"}
+MOVED = {
+    "clusters": "Clusters",
+    "chunk_size": "Hardware",
+    "augment": "Data",
+    "tensorboard": "Output",
+    "seed": "Training",
+}
+# What most first trainings need stands before the sections.
+FIRST_WEEK = ("clusters", "method", "epochs", "label_column", "labels", "seed")
+SHORT = {"clusters": ("-k",)}
 
 
 class Sizes(click.ParamType):
-    """Sizes such as ``512,512``."""
+    """Read sizes such as ``512,512``."""
 
     name = "sizes"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
+        """Turn the words into a tuple."""
         if isinstance(value, tuple):
             return value
         try:
@@ -33,142 +47,96 @@ class Sizes(click.ParamType):
             self.fail(f"{value!r} is not a list of sizes such as 512,512", param, ctx)
 
 
-def setting(*names: str, words: str, **more: Any) -> tuple[str, Decorator]:
-    """A setting's name and an option for it, with its default."""
-    name = names[-1].removeprefix("--").replace("-", "_")
-    default = DEFAULT[name]
-    if isinstance(default, bool):
-        more |= {"is_flag": True}
-    else:
-        more |= {"show_default": default is not None}
-        more.setdefault("type", type(default))
-    return name, click.option(*names, name, default=default, help=words, **more)
-
-
-def choice(name: str, words: str) -> tuple[str, Decorator]:
-    """A setting that is one of some words."""
-    return setting(f"--{name.replace('_', '-')}", words=words, type=click.Choice(choices(name)))
-
-
-def known(name: str, words: str) -> tuple[str, Decorator]:
-    """A file of what is known of some rows."""
-    return setting(
-        name,
-        words=words,
-        type=str,
-        metavar="FILE",
-        callback=lambda ctx, param, value: value and os.path.abspath(value),
-    )
-
-
 def training_settings(*, without: Collection[str] = ()) -> Decorator:
-    """Options for all settings of a training but those named, and those that all commands have."""
+    """Add an option for every setting of a training but those named."""
 
     def decorate(command: Any) -> Any:
-        for name, option in reversed(_SETTINGS):
-            if name not in without:
-                command = option(command)
+        for option in reversed([o for name, o in _OPTIONS.items() if name not in without]):
+            command = option(command)
         return command
 
     return decorate
 
 
-_SETTINGS = (
-    choice("method", "How clusters are inferred; the cost of exact grows with K."),
-    setting("-k", "--clusters", words="Number of clusters, at most."),
-    setting("--latent-dim", words="Size of the style, what varies within a cluster."),
-    setting(
-        "--hidden",
-        words="Sizes of the hidden layers.",
-        type=Sizes(),
-        metavar="N,N",
-    ),
-    choice("network", "Layers of all pixels or columns; conv: convolutions, for images."),
-    choice("cluster_network", "Of the encoder that tells the cluster; auto: conv for images."),
-    setting(
-        "--channels",
-        words="Of conv, from fine to coarse.  [default: 16,32]",
-        type=Sizes(),
-        metavar="N,N",
-    ),
-    choice(
-        "likelihood",
-        "What the data are; auto: bernoulli for black and white, continuous_bernoulli for grey, "
-        "discretized_logistic for colour images, gaussian for tables.",
-    ),
-    choice("binarize", "How pixels become black or white; auto: dynamic under bernoulli."),
-    choice("augment", "Change training images at random: mirror them, shift them."),
-    setting("--epochs", words="Passes over the data, at most."),
-    setting(
-        "--batch-size",
-        words="Rows in a step.  [default: 128, of a small table fewer]",
-        type=int,
-    ),
-    setting(
-        "--learning-rate",
-        words="Of Adam.  [default: 0.001, for tables 0.003]",
-        type=float,
-    ),
-    choice("learning_rate_schedule", "Cosine ends it near zero, for the last nats of likelihood."),
-    setting(
-        "--regularize",
-        words="What should leave a row in its cluster: affine, flip, colour (images), resample, "
-        "dropout (tables), adversarial, some of them joined by +, or none; auto: affine for "
-        "images.",
-        metavar="MOVES",
-    ),
-    setting("--regularizer-strength", words="Factor of what disagreement costs."),
-    choice(
-        "initialization",
-        "Begin with clusters found by the regulariser alone, near a k-means clustering or a "
-        "Gaussian mixture of the data or of a plain VAE's latents, or anywhere; auto: information "
-        "with a regulariser, mixture for a table of Gaussian columns, else kmeans.",
-    ),
-    setting("--initialization-epochs", words="How long information, or the VAE, takes."),
-    setting(
-        "--starts",
-        words="Starts by information; the best goes on.  [default: 3 for few rows, else 1]",
-        type=int,
-    ),
-    choice("kl_annealing", "How the weight of the clusters' KL rises to 1."),
-    setting(
-        "--annealing-epochs",
-        words="How long that takes.  [default: 10, for tables near a clustering 0]",
-        type=float,
-    ),
-    setting("--style-annealing-epochs", words="The same for the style's KL; 0: at once."),
-    setting("--temperature", words="Of the concrete method.  [default: 0.5]", type=float),
-    setting("--temperature-end", words="Where it goes meanwhile.", type=float),
-    setting("--n-likeliest", words="Clusters summed by the sparse method.  [default: 1]", type=int),
-    setting(
-        "--drawn-share",
-        words="Rows whose drawn cluster the sparse method decodes.  [default: 0.25 with a "
-        "regulariser, else 1]",
-        type=float,
-    ),
-    setting("--patience", words="Epochs without progress on held-out rows before stopping."),
-    setting("--shared-trunk", words="One encoder for cluster and style."),
-    setting("--learn-mixture", words="Learn how large clusters are."),
-    known(
-        "--labels",
-        "A .csv of clusters that you know: a column label, and row if only of some rows.",
-    ),
-    known("--must-link", "A .csv of rows that belong together: columns row and group."),
-    setting("--label-column", words="Labels of a table, to evaluate with.", type=str),
-    setting(
-        "--image-size",
-        words="Resize and crop the images of a folder to N x N.  [default: as they are]",
-        type=int,
-        metavar="N",
-    ),
-    setting("--validation-fraction", words="Rows held out for early stopping."),
-    setting("--test-fraction", words="Rows held out for evaluation."),
-    choice("compile", "Compile a step; auto: where the time it takes pays."),
-    choice("precision", "Of the networks; auto: bfloat16 on GPUs that have it, else float32."),
-    setting(
-        "--chunk-size",
-        words="Clusters summed at a time by exact.  [default: all that fit]",
-        type=int,
-    ),
-    setting("--tensorboard", words="Write a TensorBoard log into the run."),
-)
+def named_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the settings that nobody named; the library knows what they are then."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def given_settings(ctx: click.Context) -> dict[str, Any]:
+    """Return the settings that the user named on the command line or by the environment."""
+    named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    names = ["method", *_OPTIONS]
+    return {n: ctx.params[n] for n in names if ctx.get_parameter_source(n) in named}
+
+
+def _method() -> Decorator:
+    return click.option(
+        "--method",
+        cls=GroupedOption,
+        section="First steps",
+        type=click.Choice(list(METHODS)),
+        default=next(iter(METHODS)),
+        show_default=True,
+        help="How clusters are inferred; the cost of exact grows with their number.",
+    )
+
+
+def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorator:
+    """Make the option of a setting; one that a single method has is None unless it is named."""
+    meta, name = described.metadata, described.name
+    more: dict[str, Any] = {"default": None if of_method else described.default}
+    kind = meta["kind"]
+    shown = meta["unset"] or (described.default if of_method else None)
+    flags = meta["flags"] or (*SHORT.get(name, ()), f"--{name.replace('_', '-')}")
+    if meta["choices"] is not None:
+        more["type"] = click.Choice(choices_of(described))
+    elif kind == "flag":
+        more |= {} if meta["flags"] else {"is_flag": True}
+    elif kind == "sizes":
+        more["type"] = Sizes()
+    elif kind == "file":
+        # Absolute, so that a run finds it again from anywhere.
+        more |= {
+            "type": str,
+            "callback": lambda ctx, param, value: value and os.path.abspath(value),
+        }
+        more["metavar"] = "FILE"
+    else:
+        more["type"] = {"int": int, "float": float}.get(kind, str)
+    if meta["metavar"]:
+        more["metavar"] = meta["metavar"]
+    known = more["default"] is not None and kind != "flag"
+    suffix = "" if shown is None else f"  [default: {shown}]"
+    return click.option(
+        *flags,
+        name,
+        cls=GroupedOption,
+        section="First steps" if name in FIRST_WEEK else MOVED.get(name, section),
+        help=meta["help"] + suffix,
+        show_default=known,
+        **more,
+    )
+
+
+def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Make a path absolute, so that a run finds it again from anywhere."""
+    return value and os.path.abspath(value)
+
+
+def _all_options() -> dict[str, Decorator]:
+    options = {"method": _method()}
+    shared = {f.name for f in fields(ModelSettings)}
+    for described in fields(ModelSettings):
+        options[described.name] = _option(described, "Model", of_method=False)
+    for group in METHODS.values():
+        for described in fields(group):
+            if described.name not in shared:
+                options[described.name] = _option(described, "Model", of_method=True)
+    for place, settings in GROUPS.items():
+        for described in fields(settings):  # type: ignore[arg-type]
+            options[described.name] = _option(described, SECTIONS[place], of_method=False)
+    return options
+
+
+_OPTIONS = _all_options()

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", metavar="FILE", help="Write the clusters that they agree on.")
 @options.seed
 @options.device
-@options.data_dir(None)
-@options.image_size
-@options.download
+@options.data_of_run
 @options.quiet
 @options.json_output
 def command(
@@ -73,20 +71,20 @@ def command(
         )
 
     from pyro_gmvae.files import written_whole
-    from pyro_gmvae.tasks.data import data_for_each, splits_of
-    from pyro_gmvae.tasks.open import open_run
+    from pyro_gmvae.run_data import load_rows_for_each, load_run_splits
+    from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.stability import agreed_clusters, compare_runs, resampled
 
     if resamples is not None:
-        opened = open_run(runs[0], device)
-        splits = splits_of(opened, data_dir=data_dir, download=download, known=True)
+        opened = load(runs[0], device)
+        splits = load_run_splits(opened, data_dir=data_dir, download=download, with_known=True)
         with training_errors(shlex.join(["pyro-gmvae", "stability", *runs])):
             found = resampled(
                 opened,
                 splits,
                 resamples,
                 seed=seed,
-                device=device,  # type: ignore[arg-type]
+                device=device,
                 reporters=lambda n: [] if quiet else _progress(n, resamples),
             )
         if as_json:
@@ -94,9 +92,11 @@ def command(
         elif not quiet:
             _show_resampled(found, splits.train.name)
         return
-    several = [open_run(run, device) for run in runs]
-    rows = data_for_each(several, data, data_dir=data_dir, download=download, image_size=image_size)
-    report = compare_runs(several, rows, seed=seed)
+    several = [load(run, device) for run in runs]
+    rows = load_rows_for_each(
+        several, data, data_dir=data_dir, download=download, image_size=image_size
+    )
+    report = compare_runs(several, rows)
     if output is not None:
         with written_whole(output) as partial:
             agreed_clusters(report, rows[0]).to_csv(partial, index=False)

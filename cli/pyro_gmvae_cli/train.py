@@ -8,30 +8,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.tasks.settings import TrainSettings, located, read_settings
+from pyro_gmvae.fitting.settings import Settings, locate
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
-from pyro_gmvae_cli.settings import DEFAULT, training_settings
+from pyro_gmvae_cli.options import GroupedOption
+from pyro_gmvae_cli.settings import given_settings, named_settings, training_settings
 
 if TYPE_CHECKING:
     from pyro_gmvae.tasks.train import Trained
 
 PICTURE = "clusters.png"
-SUMMARY_SAMPLES = 100  # the least that says how far a log-likelihood is to be trusted
 
 
 @click.command(cls=Command)
-@click.argument("data", callback=lambda ctx, param, value: located(value))
-@click.option("--out", required=True, metavar="RUN", help="Folder to write the run to.")
+@click.argument("data", callback=lambda ctx, param, value: locate(value))
+@click.option(
+    "--out",
+    required=True,
+    metavar="RUN",
+    cls=GroupedOption,
+    section="First steps",
+    help="Folder to write the run to.",
+)
 @training_settings()
-@click.option("--overwrite", is_flag=True, help="Replace the run that is in --out.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    cls=GroupedOption,
+    section="First steps",
+    help="Replace the run that is in --out.",
+)
 @click.option("--resume", is_flag=True, help="Continue the training in --out.")
-@options.seed
-@options.device
-@options.data_dir("data")
 @options.download
 @options.quiet
 @options.json_output
@@ -64,9 +73,12 @@ def command(
     if overwrite and resume:
         raise InputError("--overwrite and --resume exclude one another: choose one")
     if resume:
-        settings = read_settings(Path(out))[0].resumed_with(_given(ctx))
+        from pyro_gmvae.runs import read_training
+
+        given = {"data": data, **given_settings(ctx)}
+        settings = read_training(Path(out))[0].resumed_with(given)
     else:
-        settings = TrainSettings(data=data, **values)
+        settings = Settings.of(data, **named_settings(values))
 
     from pyro_gmvae.tasks.train import train_run
     from pyro_gmvae.training import ProgressBar
@@ -84,28 +96,20 @@ def command(
         _report(trained, out, as_json)
 
 
-def _given(ctx: click.Context) -> dict[str, Any]:
-    """The settings that the user named."""
-    named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    return {n: ctx.params[n] for n in DEFAULT if ctx.get_parameter_source(n) in named}
-
-
 def _report(trained: Trained, out: str, as_json: bool) -> None:
-    """The figures on held-out rows, and where things are."""
+    """Print the figures on held-out rows, and where things are."""
     from pyro_gmvae.tasks.evaluate import evaluate_run
     from pyro_gmvae_cli.show import figures_table, say, warn
 
-    splits = trained.splits
+    splits, fitted = trained.splits, trained.fitted
     part = next(p for p in ("test", "validation", "train") if len(getattr(splits, p)))
-    figures = evaluate_run(
-        trained.run, getattr(splits, part), num_samples=SUMMARY_SAMPLES, part=part
-    )
+    figures = evaluate_run(fitted, getattr(splits, part), part=part)
     if as_json:
         click.echo(json.dumps({"run": out, **figures.values}))
         return
-    result = trained.result
-    best = "" if result.best_epoch is None else f", best at epoch {result.best_epoch:.0f}"
-    say(f"Trained {len(result.history)} epochs{best}.")
+    best = fitted.about.best_epoch
+    at_best = "" if best is None else f", best at epoch {best:.0f}"
+    say(f"Trained {len(fitted.history)} epochs{at_best}.")
     figures_table(figures)
     warn(figures.warning)
     say(f"Model and metrics are in {out}, the picture of its clusters is {Path(out, PICTURE)}.")

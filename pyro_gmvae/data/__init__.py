@@ -1,25 +1,35 @@
-"""Data: where they come from, what scale a model sees, how batches are made."""
+"""Load data, encode them for a model, and batch them."""
 
 from pyro_gmvae.data.arrays import from_array
-from pyro_gmvae.data.augmentation import augmentation
-from pyro_gmvae.data.batches import Batches
-from pyro_gmvae.data.dataset import Dataset, Splits
-from pyro_gmvae.data.preprocessing import Preprocessor
-from pyro_gmvae.data.scale import check_range, preprocessing
-from pyro_gmvae.data.sources import BUILT_IN, load, load_splits
+from pyro_gmvae.data.batches import BatchSource, ResidentBatches
+from pyro_gmvae.data.dataset import Dataset, Splits, hold_out
+from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
+from pyro_gmvae.data.image_encoding import ImageEncoding
+from pyro_gmvae.data.kinds import KINDS, encoding_from_config
+from pyro_gmvae.data.schema import Column, Schema
+from pyro_gmvae.data.sources import BUILT_IN, MIN_VALIDATION, load, load_splits
+from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.data.tables import from_frame
 
 __all__ = [
     "BUILT_IN",
-    "Batches",
+    "KINDS",
+    "MIN_VALIDATION",
+    "BatchSource",
+    "Binarize",
+    "Column",
     "Dataset",
-    "Preprocessor",
+    "Encoding",
+    "ImageEncoding",
+    "KindDefaults",
+    "ResidentBatches",
+    "Schema",
     "Splits",
-    "augmentation",
-    "check_range",
+    "TableEncoding",
+    "encoding_from_config",
     "from_array",
     "from_frame",
+    "hold_out",
     "load",
     "load_splits",
-    "preprocessing",
 ]

@@ -10,8 +10,10 @@ import torch
 
 from pyro_gmvae.data.checks import Purpose, check_rows, table_tensor
 from pyro_gmvae.data.dataset import Dataset
+from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.images import channels_first
 from pyro_gmvae.data.labels import labels_from_array
+from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
 
 
@@ -67,7 +69,7 @@ def from_array(
     if x.dtype.kind not in "biuf":
         raise InputError(f"{name} is an array of type {x.dtype}: store numbers (uint8 for images).")
     if x.ndim == 2:
-        return Dataset(name, table_tensor(x, None, name, purpose), labels, "table")
+        return Dataset(name, table_tensor(x, None, name, purpose), labels, TableEncoding)
     if x.ndim not in (3, 4):
         raise InputError(
             f"{name} is an array of shape {x.shape}: give a table (N, D), or uint8 images "
@@ -79,4 +81,4 @@ def from_array(
             "uint8 in 0..255, or flatten other data to (N, D)."
         )
     check_rows(len(x), name, purpose)
-    return Dataset(name, torch.from_numpy(channels_first(x, name)), labels, "image")
+    return Dataset(name, torch.from_numpy(channels_first(x, name)), labels, ImageEncoding)

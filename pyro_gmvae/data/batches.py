@@ -1,32 +1,79 @@
-"""Mini-batches of data that are already on the device."""
+"""Give a training its batches: what it asks of any data, and data that are on the device."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-Batch = tuple[Tensor, Tensor | None, *tuple[Tensor, ...]]  # x, y, covariates
+__all__ = ["Batch", "BatchSource", "ResidentBatches"]
+
+Batch = tuple[Tensor, Tensor | None, *tuple[Tensor, ...]]  # x, labels, covariates
+ALL = slice(None)
 
 
-class Batches:
-    """Iterates over `(x, y, *covariates)` mini-batches, in a new order every epoch.
+@runtime_checkable
+class BatchSource(Protocol):
+    """State what training, starts and held-out evaluation ask of data, wherever they lie.
 
-    Rows are gathered on the device of `x`, without a worker or a copy per item. The only random
-    state is that of `generator`: restore it and the following epochs are the same bit for bit.
+    Attributes:
+        n_rows: rows in all.
+        event_shape: shape of one row as it is stored.
+        transform: brings stored rows to model scale, as training sees them; None if they are there.
+        generator: the only random state; restored, the following epochs are the same bit for bit.
+
+    >>> isinstance(ResidentBatches(torch.zeros(5, 2), 2), BatchSource)
+    True
+    """
+
+    n_rows: int
+    event_shape: tuple[int, ...]
+    transform: Callable[[Tensor], Tensor] | None
+    generator: torch.Generator | None
+
+    def __len__(self) -> int:
+        """Count the steps of an epoch."""
+
+    def size(self, step: int) -> int:
+        """Count the rows of a step of an epoch, over all processes."""
+
+    def epoch(self, skip: int = 0, share: slice = ALL) -> Iterator[Batch]:
+        """Give an epoch's batches on model scale: ``(x, labels, *covariates)``.
+
+        Args:
+            skip: leave out so many steps; the others are as if those had been made.
+            share: the rows of each batch that this process takes.
+        """
+
+    def sample(self, n: int) -> tuple[Tensor, *tuple[Tensor, ...]]:
+        """Give ``n`` rows as stored, or all of fewer: ``(x, *covariates)``; the same every time."""
+
+
+class ResidentBatches:
+    """Batch data that are on the device whole, in a new order every epoch.
+
+    Rows are gathered on the device of ``x``, without a worker or a copy for each row.
 
     Args:
-        x: `(N, *event)`, on the device where batches are wanted.
+        x: ``(N, *event)``, on the device where batches are wanted.
         batch_size: rows in a batch; the last one may have fewer.
-        y: N rows, moved to the device of `x`; batches hold None in its place if there is none.
+        labels: N rows, moved to the device of ``x``; batches hold None in its place without any.
         covariates: further tensors of N rows, moved likewise.
-        transform: applied to each batch of `x`, such as a `Preprocessor`.
+        transform: applied to each batch of ``x``, such as an `Encoding`.
         shuffle: whether each epoch gets a fresh permutation.
-        generator: on the CPU or on the device of `x`; the global one of that device if None.
+        generator: on the CPU or on the device of ``x``; the global one of that device if None.
         drop_last: leave out a last batch that is not full.
 
     Raises:
-        ValueError: if `batch_size` is below 1, there would be no batch, or `y` has another length.
+        ValueError: if ``batch_size`` is below 1, there would be no batch, or the labels or a
+            covariate have another length.
+
+    >>> batches = ResidentBatches(torch.arange(5.0), 2, shuffle=False)
+    >>> [x.tolist() for x, labels in batches.epoch()]
+    [[0.0, 1.0], [2.0, 3.0], [4.0]]
     """
 
     def __init__(
@@ -34,7 +81,7 @@ class Batches:
         x: Shaped[Tensor, "rows *event"],
         batch_size: int,
         *,
-        y: Shaped[Tensor, "labels *each"] | None = None,
+        labels: Shaped[Tensor, "labels *each"] | None = None,
         covariates: Sequence[Tensor] = (),
         transform: Callable[[Tensor], Tensor] | None = None,
         shuffle: bool = True,
@@ -45,42 +92,55 @@ class Batches:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         if len(x) < (batch_size if drop_last else 1):
             raise ValueError(f"{len(x)} rows give no batch of {batch_size}")
-        if y is not None and len(y) != len(x):
-            raise ValueError(f"{len(x)} rows but {len(y)} labels")
+        if labels is not None and len(labels) != len(x):
+            raise ValueError(f"{len(x)} rows but {len(labels)} labels")
         if any(len(c) != len(x) for c in covariates):
             raise ValueError(f"{len(x)} rows but {[len(c) for c in covariates]} of the covariates")
         self.x = x
-        self.y = None if y is None else y.to(x.device)
+        self.labels = None if labels is None else labels.to(x.device)
         self.covariates = [c.to(x.device) for c in covariates]
         self.batch_size = batch_size
         self.transform = transform
         self.shuffle = shuffle
         self.generator = generator
         self.drop_last = drop_last
+        self.n_rows = len(x)
+        self.event_shape = tuple(x.shape[1:])
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
-        whole, rest = divmod(len(self.x), self.batch_size)
+        whole, rest = divmod(self.n_rows, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch()
 
-    def epoch(self, skip: int = 0) -> Iterator[Batch]:
-        """An epoch's batches but its first `skip`; the others are as if those had been made."""
+    def size(self, step: int) -> int:
+        """Count the rows of a step of an epoch; see `BatchSource`."""
+        return min(self.batch_size, self.n_rows - step * self.batch_size)
+
+    def epoch(self, skip: int = 0, share: slice = ALL) -> Iterator[Batch]:
+        """Give an epoch's batches; see `BatchSource`."""
         order = self._order()
         for i in range(skip, len(self)):
             start = i * self.batch_size
-            rows = order[start : start + self.batch_size]
+            rows = order[start : start + self.batch_size][share]
             x = self.x.index_select(0, rows)
-            y = None if self.y is None else self.y.index_select(0, rows)
+            labels = None if self.labels is None else self.labels.index_select(0, rows)
             rest = [c.index_select(0, rows) for c in self.covariates]
-            yield (x if self.transform is None else self.transform(x)), y, *rest
+            yield (x if self.transform is None else self.transform(x)), labels, *rest
+
+    def sample(self, n: int) -> tuple[Tensor, *tuple[Tensor, ...]]:
+        """Give rows drawn without replacement, by a seed of its own; see `BatchSource`."""
+        if n >= self.n_rows:
+            return self.x, *self.covariates
+        order = torch.randperm(self.n_rows, generator=torch.Generator().manual_seed(0))
+        rows = order[:n].sort().values.to(self.x.device)
+        return self.x[rows], *(c[rows] for c in self.covariates)
 
     def _order(self) -> Tensor:
         if not self.shuffle:
-            return torch.arange(len(self.x), device=self.x.device)
+            return torch.arange(self.n_rows, device=self.x.device)
         # A generator draws only on its own device; the order then goes to that of the data.
         where = self.x.device if self.generator is None else self.generator.device
-        order = torch.randperm(len(self.x), generator=self.generator, device=where)
+        order = torch.randperm(self.n_rows, generator=self.generator, device=where)
         return order.to(self.x.device)

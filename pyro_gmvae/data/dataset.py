@@ -1,83 +1,198 @@
-"""What a data set is once it is loaded."""
+"""Hold a data set once it is loaded, and cut it into parts."""
 
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from itertools import chain
 
 import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
+from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.errors import InputError
+
+__all__ = ["Dataset", "Splits", "hold_out"]
 
 
 # eq=False: "equal" has no plain meaning for tensors, and comparing them elementwise would raise.
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Raw data in main memory, with labels where they are known.
+    """Hold raw data in main memory, with what is known about the rows.
 
     Attributes:
         name: what the data set is called in tables and pictures.
-        x: `(N, C, H, W)` uint8 in 0..255 for images, `(N, D)` float64 in the table's own units.
-        y: `(N,)` int64 class of each row, -1 where it is missing; None if there are no labels.
-        kind: `"image"` or `"table"`.
+        x: ``(N, C, H, W)`` uint8 in 0..255 for images, ``(N, D)`` float64 in the table's own units.
+        class_labels: ``(N,)`` int64 class of each row, -1 where it is missing; None if there are
+            none. They serve the evaluation and are never trained on.
+        kind: the class that encodes such rows.
         feature_names: names of the D columns of a table, if it has any.
-        class_names: name of class 0, 1, ... of `y`, if known.
-        given: `(N,)` int64 cluster of each row that is known beforehand, -1 where it is not, to be
-            trained with; None if none is.
-        groups: `(N,)` int64 number that rows which belong in one cluster share, -1 for those of
-            which nothing is known; None if there are none.
+        class_names: name of class 0, 1, ... of ``class_labels``, if known.
         row_names: what each row is called, such as the file of an image, if it is called anything.
-        places: `(N,)` int64 row of the source that each row was, of a part of it; None of a whole.
+        labels: ``(N,)`` int64 cluster of each row that is known beforehand, -1 where it is not, to
+            be trained with; None if none is.
+        must_link: ``(N,)`` int64 number that rows which belong in one cluster share, -1 for rows of
+            which nothing is known; None if there are none.
+        places: ``(N,)`` int64 row of the source that each row was; None for a whole source.
 
     Raises:
-        InputError: if `y` does not have one label per row.
+        InputError: if ``class_labels`` does not have one label for each row.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> data = Dataset("points", torch.zeros(3, 2), None, TableEncoding)
+    >>> len(data), data.event_shape
+    (3, (2,))
     """
 
     name: str
     x: Shaped[Tensor, "rows *event"]
-    y: Int64[Tensor, "labels"] | None
-    kind: Literal["image", "table"]
+    class_labels: Int64[Tensor, "labels"] | None
+    kind: type[Encoding]
     feature_names: tuple[str, ...] | None = None
     class_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = None
-    given: Int64[Tensor, "labels"] | None = None
-    groups: Int64[Tensor, "labels"] | None = None
+    labels: Int64[Tensor, "labels"] | None = None
+    must_link: Int64[Tensor, "labels"] | None = None
     places: Int64[Tensor, "rows"] | None = None
 
     def __post_init__(self) -> None:
-        if self.y is not None and len(self.y) != len(self.x):
+        if self.class_labels is not None and len(self.class_labels) != len(self.x):
             raise InputError(
-                f"{self.name} has {len(self.x)} rows but {len(self.y)} labels: "
+                f"{self.name} has {len(self.x)} rows but {len(self.class_labels)} labels: "
                 "give one label per row, or leave the labels out."
             )
 
     def __len__(self) -> int:
         return len(self.x)
 
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, {len(self)} rows of shape {self.event_shape})"
+
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """Shape of one datum: `(C, H, W)` or `(D,)`."""
+        """Return the shape of one datum: ``(C, H, W)`` or ``(D,)``."""
         return tuple(self.x.shape[1:])
 
-    def subset(self, index: Shaped[Tensor, "chosen"]) -> "Dataset":
-        """The rows that `index` (int64 positions, or a bool mask of N) picks, in its order."""
+    @property
+    def known(self) -> Shaped[Tensor, "rows"]:
+        """Return a mask of the rows that have a label or a group."""
+        known = torch.zeros(len(self), dtype=torch.bool)
+        for numbers in (self.labels, self.must_link):
+            if numbers is not None:
+                known |= numbers >= 0
+        return known
+
+    def subset(self, index: Shaped[Tensor, "chosen"]) -> Dataset:
+        """Take the rows that ``index`` (int64 places, or a bool mask of N) picks, in its order."""
         rows = torch.arange(len(self))[index]
         names = self.row_names
         return replace(
             self,
             x=self.x[rows],
-            y=None if self.y is None else self.y[rows],
-            given=None if self.given is None else self.given[rows],
-            groups=None if self.groups is None else self.groups[rows],
+            class_labels=None if self.class_labels is None else self.class_labels[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            must_link=None if self.must_link is None else self.must_link[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
             places=rows if self.places is None else self.places[rows],
         )
 
+    def fingerprint(self) -> str:
+        """Return a digest of the rows' values, by which a run knows its data again."""
+        # A table in float32, as it was when the first runs were made.
+        x = self.x.float() if self.x.is_floating_point() else self.x
+        return hashlib.sha256(x.contiguous().numpy().data).hexdigest()
+
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Disjoint parts of one data set; a part whose fraction is 0 has no rows."""
+    """Hold disjoint parts of one data set; a part whose fraction is 0 has no rows.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> data = Dataset("points", torch.arange(20.0).view(10, 2), None, TableEncoding)
+    >>> train, held_out = hold_out(data, 0.2, "test", seed=0)
+    >>> [len(part) for part in Splits(train, held_out.subset(torch.arange(0)), held_out)]
+    [8, 0, 2]
+    """
 
     train: Dataset
     validation: Dataset
     test: Dataset
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return iter((self.train, self.validation, self.test))
+
+    def known_rows(self) -> tuple[int, ...] | None:
+        """Return the rows of the source that have a label or a group; None if none has."""
+        rows = [p.places[p.known] for p in self if p.places is not None]
+        return tuple(sorted(torch.cat(rows).tolist())) or None if rows else None
+
+    def with_share(self, share: float, *, seed: int) -> Splits:
+        """Keep a random ``share`` of the training rows, drawn without replacement."""
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
+        kept = order[: max(1, round(share * len(order)))].sort().values
+        return replace(self, train=self.train.subset(kept))
+
+    def whole(self) -> Dataset:
+        """Join the rows of all parts in the order of the source, without known clusters."""
+        labels = [p.class_labels for p in self if p.class_labels is not None]
+        names = tuple(chain.from_iterable(p.row_names or () for p in self)) or None
+        places = torch.cat([p.places for p in self if p.places is not None])
+        joined = replace(
+            self.train,
+            x=torch.cat([p.x for p in self]),
+            class_labels=torch.cat(labels) if labels else None,
+            row_names=names,
+            labels=None,
+            must_link=None,
+            places=places,
+        )
+        return joined.subset(places.argsort())
+
+
+def hold_out(
+    data: Dataset,
+    fraction: float,
+    part: str,
+    *,
+    seed: int,
+    least: int = 1,
+    known: Sequence[int] | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Cut a random ``fraction`` of the rows off; both parts keep the order of the rows.
+
+    Rows with a label or a group are held out only if there are not enough others: they teach more
+    than they would tell.
+
+    Args:
+        data: the rows.
+        fraction: the share to hold out, from 0 up to below 1.
+        part: what the part is for, for messages.
+        seed: of the choice.
+        least: the fewest rows that are worth holding out; none are if there would be fewer.
+        known: rows of the source that have a label or a group, where the data do not say.
+
+    Returns:
+        The rows that stay, and those held out.
+
+    Raises:
+        InputError: for another fraction, or if no row would stay.
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"The {part} fraction is {fraction}: choose one from 0 up to below 1.")
+    count = max(1, round(fraction * len(data))) if fraction else 0
+    if count < least:
+        count = 0
+    if count and count >= len(data):
+        raise InputError(
+            f"{data.name} has too few rows to keep some for {part}: give it more rows or a "
+            f"{part} fraction of 0."
+        )
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    stay = data.known
+    if known is not None:
+        rows = torch.arange(len(data)) if data.places is None else data.places
+        stay = torch.isin(rows, torch.tensor(known, dtype=torch.long))
+    order = order[stay[order].sort(stable=True).indices]  # known rows last
+    return data.subset(order[count:].sort().values), data.subset(order[:count].sort().values)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pyro_gmvae.data.checks import Purpose, check_rows, listed
 from pyro_gmvae.data.dataset import Dataset
+from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.errors import InputError
 
 GREY = ("1", "L", "LA")  # Pillow's modes of one channel of 8 bits or fewer
@@ -54,7 +55,7 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
     x = torch.stack([image.expand(channels, -1, -1) for image in images])
     names = tuple(file.relative_to(path).as_posix() for file in files)
     labels = None if y is None else torch.tensor(y)
-    return Dataset(name, x, labels, "image", None, class_names, names)
+    return Dataset(name, x, labels, ImageEncoding, None, class_names, names)
 
 
 def _files(path: Path) -> tuple[list[Path], list[int] | None, tuple[str, ...] | None]:

@@ -8,6 +8,7 @@ import torch
 
 from pyro_gmvae.data.cifar100 import SUPERCLASS_NAMES, SUPERCLASS_OF
 from pyro_gmvae.data.dataset import Dataset
+from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def load_digits() -> Dataset:
     bunch = sklearn_digits()
     x = torch.from_numpy(bunch.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     names = tuple(str(c) for c in bunch.target_names)
-    return Dataset("digits", x, torch.from_numpy(bunch.target).long(), "image", None, names)
+    return Dataset("digits", x, torch.from_numpy(bunch.target).long(), ImageEncoding, None, names)
 
 
 def load_torchvision(
@@ -57,7 +58,7 @@ def load_torchvision(
     class_names = tuple(parts[0].classes)
     if name == "cifar100":
         y, class_names = torch.tensor(SUPERCLASS_OF)[y], SUPERCLASS_NAMES
-    return Dataset(name, x, y, "image", None, class_names)
+    return Dataset(name, x, y, ImageEncoding, None, class_names)
 
 
 def channels_first(x: np.ndarray, name: str = "array") -> np.ndarray:

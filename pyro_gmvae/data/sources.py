@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from pyro_gmvae.data.arrays import load_array
 from pyro_gmvae.data.checks import Purpose
-from pyro_gmvae.data.dataset import Dataset, Splits
+from pyro_gmvae.data.dataset import Dataset, Splits, hold_out
 from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
 from pyro_gmvae.data.known import read_known
@@ -20,6 +21,7 @@ from pyro_gmvae.errors import InputError
 
 BUILT_IN = ("digits", *TORCHVISION_CLASSES)
 ARRAY_SUFFIXES = (".npy", ".npz")
+MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
 
 
 def load(
@@ -40,7 +42,7 @@ def load(
         split: an official part; what has none (`digits`, files and folders) is given whole.
         data_dir: where torchvision's data sets are, or go.
         download: whether a missing one may be downloaded.
-        label_column: of a table: the column that becomes `y`.
+        label_column: of a table: the column that becomes `class_labels`.
         image_size: of a folder: the height and width to resize and crop its images to.
         purpose: `"fit"` refuses constant columns and fewer than 2 rows, `"apply"` accepts them.
 
@@ -89,11 +91,14 @@ def load_splits(
     image_size: int | None = None,
     labels: str | Path | None = None,
     must_link: str | Path | None = None,
+    known: Sequence[int] | None = None,
 ) -> Splits:
     """Loads a source in three disjoint parts; the same seed gives the same parts.
 
-    The sets that torchvision reads keep their official test part; of `digits`, files and folders a
-    random share is kept. Validation rows are always a random share of what is not test.
+    The sets that torchvision reads keep their official test part; a random share of `digits`, files
+    and folders is kept. Rows that have a label or a group stay in training as long as there are
+    enough others. Validation rows are a random share of what is not test; none are kept if there
+    would be fewer than 50, for their ELBO is too noisy to stop a training by.
 
     Args:
         source: as in `load`.
@@ -107,6 +112,7 @@ def load_splits(
         labels: a file of clusters that are known of some rows (see `read_known`); of a set with an
             official test part, of its training rows.
         must_link: likewise, of the groups of some rows that belong together.
+        known: the rows that these files name, where the files are not given.
 
     Raises:
         InputError: for what `load` or `read_known` refuses, fractions outside [0, 1), or too few
@@ -122,30 +128,18 @@ def load_splits(
     )
     whole = read(split="train" if source in TORCHVISION_CLASSES else "all")
     if labels is not None:
-        whole = replace(whole, given=read_known(Path(labels), "label", len(whole)))
+        whole = replace(whole, labels=read_known(Path(labels), "label", len(whole)))
     if must_link is not None:
-        whole = replace(whole, groups=read_known(Path(must_link), "group", len(whole)))
+        whole = replace(whole, must_link=read_known(Path(must_link), "group", len(whole)))
     if source in TORCHVISION_CLASSES:
         rest, test = whole, read(split="test")
         test = replace(test, places=len(whole) + torch.arange(len(test)))
     else:
-        rest, test = _cut(whole, test_fraction, "test", seed)
-    train, validation = _cut(rest, validation_fraction, "validation", seed)
+        rest, test = hold_out(whole, test_fraction, "test", seed=seed, known=known)
+    train, validation = hold_out(
+        rest, validation_fraction, "validation", seed=seed, least=MIN_VALIDATION, known=known
+    )
     return Splits(train, validation, test)
-
-
-def _cut(data: Dataset, fraction: float, part: str, seed: int) -> tuple[Dataset, Dataset]:
-    """Cuts a random `fraction` of the rows off, at least one if the fraction is not 0."""
-    if not 0 <= fraction < 1:
-        raise InputError(f"The {part} fraction is {fraction}: choose one from 0 up to below 1.")
-    count = max(1, round(fraction * len(data))) if fraction else 0
-    if count >= len(data):
-        raise InputError(
-            f"{data.name} has too few rows to keep some for {part}: give it more rows or a "
-            f"{part} fraction of 0."
-        )
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    return data.subset(order[count:].sort().values), data.subset(order[:count].sort().values)
 
 
 def _check_path(path: Path, source: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pyro_gmvae.data.checks import Purpose, listed, table_tensor
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
+from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def from_frame(
     label_column: str | None = None,
     purpose: Purpose = "fit",
 ) -> Dataset:
-    """Checks a data frame and turns it into a data set of kind `"table"`.
+    """Checks a data frame and turns it into a data set of kind `TableEncoding`.
 
     Args:
         frame: N rows of D columns of numbers (or booleans), besides the label column.
@@ -82,7 +83,7 @@ def from_frame(
     columns = tuple(frame.columns)
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
     x = table_tensor(values, columns, name, purpose)
-    return Dataset(name, x, y, "table", columns, class_names)
+    return Dataset(name, x, y, TableEncoding, columns, class_names)
 
 
 def _refuse_text(frame: "pandas.DataFrame", name: str) -> None:

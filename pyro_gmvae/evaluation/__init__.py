@@ -11,14 +11,19 @@ from pyro_gmvae.evaluation.clustering import (
     clustering_scores,
 )
 from pyro_gmvae.evaluation.comparison import compare
-from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate
+from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate, summarize
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
-from pyro_gmvae.evaluation.numbering import number_as
 from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
-from pyro_gmvae.evaluation.stability import Stability, consensus, pairwise_ari, stability
+from pyro_gmvae.evaluation.stability import (
+    Stability,
+    best_matching,
+    consensus,
+    pairwise_ari,
+    stability,
+)
 
 __all__ = [
     "Candidate",
@@ -29,6 +34,7 @@ __all__ = [
     "LogLikelihood",
     "Selection",
     "Stability",
+    "best_matching",
     "cluster_means",
     "cluster_stability",
     "cluster_usage",
@@ -38,12 +44,12 @@ __all__ = [
     "embed",
     "evaluate",
     "log_likelihood",
-    "number_as",
     "pairwise_ari",
     "reconstruct",
     "responsibilities",
     "sample",
     "select",
     "stability",
+    "summarize",
     "to_inference_data",
 ]

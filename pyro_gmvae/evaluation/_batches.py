@@ -20,6 +20,7 @@ __all__ = [
     "data_batches",
     "default_batch_size",
     "each_batch",
+    "keys_of",
     "seed_of",
 ]
 
@@ -93,6 +94,11 @@ def _transformed(
 def seed_of(seed: int, place: int) -> int:
     """A seed for what is drawn at a place in the data, as far from other seeds' as from others."""
     return (seed + 0x9E3779B97F4A7C15 * (place + 1)) % 2**63
+
+
+def keys_of(rows: slice, keys: Sequence[int] | None) -> Sequence[int]:
+    """Return the keys of some rows, or their places where there are no keys."""
+    return range(rows.start, rows.stop) if keys is None else keys[rows]
 
 
 def each_batch(

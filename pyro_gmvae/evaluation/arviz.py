@@ -15,13 +15,15 @@ from pyro_gmvae.evaluation._batches import (
     Transform,
     data_batches,
     default_batch_size,
+    keys_of,
     seed_of,
 )
-from pyro_gmvae.evaluation._draws import Noise, draw_z
+from pyro_gmvae.evaluation._draws import draw_z
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import log_likelihood
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.noise import RowNoise
 from pyro_gmvae.rng import forked_rng
 
 __all__ = ["to_inference_data"]
@@ -50,6 +52,7 @@ def to_inference_data(
     feature_names: Sequence[str] | None = None,
     batch_size: int | None = None,
     seed: int = 0,
+    keys: Sequence[int] | None = None,
 ) -> Any:
     """Export to ArviZ: an `InferenceData` (0.x) or a `DataTree` (1.x).
 
@@ -71,8 +74,9 @@ def to_inference_data(
         x: data, shape ``(N, *event)``.
         num_draws: draws of z and x for each datum.
         num_samples: importance samples behind log_likelihood and sample_stats.
-        covariates, transform, encode_mean, batch_size, seed: as
-            `pyro_gmvae.evaluation.evaluate`; another ``batch_size`` gives other draws of x.
+        covariates, transform, encode_mean, batch_size, seed, keys: as in
+            `pyro_gmvae.evaluation.evaluate` and `log_likelihood`; another ``batch_size`` gives
+            other draws of x.
         feature_names: coordinates of the last dimension of x.
 
     Raises:
@@ -87,12 +91,18 @@ def to_inference_data(
         )
     same: dict[str, Any] = {"batch_size": batch_size, "seed": seed}
     figures = log_likelihood(
-        gmvae, x, num_samples=num_samples, covariates=covariates, transform=transform, **same
+        gmvae,
+        x,
+        num_samples=num_samples,
+        covariates=covariates,
+        transform=transform,
+        keys=keys,
+        **same,
     )
     q_y = responsibilities(
         gmvae, x, covariates=covariates, transform=encode_mean or transform, **same
     ).numpy()
-    observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, **same)
+    observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, keys, **same)
 
     groups = {
         "posterior": {
@@ -126,6 +136,7 @@ def _draws(
     num_draws: int,
     covariates: Sequence[Tensor],
     transform: Transform | None,
+    keys: Sequence[int] | None,
     batch_size: int | None,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,7 +149,7 @@ def _draws(
         for rows, batch, given in data_batches(
             gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
         ):
-            noise = Noise(seed, range(rows.start, rows.stop), 1 + gmvae.latent_dim)
+            noise = RowNoise(seed, keys_of(rows, keys), 1 + gmvae.latent_dim)
             z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
             with forked_rng(like.device, seed=seed_of(seed, -2 - rows.start)):  # not a transform's
                 x_new = gmvae.model.p_x(z, *given).sample()

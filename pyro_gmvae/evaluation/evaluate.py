@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite, log, prod
 from typing import Any
 
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
@@ -22,7 +22,7 @@ from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
 from pyro_gmvae.models import GMVAE
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "summarize"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +121,27 @@ def evaluate(
         batch_size=batch_size,
         seed=seed,
     )
+    return summarize(gmvae, likelihood, q_y, labels)
+
+
+def summarize(
+    gmvae: GMVAE,
+    likelihood: LogLikelihood,
+    responsibilities: Float[Tensor, "N K"],
+    labels: Int[Tensor, " labels"] | None = None,
+) -> Evaluation:
+    """Put the figures of a model on some data together.
+
+    Args:
+        gmvae: the model.
+        likelihood: its log-likelihood of the data.
+        responsibilities: its q(y|x).
+        labels: known classes, -1 where missing.
+    """
     scores = None
     if labels is not None and bool((labels >= 0).any()):
-        scores = clustering_scores(labels.cpu(), q_y.argmax(-1))
+        scores = clustering_scores(labels.cpu(), responsibilities.argmax(-1))
     bits_per_dim = None
-    if gmvae.model.likelihood.eight_bit:
+    if gmvae.model.likelihood.support == "levels":
         bits_per_dim = -likelihood.mean / (prod(gmvae.event_shape) * log(2))
-    return Evaluation(likelihood, cluster_usage(q_y), scores, bits_per_dim)
+    return Evaluation(likelihood, cluster_usage(responsibilities), scores, bits_per_dim)

@@ -16,10 +16,12 @@ from pyro_gmvae.evaluation._batches import (
     Transform,
     data_batches,
     default_batch_size,
+    keys_of,
 )
-from pyro_gmvae.evaluation._draws import Noise, draw_z
+from pyro_gmvae.evaluation._draws import draw_z
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.noise import RowNoise
 
 __all__ = ["MAX_BAD_FRACTION", "MAX_PARETO_K", "LogLikelihood", "log_likelihood"]
 
@@ -109,7 +111,7 @@ def log_likelihood(
     batch_size: int | None = None,
     sample_chunk: int | None = None,
     seed: int = 0,
-    common_noise: bool = False,
+    keys: Sequence[int] | None = None,
     diagnostics: bool = True,
 ) -> LogLikelihood:
     r"""Estimate log p(x) under the discrete model by importance sampling.
@@ -134,8 +136,9 @@ def log_likelihood(
         batch_size: B, data at a time.
         sample_chunk: samples decoded at a time.
         seed: fixes every draw. Batch and chunk sizes change the figures by rounding only.
-        common_noise: the same random numbers for every datum, so that its figures do not depend on
-            its place in ``x``. The errors of different data are then correlated.
+        keys: a number for each datum that decides its draws together with ``seed``, such as
+            `pyro_gmvae.noise.row_keys`, by which a datum's figures do not depend on its place in
+            ``x``; None takes the places.
         diagnostics: whether to fit Pareto k-hat, which needs ArviZ; NaN otherwise.
 
     Raises:
@@ -160,8 +163,7 @@ def log_likelihood(
         for rows, batch, given in data_batches(
             gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
         ):
-            places = [0] if common_noise else range(rows.start, rows.stop)
-            noise = Noise(seed, places, 1 + gmvae.latent_dim)
+            noise = RowNoise(seed, keys_of(rows, keys), 1 + gmvae.latent_dim)
             log_w = _log_weights(gmvae, batch, given, noise, num_samples, chunk)
             parts.append(_summary(log_w, diagnostics))
     log_p, elbo, ess, k = torch.cat(parts, -1)
@@ -172,7 +174,7 @@ def _log_weights(
     gmvae: GMVAE,
     x: Tensor,
     covariates: tuple[Tensor, ...],
-    noise: Noise,
+    noise: RowNoise,
     num_samples: int,
     chunk: int,
 ) -> Float[Tensor, "S B"]:

@@ -1,9 +1,10 @@
-"""What a decoder's output means: the likelihood p(x | z).
+"""Give a decoder's output its meaning: the likelihood p(x | z).
 
 A likelihood is a module that turns a decoder's output into a Pyro distribution over one
-observation. It says which shape it wants (`output_shape`) and may own parameters of its own.
-Add one by subclassing `Likelihood` with these two methods; every likelihood must pass the test case
-in `tests/helpers/likelihood_contract.py`.
+observation. It says which numbers it takes (`Likelihood.support`) and which shape it wants of the
+decoder (`output_shape`), and may own parameters. Add one in two places: subclass `Likelihood` in a
+file here, and name it in `LIKELIHOODS`. Every likelihood must pass the test case in
+`tests/helpers/likelihood_contract.py`.
 
 ============================== ========================= ===============================
 name                           entries                   the decoder gives
@@ -15,17 +16,21 @@ name                           entries                   the decoder gives
 `discretized_logistic`         k / 255 of 8-bit images   a location, a scale
 `discretized_logistic_mixture` k / 255 of 8-bit images   5 locations, scales and weights
 ============================== ========================= ===============================
+
+Nothing heavy is imported here, so that the command line can list the names at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pyro_gmvae.likelihoods.base import Likelihood
-from pyro_gmvae.likelihoods.gaussian import Gaussian
-from pyro_gmvae.likelihoods.levels import DiscretizedLogistic, DiscretizedLogisticMixture
-from pyro_gmvae.likelihoods.unit_interval import Bernoulli, ContinuousBernoulli
+if TYPE_CHECKING:
+    from pyro_gmvae.likelihoods.base import Likelihood, Support
+    from pyro_gmvae.likelihoods.gaussian import Gaussian, PredictedGaussian
+    from pyro_gmvae.likelihoods.levels import DiscretizedLogistic, DiscretizedLogisticMixture
+    from pyro_gmvae.likelihoods.unit_interval import Bernoulli, ContinuousBernoulli
 
 __all__ = [
     "LIKELIHOODS",
@@ -35,33 +40,49 @@ __all__ = [
     "DiscretizedLogisticMixture",
     "Gaussian",
     "Likelihood",
+    "PredictedGaussian",
+    "Support",
+    "likelihood_class",
     "make_likelihood",
 ]
 
-LIKELIHOODS: dict[str, Callable[[Sequence[int]], Likelihood]] = {
-    "bernoulli": Bernoulli,
-    "continuous_bernoulli": ContinuousBernoulli,
-    "gaussian": Gaussian,
-    "gaussian_predicted": partial(Gaussian, scale="predicted"),
-    "discretized_logistic": DiscretizedLogistic,
-    "discretized_logistic_mixture": DiscretizedLogisticMixture,
+# A class, or the file here that holds it and its name.
+LIKELIHOODS: dict[str, str | type[Likelihood]] = {
+    "bernoulli": "unit_interval:Bernoulli",
+    "continuous_bernoulli": "unit_interval:ContinuousBernoulli",
+    "gaussian": "gaussian:Gaussian",
+    "gaussian_predicted": "gaussian:PredictedGaussian",
+    "discretized_logistic": "levels:DiscretizedLogistic",
+    "discretized_logistic_mixture": "levels:DiscretizedLogisticMixture",
 }
+
+
+def likelihood_class(name: str) -> type[Likelihood]:
+    """Return the likelihood that has a name in `LIKELIHOODS`.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name not in LIKELIHOODS:
+        raise ValueError(f"unknown likelihood {name!r}; choose from {sorted(LIKELIHOODS)}")
+    found = LIKELIHOODS[name]
+    if isinstance(found, str):
+        module, _, attribute = found.partition(":")
+        loaded: type[Likelihood] = getattr(import_module(f"{__name__}.{module}"), attribute)
+        return loaded
+    return found
 
 
 def make_likelihood(
     likelihood: str | type[Likelihood] | Likelihood, event_shape: Sequence[int]
 ) -> Likelihood:
-    """A likelihood for observations of ``event_shape``, from its name, class or instance.
+    """Build a likelihood for observations of ``event_shape`` from its name, class or instance.
 
     Raises:
         ValueError: for an unknown name, or an instance made for another shape.
     """
     if isinstance(likelihood, str):
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(
-                f"unknown likelihood {likelihood!r}; choose from {sorted(LIKELIHOODS)}"
-            )
-        return LIKELIHOODS[likelihood](event_shape)
+        likelihood = likelihood_class(likelihood)
     if isinstance(likelihood, type):
         return likelihood(event_shape)
     if likelihood.event_shape != tuple(event_shape):
@@ -70,3 +91,20 @@ def make_likelihood(
             f"the data have {tuple(event_shape)}"
         )
     return likelihood
+
+
+_PLACES = {
+    "Likelihood": "base",
+    "Support": "base",
+    **{
+        target.partition(":")[2]: target.partition(":")[0]
+        for target in LIKELIHOODS.values()
+        if isinstance(target, str)
+    },
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pyro.distributions as dist
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-__all__ = ["Likelihood"]
+__all__ = ["Likelihood", "Support"]
+
+# The numbers that a likelihood takes: any; 0 or 1; from 0 to 1; the levels k / 255 of 8-bit
+# images; 0, 1, 2, ... The encodings (`pyro_gmvae.data.encoding`) bring raw data there.
+Support = Literal["real", "binary", "unit_interval", "levels", "count"]
 
 
 class Likelihood(nn.Module, ABC):
@@ -20,11 +24,12 @@ class Likelihood(nn.Module, ABC):
         event_shape: shape of one observation, for example ``(64,)`` or ``(1, 28, 28)``.
 
     Attributes:
-        eight_bit: whether p(x|z) is a probability, not a density, over the 256 levels of 8-bit
-            entries, so that it may be given in bits per dimension.
+        support: the numbers that it takes, on model scale. Data are brought there by it alone: no
+            other part of the program knows a likelihood by its name. Under ``"levels"`` p(x|z) is a
+            probability, not a density, and may be given in bits per dimension.
     """
 
-    eight_bit: ClassVar[bool] = False
+    support: ClassVar[Support] = "real"
 
     def __init__(self, event_shape: Sequence[int]) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from pyro_gmvae.likelihoods.base import Likelihood
 
-__all__ = ["Gaussian"]
+__all__ = ["Gaussian", "PredictedGaussian"]
 
 
 class Gaussian(Likelihood):
@@ -59,3 +59,10 @@ class Gaussian(Likelihood):
         if self.scale == "learned":
             return dist.Normal(output, softplus(self.raw_scale) + self.min_scale)
         return dist.Normal(output, output.new_tensor(self.scale))
+
+
+class PredictedGaussian(Gaussian):
+    """Score real-valued entries whose mean and scale the decoder gives; see `Gaussian`."""
+
+    def __init__(self, event_shape: Sequence[int]) -> None:
+        super().__init__(event_shape, scale="predicted")

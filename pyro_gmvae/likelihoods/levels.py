@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from pyro_gmvae import distributions
 from pyro_gmvae.distributions import LevelMixture
-from pyro_gmvae.likelihoods.base import Likelihood
+from pyro_gmvae.likelihoods.base import Likelihood, Support
 
 __all__ = ["DiscretizedLogistic", "DiscretizedLogisticMixture"]
 
@@ -42,7 +42,7 @@ class DiscretizedLogistic(Likelihood):
     Reference: Salimans et al. 2017, PixelCNN++, arXiv 1701.05517.
     """
 
-    eight_bit: ClassVar[bool] = True
+    support: ClassVar[Support] = "levels"
 
     def __init__(self, event_shape: Sequence[int], min_scale: float = MIN_SCALE) -> None:
         super().__init__(event_shape)
@@ -80,7 +80,7 @@ class DiscretizedLogisticMixture(Likelihood):
     Reference: Salimans et al. 2017, PixelCNN++, arXiv 1701.05517.
     """
 
-    eight_bit: ClassVar[bool] = True
+    support: ClassVar[Support] = "levels"
 
     centers: Tensor
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pyro.distributions as dist
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pyro_gmvae.distributions import IndependentBernoulli
-from pyro_gmvae.likelihoods.base import Likelihood
+from pyro_gmvae.likelihoods.base import Likelihood, Support
 
 __all__ = ["Bernoulli", "ContinuousBernoulli"]
 
 
 class Bernoulli(Likelihood):
     """Binary entries; the decoder gives logits. For pixels, binarise them dynamically."""
+
+    support: ClassVar[Support] = "binary"
 
     def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
         return dist.Bernoulli(logits=output)
@@ -35,6 +39,8 @@ class ContinuousBernoulli(Likelihood):
 
     Reference: Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli, arXiv 1907.06845.
     """
+
+    support: ClassVar[Support] = "unit_interval"
 
     def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
         return dist.ContinuousBernoulli(logits=output)

@@ -2,10 +2,11 @@
 
 from pyro_gmvae.models.adversarial import AdversarialPerturbation
 from pyro_gmvae.models.components import keep_components, reorder_components
-from pyro_gmvae.models.config import METHODS, from_config, to_config
+from pyro_gmvae.models.config import from_config, to_config
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.gmvae import (
     GMVAE,
+    METHODS,
     ConcreteGMVAE,
     ExactGMVAE,
     MarginalGMVAE,

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from jaxtyping import Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from pyro_gmvae.models.config import from_config, to_config
 from pyro_gmvae.models.gmvae import GMVAE
 
 __all__ = ["keep_components", "reorder_components"]
-
-# What has a place for each cluster in the built-in networks, and along which dimension.
-_PLACES = {
-    "model.component_loc": 0,
-    "model.component_raw_scale": 0,
-    "model.mixture_logits": 0,
-    "guide.y_head.weight": 0,
-    "guide.y_head.bias": 0,
-    "guide.z_head.from_cluster.weight": 1,
-}
 
 
 def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
@@ -57,7 +47,20 @@ def keep_components(gmvae: GMVAE, kept: Int64[Tensor, " K_kept"]) -> GMVAE:
 
 
 def _state_of(gmvae: GMVAE, components: Int64[Tensor, " some"]) -> dict[str, Tensor]:
+    dims = component_dims(gmvae)
     return {
-        name: tensor.index_select(_PLACES[name], components) if name in _PLACES else tensor
+        name: tensor.index_select(dims[name], components) if name in dims else tensor
         for name, tensor in gmvae.state_dict().items()
+    }
+
+
+def component_dims(module: nn.Module) -> dict[str, int]:
+    """Collect which tensors of a module have a place for each cluster, and along which dimension.
+
+    A submodule declares its own: ``component_dims`` maps names of tensors within it to a dimension.
+    """
+    return {
+        f"{prefix}.{name}".lstrip("."): dim
+        for prefix, part in module.named_modules()
+        for name, dim in getattr(part, "component_dims", {}).items()
     }

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyro_gmvae.models.gmvae import (
-    GMVAE,
-    ConcreteGMVAE,
-    ExactGMVAE,
-    MarginalGMVAE,
-    SparseGMVAE,
-)
+from pyro_gmvae.models.gmvae import GMVAE, METHODS
 from pyro_gmvae.networks import ConvSizes
 
-__all__ = ["METHODS", "from_config", "to_config"]
-
-METHODS: dict[str, type[GMVAE]] = {
-    cls.method: cls for cls in (ExactGMVAE, ConcreteGMVAE, SparseGMVAE, MarginalGMVAE)
-}
+__all__ = ["from_config", "to_config"]
 
 
 def to_config(gmvae: GMVAE) -> dict[str, Any]:

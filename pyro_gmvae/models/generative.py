@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import expm1, log
+from typing import ClassVar
 
 import pyro
 import pyro.distributions as dist
@@ -46,6 +48,13 @@ class GenerativeModel(PyroModule):
         relaxed: whether ``y`` is a relaxed variable in the model too, so that the bound is that
             of the relaxed model (see `pyro_gmvae.distributions.Concrete`).
     """
+
+    # Tensors with a place for each cluster, and the dimension of that place.
+    component_dims: ClassVar[Mapping[str, int]] = {
+        "component_loc": 0,
+        "component_raw_scale": 0,
+        "mixture_logits": 0,
+    }
 
     def __init__(
         self,

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
-from pyro_gmvae.models.must_link import MustLink
+from pyro_gmvae.models.must_link import MUST_LINK, MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
-from pyro_gmvae.models.regularization import Regularizer
+from pyro_gmvae.models.regularization import PENALTIES, Regularizer
 from pyro_gmvae.networks import (
     ConvDecoder,
     ConvEncoder,
@@ -32,7 +32,23 @@ from pyro_gmvae.networks import (
     linear,
 )
 
-__all__ = ["GMVAE", "ConcreteGMVAE", "ExactGMVAE", "MarginalGMVAE", "SparseGMVAE"]
+__all__ = [
+    "GMVAE",
+    "METHODS",
+    "ConcreteGMVAE",
+    "ExactGMVAE",
+    "MarginalGMVAE",
+    "SparseGMVAE",
+    "built_in",
+]
+
+METHODS: dict[str, type[GMVAE]] = {}
+
+
+def built_in(pair: type[GMVAE]) -> type[GMVAE]:
+    """Enter a pair in `METHODS` under its method's name, so that runs and commands find it."""
+    METHODS[pair.method] = pair
+    return pair
 
 
 class GMVAE(nn.Module):
@@ -69,6 +85,8 @@ class GMVAE(nn.Module):
     """
 
     method: ClassVar[str]
+    # Sites that teach the guide and are no part of the bound.
+    teaching_sites: ClassVar[tuple[str, ...]] = ("classifier", MUST_LINK, *PENALTIES)
     model_class: ClassVar[type[GenerativeModel]] = GenerativeModel
     guide_class: ClassVar[Callable[..., PyroModule]]
 
@@ -235,6 +253,7 @@ class GMVAE(nn.Module):
         return self.guide.encode(x, *covariates)[1].softmax(-1)
 
 
+@built_in
 class ExactGMVAE(GMVAE):
     """The GMVAE with ``y`` summed over all K clusters; K decoder passes per datum.
 
@@ -245,6 +264,7 @@ class ExactGMVAE(GMVAE):
     guide_class = ExactGuide
 
 
+@built_in
 class ConcreteGMVAE(GMVAE):
     """The GMVAE with ``y`` relaxed to a Concrete variable; one decoder pass per datum.
 
@@ -286,6 +306,7 @@ class ConcreteGMVAE(GMVAE):
         self.options |= {"temperature": temperature, "kl": kl}
 
 
+@built_in
 class SparseGMVAE(GMVAE):
     """The GMVAE with the likeliest clusters summed and one more drawn; unbiased in expectation.
 
@@ -323,6 +344,7 @@ class SparseGMVAE(GMVAE):
         self.options |= own
 
 
+@built_in
 class MarginalGMVAE(GMVAE):
     """The GMVAE with q(z|x) only and ``y`` summed out in the model, given z; one decoder pass.
 

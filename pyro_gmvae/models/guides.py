@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import pyro
@@ -51,6 +51,8 @@ class Guide(PyroModule):
     """
 
     infer_y: ClassVar[InferDict] = {}
+    # As in `pyro_gmvae.models.GenerativeModel`.
+    component_dims: ClassVar[Mapping[str, int]] = {"y_head.weight": 0, "y_head.bias": 0}
     regularizer: Regularizer | None
     must_link: MustLink | None
     log_p_y: Callable[[], Tensor]  # of the model

@@ -20,7 +20,10 @@ from pyro_gmvae.errors import InputError
 
 __all__ = [
     "LABEL_WEIGHT",
+    "Labels",
+    "check_label_rows",
     "check_labels",
+    "drawn_labels",
     "is_labels",
     "label_log_evidence",
     "label_log_prob",
@@ -28,7 +31,11 @@ __all__ = [
 ]
 
 LABEL_WEIGHT = 50.0  # nats for a label's log-probability, as a regulariser's consistency has
+ROUNDING = 1e-3  # the sum of a row's probabilities may miss 1 by so much
 PINNED = 1e4  # nats: leaves the other clusters a probability of exactly zero in float32 and 64
+
+# One label for each datum, -1 where it is unknown; or responsibilities, such as a mixture gives.
+Labels = Int[Tensor, " N"] | Float[Tensor, "N K"]
 
 
 def is_labels(y: Num[Tensor, "..."] | None) -> bool:
@@ -80,3 +87,36 @@ def label_log_prob(
     """log q(label | x) where there is a label, else zero: what teaches q(y|x) the labels."""
     _, one_hot = _one_hot(labels, logits)
     return (one_hot * log_softmax(logits, -1)).sum(-1)
+
+
+def check_label_rows(y: Tensor, n_data: int, n_components: int) -> None:
+    """Refuse labels or responsibilities that do not fit the data and the clusters.
+
+    Raises:
+        InputError: for another shape, a label without a cluster, or rows that are no probabilities.
+    """
+    wanted = (n_data, n_components) if y.is_floating_point() else (n_data,)
+    if tuple(y.shape) != wanted:
+        raise InputError(
+            f"clusters of shape {tuple(y.shape)} do not fit {n_data} rows and {n_components} "
+            f"clusters: give integers of shape ({n_data},), or responsibilities of shape "
+            f"({n_data}, {n_components})"
+        )
+    if not y.is_floating_point():
+        check_labels(y, n_components)
+    elif not bool((y >= 0).all() & ((y.sum(-1) - 1).abs() <= ROUNDING).all()):
+        raise InputError("responsibilities must be probabilities: from 0 up, and 1 in sum a row")
+
+
+def drawn_labels(y: Labels) -> Int[Tensor, " N"]:
+    """Return labels as they are, or draw one for each row of responsibilities ``(N, K)``.
+
+    Drawing gives an unbiased gradient of the objective's mean under the responsibilities, for every
+    method. q(y|x), or p(y|z) in the marginal method, learns them by their cross-entropy. Nothing is
+    read back from the device.
+    """
+    if not y.is_floating_point():
+        return y
+    cumulative = y.cumsum(-1)
+    drawn = torch.rand(len(y), 1, dtype=y.dtype, device=y.device) * cumulative[:, -1:]
+    return (cumulative <= drawn).sum(-1).clamp(max=y.shape[-1] - 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import log
+from typing import Protocol
 
 import pyro
 import torch
@@ -12,11 +14,22 @@ from torch import Tensor, nn
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["MUST_LINK", "MustLink", "check_groups"]
+__all__ = ["MUST_LINK", "MustLink", "check_must_link", "must_linked"]
 
 MUST_LINK = "must_link"  # the name of the site
 MAX_PAIRS = 32  # in a step: 64 more rows for the encoder, however many are linked
 STRENGTH = 10.0  # nats per nat; 2 gave the same clusters
+
+
+class Linkable(Protocol):
+    """Stand for a model that can be trained with a `MustLink`, such as a GMVAE."""
+
+    @property
+    def must_link(self) -> MustLink | None:
+        """Return the factor that it is trained with."""
+
+    def link(self, must_link: MustLink | None) -> None:
+        """Train with another factor from now on."""
 
 
 class MustLink(nn.Module):
@@ -55,7 +68,7 @@ class MustLink(nn.Module):
         strength: lambda, in nats per nat.
 
     Raises:
-        InputError: as `check_groups`.
+        InputError: as `check_must_link`.
         ValueError: for a strength that is not positive.
 
     References: Shental et al. 2003, Computing Gaussian mixture models with EM using equivalence
@@ -77,7 +90,7 @@ class MustLink(nn.Module):
         strength: float = STRENGTH,
     ) -> None:
         super().__init__()
-        check_groups(groups, len(x))
+        check_must_link(groups, len(x))
         if not strength > 0:
             raise ValueError(f"strength must be positive, got {strength}")
         self.strength = strength
@@ -141,7 +154,7 @@ def has_companion(groups: Int[Tensor, " N"]) -> Tensor:
     return (groups >= 0) & (sizes[group] > 1)
 
 
-def check_groups(groups: Int[Tensor, " groups"], n_rows: int) -> None:
+def check_must_link(groups: Int[Tensor, " groups"], n_rows: int) -> None:
     """Refuse groups that tell nothing.
 
     Raises:
@@ -157,3 +170,31 @@ def check_groups(groups: Int[Tensor, " groups"], n_rows: int) -> None:
             "no group has two rows to train with: give rows that belong together the same group, "
             "or leave the groups out"
         )
+
+
+@contextmanager
+def must_linked(
+    gmvae: Linkable,
+    x: Num[Tensor, "N *event"],
+    must_link: Int[Tensor, " groups"] | None,
+    *,
+    covariates: Sequence[Tensor] = (),
+    transform: Callable[[Tensor], Tensor] | None = None,
+) -> Iterator[None]:
+    """Train with a `MustLink` inside; afterwards the model holds none of its data.
+
+    Args:
+        gmvae: one of the four GMVAEs.
+        x, covariates, transform: as `MustLink` takes them.
+        must_link: the groups of the rows, as `MustLink` takes them; None changes nothing.
+
+    Raises:
+        InputError: for groups that tell nothing.
+    """
+    before = gmvae.must_link
+    if must_link is not None:
+        gmvae.link(MustLink(x, must_link, covariates=covariates, transform=transform))
+    try:
+        yield
+    finally:
+        gmvae.link(before)

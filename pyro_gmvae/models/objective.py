@@ -37,6 +37,10 @@ class ObjectiveWeights(nn.Module):
         self.register_buffer("regularizer_weight", torch.tensor(1.0), persistent=False)
         self.set(temperature=temperature)
 
+    def values(self) -> dict[str, float]:
+        """Return every weight by its name."""
+        return {name: float(value) for name, value in self.named_buffers()}
+
     def set(
         self,
         *,

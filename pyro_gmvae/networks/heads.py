@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -29,6 +30,9 @@ class GaussianHead(nn.Module):
         hidden: sizes of the hidden layers, at least one.
         latent_dim: Z.
     """
+
+    # Tensors with a place for each cluster, and the dimension of that place.
+    component_dims: ClassVar[Mapping[str, int]] = {"from_cluster.weight": 1}
 
     def __init__(
         self, in_features: int, n_clusters: int, hidden: Sequence[int], latent_dim: int

@@ -1,4 +1,4 @@
-"""Who is in each cluster."""
+"""Draw who is in each cluster."""
 
 from __future__ import annotations
 
@@ -16,47 +16,37 @@ from pyro_gmvae.plots.style import FONT, MUTED
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot_clusters"]
+__all__ = ["plot_cluster_members", "plot_cluster_profiles"]
 
 MAX_ROWS = 40  # clusters in one picture; of more, the largest
 MAX_NAMES = 60  # columns whose names are written out
 
 
-def plot_clusters(
-    x: Float[Tensor, "N *event"],
+def plot_cluster_members(
+    x: Float[Tensor, "N C H W"],
     responsibilities: Float[Tensor, "N K"],
-    means: Float[Tensor, "K *event"] | None = None,
+    means: Float[Tensor, "K C H W"] | None = None,
     *,
-    feature_names: Sequence[str] | None = None,
     title: str | None = None,
     n_confident: int = 8,
     n_random: int = 8,
     seed: int = 0,
 ) -> Figure:
-    """Who is in each cluster.
+    """Draw who is in each cluster of images, one row for each cluster.
 
-    Images are shown in rows, one for each cluster: its share of the data, its decoded mean, its
-    surest members, and some at random (which are the honest ones). A table becomes a heat map of
-    the mean of each cluster's members.
+    A row shows the cluster's share of the data, its decoded mean, its surest members, and some
+    members at random, which are the honest ones.
 
     Args:
-        x: images ``(N, C, H, W)`` in [0, 1], or a standardised table ``(N, D)``.
+        x: images ``(N, C, H, W)`` in [0, 1].
         responsibilities: q(y|x).
-        means: the decoded mean of each cluster, for images.
-        feature_names: of a table's columns.
+        means: the decoded mean of each cluster.
         title: above the picture.
         n_confident: surest members shown of each cluster.
         n_random: members shown at random.
         seed: of the random choice.
     """
-    clusters = responsibilities.argmax(-1)
-    sizes = clusters.bincount(minlength=responsibilities.shape[-1])
-    # The largest ones if there are too many, still in the order of their numbers.
-    shown = sizes.argsort(descending=True, stable=True)[:MAX_ROWS].sort().values
-    if len(shown) < len(sizes):
-        title = f"{title or 'Clusters'} (the {MAX_ROWS} largest)"
-    if x.ndim != 4:
-        return _heat_map(x, clusters, sizes, shown, feature_names, title)
+    sizes, shown, title = _shown(responsibilities, title)
     blocks = [] if means is None else [means[shown].unsqueeze(1)]
     blocks += _members(x, responsibilities, shown, n_confident, n_random, seed)
     heads = ([] if means is None else ["mean"]) + ["surest members", "random members"]
@@ -66,6 +56,35 @@ def plot_clusters(
     return plot_grid(
         [blocks[i] for i in kept], labels, notes=notes, heads=[heads[i] for i in kept], title=title
     )
+
+
+def plot_cluster_profiles(
+    x: Float[Tensor, "N D"],
+    responsibilities: Float[Tensor, "N K"],
+    *,
+    feature_names: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw a heat map of the mean of each cluster's members in each column of a table.
+
+    Args:
+        x: a standardised table ``(N, D)``.
+        responsibilities: q(y|x).
+        feature_names: names of the columns.
+        title: above the picture.
+    """
+    sizes, shown, title = _shown(responsibilities, title)
+    return _heat_map(x, responsibilities.argmax(-1), sizes, shown, feature_names, title)
+
+
+def _shown(q: Tensor, title: str | None) -> tuple[Tensor, Tensor, str | None]:
+    """Return the sizes of all clusters, those that are drawn, and the title."""
+    sizes = q.argmax(-1).bincount(minlength=q.shape[-1])
+    # The largest ones if there are too many, still in the order of their numbers.
+    shown = sizes.argsort(descending=True, stable=True)[:MAX_ROWS].sort().values
+    if len(shown) < len(sizes):
+        title = f"{title or 'Clusters'} (the {MAX_ROWS} largest)"
+    return sizes, shown, title
 
 
 def _members(

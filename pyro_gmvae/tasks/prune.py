@@ -1,57 +1,54 @@
-"""A run without the clusters that hardly anything is in."""
+"""Drop the clusters that hardly anything is in."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import cluster_usage
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import keep_components
-from pyro_gmvae.runs import Run, open_run_folder, save_run
-from pyro_gmvae.tasks.data import row_responsibilities
+from pyro_gmvae.runs import open_run_folder, save_run
 
 __all__ = ["Pruned", "prune_run"]
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What `prune_run` did.
+    """Hold what `prune_run` did.
 
     Attributes:
-        run: with the clusters that stay, numbered anew in the same order.
-        kept: their numbers before.
-        dropped: those of the others.
+        fitted: the model with the clusters that stay, numbered anew in the same order.
+        kept: the numbers that they had before.
+        dropped: the numbers of the others.
     """
 
-    run: Run
+    fitted: FittedModel
     kept: list[int]
     dropped: list[int]
 
 
 def prune_run(
-    run: Run,
+    fitted: FittedModel,
     data: Dataset,
     folder: str | os.PathLike[str],
     *,
     least_share: float = 0.0,
     overwrite: bool = False,
-    seed: int = 0,
 ) -> Pruned:
-    """Write ``run`` again without its emptiest clusters; rows that they have go to the others.
+    """Write a model again without its emptiest clusters; their rows go to the others.
 
     Nothing is trained. Under a uniform p(y) the log-likelihood rises a little, as no probability is
     kept for clusters without data.
 
     Args:
-        run: a trained model.
+        fitted: a trained model.
         data: the rows it was trained on.
         folder: to write to.
         least_share: of the rows, that a cluster needs to stay; 0 drops empty ones only.
         overwrite: whether to replace a run that is there.
-        seed: of a random binarisation, where a model has no other input.
 
     Raises:
         InputError: for a share outside [0, 1), if no cluster has so many rows, or for a folder that
@@ -59,9 +56,7 @@ def prune_run(
     """
     if not 0 <= least_share < 1:
         raise InputError(f"the least share must be from 0 up to below 1, got {least_share}")
-    share = cluster_usage(
-        row_responsibilities(run.gmvae, run.preprocessor, data.x, seed=seed)
-    ).share
+    share = cluster_usage(fitted.responsibilities(data.x)).share
     stays = (share > 0) & (share >= least_share)
     kept = stays.nonzero().squeeze(-1)
     if len(kept) == 0:
@@ -70,12 +65,12 @@ def prune_run(
             "lower the least share"
         )
     try:
-        gmvae = keep_components(run.gmvae, kept)
+        gmvae = keep_components(fitted.gmvae, kept)
     except ValueError as error:
         raise InputError(f"this model cannot do without these clusters: {error}") from error
-    details: dict[str, Any] = {**run.details, "kept_clusters": kept.tolist()}
-    if "settings" in details:
-        details["settings"] = {**details["settings"], "clusters": len(kept)}
-    smaller = Run(gmvae, run.preprocessor, details)
+    about = replace(fitted.about, kept_clusters=tuple(kept.tolist()))
+    if about.settings is not None:
+        about = replace(about, settings={**about.settings, "clusters": len(kept)})
+    smaller = replace(fitted, gmvae=gmvae, about=about)
     save_run(open_run_folder(folder, overwrite=overwrite), smaller)
     return Pruned(smaller, kept.tolist(), (~stays).nonzero().squeeze(-1).tolist())

@@ -1,4 +1,4 @@
-"""Train with several numbers of clusters, several times each, to see how many there are."""
+"""Train with several numbers of clusters, several times each, to find how many there are."""
 
 from __future__ import annotations
 
@@ -15,29 +15,26 @@ from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import (
-    Candidate,
-    Selection,
-    log_likelihood,
-    select,
-)
+from pyro_gmvae.evaluation import Candidate, Selection, select
 from pyro_gmvae.files import written_whole
+from pyro_gmvae.fitting.groups import DataSettings
+from pyro_gmvae.fitting.plan import plan, seeds_of
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
+from pyro_gmvae.fitting.train import train
 from pyro_gmvae.plots import plot_selection
-from pyro_gmvae.runs import SETTINGS, open_run_folder
-from pyro_gmvae.tasks.data import digest, own_splits, row_responsibilities, with_share
-from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
-from pyro_gmvae.tasks.start import start_seeds, train_splits
-from pyro_gmvae.training.initialization import MIN_STEPS
+from pyro_gmvae.run_data import load_settings_splits
+from pyro_gmvae.runs import TRAINING, open_run_folder, read_training, write_training
 
 __all__ = ["counts", "select_clusters"]
 
-SHARE = 0.8  # of the training rows, of which each run sees its own
-JUDGED = 20_000  # rows that runs are compared on, at most
-ANY = 1  # what takes the place of the number of clusters in the settings that are kept
+RUN_SHARE = 0.8  # of the training rows, of which each run sees its own
+JUDGED_ROWS = 20_000  # rows that runs are compared on, at most
+ANY_NUMBER = 1  # takes the place of the number of clusters in the settings that are kept
 
 
 def counts(text: str) -> list[int]:
-    """``"2:20"`` as 2 to 20, ``"2:20:3"`` in steps of 3, ``"5,10"`` as these.
+    """Read ``"2:20"`` as 2 to 20, ``"2:20:3"`` in steps of 3, ``"5,10"`` as these.
 
     Raises:
         InputError: for anything else, or a single number.
@@ -61,7 +58,7 @@ def _span(text: str) -> range:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """What a selection needs of the data."""
+    """Hold what a selection needs of the data."""
 
     splits: Splits
     held_out: Dataset
@@ -69,7 +66,7 @@ class _Parts:
 
 
 def select_clusters(
-    settings: TrainSettings,
+    settings: Settings,
     numbers: Sequence[int],
     folder: str | os.PathLike[str],
     *,
@@ -77,7 +74,7 @@ def select_clusters(
     num_samples: int = 100,
     overwrite: bool = False,
     download: bool = False,
-    told: Callable[[int, int], None] = lambda k, run: None,
+    on_training: Callable[[int, int], None] = lambda k, run: None,
 ) -> Selection:
     """Train ``runs`` times with each number of clusters, on four fifths of the training rows each.
 
@@ -86,14 +83,14 @@ def select_clusters(
     finished run is kept in the folder, and the same call goes on where it stopped.
 
     Args:
-        settings: of all trainings; of the number of clusters nothing is taken.
+        settings: of all trainings; their number of clusters is not used.
         numbers: of clusters, two or more.
         folder: for ``selection.json``, ``selection.png`` and the runs' figures.
         runs: with each number, two or more.
         num_samples: importance samples of the log-likelihood.
         overwrite: whether to replace another selection.
         download: fetch a built-in data set that is missing.
-        told: which training begins.
+        on_training: told which training begins.
 
     Raises:
         InputError: for settings or data that cannot be, too few runs or held-out rows, or a folder
@@ -104,24 +101,24 @@ def select_clusters(
         raise InputError("one run cannot be compared with itself: take two or more")
     if num_samples < 1:
         raise InputError(f"samples must be at least 1, got {num_samples}")
-    parts = _parts(own_splits(settings, download=download))
-    n_rows = len(with_share(parts.splits, SHARE, seed=0).train)
+    parts = _parts(load_settings_splits(settings, download=download))
+    n_rows = max(1, round(RUN_SHARE * len(parts.splits.train)))
     if max(numbers) > n_rows:
         raise InputError(
             f"{max(numbers)} clusters are more than the {n_rows} rows of a training: try fewer"
         )
     path = Path(folder)
     # But for where they are computed and where the data are.
-    kept = replace(settings, clusters=ANY, device="auto", data_dir=TrainSettings.data_dir)
-    _open(path, kept, digest(parts.splits.train), overwrite)
+    kept = settings.with_(clusters=ANY_NUMBER, device="auto", data_dir=DataSettings.data_dir)
+    _open(path, kept, parts.splits.train.fingerprint(), overwrite)
     cells: dict[int, list[tuple[Tensor, Tensor]]] = {k: [] for k in numbers}
     # All numbers once, then all again: what there is after a while speaks of all of them.
-    for run, seed in enumerate(start_seeds(settings.seed, runs, len(parts.splits.train))):
+    for run, seed in enumerate(seeds_of(settings.training.seed, runs)):
         for k in numbers:
             file = path / f"K{k}-run{run}-S{num_samples}.npz"
             if not file.is_file():
-                told(k, run)
-                _write(file, *_trained(replace(settings, clusters=k), seed, parts, num_samples))
+                on_training(k, run)
+                _write(file, *_trained(settings.with_(clusters=k), seed, parts, num_samples))
             cells[k].append(_read(file))
     selection = select(
         [
@@ -141,42 +138,40 @@ def _parts(splits: Splits) -> _Parts:
     held_out = splits.test if len(splits.test) else splits.validation
     if len(held_out) < 2:
         raise InputError("no rows are held out to compare on: raise --test-fraction")
-    rows = torch.cat([p.x for p in (splits.train, splits.validation, splits.test)])
-    step = -(-len(rows) // JUDGED)
+    rows = torch.cat([p.x for p in splits])
+    step = -(-len(rows) // JUDGED_ROWS)
     return _Parts(splits, held_out, rows[::step])
 
 
-def _open(path: Path, settings: TrainSettings, fingerprint: str, overwrite: bool) -> None:
-    """A new folder, or one in which the same selection was begun."""
-    if (path / SETTINGS).is_file() and not overwrite:
-        if read_settings(path) != (settings, fingerprint):
+def _open(path: Path, settings: Settings, fingerprint: str, overwrite: bool) -> None:
+    """Prepare a new folder, or accept one in which the same selection was begun."""
+    if (path / TRAINING).is_file() and not overwrite:
+        if read_training(path) != (settings, fingerprint):
             raise InputError(
                 f"{path} holds a training or selection with other settings or data: choose another "
                 "folder, or --overwrite it"
             )
         return
     open_run_folder(path, overwrite=overwrite)
-    write_settings(path, settings, fingerprint)
+    write_training(path, settings, fingerprint)
 
 
 def _trained(
-    settings: TrainSettings, seed: int, parts: _Parts, num_samples: int
+    settings: Settings, seed: int, parts: _Parts, num_samples: int
 ) -> tuple[Tensor, Tensor]:
-    """One training: log p of the held-out rows, and a cluster for all rows."""
-    splits = with_share(parts.splits, SHARE, seed=seed)
+    """Train once; return log p of the held-out rows in raw units, and a cluster for all rows."""
+    splits = parts.splits.with_share(RUN_SHARE, seed=seed)
+    planned = plan(settings.with_(seed=seed), splits)
     # A short start: what counts is what a training holds on to, not the cuts that it begins near.
-    gmvae, preprocessor = train_splits(replace(settings, seed=seed), splits, steps=MIN_STEPS)
-    log_p = log_likelihood(
-        gmvae,
+    planned = replace(planned, start=replace(planned.start, steps=MIN_STEPS))
+    fitted = train(planned).to(planned.config.device or "cpu")
+    log_p = fitted.log_likelihood(
         parts.held_out.x,
         num_samples=num_samples,
-        transform=preprocessor,
-        seed=settings.seed,
+        seed=settings.training.seed,
         diagnostics=False,
     ).log_p
-    q_y = row_responsibilities(gmvae, preprocessor, parts.compared, seed=settings.seed)
-    # In the data's own units, as each run has scaled them in its own way.
-    return log_p + preprocessor.log_abs_det().double().cpu(), q_y.argmax(-1)
+    return log_p, fitted.responsibilities(parts.compared).argmax(-1)
 
 
 def _write(file: Path, log_p: Tensor, clusters: Tensor) -> None:

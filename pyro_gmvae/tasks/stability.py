@@ -1,9 +1,8 @@
-"""What several runs on the same data agree on, and whether a run comes back on parts of its own."""
+"""Compare several runs on the same data, and a run with trainings on parts of its data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,10 +15,10 @@ from pyro_gmvae.evaluation import (
     cluster_stability,
     stability,
 )
-from pyro_gmvae.runs import Run
-from pyro_gmvae.tasks.data import row_responsibilities, settings_of, with_share
-from pyro_gmvae.tasks.settings import Device
-from pyro_gmvae.tasks.start import train_splits
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.plan import plan
+from pyro_gmvae.fitting.train import train
+from pyro_gmvae.run_data import settings_of
 from pyro_gmvae.training import Reporter
 
 if TYPE_CHECKING:
@@ -27,47 +26,44 @@ if TYPE_CHECKING:
 
 __all__ = ["agreed_clusters", "compare_runs", "resampled"]
 
-SHARE = 0.5  # of the training rows that a resample has
+RESAMPLED_SHARE = 0.5  # of the training rows that a resample has
 
 
-def compare_runs(runs: Sequence[Run], data: Sequence[Dataset], *, seed: int = 0) -> Stability:
-    """How far ``runs`` agree on the same rows.
+def compare_runs(models: Sequence[FittedModel], data: Sequence[Dataset]) -> Stability:
+    """Say how far several models agree on the same rows.
 
     Args:
-        runs: trained models; they may differ in method and in K.
-        data: the rows as each run knows them, one data set for each run.
-        seed: of a random binarisation, where a model has no other input.
+        models: trained models; they may differ in method and in K.
+        data: the rows as each model knows them, one data set for each model.
 
     Raises:
-        InputError: for fewer than two runs.
+        InputError: for fewer than two models.
     """
-    each = zip(runs, data, strict=True)
-    return stability(
-        [row_responsibilities(r.gmvae, r.preprocessor, rows.x, seed=seed) for r, rows in each]
-    )
+    each = zip(models, data, strict=True)
+    return stability([fitted.responsibilities(rows.x) for fitted, rows in each])
 
 
 def resampled(
-    run: Run,
+    fitted: FittedModel,
     splits: Splits,
     resamples: int,
     *,
     seed: int = 0,
-    device: Device = "auto",
+    device: str = "auto",
     reporters: Callable[[int], Sequence[Reporter]] = lambda resample: (),
 ) -> ClusterStability:
-    """Which clusters of ``run`` come back when it is trained on other rows of the same kind.
+    """Say which clusters of a model come back when it is trained on other rows of the same kind.
 
-    Trains anew, by the run's own settings and each time with another seed, on halves of the
+    Each resample is a training by the model's own settings, with another seed, on half of the
     training rows drawn without replacement. Halves rather than bootstraps: a row that is there
     twice is a small cluster of its own to a model that can learn it by heart. All are compared on
-    all rows of the run, as are those that a resample has not seen. Early stopping has the run's
+    all rows of the run, which a resample has not seen in part. Early stopping has the run's
     validation rows.
 
     Args:
-        run: trained from a named source.
+        fitted: trained from a named source.
         splits: its own data, with the labels that it was trained with
-            (see `pyro_gmvae.tasks.data.splits_of`).
+            (see `pyro_gmvae.run_data.load_run_splits`).
         resamples: R, the number of trainings.
         seed: of the halves and of the trainings.
         device: where to train.
@@ -81,20 +77,21 @@ def resampled(
     """
     if resamples < 1:
         raise InputError(f"resamples must be at least 1, got {resamples}")
-    x = torch.cat([part.x for part in (splits.train, splits.validation, splits.test)])
-    reference = row_responsibilities(run.gmvae, run.preprocessor, x, seed=seed).argmax(-1)
+    x = torch.cat([part.x for part in splits])
+    reference = fitted.responsibilities(x).argmax(-1)
     generator = torch.Generator().manual_seed(seed)
     others = []
     for resample in range(resamples):
         own = int(torch.randint(2**62, (), generator=generator))
-        settings = replace(settings_of(run), seed=own, device=device)
-        trained = train_splits(settings, with_share(splits, SHARE, seed=own), reporters(resample))
-        others.append(row_responsibilities(*trained, x, seed=seed).argmax(-1))
-    return cluster_stability(reference, others, run.gmvae.n_components)
+        settings = settings_of(fitted).with_(seed=own, device=device)
+        half = splits.with_share(RESAMPLED_SHARE, seed=own)
+        trained = train(plan(settings, half), reporters=reporters(resample))
+        others.append(trained.responsibilities(x).argmax(-1))
+    return cluster_stability(reference, others, fitted.gmvae.n_components)
 
 
 def agreed_clusters(report: Stability, data: Dataset) -> pandas.DataFrame:
-    """Columns ``row``, ``cluster``, ``probability`` (the mean one) and ``agreement``.
+    """Return the columns ``row``, ``cluster``, ``probability`` (the mean one) and ``agreement``.
 
     Agreement is the share of the runs that put the row there. The rows of a folder of images have
     their ``file`` as well.

@@ -5,27 +5,32 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pyro_gmvae.data import Splits
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.runs import Run, checkpoint_path, open_run_folder, save_run
-from pyro_gmvae.tasks.data import digest, own_splits
-from pyro_gmvae.tasks.pictures import draw_clusters, draw_history, draw_reconstructions
-from pyro_gmvae.tasks.settings import TrainSettings, read_settings, write_settings
-from pyro_gmvae.tasks.start import fitted, prepare, started
+from pyro_gmvae.files import written_whole
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.plan import Plan, plan
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.train import train
+from pyro_gmvae.pictures import pictures_of
+from pyro_gmvae.run_data import load_settings_splits
+from pyro_gmvae.runs import (
+    checkpoint_path,
+    open_run_folder,
+    read_training,
+    save_run,
+    write_training,
+)
 from pyro_gmvae.training import (
-    ClusterWatch,
     MetricsCSV,
     NonFiniteLossError,
     Reporter,
     Tracker,
     TrainingInterrupted,
-    TrainResult,
 )
 from pyro_gmvae.training.device import make_accelerator
 
@@ -34,24 +39,22 @@ __all__ = ["Trained", "train_run"]
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training.
+    """Hold a finished training.
 
     Attributes:
-        run: the model and what belongs to it, as saved.
+        fitted: the model, as saved.
         splits: the data in their parts.
-        result: how the training went.
         is_main: whether this is the process that writes and speaks; there are others only under
             torchrun or ``accelerate launch``.
     """
 
-    run: Run
+    fitted: FittedModel
     splits: Splits
-    result: TrainResult
     is_main: bool
 
 
 def train_run(
-    settings: TrainSettings,
+    settings: Settings,
     folder: str | os.PathLike[str],
     *,
     overwrite: bool = False,
@@ -70,87 +73,82 @@ def train_run(
             weights.
         TrainingInterrupted: after a signal, with the state saved.
     """
-    accelerator = make_accelerator(settings.device)
-    is_main = accelerator.is_main_process
-    if settings.tensorboard and importlib.util.find_spec("tensorboard") is None:
+    if settings.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
-    splits = own_splits(settings, download=download)
-    prepared = prepare(settings, splits)
-    gmvae, preprocessor = prepared.gmvae, prepared.preprocessor
-
-    path, fingerprint = Path(folder), digest(splits.train)
-    if resume and read_settings(path)[1] != fingerprint:
-        raise InputError(
-            f"{settings.data} has changed since the training in {path} was begun: train another "
-            "run, or --overwrite this one"
-        )
-    existed = path.exists()
+    splits = load_settings_splits(settings, download=download)
+    planned = plan(settings, splits)
+    is_main = make_accelerator(planned.config.device or "cpu").is_main_process
+    writer = _Writer(Path(folder), settings, planned)
+    if resume:
+        writer.check_same_rows()
     if is_main:
-        open_run_folder(path, overwrite=overwrite, resume=resume)
-        if not resume:
-            write_settings(path, settings, fingerprint)
-        reporters = [MetricsCSV(path / "metrics.csv"), *reporters]
-        if settings.tensorboard:
-            reporters.append(_tensorboard(path))
-    began = time.monotonic()
-    preprocessor.to(accelerator.device)
-    # A training killed before its first checkpoint begins anew, to the same end.
-    begun = resume and checkpoint_path(path).is_file()
+        reporters = writer.open(overwrite=overwrite, resume=resume, reporters=reporters)
     try:
-        if not begun:
-            gmvae = started(prepared, settings, splits, reporters)
-        result = fitted(
-            prepared,
-            gmvae,
-            splits,
-            checkpoint=checkpoint_path(path),
-            resume=begun,
-            reporters=[*reporters, ClusterWatch(gmvae)],
-        )
-    except TrainingInterrupted:
+        fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)
+    except BaseException as error:
         if is_main:
-            write_settings(path, settings, fingerprint)  # of a resumed one they may be new
+            writer.leave(error, resume=resume)
         raise
-    except NonFiniteLossError:
-        if is_main:
-            details = _details(settings, splits) | {"stopped": "non-finite loss"}
-            save_run(path, Run(gmvae.cpu(), preprocessor.cpu(), details))
-        raise
-    except Exception as error:
-        if checkpoint_path(path).is_file():
-            error.add_note(f"The training up to its last checkpoint is in {path}: resume it.")
-        elif is_main and not resume:
-            shutil.rmtree(path, ignore_errors=True)
-            if existed:
-                path.mkdir()
-        raise
-    details = _details(settings, splits) | {
-        "stopped": result.stopped,
-        "best_epoch": result.best_epoch,
-        "n_steps": result.n_steps,
-        "seconds": round(time.monotonic() - began, 1),
-    }
-    run = Run(gmvae, preprocessor, details)
     if is_main:
-        save_run(path, run)
-        write_settings(path, settings, fingerprint)
-        draw_clusters(run, splits.train, path / "clusters.png")
-        draw_history(result.history, path / "history.png")
-        if splits.train.kind == "image":
-            shown = splits.test if len(splits.test) else splits.train
-            draw_reconstructions(run, shown, path / "reconstructions.png")
-    return Trained(run, splits, result, is_main)
+        writer.save(fitted)
+    return Trained(fitted, splits, is_main)
 
 
-def _details(settings: TrainSettings, splits: Splits) -> dict[str, Any]:
-    train = splits.train
-    return {
-        "name": train.name,
-        "settings": asdict(settings),
-        "train_sha256": digest(train),
-        "feature_names": list(train.feature_names) if train.feature_names else None,
-        "class_names": list(train.class_names) if train.class_names else None,
-    }
+class _Writer:
+    """Write what a training leaves in its folder; only the main process has one that writes."""
+
+    def __init__(self, path: Path, settings: Settings, planned: Plan) -> None:
+        self.path = path
+        self.settings = settings
+        self.planned = planned
+        self.checkpoint = checkpoint_path(path)
+        self.existed = path.exists()
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.planned.about.fingerprint)
+
+    def check_same_rows(self) -> None:
+        """Refuse to resume on data that have changed."""
+        if read_training(self.path)[1] != self.fingerprint:
+            raise InputError(
+                f"{self.settings.source} has changed since the training in {self.path} was begun: "
+                "train another run, or --overwrite this one"
+            )
+
+    def open(
+        self, *, overwrite: bool, resume: bool, reporters: Sequence[Reporter]
+    ) -> list[Reporter]:
+        """Prepare the folder, and report into it too."""
+        open_run_folder(self.path, overwrite=overwrite, resume=resume)
+        if not resume:
+            write_training(self.path, self.settings, self.fingerprint)
+        own: list[Reporter] = [MetricsCSV(self.path / "metrics.csv"), *reporters]
+        if self.settings.training.tensorboard:
+            own.append(_tensorboard(self.path))
+        return own
+
+    def save(self, fitted: FittedModel) -> None:
+        """Write the run and its pictures."""
+        save_run(self.path, fitted)
+        write_training(self.path, self.settings, self.fingerprint)
+        for name, figure in pictures_of(fitted, self.planned.splits).items():
+            with written_whole(self.path / f"{name}.png") as partial:
+                figure.savefig(partial)
+
+    def leave(self, error: BaseException, *, resume: bool) -> None:
+        """Keep what a training that ended early is worth keeping."""
+        if isinstance(error, TrainingInterrupted):
+            # The settings of a resumed one may be new.
+            write_training(self.path, self.settings, self.fingerprint)
+        elif isinstance(error, NonFiniteLossError) and error.fitted is not None:
+            save_run(self.path, error.fitted)
+        elif self.checkpoint.is_file():
+            error.add_note(f"The training up to its last checkpoint is in {self.path}: resume it.")
+        elif not resume:
+            shutil.rmtree(self.path, ignore_errors=True)
+            if self.existed:
+                self.path.mkdir()
 
 
 def _tensorboard(folder: Path) -> Tracker:

@@ -10,8 +10,6 @@ from pyro_gmvae.models import ObjectiveWeights
 
 __all__ = ["Annealing", "put_back"]
 
-ANNEALED = ("kl_weight", "z_kl_weight", "temperature", "regularizer_weight")
-
 
 class Annealing:
     """Sets w_t, b_t, tau and the weight of the penalties.
@@ -36,15 +34,11 @@ class Annealing:
         self.weights.set(**{n: value for n, value in now.items() if self._set.get(n) != value})
         self._set = now
 
-    def values(self) -> dict[str, float]:
-        """All four as they are now."""
-        return {name: float(getattr(self.weights, name)) for name in ANNEALED}
-
 
 @contextmanager
 def put_back(weights: ObjectiveWeights) -> Iterator[None]:
     """What a training sets for its own ends it undoes: a saved model has none of it."""
-    before = {name: float(getattr(weights, name)) for name in ANNEALED}
+    before = weights.values()
     try:
         yield
     finally:

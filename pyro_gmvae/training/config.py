@@ -1,4 +1,4 @@
-"""What a training run is told."""
+"""Configure the training loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["TrainConfig"]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The settings of `pyro_gmvae.training.fit`.
+    """Tell `pyro_gmvae.training.fit` how to train.
+
+    All fields are plain values: whoever wants them chosen by the data and the machine takes
+    `pyro_gmvae.fitting.plan`.
 
     Args:
         epochs: passes over the data, at most.
@@ -33,19 +36,22 @@ class TrainConfig:
         keep_best: end with the weights of the best held-out ELBO since annealing ended.
         seed: of the order of the data and of every draw; None takes the global generators as
             they are.
-        device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
+        device: ``"cpu"`` or ``"cuda"``; None is where the model is.
         checkpoint_seconds: least time between two checkpoints, in seconds.
-        compile: trace the ELBO and its gradient into one graph and compile it; ``"auto"`` does
-            where that pays: for a training of 5,000 steps or more on a CPU, of 20,000 on a GPU.
-            There a step is recorded as a CUDA graph too, compiled or not, unless this is False.
-        precision: of the networks; ``"auto"`` is bfloat16 on GPUs that have it in hardware, else
-            float32. Distributions, KL divergences and sums are never in bfloat16.
-        chunk_size: clusters that the exact method sums at a time; ``"auto"`` takes all, or as many
-            as half of the free memory holds; None takes all.
+        compile: trace the ELBO and its gradient into one graph and compile it. True raises a
+            `pyro_gmvae.inference.CaptureError` where that cannot be; ``"try"`` warns and goes on
+            without.
+        record: record a step as a CUDA graph where there is one GPU and one process.
+        precision: ``"float32"`` or ``"bfloat16"``, of the networks alone: distributions, KL
+            divergences and sums are in float32.
+        chunk_size: clusters that the exact method sums at a time; None takes all.
         max_plate_nesting: depth of plates in model and guide; 1 unless a subclass adds some.
 
     Raises:
         ValueError: for a value out of range, naming it.
+
+    >>> TrainConfig(epochs=3).total_steps(steps_per_epoch=10)
+    30
     """
 
     epochs: int = 100
@@ -62,15 +68,23 @@ class TrainConfig:
     patience: int | None = 20
     keep_best: bool = True
     seed: int | None = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["cpu", "cuda"] | None = None
     checkpoint_seconds: float = 30.0
-    compile: Literal["auto"] | bool = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    chunk_size: Literal["auto"] | int | None = "auto"
+    compile: Literal["try"] | bool = False
+    record: bool = True
+    precision: Literal["float32", "bfloat16"] = "float32"
+    chunk_size: int | None = None
     max_plate_nesting: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "max_steps", "batch_size", "num_particles", "patience"):
+        for name in (
+            "epochs",
+            "max_steps",
+            "batch_size",
+            "num_particles",
+            "patience",
+            "chunk_size",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
@@ -78,15 +92,9 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, got {value}")
-        if isinstance(self.chunk_size, int) and self.chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1, got {self.chunk_size}")
-        if self.chunk_size not in ("auto", None) and not isinstance(self.chunk_size, int):
-            raise ValueError(
-                f'chunk_size must be "auto", None or a number, got {self.chunk_size!r}'
-            )
-        if self.compile not in ("auto", True, False):
-            raise ValueError(f'compile must be "auto", True or False, got {self.compile!r}')
-        if self.precision not in ("auto", "float32", "bfloat16"):
+        if self.compile not in ("try", True, False):
+            raise ValueError(f'compile must be "try", True or False, got {self.compile!r}')
+        if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"unknown precision {self.precision!r}")
         if self.learning_rate_schedule not in ("constant", "cosine"):
             raise ValueError(f"unknown learning_rate_schedule {self.learning_rate_schedule!r}")

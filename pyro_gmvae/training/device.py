@@ -1,28 +1,52 @@
-"""Where a training runs: the device and the processes, by accelerate."""
+"""Decide where a training runs, and set Pyro and torch up for its steps."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import pyro
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.inference import autocast_networks, own_stream
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.config import TrainConfig
+from pyro_gmvae.training.heap import keeping_freed_memory
+from pyro_gmvae.training.resources import records_steps
 
-__all__ = ["make_accelerator"]
+__all__ = ["make_accelerator", "training_context"]
 
 
 def make_accelerator(device: str) -> Accelerator:
-    """An `Accelerator` on ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    """Make an `Accelerator` on ``"cpu"`` or ``"cuda"``.
 
     Raises:
         InputError: for an unknown device, or CUDA where there is none.
     """
-    if device not in ("auto", "cpu", "cuda"):
+    if device not in ("cpu", "cuda"):
         raise InputError(f"unknown device {device!r}: use auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("this machine has no CUDA device: use --device cpu or auto")
-    on_cpu = device == "cpu" or not torch.cuda.is_available()
     # accelerate keeps one state a process and refuses another device; each fit decides anew.
-    if PartialState._shared_state and (PartialState().device.type == "cpu") != on_cpu:
+    if PartialState._shared_state and PartialState().device.type != device:
         AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=on_cpu)
+    return Accelerator(cpu=device == "cpu")
+
+
+@contextmanager
+def training_context(gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
+    """Put ``gmvae`` on the device, in training mode, and set Pyro and torch up for steps."""
+    device = accelerator.device
+    precision = autocast_networks if config.precision == "bfloat16" else nullcontext
+    with (
+        keeping_freed_memory() if device.type == "cpu" else nullcontext(),
+        own_stream(device, wanted=records_steps(config, accelerator)),
+        # Validation reads values back in every step; the parameter store would be one global dict.
+        pyro.validation_enabled(False),
+        pyro.settings.context(module_local_params=True),
+        precision(gmvae.to(device).train()),
+    ):
+        yield

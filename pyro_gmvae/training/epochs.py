@@ -9,23 +9,17 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from pyro_gmvae.data import Batches
-from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+from pyro_gmvae.data import BatchSource
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.models.labels import drawn_labels
 from pyro_gmvae.training.annealing import Annealing
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.held_out import HeldOut
-from pyro_gmvae.training.known import drawn_labels
 from pyro_gmvae.training.metrics import Meter, clusters_in_use
-from pyro_gmvae.training.objective import Objective, warn_uncompiled
 from pyro_gmvae.training.reporters import Record
-from pyro_gmvae.training.resources import (
-    fitting_chunk_size,
-    whether_to_compile,
-    whether_to_record,
-)
+from pyro_gmvae.training.resources import records_steps
 from pyro_gmvae.training.state import TrainState
-from pyro_gmvae.training.step import RecordedStep, TrainingStep
+from pyro_gmvae.training.step import Objective, RecordedStep, TrainingStep, warn_uncompiled
 from pyro_gmvae.training.stopping import EarlyStopping
 from pyro_gmvae.training.watch import FiniteWatch
 
@@ -33,19 +27,19 @@ __all__ = ["Epochs"]
 
 
 class Epochs:
-    """One epoch after another, within `training_context`.
+    """Run one epoch after another, within `training_context`.
 
     Args:
         gmvae, config, accelerator: of the training.
+        objective: what is minimised.
         batches: all data; each process takes its share of every batch.
         order: the generator that shuffles them.
         held_out: what the weights are chosen by; None keeps the last ones.
         counted: the pair's arguments but ``y``, of data whose clusters are counted.
-        example: the same, as many as this process has in a step.
 
     Attributes:
         state: where the training stands, to be saved and loaded.
-        total_steps: at most.
+        total_steps: the number of steps, at most.
     """
 
     def __init__(
@@ -53,37 +47,29 @@ class Epochs:
         gmvae: GMVAE,
         config: TrainConfig,
         accelerator: Accelerator,
-        batches: Batches,
+        objective: Objective,
+        batches: BatchSource,
         order: torch.Generator,
         *,
         held_out: HeldOut | None,
         counted: Sequence[Tensor],
-        example: Sequence[Tensor],
     ) -> None:
         self.gmvae, self.config, self.batches = gmvae, config, batches
         self.held_out, self.counted = held_out, counted
         self.total_steps = config.total_steps(len(batches))
         self.share = slice(accelerator.process_index, None, accelerator.num_processes)
 
-        elbo = TraceEnumMeanField_ELBO(
-            num_particles=config.num_particles,
-            vectorize_particles=True,
-            max_plate_nesting=config.max_plate_nesting,
-        )
-        x, *covariates = example
-        elbo.chunk_size = fitting_chunk_size(config, gmvae, elbo, [x, None, *covariates])
-        compiled = whether_to_compile(config, accelerator.device, self.total_steps)
         parameters = [p for p in gmvae.parameters() if p.requires_grad]
         adam = torch.optim.Adam(parameters, config.learning_rate, fused=True)
-        objective, optimizer = accelerator.prepare(Objective(gmvae, elbo, compiled=compiled), adam)
+        prepared, optimizer = accelerator.prepare(objective, adam)
 
-        self.meter = Meter()
+        self.meter = Meter(gmvae.teaching_sites)
         self.watch = FiniteWatch(gmvae, accelerator.device)
         self.stopping = EarlyStopping(config.patience, config.keep_best)
         self.annealing = Annealing(gmvae.weights, config.schedules(), len(batches))
         self.state = TrainState(gmvae, adam, self.meter, self.stopping, order, config)
         self.step = TrainingStep(
-            objective,
+            prepared,
             optimizer,
             accelerator,
             clip_norm=config.clip_norm,
@@ -92,7 +78,7 @@ class Epochs:
         )
         self.make_step: TrainingStep | RecordedStep = self.step
         # Chunks are heavy: starting them costs little.
-        if whether_to_record(config, accelerator) and elbo.chunk_size is None:
+        if records_steps(config, accelerator) and config.chunk_size is None:
             fallback = None if config.compile is True else warn_uncompiled
             self.make_step = RecordedStep(self.step, config.batch_size, fallback)
 
@@ -101,11 +87,13 @@ class Epochs:
         """Whether there is nothing left to do."""
         return self.state.step >= self.total_steps or self.stopping.should_stop
 
-    def run(self, made: Callable[[int], object], interrupted: Callable[[], bool]) -> Record | None:
+    def run(
+        self, on_step: Callable[[int], object], interrupted: Callable[[], bool]
+    ) -> Record | None:
         """The next epoch, or the rest of one that was interrupted.
 
         Args:
-            made: told after each step how many are made in all.
+            on_step: told after each step how many are made in all.
             interrupted: asked after each step whether to leave the epoch.
 
         Returns:
@@ -115,15 +103,14 @@ class Epochs:
             NonFiniteLossError: if the loss becomes NaN or infinite.
         """
         started, state = time.monotonic(), self.state
-        for x, y, *covariates in self.batches.epoch(skip=state.batch):
+        for x, labels, *covariates in self.batches.epoch(state.batch, self.share):
             self.annealing.at(state.step)
             self.step.set_learning_rate(self._learning_rate(state.step))
-            mine = None if y is None else drawn_labels(y[self.share])
-            shares = [c[self.share] for c in covariates]
-            self.make_step(state.step, len(x), x[self.share], mine, *shares)
+            drawn = None if labels is None else drawn_labels(labels)
+            self.make_step(state.step, self.batches.size(state.batch), x, drawn, *covariates)
             state.step += 1
             state.batch += 1
-            made(state.step)
+            on_step(state.step)
             if state.step == self.total_steps or interrupted():
                 break
         self.watch.read()
@@ -136,7 +123,7 @@ class Epochs:
     def _record(self) -> Record:
         gmvae, state = self.gmvae.eval(), self.state
         record: Record = {"epoch": len(state.history) + 1, "step": state.step}
-        record |= self.meter.means() | self.annealing.values()
+        record |= self.meter.means() | gmvae.weights.values()
         if gmvae.regularizer is None:
             del record["regularizer_weight"]
         record["learning_rate"] = self._learning_rate(state.step - 1)

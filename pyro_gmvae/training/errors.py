@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 __all__ = ["NonFiniteLossError", "TrainingInterrupted"]
 
@@ -20,7 +21,10 @@ class NonFiniteLossError(RuntimeError):
     Attributes:
         step: the step at which it was seen.
         site: the Pyro site it came from, or ``"gradient"``.
+        fitted: the model with its last good weights, where `pyro_gmvae.fitting` trained it.
     """
+
+    fitted: Any = None
 
     def __init__(self, step: int, site: str) -> None:
         hint = _HINTS.get(site, "look at that site in your model")

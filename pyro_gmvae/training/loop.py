@@ -1,4 +1,4 @@
-"""The training loop, top to bottom."""
+"""Train a GMVAE: the loop, top to bottom."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ import torch
 from jaxtyping import Int, Num
 from torch import Tensor
 
-from pyro_gmvae.data import Batches
+from pyro_gmvae.data import BatchSource, ResidentBatches
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.models.labels import Labels, check_label_rows
+from pyro_gmvae.models.must_link import must_linked
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.annealing import put_back
 from pyro_gmvae.training.config import TrainConfig
-from pyro_gmvae.training.context import training_context
-from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training.device import make_accelerator, training_context
 from pyro_gmvae.training.epochs import Epochs
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
-from pyro_gmvae.training.known import Known, check_known
-from pyro_gmvae.training.links import linked
 from pyro_gmvae.training.reporters import Record, Reporter
 from pyro_gmvae.training.signals import Interruption
+from pyro_gmvae.training.step import ELBOObjective, Objective
 
-__all__ = ["TrainResult", "fit"]
+__all__ = ["TrainResult", "Transform", "elbo_objective", "fit"]
 
 Transform = Callable[[Tensor], Tensor]
 
@@ -36,7 +38,7 @@ N_COUNTED = 2048  # data whose clusters are counted after an epoch
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training left behind.
+    """Hold what a training left behind.
 
     Attributes:
         history: one record per epoch: ``epoch``, ``step``, ``loss``, ``elbo`` and its parts in
@@ -44,6 +46,13 @@ class TrainResult:
         stopped: ``"epochs"``, ``"max_steps"`` or ``"patience"``, whichever came first.
         best_epoch: the epoch whose weights were kept; None if they are the last ones.
         n_steps: gradient steps in all.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig, fit
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> result = fit(gmvae, torch.zeros(20, 2), TrainConfig(epochs=3, batch_size=10))
+    >>> result.stopped, result.n_steps, len(result.history)
+    ('epochs', 6, 3)
     """
 
     history: list[Record]
@@ -54,37 +63,40 @@ class TrainResult:
 
 def fit(
     gmvae: GMVAE,
-    x: Num[Tensor, "N *event"],
+    x: Num[Tensor, "N *event"] | BatchSource,
     config: TrainConfig | None = None,
     *,
-    y: Known | None = None,
-    groups: Int[Tensor, " groups"] | None = None,
+    labels: Labels | None = None,
+    must_link: Int[Tensor, " groups"] | None = None,
     covariates: Sequence[Tensor] = (),
-    validation: Tensor | Sequence[Tensor] | None = None,
+    validation: Tensor | Sequence[Tensor] | BatchSource | None = None,
     transform: Transform | None = None,
     augment: Transform | None = None,
+    objective: Objective | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     reporters: Sequence[Reporter] = (),
 ) -> TrainResult:
     """Train ``gmvae`` in place by stochastic variational inference.
 
-    The data are put on the device once and batched there. On several processes (torchrun,
+    A tensor of data is put on the device once and batched there. On several processes (torchrun,
     ``accelerate launch``) each takes its share of every batch.
 
     Args:
         gmvae: one of the four GMVAEs, or a subclass.
-        x: data, shape ``(N, *raw_event)``, in whatever form ``transform`` takes.
+        x: data, shape ``(N, *raw_event)``, in whatever form ``transform`` takes; or a
+            `pyro_gmvae.data.BatchSource`, which brings its labels, covariates and transform along.
         config: the settings; the defaults if None.
-        y: labels ``(N,)``, -1 where missing, for semi-supervision; or responsibilities ``(N, K)``,
-            of which a label is drawn for each datum in each epoch; None trains without any.
-        groups: a number for each row, the same for rows that are to be in one cluster, -1 for those
-            of which nothing is known (see `pyro_gmvae.models.MustLink`); None trains without any.
-        covariates: tensors of N rows, passed on to model and guide after ``(x, y)``.
-        validation: held-out data, ``x`` or ``(x, *covariates)``, for early stopping.
-        transform: applied to each batch of data on the device, such as a binarisation.
+        labels: ``(N,)``, -1 where missing, for semi-supervision; or responsibilities ``(N, K)``, of
+            which a label is drawn for each datum in each epoch; None trains without any.
+        must_link: a number for each row, the same for rows that are to be in one cluster, -1 for
+            rows of which nothing is known (see `pyro_gmvae.models.MustLink`); None trains without.
+        covariates: tensors of N rows, passed on to model and guide after ``(x, labels)``.
+        validation: held-out data, ``x`` or ``(x, *covariates)`` or a source, for early stopping.
+        transform: applied to each batch of data on the device, such as an encoding.
         augment: applied before it, to the batches that are trained on and to no others; its draws
             must be from torch's global generators, or a resumed training is another one.
+        objective: what is minimised in place of minus the ELBO.
         checkpoint: file to keep the training's state in; with it, Ctrl-C and SIGTERM end the
             training after the current step, saved.
         resume: continue from ``checkpoint``; on CPU the result is that of an unbroken run, bit
@@ -95,15 +107,16 @@ def fit(
         The history and how it ended.
 
     Raises:
-        InputError: if the device is missing, ``y`` is not of these data and clusters, groups tell
-            nothing or the checkpoint does not fit.
+        InputError: if the device is missing, the labels do not fit the data and the clusters,
+            groups tell nothing or the checkpoint does not fit.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
+        ValueError: for a resume without a checkpoint.
     """
     config = config or TrainConfig()
-    if y is not None:
-        check_known(y, len(x), gmvae.n_components)
-    accelerator = make_accelerator(config.device)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs the checkpoint to resume from")
+    accelerator = make_accelerator(config.device or gmvae.model.component_loc.device.type)
     device, signals = accelerator.device, Interruption()
     changed = _in_turn(augment, transform)
     with ExitStack() as stack:
@@ -114,41 +127,48 @@ def fit(
         stack.enter_context(put_back(gmvae.weights))
         if checkpoint is not None:
             stack.enter_context(signals)
-        stack.enter_context(linked(gmvae, x, groups, covariates=covariates, transform=changed))
+        if isinstance(x, Tensor):
+            if labels is not None:
+                check_label_rows(labels, len(x), gmvae.n_components)
+            linked = must_linked(gmvae, x, must_link, covariates=covariates, transform=changed)
+            stack.enter_context(linked)
+        elif must_link is not None or labels is not None or covariates or changed is not None:
+            raise InputError(
+                "a source of batches brings its labels, covariates and transform along, and rows "
+                "that must link are for data in memory: leave them out"
+            )
         stack.enter_context(training_context(gmvae, config, accelerator))
 
         seed = int(torch.randint(2**62, ())) if config.seed is None else config.seed
         order = torch.Generator(device).manual_seed(seed)
-        batches = Batches(
-            x.to(device),
-            config.batch_size,
-            y=y,
-            covariates=covariates,
-            transform=changed,
-            generator=order,
-            # A last batch that has not a row for every process is left out.
-            drop_last=len(x) % config.batch_size < accelerator.num_processes,
-        )
-        held_out = None
-        if validation is not None:
-            given = [validation] if isinstance(validation, Tensor) else validation
-            held_x, *held_covariates = [t.to(device) for t in given]
-            held_out = HeldOut(held_x, tuple(held_covariates), config.batch_size, transform)
-        share = -(-config.batch_size // accelerator.num_processes)  # this process's, of a batch
+        if isinstance(x, Tensor):
+            batches: BatchSource = ResidentBatches(
+                x.to(device),
+                config.batch_size,
+                labels=labels,
+                covariates=covariates,
+                transform=changed,
+                # A last batch that has not a row for every process is left out.
+                drop_last=len(x) % config.batch_size < accelerator.num_processes,
+            )
+            seen = transform
+        else:
+            batches, seen = x, x.transform
+        batches.generator = order
+        if objective is None:
+            objective = elbo_objective(gmvae, config)
         epochs = Epochs(
             gmvae,
             config,
             accelerator,
+            objective,
             batches,
             order,
-            held_out=held_out,
-            counted=_first(N_COUNTED, batches, transform),
-            example=_first(share, batches, transform),
+            held_out=_held_out(validation, config, transform, device),
+            counted=_sample(N_COUNTED, batches, seen, device),
         )
         state = epochs.state
-        if resume:
-            if checkpoint is None:
-                raise ValueError("resume=True needs the checkpoint to resume from")
+        if resume and checkpoint is not None:
             state.load(checkpoint)
 
         is_main = accelerator.is_main_process
@@ -157,13 +177,13 @@ def fit(
             reporter.start(epochs.total_steps, state.history)
             stack.callback(reporter.close)
 
-        def made(step: int) -> None:
+        def on_step(step: int) -> None:
             for reporter in reporters:
                 reporter.step(step)
 
         saved_at = time.monotonic()
         while not epochs.done and not signals.requested:
-            record = epochs.run(made, lambda: signals.requested)
+            record = epochs.run(on_step, lambda: signals.requested)
             if record is None:
                 break
             for reporter in reporters:
@@ -186,14 +206,55 @@ def fit(
     )
 
 
+def elbo_objective(gmvae: GMVAE, config: TrainConfig) -> ELBOObjective:
+    """Make minus the ELBO of ``gmvae``, as a config asks for it.
+
+    Raises:
+        InputError: for chunks of clusters where the method does not sum over all of them.
+    """
+    if config.chunk_size is not None and gmvae.method != "exact":
+        raise InputError(
+            f"chunk_size is for the exact method, which sums over all clusters, not for "
+            f"{gmvae.method}: leave it out"
+        )
+    elbo = TraceEnumMeanField_ELBO(
+        num_particles=config.num_particles,
+        vectorize_particles=True,
+        max_plate_nesting=config.max_plate_nesting,
+    )
+    elbo.chunk_size = config.chunk_size
+    return ELBOObjective(gmvae, elbo, compiled=config.compile)
+
+
 def _in_turn(first: Transform | None, second: Transform | None) -> Transform | None:
     if first is None or second is None:
         return second if first is None else first
     return lambda x: second(first(x))
 
 
-def _first(n: int, batches: Batches, transform: Transform | None) -> list[Tensor]:
-    """The first data as the model sees them, drawn without touching the training's generators."""
-    with forked_rng(batches.x.device):
-        seen = batches.x[:n] if transform is None else transform(batches.x[:n])
-    return [seen, *(c[:n] for c in batches.covariates)]
+def _held_out(
+    validation: Tensor | Sequence[Tensor] | BatchSource | None,
+    config: TrainConfig,
+    transform: Transform | None,
+    device: torch.device,
+) -> HeldOut | None:
+    if validation is None:
+        return None
+    if not isinstance(validation, Tensor | Sequence):
+        return HeldOut(validation, device)
+    given = [validation] if isinstance(validation, Tensor) else validation
+    x, *covariates = [t.to(device) for t in given]
+    batches = ResidentBatches(
+        x, config.batch_size, covariates=covariates, transform=transform, shuffle=False
+    )
+    return HeldOut(batches, device)
+
+
+def _sample(
+    n: int, batches: BatchSource, transform: Transform | None, device: torch.device
+) -> list[Tensor]:
+    """Draw some data as the model sees them, without touching the training's generators."""
+    x, *covariates = (t.to(device) for t in batches.sample(n))
+    with forked_rng(device):
+        seen = x if transform is None else transform(x)
+    return [seen, *covariates]

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
 from pyro_gmvae.inference import ELBOTerms
-from pyro_gmvae.models import GMVAE, MUST_LINK, PENALTIES
+from pyro_gmvae.models import GMVAE
 
 __all__ = ["Meter", "clusters_in_use"]
 
 
 class Meter:
-    """Sums of the loss and of each site's contribution; means per datum when read.
+    """Sum the loss and each site's contribution; read, they are means per datum.
+
+    Args:
+        apart: sites that teach and are no part of the bound.
 
     Attributes:
         count: data whose terms were added, to be kept by who adds them.
         sums: on the device, changed in place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, apart: Collection[str] = ()) -> None:
+        self.apart = apart
         self.count = 0
         self.sums: dict[str, Tensor] = {}
 
@@ -46,10 +52,9 @@ class Meter:
         values = torch.stack([self.sums[n].double() for n in names]).tolist()  # one read
         mean = {n: v / self.count for n, v in zip(names, values, strict=True)}
         loss = mean.pop("loss")
-        # What teaches q(y|x) labels or clusters is a factor of the guide's, no part of the bound.
-        apart = ("classifier", MUST_LINK, *PENALTIES)
-        elbo = sum(v for name, v in mean.items() if name not in apart)
-        parts = {"log_likelihood": mean.pop("x"), "kl_z": -mean.pop("z"), "kl_y": -mean.pop("y", 0)}
+        elbo = sum(v for name, v in mean.items() if name not in self.apart)
+        sites = (("x", "log_likelihood", 1), ("z", "kl_z", -1), ("y", "kl_y", -1))
+        parts = {name: sign * mean.pop(site, 0.0) for site, name, sign in sites}
         return {"loss": loss, "elbo": elbo, **parts, **mean}
 
 

@@ -1,24 +1,29 @@
-"""Where a training stands: all that a resumed run needs to continue as if nothing had happened."""
+"""Keep where a training stands in one file that is data, not code."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.training import checkpoint
+from pyro_gmvae.files import under_prefix, with_prefix, written_whole
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.metrics import Meter
 from pyro_gmvae.training.reporters import Record
 from pyro_gmvae.training.stopping import EarlyStopping
 
-__all__ = ["TrainState"]
+__all__ = ["TrainState", "load_checkpoint", "save_checkpoint"]
 
+VERSION = 2
+# A resumed training may be told these anew; all else would make it another training.
 MAY_CHANGE = ("epochs", "max_steps", "patience", "device", "checkpoint_seconds")
 
 
@@ -64,11 +69,11 @@ class TrainState:
         for prefix, group in {
             "weights": self.gmvae.state_dict(),
             "best": self.stopping.weights or {},
-            "optimizer": checkpoint.optimizer_tensors(self.optimizer),
+            "optimizer": optimizer_tensors(self.optimizer),
             "meter": self.meter.sums,
-            "rng": checkpoint.rng_tensors(),
+            "rng": rng_tensors(),
         }.items():
-            tensors |= checkpoint.with_prefix(prefix, group)
+            tensors |= with_prefix(prefix, group)
         values = {
             "config": asdict(self.config),
             "history": self.history,
@@ -77,7 +82,7 @@ class TrainState:
             "count": self.meter.count,
             "stopping": self.stopping.state(),
         }
-        checkpoint.save_checkpoint(path, tensors, values)
+        save_checkpoint(path, tensors, values)
 
     def load(self, path: Path) -> None:
         """Continue from what `save` wrote.
@@ -85,7 +90,7 @@ class TrainState:
         Raises:
             InputError: if it is missing, damaged, or of a run with other settings or another model.
         """
-        tensors, values = checkpoint.load_checkpoint(path)
+        tensors, values = load_checkpoint(path)
         self._check_config(path, values["config"])
         try:
             self._restore(tensors, values)
@@ -93,21 +98,19 @@ class TrainState:
             raise InputError(f"{path} is of another model: resume with the same one") from error
 
     def _restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        self.gmvae.load_state_dict(checkpoint.under_prefix("weights", tensors))
-        checkpoint.load_optimizer_tensors(
-            self.optimizer, checkpoint.under_prefix("optimizer", tensors)
-        )
+        self.gmvae.load_state_dict(under_prefix("weights", tensors))
+        load_optimizer_tensors(self.optimizer, under_prefix("optimizer", tensors))
         device = next(self.gmvae.parameters()).device
-        sums = checkpoint.under_prefix("meter", tensors)
+        sums = under_prefix("meter", tensors)
         self.meter.sums = {name: value.to(device) for name, value in sums.items()}
         self.meter.count = values["count"]
-        self.stopping.load(values["stopping"], checkpoint.under_prefix("best", tensors))
+        self.stopping.load(values["stopping"], under_prefix("best", tensors))
         self.history, self.step, self.batch = values["history"], values["step"], values["batch"]
         # Another kind of device has another kind of generator: there the order begins anew.
         if len(tensors["order"]) == len(self._order_at_epoch):
             self.order.set_state(tensors["order"])
         self._order_at_epoch = self.order.get_state()
-        checkpoint.load_rng_tensors(checkpoint.under_prefix("rng", tensors))
+        load_rng_tensors(under_prefix("rng", tensors))
 
     def _check_config(self, path: Path, saved: dict) -> None:
         ours = asdict(self.config)
@@ -115,3 +118,63 @@ class TrainState:
         if changed:
             was = ", ".join(f"{n}={saved.get(n)!r}" for n in changed)
             raise InputError(f"{path} is of a training with {was}: resume with the same settings")
+
+
+def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    """Write ``tensors`` and JSON ``values`` to ``path``, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"state": json.dumps({"version": VERSION, **values})}
+    # Clones: safetensors refuses tensors that share memory.
+    clones = {n: t.detach().cpu().clone() for n, t in tensors.items()}
+    with written_whole(path) as partial:
+        save_file(clones, partial, metadata)
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_checkpoint` wrote.
+
+    Raises:
+        InputError: if there is none, or it is damaged or of another version.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no checkpoint at {path} to resume from: train without --resume")
+    try:
+        with safe_open(path, "pt") as file:
+            values = json.loads((file.metadata() or {})["state"])
+            version = values.pop("version", None)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"the checkpoint {path} is damaged ({error}): train anew") from error
+    if version != VERSION:
+        raise InputError(f"the checkpoint {path} is of another version: train anew")
+    return tensors, values
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimizer's moments, flat: ``{parameter index}.{name}``."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{name}": value for i, entry in state.items() for name, value in entry.items()}
+
+
+def load_optimizer_tensors(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `optimizer_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def rng_tensors() -> dict[str, Tensor]:
+    """The states of the global generators."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def load_rng_tensors(states: dict[str, Tensor]) -> None:
+    """The inverse of `rng_tensors`."""
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

@@ -1,4 +1,4 @@
-"""Where a training begins: near a clustering found by something simpler."""
+"""Teach a model clusters that were found by something simpler."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from torch import Tensor
 
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.training.config import TrainConfig
-from pyro_gmvae.training.known import Known
-from pyro_gmvae.training.loop import Transform, fit
+from pyro_gmvae.models.labels import Labels
+from pyro_gmvae.training import TrainConfig, Transform, fit
 
-__all__ = ["MIN_STEPS", "initialize"]
+__all__ = ["MIN_STEPS", "imitate"]
 
 MIN_STEPS = 50  # enough for q(y|x) to take over a few well separated clusters
 MIN_EPOCHS = 2
 
 
-def initialize(
+def imitate(
     gmvae: GMVAE,
     x: Num[Tensor, "N *event"],
-    clusters: Known,
+    clusters: Labels,
     config: TrainConfig,
     *,
     covariates: Sequence[Tensor] = (),
@@ -42,10 +41,10 @@ def initialize(
             responsibilities ``(N, K)``, such as a mixture gives.
         config: the settings of the training to come.
         covariates, transform: as in `pyro_gmvae.training.fit`.
-        steps: how long it takes, at least; two epochs, if these have more.
+        steps: how many it takes, at least; two epochs, if these have more.
 
     Raises:
-        InputError: for clusters that are not of these data and this model.
+        InputError: for clusters that do not fit the data and the model.
     """
     steps_per_epoch = ceil(len(x) / config.batch_size)
     epochs = max(MIN_EPOCHS, ceil(steps / steps_per_epoch))
@@ -58,4 +57,4 @@ def initialize(
         patience=None,
         compile=False,  # it is over before that would pay
     )
-    fit(gmvae, x, unannealed, y=clusters, covariates=covariates, transform=transform)
+    fit(gmvae, x, unannealed, labels=clusters, covariates=covariates, transform=transform)

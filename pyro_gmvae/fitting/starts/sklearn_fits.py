@@ -1,4 +1,4 @@
-"""Clusterings of points that are not deep: k-means and a Gaussian mixture.
+"""Fit k-means and a Gaussian mixture to points, by scikit-learn.
 
 The mixture's covariances are of the kind that the Bayesian information criterion prefers, as in
 mclust (Fraley and Raftery 2002, doi 10.1198/016214502760047131): full ones of few rows in many
@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["LOOKED_AT", "WIDE", "drawn_rows", "kmeans", "mixture"]
+from pyro_gmvae.data.table_encoding import WIDE
 
-LOOKED_AT = 10_000  # points that a start is fitted to; it then places the others
-WIDE = 100  # columns; of more, no covariance between two is fitted
+__all__ = ["FITTED_ROWS", "drawn_rows", "kmeans", "mixture"]
+
+FITTED_ROWS = 10_000  # points that a start is fitted to; it then places the others
 
 
 def drawn_rows(points: np.ndarray, seed: int) -> np.ndarray:
-    """10,000 of ``points`` ``(N, F)``, or all of them in another order."""
+    """Draw 10,000 of ``points`` ``(N, F)``, or all of them in another order."""
     order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))
-    return points[order[:LOOKED_AT].numpy()]
+    return points[order[:FITTED_ROWS].numpy()]
 
 
 def kmeans(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:
-    """scikit-learn's k-means of ``points`` ``(N, F)``, with fewer clusters if N is below them."""
+    """Fit k-means to ``points`` ``(N, F)``, with fewer clusters if N is below them."""
     from sklearn.cluster import KMeans
 
     n_clusters = min(n_clusters, len(points))
@@ -34,7 +35,7 @@ def kmeans(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> An
 
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:
-    """scikit-learn's Gaussian mixture of ``points`` ``(N, F)``, with fewer clusters likewise."""
+    """Fit a Gaussian mixture to ``points`` ``(N, F)``, with fewer clusters likewise."""
     from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture

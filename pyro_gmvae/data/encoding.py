@@ -1,0 +1,260 @@
+"""Bring raw rows to the scale that a model sees, and back: what every kind of data has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from pyro_gmvae.data.transformations import Compose, Transformation
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.likelihoods import Support
+from pyro_gmvae.noise import RowNoise, row_keys
+
+if TYPE_CHECKING:
+    from pyro_gmvae.data.dataset import Dataset
+
+__all__ = ["Binarize", "Encoding", "KindDefaults"]
+
+Binarize = Literal["dynamic", "static", "none"]
+
+BINARIZED = 1  # the stream of `RowNoise` that scored binarisations are drawn from
+
+
+@dataclass(frozen=True)
+class KindDefaults:
+    """Say what a training on one kind of data takes where the user does not say.
+
+    Attributes:
+        learning_rate: the learning rate of Adam.
+        latent_dim: Z.
+        hidden: the sizes of the hidden layers.
+        epoch_steps: an epoch of few rows has about so many steps; None always takes full batches.
+        anneals_found_clusters: whether KL(y) is annealed in a training that begins near clusters.
+            While it costs little, clusters form where there are none, but those that a table's
+            training begins near drift into each other (see docs/clusters.md).
+        start_steps: for so many steps a model learns the clusters that it begins near; None takes
+            the least number.
+        tolerates_bfloat16: whether networks in bfloat16 find the same clusters.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> TableEncoding.defaults.learning_rate
+    0.003
+    """
+
+    learning_rate: float
+    latent_dim: int
+    hidden: tuple[int, ...]
+    epoch_steps: int | None
+    anneals_found_clusters: bool
+    start_steps: int | None
+    tolerates_bfloat16: bool
+
+
+class Encoding(nn.Module, ABC):
+    r"""Map raw rows to model scale and back.
+
+    .. math:: x = (\mathrm{raw} - \mathrm{shift}) / \mathrm{scale}
+
+    and, under a likelihood of zeros and ones, a binarisation of it. A class for each kind of data
+    owns all that depends on the kind: no other part of the program asks whether rows are images
+    or a table. ``shift`` and ``scale`` are buffers: they go with the module to a device and into
+    its ``state_dict``; `to_config` holds the rest. Missing entries are NaN, in raw units and on
+    model scale.
+
+    Args:
+        event_shape: shape of one raw row.
+        binarize: ``"dynamic"`` draws each entry anew from Bernoulli(x) at every call, ``"static"``
+            sets it to 1 where x is at least 1/2, ``"none"`` leaves it.
+
+    >>> from pyro_gmvae.data import ImageEncoding
+    >>> encoding = ImageEncoding((1, 2, 2))
+    >>> encoding.encode_mean(torch.full((1, 1, 2, 2), 51, dtype=torch.uint8)).unique()
+    tensor([0.2000])
+    """
+
+    kind: ClassVar[str]
+    plural: ClassVar[str]
+    convolves: ClassVar[bool]  # whether convolutional networks can look at such rows
+    defaults: ClassVar[KindDefaults]
+    # Random changes that leave a row's meaning, by name (see `pyro_gmvae.fitting.regularizers`).
+    moves: ClassVar[Mapping[str, Callable[[], Transformation]]]
+    # The types of file that samples are written to, the usual one first.
+    sample_suffixes: ClassVar[tuple[str, ...]]
+    sample_words: ClassVar[str]
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, event_shape: Sequence[int], binarize: Binarize = "none") -> None:
+        super().__init__()
+        self.event_shape = tuple(event_shape)
+        self.binarize = binarize
+
+    # What the kind of data decides before there is a model.
+
+    @classmethod
+    @abstractmethod
+    def support_of(cls, data: Dataset) -> Support:
+        """Say which numbers the raw rows are, so that a likelihood can be chosen by it."""
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls,
+        data: Dataset,
+        support: Support,
+        *,
+        likelihood: str = "this",
+        binarize: Binarize | None = None,
+    ) -> Self:
+        """Make the encoding that brings rows to the numbers that a likelihood takes.
+
+        Args:
+            data: the training rows.
+            support: the likelihood's.
+            likelihood: its name, for messages.
+            binarize: None binarises dynamically under a likelihood of zeros and ones alone.
+
+        Raises:
+            InputError: if the rows cannot be brought there.
+        """
+
+    @classmethod
+    @abstractmethod
+    def suitable_moves(cls, event_shape: Sequence[int]) -> str:
+        """Name the moves that leave such rows in their clusters, joined by +; or ``"none"``."""
+
+    @classmethod
+    @abstractmethod
+    def augmentation(cls, data: Dataset, name: str) -> Compose | None:
+        """Make the random change of raw training batches that has this name, None for "none".
+
+        Raises:
+            InputError: for a name that this kind of data does not have.
+        """
+
+    @classmethod
+    @abstractmethod
+    def suitable_start(cls, event_shape: Sequence[int], support: Support) -> str:
+        """Name the clustering that a training without a regulariser begins near."""
+
+    @classmethod
+    @abstractmethod
+    def cluster_network(cls, *, regularized: bool) -> Literal["mlp", "conv"] | None:
+        """Name the network that tells the cluster; None is the one of the other encoders."""
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, event_shape: Sequence[int]) -> str:
+        """Say what rows of this shape are, for messages."""
+
+    # From raw rows to model scale and back.
+
+    def forward(
+        self,
+        raw: Shaped[Tensor, "*batch_event"],
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "*batch_event"]:
+        """Encode rows as training sees them, shape ``(..., *event)`` to ``(..., *event)``.
+
+        A dynamic binarisation draws from ``generator``, or from the global one of the device.
+        Nothing is read back to the host.
+        """
+        x = self.scaled(raw)
+        if self.binarize == "dynamic":
+            noise = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+            return (noise < x).to(x.dtype)
+        return self._rounded(x) if self.binarize == "static" else x
+
+    def encode_mean(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+        """Encode rows without a random draw, as clusters and latents are asked for."""
+        x = self.scaled(raw)
+        return self._rounded(x) if self.binarize == "static" else x
+
+    def encode_scored(
+        self, raw: Shaped[Tensor, "rows *event"], *, seed: int = 0
+    ) -> Float[Tensor, "rows *event"]:
+        """Encode rows as their likelihood is asked for.
+
+        Rows that training binarises dynamically are binarised by a draw, as in training. It depends
+        on ``seed`` and the row's own values alone, so that a row has the same likelihood
+        whatever other rows are beside it.
+        """
+        x = self.scaled(raw)
+        if self.binarize != "dynamic":
+            return self._rounded(x) if self.binarize == "static" else x
+        size = x[0].numel() if len(x) else 0
+        noise = RowNoise(seed, row_keys(raw), size, stream=BINARIZED).draw(1, x)
+        return (noise[0].view_as(x) < x).to(x.dtype)
+
+    def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+        """Bring rows to model scale before any binarisation, as pictures show them."""
+        return ((raw.to(self.shift.dtype) - self.shift) / self.scale).to(self.scale.dtype)
+
+    @staticmethod
+    def _rounded(x: Tensor) -> Tensor:
+        return (x >= 0.5).to(x.dtype)
+
+    def decode(self, x: Float[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+        """Bring rows ``(..., *event)`` on model scale to raw units, as floats, unrounded."""
+        return x * self.scale + self.shift
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Return the names of a row's features, or None where they have none."""
+        return None
+
+    @abstractmethod
+    def log_abs_det(self) -> Float[Tensor, ""]:
+        """Return the log of the volume that model scale gives to one raw unit, in nats a row.
+
+        Added to a log-density on model scale it gives the log-density in raw units.
+        """
+
+    @abstractmethod
+    def conform(self, data: Dataset) -> Dataset:
+        """Bring new rows to the columns or channels of the training rows.
+
+        Raises:
+            InputError: for rows that do not fit.
+        """
+
+    def check(self, x: Shaped[Tensor, "rows *event"], support: Support, likelihood: str) -> None:
+        """Refuse raw values that the likelihood does not take.
+
+        Raises:
+            InputError: naming the values.
+        """
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the structure as plain JSON; the numbers are in ``state_dict()``."""
+        return {
+            "kind": self.kind,
+            "event_shape": list(self.event_shape),
+            "binarize": self.binarize,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an encoding of the stored structure, ready for ``load_state_dict``.
+
+        Raises:
+            InputError: if ``config`` is not what `to_config` writes.
+        """
+        binarize: Any = config.get("binarize")
+        shape: Any = config.get("event_shape")
+        if (
+            binarize not in get_args(Binarize)
+            or not isinstance(shape, list)
+            or not all(type(size) is int and size > 0 for size in shape)
+        ):
+            raise InputError(
+                f"The stored encoding {config} is not one that this version writes: train again."
+            )
+        return cls(tuple(shape), binarize)

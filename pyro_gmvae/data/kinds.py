@@ -1,0 +1,28 @@
+"""List the kinds of data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyro_gmvae.data.encoding import Encoding
+from pyro_gmvae.data.image_encoding import ImageEncoding
+from pyro_gmvae.data.table_encoding import TableEncoding
+from pyro_gmvae.errors import InputError
+
+__all__ = ["KINDS", "encoding_from_config"]
+
+KINDS: dict[str, type[Encoding]] = {cls.kind: cls for cls in (ImageEncoding, TableEncoding)}
+
+
+def encoding_from_config(config: Any) -> Encoding:
+    """Rebuild an encoding of any kind from what `Encoding.to_config` wrote.
+
+    Raises:
+        InputError: for another kind, or if the structure is not what this version writes.
+    """
+    kind = config.get("kind") if isinstance(config, dict) else None
+    if kind not in KINDS:
+        raise InputError(
+            f"The stored encoding {config} is not one that this version writes: train again."
+        )
+    return KINDS[kind].from_config(config)

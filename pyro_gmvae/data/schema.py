@@ -1,0 +1,105 @@
+"""Describe the columns that a table's model was trained on, and bring other tables to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+
+__all__ = ["Column", "Schema"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Describe one column.
+
+    Attributes:
+        name: what the table calls it; None where its columns have no names.
+        kind: what its numbers are.
+
+    >>> Column("height")
+    Column(name='height', kind='real')
+    """
+
+    name: str | None
+    kind: Literal["real"] = "real"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Hold the columns of a table, in the model's order.
+
+    >>> schema = Schema.infer(2, ["width", "height"])
+    >>> schema.order_of(["height", "width"], "new.csv")
+    tensor([1, 0])
+    """
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def infer(cls, width: int, names: Sequence[str] | None = None) -> Schema:
+        """Describe ``width`` numeric columns, named where there are names."""
+        every = [None] * width if names is None else list(names)
+        return cls(tuple(Column(name) for name in every))
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Return the names of the columns, or None where they have none."""
+        names = tuple(c.name for c in self.columns if c.name is not None)
+        return names if len(names) == len(self.columns) and names else None
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def order_of(self, names: Sequence[str] | None, source: str) -> Int64[Tensor, " columns"]:
+        """Find where another table has these columns.
+
+        Args:
+            names: the names of its columns; None where it has none, which is taken to be in order.
+            source: what the other table is called in messages.
+
+        Returns:
+            For each column of the schema its place in the other table.
+
+        Raises:
+            InputError: if a column is missing, or one is not known.
+        """
+        if self.names is None or names is None:
+            return torch.arange(len(self))
+        unknown = [n for n in names if n not in self.names]
+        missing = [n for n in self.names if n not in names]
+        if unknown or missing:
+            has = f"has a column {unknown[0]!r} that the model does not know" if unknown else ""
+            lacks = f"lacks the column {missing[0]!r}" if missing else ""
+            raise InputError(
+                f"{source} {' and '.join(filter(None, (has, lacks)))}: name the columns as in "
+                "training"
+            )
+        return torch.tensor([list(names).index(n) for n in self.names])
+
+    def to_config(self) -> list[dict[str, Any]]:
+        """Return the columns as plain JSON."""
+        return [{"name": c.name, "kind": c.kind} for c in self.columns]
+
+    @classmethod
+    def from_config(cls, config: Any) -> Schema:
+        """Rebuild what `to_config` wrote.
+
+        Raises:
+            InputError: if it is not what this version writes.
+        """
+        try:
+            columns = tuple(Column(**column) for column in config)
+        except TypeError as error:
+            raise InputError(f"The stored columns are damaged ({error}): train again.") from error
+        for column in columns:
+            named = column.name is None or isinstance(column.name, str)
+            if not named or column.kind != "real":
+                raise InputError(f"The stored column {column} is not known: train again.")
+        return cls(columns)

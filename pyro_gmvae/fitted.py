@@ -1,0 +1,251 @@
+"""Hold a fitted model, which answers in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
+from typing import Any, Self
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from pyro_gmvae import evaluation
+from pyro_gmvae.data import Dataset, Encoding
+from pyro_gmvae.evaluation import Evaluation, LogLikelihood
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.noise import row_keys
+from pyro_gmvae.training import Record
+
+__all__ = ["NUM_SAMPLES", "About", "FittedModel"]
+
+NUM_SAMPLES = 100  # importance samples; fewer do not say how far a log-likelihood is to be trusted
+
+
+@dataclass(frozen=True)
+class About:
+    """Say where a fitted model comes from.
+
+    Attributes:
+        name: what the training data are called.
+        settings: the settings of the training, by name (see `pyro_gmvae.fitting.settings`).
+        class_names: names of the classes that the data came with, if they have any.
+        fingerprint: the digest of the training rows (see `pyro_gmvae.data.Dataset.fingerprint`).
+        known_rows: rows of the source that were kept in training, for they had a label or a group.
+        stopped: why training ended: ``"patience"``, ``"epochs"``, ``"max_steps"``, or
+            ``"non-finite loss"``; None if it has not.
+        best_epoch: the epoch whose weights were kept; None if they are the last ones.
+        n_steps: gradient steps in all.
+        seconds: how long the training took.
+        lower_bound: mean ELBO of the training rows, in nats, in raw units; None if unknown.
+        kept_clusters: the former numbers of the clusters of a pruned model.
+        estimator: the estimator's parameters that a training does not depend on.
+
+    >>> About("digits").name
+    'digits'
+    """
+
+    name: str = "data"
+    settings: dict[str, Any] | None = None
+    class_names: tuple[str, ...] | None = None
+    fingerprint: str | None = None
+    known_rows: tuple[int, ...] | None = None
+    stopped: str | None = None
+    best_epoch: float | None = None
+    n_steps: int | None = None
+    seconds: float | None = None
+    lower_bound: float | None = None
+    kept_clusters: tuple[int, ...] | None = None
+    estimator: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Rebuild what `to_dict` gave, from JSON.
+
+        Raises:
+            TypeError: for other names.
+        """
+        lists = {n: tuple(v) for n, v in values.items() if isinstance(v, list)}
+        known = {f.name for f in fields(cls)}
+        if unknown := set(values) - known:
+            raise TypeError(f"unknown entries {sorted(unknown)}")
+        return cls(**(values | lists))
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """Hold a trained pair with all that belongs to it. A run folder is one on disk.
+
+    Rows are given and returned as they are in the data: images as 8-bit levels, the columns of a
+    table in their own units.
+
+    Attributes:
+        gmvae: the pair, in evaluation mode.
+        encoding: the map from raw rows to model scale.
+        about: where the model comes from.
+        history: a record for each epoch of its training.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]])
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> fitted.responsibilities(x).shape, fitted.sample(5)[0].shape
+    (torch.Size([2, 3]), torch.Size([5, 2]))
+    """
+
+    gmvae: GMVAE
+    encoding: Encoding
+    about: About = About()
+    history: list[Record] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the model is."""
+        return self.gmvae.model.component_loc.device
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> FittedModel:
+        """Return the model on a device and, if it is given, in another precision.
+
+        The modules are copied unless they are there already.
+        """
+        like = self.gmvae.model.component_loc
+        dtype = like.dtype if dtype is None else dtype
+        if like.device == torch.device(device) and like.dtype == dtype:
+            return self
+        # The encoding keeps its precision: a table is centred in float64.
+        encoding = deepcopy(self.encoding).to(device)
+        return replace(self, gmvae=deepcopy(self.gmvae).to(device, dtype), encoding=encoding)
+
+    def conform(self, data: Dataset) -> Dataset:
+        """Bring new rows to the columns or channels of the training rows, and check them.
+
+        Raises:
+            pyro_gmvae.errors.InputError: for rows that do not fit.
+        """
+        data = self.encoding.conform(data)
+        likelihood = self.gmvae.options["likelihood"]
+        self.encoding.check(data.x, self.gmvae.model.likelihood.support, str(likelihood))
+        return data
+
+    def responsibilities(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N K"]:
+        """Return q(y|x), the probability of each cluster for each row, on the CPU."""
+        return evaluation.responsibilities(self.gmvae, x, transform=self.encoding.encode_mean)
+
+    def embed(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N Z"]:
+        """Return the mean of z under q(z|x) for each row, on the CPU."""
+        return evaluation.embed(self.gmvae, x, transform=self.encoding.encode_mean)
+
+    def log_likelihood(
+        self,
+        x: Shaped[Tensor, "N *event"],
+        *,
+        num_samples: int = NUM_SAMPLES,
+        seed: int = 0,
+        diagnostics: bool = True,
+    ) -> LogLikelihood:
+        """Estimate log p(x) of each row by importance sampling, in nats, in raw units.
+
+        A row's figures depend on ``seed`` and the row alone, whatever rows are beside it. Images
+        that training binarises are binarised by such a draw (see `Encoding.encode_scored`); the
+        densities of other images are those of grey levels on [0, 1].
+
+        Args:
+            x: raw rows.
+            num_samples: importance samples for each row.
+            seed: fixes every draw.
+            diagnostics: whether to fit Pareto k-hat, which needs ArviZ.
+        """
+        figures = evaluation.log_likelihood(
+            self.gmvae,
+            x,
+            num_samples=num_samples,
+            transform=partial(self.encoding.encode_scored, seed=seed),
+            seed=seed,
+            keys=row_keys(x),
+            diagnostics=diagnostics,
+        )
+        # The volume that model scale gives to a raw unit: 0 for images.
+        volume = self.encoding.log_abs_det().double().cpu()
+        return replace(
+            figures,
+            log_p=figures.log_p + volume,
+            elbo_per_datum=figures.elbo_per_datum + volume,
+        )
+
+    def evaluate(
+        self, data: Dataset, *, num_samples: int = NUM_SAMPLES, seed: int = 0
+    ) -> Evaluation:
+        """Evaluate on rows that conform: likelihood, use of the clusters, scores by their classes.
+
+        Args: as in `log_likelihood`.
+        """
+        figures = self.log_likelihood(data.x, num_samples=num_samples, seed=seed)
+        return evaluation.summarize(
+            self.gmvae, figures, self.responsibilities(data.x), data.class_labels
+        )
+
+    def sample(
+        self,
+        n: int,
+        *,
+        clusters: int | Int[Tensor, " n"] | None = None,
+        mean: bool = False,
+        seed: int = 0,
+    ) -> tuple[Float[Tensor, "n *event"], Int[Tensor, " n"]]:
+        """Draw new rows and their clusters, on the CPU.
+
+        Args:
+            n: how many.
+            clusters: a cluster for all draws, or one for each; drawn from p(y) if None.
+            mean: give E[x|z] instead of a draw from p(x|z).
+            seed: fixes every draw.
+        """
+        x, y = evaluation.sample(self.gmvae, n, y=clusters, mean=mean, seed=seed)
+        return self._decoded(x), y
+
+    def reconstruct(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N *event"]:
+        """Return what the model makes of each row, in raw units, on the CPU."""
+        made = evaluation.reconstruct(self.gmvae, x, transform=self.encoding.encode_mean)
+        return self._decoded(made)
+
+    def means(self) -> Float[Tensor, "K *event"]:
+        """Return the decoded mean of each cluster, in raw units, on the CPU."""
+        return self._decoded(evaluation.cluster_means(self.gmvae))
+
+    def to_inference_data(
+        self,
+        x: Shaped[Tensor, "N *event"],
+        *,
+        feature_names: Sequence[str] | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> Any:
+        """Export what the model says of ``x`` for ArviZ, on model scale.
+
+        Args:
+            x: raw rows.
+            feature_names: coordinates of the last dimension of x.
+            seed: fixes every draw.
+            options: of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
+        """
+        return evaluation.to_inference_data(
+            self.gmvae,
+            x,
+            transform=partial(self.encoding.encode_scored, seed=seed),
+            encode_mean=self.encoding.encode_mean,
+            feature_names=feature_names,
+            seed=seed,
+            keys=row_keys(x),
+            **options,
+        )
+
+    @torch.no_grad()
+    def _decoded(self, x: Tensor) -> Tensor:
+        return self.encoding.decode(x.to(self.encoding.scale.device)).cpu()

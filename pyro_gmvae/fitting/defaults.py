@@ -1,0 +1,200 @@
+"""Decide what a training takes where the user does not say: every ``"auto"``, and every None.
+
+Nothing else decides one. Each function takes what the user said and what it depends on, and returns
+a plain value. It goes by the data, the settings and the hardware, never by a clock, so that the
+same training is the same training the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Literal
+
+import pyro
+import torch
+from torch import Tensor
+
+from pyro_gmvae.data import Binarize, Dataset, Encoding
+from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
+from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
+from pyro_gmvae.likelihoods import Support
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.training.resources import bytes_per_cluster, free_memory
+
+AUTO = "auto"
+
+# The likelihood of data by the numbers that they are.
+LIKELIHOOD_OF: dict[Support, str] = {
+    "real": "gaussian",
+    "binary": "bernoulli",
+    "unit_interval": "continuous_bernoulli",
+    "levels": "discretized_logistic",
+}
+BATCH, LEAST_BATCH = 128, 16  # rows in a step
+FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few is short
+DRAWN_SHARE_REGULARIZED = 0.25
+# On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
+# (benchmarks step and epoch).
+COMPILED_STEPS = {"cpu": 5_000, "cuda": 20_000}
+MEMORY_SHARE = 0.5  # of the free memory that a step may take, at most
+
+
+def device(said: str) -> Literal["cpu", "cuda"]:
+    """Take a GPU if there is one."""
+    if said == AUTO:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return said  # type: ignore[return-value]
+
+
+def likelihood(said: str, binarize: str, data: Dataset) -> str:
+    """Take the likelihood of the numbers that the data are; pixels to be binarised are 0 or 1."""
+    if said != AUTO:
+        return said
+    support = "binary" if binarize in ("dynamic", "static") else data.kind.support_of(data)
+    return LIKELIHOOD_OF[support]
+
+
+def binarize(said: str) -> Binarize | None:
+    """Leave it to the encoding, which goes by the likelihood."""
+    return None if said == AUTO else said  # type: ignore[return-value]
+
+
+def regularize(said: str, kind: type[Encoding], event_shape: Sequence[int]) -> str:
+    """Take the moves that suit the kind of data."""
+    return kind.suitable_moves(event_shape) if said == AUTO else said
+
+
+def latent_dim(said: int | None, kind: type[Encoding]) -> int:
+    """Take the size that suits the kind of data."""
+    return kind.defaults.latent_dim if said is None else said
+
+
+def hidden(said: tuple[int, ...] | None, kind: type[Encoding]) -> tuple[int, ...]:
+    """Take the sizes that suit the kind of data."""
+    return kind.defaults.hidden if said is None else said
+
+
+def cluster_network(
+    said: str, kind: type[Encoding], *, regularized: bool, shared_trunk: bool
+) -> str | None:
+    """Take the network that tells clusters best; a shared trunk is of one network."""
+    if said != AUTO:
+        return said
+    return None if shared_trunk else kind.cluster_network(regularized=regularized)
+
+
+def learn_mixture(said: bool | None, *, regularized: bool) -> bool:
+    """Learn p(y) unless a regulariser balances the clusters, which would chase what is learned."""
+    return not regularized if said is None else said
+
+
+def drawn_share(said: float | None, *, regularized: bool) -> float:
+    """Decode the drawn cluster of a quarter of a batch under a regulariser, else of all.
+
+    A regularised q(y|x) is sure of nearly every datum, and what it leaves for the drawn cluster
+    hardly matters. Trained by the likelihood alone it is not sure, and a quarter costs some
+    likelihood (see docs/paper.md).
+    """
+    if said is not None:
+        return said
+    return DRAWN_SHARE_REGULARIZED if regularized else 1.0
+
+
+def start(
+    said: str, kind: type[Encoding], event_shape: Sequence[int], support: Support, regularized: bool
+) -> str:
+    """Begin by the regulariser if there is one, else near the clustering that suits the data."""
+    if said != AUTO:
+        return said
+    return "information" if regularized else kind.suitable_start(event_shape, support)
+
+
+def starts(said: int | None, start: str, n_rows: int) -> int:
+    """Try three starts by information where rows are few, for they are short, else one."""
+    if said is not None:
+        return said
+    return FEW_STARTS if start == "information" and n_rows < FEW_ROWS else 1
+
+
+def batch_size(said: int | None, kind: type[Encoding], n_rows: int) -> int:
+    """Take 128 rows in a step, or so few that an epoch has the steps that suit the kind of data."""
+    if said is not None:
+        return said
+    steps = kind.defaults.epoch_steps
+    return BATCH if steps is None else max(LEAST_BATCH, min(BATCH, n_rows // steps))
+
+
+def learning_rate(said: float | None, kind: type[Encoding]) -> float:
+    """Take the rate that suits the kind of data."""
+    return kind.defaults.learning_rate if said is None else said
+
+
+def annealing_epochs(said: float | None, start: str, kind: type[Encoding]) -> float:
+    """Anneal for 10 epochs, or not where clusters that training begins with would be lost."""
+    if said is not None:
+        return said
+    begun = start not in ("information", "random")
+    return 0.0 if begun and not kind.defaults.anneals_found_clusters else KLAnnealing.duration
+
+
+def start_steps(data: Dataset, total_steps: int) -> int:
+    """Learn the clusters that a training begins near for so many steps, at least.
+
+    A table's clusters often touch: it takes long to learn where, and what a model has not learned
+    it soon leaves (see docs/clusters.md). At most a third of the training goes there. Where labels
+    or groups of some rows are known, clusters should stay easy to leave, for they may want others.
+    """
+    wanted = data.kind.defaults.start_steps
+    if wanted is None or data.labels is not None or data.must_link is not None:
+        return MIN_STEPS
+    return max(MIN_STEPS, min(wanted, total_steps // 3))
+
+
+def compiled(said: str, device: str, total_steps: int) -> Literal["try"] | bool:
+    """Try to compile a step where the training is long enough to gain by it."""
+    if said != AUTO:
+        return said == "on"
+    return "try" if total_steps >= COMPILED_STEPS[device] else False
+
+
+def precision(said: str, device: str, kind: type[Encoding]) -> Literal["float32", "bfloat16"]:
+    """Take bfloat16 for images on GPUs that have it, else float32.
+
+    On a CPU it is float32 on every processor, so that the same training gives the same clusters on
+    every machine. The groups of a table may be told apart by less than bfloat16 resolves.
+    """
+    if said != AUTO:
+        return said  # type: ignore[return-value]
+    able = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
+    return "bfloat16" if able and kind.defaults.tolerates_bfloat16 else "float32"
+
+
+def chunk_size(said: int | None, gmvae: GMVAE, x: Tensor, device: str) -> int | None:
+    """Sum all clusters of the exact method at a time, or as many as half of the memory holds.
+
+    Args:
+        said: what the user says.
+        gmvae: the model.
+        x: as many rows on model scale as a step has.
+        device: of the training.
+    """
+    if said is not None or gmvae.method != "exact":
+        return said
+    elbo = TraceEnumMeanField_ELBO(vectorize_particles=True, max_plate_nesting=1)
+    with (
+        forked_rng(),
+        pyro.validation_enabled(False),
+        pyro.settings.context(module_local_params=True),
+    ):
+        each = bytes_per_cluster(gmvae, elbo, [x, None])
+    budget = MEMORY_SHARE * free_memory(torch.device(device))
+    if gmvae.n_components * each <= budget:
+        return None
+    return max(1, int(budget // each))
+
+
+def total_steps(epochs: int, n_rows: int, batch_size: int) -> int:
+    """Count the gradient steps of a training, at most."""
+    return epochs * ceil(n_rows / batch_size)

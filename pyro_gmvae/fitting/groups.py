@@ -1,0 +1,372 @@
+"""State what a user says of a training: small groups of settings, each with its range and help.
+
+A setting is written here once. Its metadata check it and make the command's option and help line;
+`pyro_gmvae.fitting.plan` is where it is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from pyro_gmvae.fitting.knobs import Checked, knob
+from pyro_gmvae.fitting.starts import start_names
+from pyro_gmvae.likelihoods import LIKELIHOODS
+
+__all__ = [
+    "GROUPS",
+    "METHODS",
+    "ConcreteSettings",
+    "DataSettings",
+    "ExactSettings",
+    "HardwareSettings",
+    "MarginalSettings",
+    "ModelSettings",
+    "SparseSettings",
+    "StartSettings",
+    "TrainingSettings",
+]
+
+
+@dataclass(frozen=True)
+class DataSettings(Checked):
+    """Say which rows there are, what is known of them, and which are held out.
+
+    >>> DataSettings(test_fraction=0.2).test_fraction
+    0.2
+    """
+
+    label_column: str | None = knob(
+        None, "text", "Column of a table that holds class labels; they serve the evaluation only."
+    )
+    labels: str | None = knob(
+        None,
+        "file",
+        "File (.csv) of known clusters, to train with: a column label, and a column row if only "
+        "some rows have one.",
+    )
+    must_link: str | None = knob(
+        None, "file", "File (.csv) of rows that belong together: columns row and group."
+    )
+    image_size: int | None = knob(
+        None,
+        "int",
+        "Height and width that the images of a folder are resized and cropped to.",
+        least=1,
+        unset="as they are",
+        metavar="N",
+    )
+    validation_fraction: float = knob(
+        0.1, "float", "Share of the rows held out for early stopping.", least=0, below=1
+    )
+    test_fraction: float = knob(
+        0.1, "float", "Share of the rows held out for the evaluation.", least=0, below=1
+    )
+    data_dir: str = knob(
+        "data",
+        "file",
+        "Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine.",
+        metavar="DIR",
+        resumable=True,
+    )
+
+
+@dataclass(frozen=True)
+class ModelSettings(Checked):
+    """Say what the model is, whatever the method; each method has a class of its own.
+
+    >>> ModelSettings(hidden=[64, 64]).hidden
+    (64, 64)
+    """
+
+    method: ClassVar[str]
+
+    def passed(self) -> dict[str, Any]:
+        """Return the settings that the method's model takes as they are."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.metadata["passed"]}
+        return {name: value for name, value in own.items() if value is not None}
+
+    clusters: int = knob(8, "int", "Number of clusters; some may stay empty.", least=1)
+    latent_dim: int | None = knob(
+        None,
+        "int",
+        "Number of latent dimensions, which describe how rows vary within a cluster.",
+        least=1,
+        unset="20 for images, 10 for tables",
+    )
+    hidden: tuple[int, ...] | None = knob(
+        None,
+        "sizes",
+        "Sizes of the hidden layers of every network.",
+        least=1,
+        unset="256,256 for images, 128,128 for tables",
+        metavar="N,N",
+    )
+    network: str = knob(
+        "mlp",
+        "word",
+        "Layers of the networks: mlp sees all entries at once, conv is for images.",
+        choices=("mlp", "conv"),
+    )
+    cluster_network: str = knob(
+        "auto",
+        "word",
+        "Layers of the encoder that tells the cluster; auto takes conv for images with a "
+        "regulariser, else the layers of --network.",
+        choices=("auto", "mlp", "conv"),
+    )
+    channels: tuple[int, ...] | None = knob(
+        None,
+        "sizes",
+        "Channels of the conv layers, from fine to coarse.",
+        least=1,
+        unset="16,32",
+        metavar="N,N",
+    )
+    likelihood: str = knob(
+        "auto",
+        "word",
+        "Distribution of the data; auto takes bernoulli for black and white, continuous_bernoulli "
+        "for grey and discretized_logistic for colour images, and gaussian for tables.",
+        choices=lambda: ("auto", *LIKELIHOODS),
+    )
+    binarize: str = knob(
+        "auto",
+        "word",
+        "How pixels become black or white; auto draws them anew in every step under a likelihood "
+        "of zeros and ones.",
+        choices=("auto", "dynamic", "static", "none"),
+    )
+    shared_trunk: bool = knob(
+        False, "flag", "Let one encoder serve both the cluster and the latents."
+    )
+    learn_mixture: bool | None = knob(
+        None,
+        "flag",
+        "Learn how large the clusters are, or take them all for equally large.",
+        unset="learned without a regulariser",
+        flags=("--learn-mixture/--uniform-mixture",),
+    )
+
+
+@dataclass(frozen=True)
+class ExactSettings(ModelSettings):
+    """Configure the exact method.
+
+    >>> ExactSettings(chunk_size=5).method
+    'exact'
+    """
+
+    method: ClassVar[str] = "exact"
+
+    chunk_size: int | None = knob(
+        None,
+        "int",
+        "Clusters that the exact method sums at a time.",
+        least=1,
+        unset="as many as fit into memory",
+    )
+
+
+@dataclass(frozen=True)
+class ConcreteSettings(ModelSettings):
+    """Configure the Concrete method.
+
+    >>> ConcreteSettings(temperature=0.7).method
+    'concrete'
+    """
+
+    method: ClassVar[str] = "concrete"
+
+    temperature: float = knob(
+        0.5,
+        "float",
+        "Temperature of the relaxed cluster in the concrete method.",
+        above=0,
+        passed=True,
+    )
+    temperature_end: float | None = knob(
+        None,
+        "float",
+        "Temperature at the end of the annealing in the concrete method.",
+        above=0,
+        unset="it stays",
+    )
+
+
+@dataclass(frozen=True)
+class SparseSettings(ModelSettings):
+    """Configure the sparse method.
+
+    >>> SparseSettings(n_likeliest=2).method
+    'sparse'
+    """
+
+    method: ClassVar[str] = "sparse"
+
+    n_likeliest: int = knob(
+        1, "int", "Likeliest clusters that the sparse method sums exactly.", least=1, passed=True
+    )
+    drawn_share: float | None = knob(
+        None,
+        "float",
+        "Share of a batch whose drawn cluster the sparse method decodes; less makes a step "
+        "shorter and its gradient noisier.",
+        above=0,
+        most=1,
+        unset="0.25 with a regulariser, else 1",
+    )
+
+
+@dataclass(frozen=True)
+class MarginalSettings(ModelSettings):
+    """Configure the marginal method.
+
+    >>> MarginalSettings().method
+    'marginal'
+    """
+
+    method: ClassVar[str] = "marginal"
+
+
+METHODS: dict[str, type[ModelSettings]] = {
+    cls.method: cls for cls in (SparseSettings, ExactSettings, ConcreteSettings, MarginalSettings)
+}
+
+
+@dataclass(frozen=True)
+class StartSettings(Checked):
+    """Say what shapes the clusters besides the likelihood, and where they begin.
+
+    >>> StartSettings(initialization="kmeans").initialization
+    'kmeans'
+    """
+
+    regularize: str = knob(
+        "auto",
+        "text",
+        "Changes that leave a row in its cluster: affine, flip, colour (images), resample, dropout "
+        "(tables), adversarial, several joined by +, or none; auto takes affine for images and "
+        "none for tables.",
+        metavar="MOVES",
+    )
+    regularizer_strength: float = knob(
+        1.0, "float", "Factor of the regulariser's penalties.", above=0
+    )
+    initialization: str = knob(
+        "auto",
+        "word",
+        "Where training begins: with clusters found by the regulariser alone (information), near a "
+        "clustering of the data or of a plain VAE's latents, or anywhere (random); auto takes "
+        "information with a regulariser, mixture for a table of real numbers, else kmeans.",
+        choices=start_names,
+    )
+    initialization_epochs: float = knob(
+        4.0, "float", "Epochs that a start by information, or the VAE of a latent start, takes.",
+        above=0,
+    )  # fmt: skip
+    starts: int | None = knob(
+        None,
+        "int",
+        "Starts that are tried; the best one goes on.",
+        least=1,
+        unset="3 by information for few rows, else 1",
+    )
+
+
+@dataclass(frozen=True)
+class TrainingSettings(Checked):
+    """Say how the training goes.
+
+    >>> TrainingSettings(epochs=20).epochs
+    20
+    """
+
+    epochs: int = knob(100, "int", "Passes over the data, at most.", least=1, resumable=True)
+    batch_size: int | None = knob(
+        None, "int", "Rows in a step.", least=1, unset="128, fewer for a small table"
+    )
+    learning_rate: float | None = knob(
+        None,
+        "float",
+        "Learning rate of Adam.",
+        above=0,
+        unset="0.001 for images, 0.003 for tables",
+    )
+    learning_rate_schedule: str = knob(
+        "constant",
+        "word",
+        "Whether the learning rate falls to almost zero by the last epoch (cosine).",
+        choices=("constant", "cosine"),
+    )
+    annealing: str = knob(
+        "linear",
+        "word",
+        "How the weight of the cluster KL rises to 1.",
+        choices=("linear", "cosine", "cyclical", "constant"),
+    )
+    annealing_epochs: float | None = knob(
+        None,
+        "float",
+        "Epochs until the cluster KL has its full weight.",
+        least=0,
+        unset="10, or 0 for a table that begins near a clustering",
+    )
+    style_annealing_epochs: float = knob(
+        0.0, "float", "Epochs until the KL of the latents has its full weight; 0 is at once.",
+        least=0,
+    )  # fmt: skip
+    patience: int = knob(
+        20,
+        "int",
+        "Epochs without a better held-out ELBO before training stops.",
+        least=1,
+        resumable=True,
+    )
+    augment: str = knob(
+        "none",
+        "word",
+        "Random changes of the training images: mirror them, shift them.",
+        choices=("none", "flip", "crop", "flip+crop"),
+    )
+    seed: int = knob(0, "int", "Seed of everything drawn at random.", least=0, below=2**63)
+    tensorboard: bool = knob(False, "flag", "Write a TensorBoard log into the run.", resumable=True)
+
+
+@dataclass(frozen=True)
+class HardwareSettings(Checked):
+    """Say what the training runs on.
+
+    >>> HardwareSettings(device="cpu").precision
+    'auto'
+    """
+
+    device: str = knob(
+        "auto",
+        "word",
+        "Where to compute; auto takes a GPU if there is one.",
+        choices=("auto", "cpu", "cuda"),
+        resumable=True,
+    )
+    compile: str = knob(
+        "auto",
+        "word",
+        "Whether a step is compiled; auto does so where the training is long enough to gain.",
+        choices=("auto", "on", "off"),
+    )
+    precision: str = knob(
+        "auto",
+        "word",
+        "Precision of the networks; auto takes bfloat16 for images on GPUs that have it, else "
+        "float32.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+
+
+# The groups beside the model's, by their place in `Settings`.
+GROUPS: dict[str, type[Checked]] = {
+    "data": DataSettings,
+    "start": StartSettings,
+    "training": TrainingSettings,
+    "hardware": HardwareSettings,
+}

@@ -1,0 +1,39 @@
+"""Number the clusters of a trained model: as labels are, or by their sizes."""
+
+from __future__ import annotations
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pyro_gmvae.evaluation import best_matching
+from pyro_gmvae.models import GMVAE, reorder_components
+
+__all__ = ["number_as", "number_by_size"]
+
+
+def number_as(
+    labels: Int64[Tensor, " N"], gmvae: GMVAE, responsibilities: Float[Tensor, "N K"]
+) -> None:
+    """Renumber the clusters in place: each label gets the one that most of its rows are in.
+
+    The matching is one to one, so that a training with these labels goes on where it was.
+
+    Args:
+        labels: of rows that have one, all below K.
+        gmvae: one with the built-in networks.
+        responsibilities: of the same rows.
+    """
+    wanted = one_hot(labels, gmvae.n_components).to(responsibilities.dtype)
+    reorder_components(gmvae, best_matching(wanted, responsibilities))
+
+
+def number_by_size(gmvae: GMVAE, responsibilities: Float[Tensor, "N K"]) -> None:
+    """Renumber the clusters in place, the largest first; empty ones go last.
+
+    Args:
+        gmvae: one with the built-in networks.
+        responsibilities: of the rows that are counted.
+    """
+    sizes = responsibilities.argmax(-1).bincount(minlength=gmvae.n_components)
+    reorder_components(gmvae, sizes.argsort(descending=True, stable=True))

@@ -1,0 +1,309 @@
+"""Turn settings and data into a plan: every decision of a training, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from pyro_gmvae.data import Encoding, Splits
+from pyro_gmvae.data.transformations import Transformation
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitted import About
+from pyro_gmvae.fitting import defaults
+from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
+from pyro_gmvae.fitting.regularizers import make_regularizer
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts.registry import check_start
+from pyro_gmvae.inference import KLAnnealing, Schedule
+from pyro_gmvae.likelihoods import likelihood_class
+from pyro_gmvae.models import GMVAE, Regularizer, from_config
+from pyro_gmvae.models.labels import LABEL_WEIGHT, check_label_rows, check_labels
+from pyro_gmvae.models.must_link import check_must_link
+from pyro_gmvae.networks import ConvSizes
+from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.training import TrainConfig
+
+__all__ = ["Plan", "StartPlan", "plan", "seeds_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class StartPlan:
+    """Say how a training begins.
+
+    Attributes:
+        name: ``"information"``, ``"random"``, ``"given"``, or a name of
+            `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        tries: starts by information that are compared; the best one goes on.
+        epochs: passes over the data that a start trains for, at least.
+        steps: steps in which the model learns clusters that it begins near, at least.
+        clusters: the clusters to begin near under ``"given"``, for the training rows.
+
+    >>> StartPlan("kmeans", tries=1, epochs=4.0, steps=50).clusters is None
+    True
+    """
+
+    name: str
+    tries: int
+    epochs: float
+    steps: int
+    clusters: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Hold every decision of a training; `pyro_gmvae.fitting.train.train` carries it out.
+
+    Attributes:
+        splits: the rows in their parts.
+        encoding: from raw rows to model scale.
+        augment: the random change of raw training batches, or None.
+        regularizer: what the model is trained with beside the ELBO, or None.
+        model: all that builds the model, as `pyro_gmvae.models.from_config` takes it.
+        config: the training loop's; its seed is that of the first training.
+        start: how a training begins.
+        seeds: one for each whole training, of which the best is kept.
+        about: where the model comes from.
+
+    >>> from pyro_gmvae.data import load_splits
+    >>> settings = Settings.of("digits", clusters=10)
+    >>> made = plan(settings, load_splits("digits", seed=0))
+    >>> made.start.name, made.config.batch_size, made.model["likelihood"]
+    ('information', 128, 'continuous_bernoulli')
+    """
+
+    splits: Splits
+    encoding: Encoding
+    augment: Transformation | None
+    regularizer: Regularizer | None
+    model: dict[str, Any]
+    config: TrainConfig
+    start: StartPlan
+    seeds: tuple[int, ...]
+    about: About
+
+    def make_model(self, seed: int) -> GMVAE:
+        """Build the model; its first weights depend on the seed alone."""
+        with forked_rng(seed=seed):
+            gmvae = from_config(self.model)
+        gmvae.regularize(self.regularizer)
+        return gmvae
+
+
+def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) -> Plan:
+    """Decide everything about a training, and refuse what cannot be.
+
+    Args:
+        settings: what the user says.
+        splits: the rows in their parts.
+        clusters: clusters ``(N,)`` or responsibilities ``(N, K)`` of the training rows, to begin
+            near in place of the start that the settings name.
+
+    Raises:
+        InputError: for settings that do not fit one another or the data.
+    """
+    train, kind, model = splits.train, splits.train.kind, settings.model
+    shape, hardware, training = train.event_shape, settings.hardware, settings.training
+    _check_rows(settings, splits)
+
+    likelihood = defaults.likelihood(model.likelihood, model.binarize, train)
+    with as_input_error():
+        support = likelihood_class(likelihood).support
+    encoding = kind.fit(
+        train, support, likelihood=likelihood, binarize=defaults.binarize(model.binarize)
+    )
+    augment = kind.augmentation(train, training.augment)
+    regularizer = make_regularizer(
+        defaults.regularize(settings.start.regularize, kind, shape),
+        train.x,
+        kind,
+        encode_mean=encoding.encode_mean,
+        strength=settings.start.regularizer_strength,
+        seed=training.seed,
+    )
+    regularized = regularizer is not None
+
+    device = defaults.device(hardware.device)
+    batch_size = defaults.batch_size(training.batch_size, kind, len(train))
+    total_steps = defaults.total_steps(training.epochs, len(train), batch_size)
+    start = _start(settings, splits, support, regularized, total_steps, clusters)
+    tries = defaults.starts(settings.start.starts, start.name, len(train))
+    by_information = start.name == "information"
+    config = _config(settings, start.name, splits, device, batch_size, total_steps)
+
+    made = Plan(
+        splits=splits,
+        encoding=encoding,
+        augment=augment,
+        regularizer=regularizer,
+        model=_model(settings, splits, likelihood, regularized),
+        config=config,
+        start=StartPlan(
+            start.name, tries if by_information else 1, start.epochs, start.steps, start.clusters
+        ),
+        seeds=seeds_of(training.seed, 1 if by_information else tries),
+        about=About(
+            name=train.name,
+            settings=settings.to_dict(),
+            class_names=train.class_names,
+            fingerprint=train.fingerprint(),
+            known_rows=splits.known_rows(),
+        ),
+    )
+    with as_input_error():
+        gmvae = made.make_model(training.seed)
+    return made if gmvae.method != "exact" else _chunked(made, gmvae, settings, device)
+
+
+def seeds_of(seed: int, n: int) -> tuple[int, ...]:
+    """Return the seeds of ``n`` trainings: its own, and others that no other training has."""
+    others = torch.randint(2**62, (n - 1,), generator=torch.Generator().manual_seed(seed))
+    return (seed, *others.tolist())
+
+
+@contextmanager
+def as_input_error() -> Iterator[None]:
+    """Turn a constructor's refusal of what the user asked for into an `InputError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _check_rows(settings: Settings, splits: Splits) -> None:
+    train, clusters = splits.train, settings.model.clusters
+    if clusters > len(train):
+        raise InputError(
+            f"{clusters} clusters are more than the {len(train)} training rows of "
+            f"{train.name}: use fewer clusters, or more data"
+        )
+    if train.labels is not None:
+        check_labels(train.labels, clusters)
+        if not (train.labels >= 0).any():
+            raise InputError(
+                "every row with a label is held out: label more rows, or hold out fewer"
+            )
+    if train.must_link is not None:
+        check_must_link(train.must_link, len(train))
+
+
+def _start(
+    settings: Settings,
+    splits: Splits,
+    support: Any,
+    regularized: bool,
+    total_steps: int,
+    clusters: Tensor | None,
+) -> StartPlan:
+    train, said = splits.train, settings.start
+    if clusters is not None:
+        check_label_rows(clusters, len(train), settings.model.clusters)
+        name = "given"
+    else:
+        name = defaults.start(
+            said.initialization, train.kind, train.event_shape, support, regularized
+        )
+        check_start(name, regularized=regularized)
+    if settings.model.clusters == 1:
+        name = "random"  # one cluster has nowhere else to begin
+    steps = defaults.start_steps(train, total_steps)
+    return StartPlan(name, 1, said.initialization_epochs, steps, clusters)
+
+
+def _model(
+    settings: Settings, splits: Splits, likelihood: str, regularized: bool
+) -> dict[str, Any]:
+    """Return what `from_config` builds."""
+    model, train = settings.model, splits.train
+    kind = train.kind
+    network = defaults.cluster_network(
+        model.cluster_network, kind, regularized=regularized, shared_trunk=model.shared_trunk
+    )
+    convolves = "conv" in (model.network, network)
+    if convolves and not kind.convolves:
+        raise InputError(f"the conv network is for images, not for {train.name}: use network mlp")
+    if model.channels is not None and not convolves:
+        raise InputError("channels belong to the conv network: leave them out, or use network conv")
+    options: dict[str, Any] = {}
+    if model.channels is not None:
+        with as_input_error():
+            sizes = ConvSizes.for_images(*train.event_shape[1:], channels=model.channels)
+        options["conv"] = sizes.to_config()
+    if train.labels is not None:
+        options["label_weight"] = LABEL_WEIGHT
+    own = model.passed()
+    if isinstance(model, SparseSettings):
+        own["drawn_share"] = defaults.drawn_share(model.drawn_share, regularized=regularized)
+    return {
+        "method": model.method,
+        "input_dim": train.event_shape,
+        "n_components": model.clusters,
+        "latent_dim": defaults.latent_dim(model.latent_dim, kind),
+        "hidden": defaults.hidden(model.hidden, kind),
+        "network": model.network,
+        "cluster_network": network,
+        "likelihood": likelihood,
+        "shared_trunk": model.shared_trunk,
+        "learn_mixture": defaults.learn_mixture(model.learn_mixture, regularized=regularized),
+        **own,
+        **options,
+    }
+
+
+def _config(
+    settings: Settings,
+    start: str,
+    splits: Splits,
+    device: Literal["cpu", "cuda"],
+    batch_size: int,
+    total_steps: int,
+) -> TrainConfig:
+    """Return what the training loop is told, but for what only a model can tell."""
+    said, hardware, kind = settings.training, settings.hardware, splits.train.kind
+    compiled = defaults.compiled(hardware.compile, device, total_steps)
+    with as_input_error():
+        return TrainConfig(
+            epochs=said.epochs,
+            batch_size=batch_size,
+            learning_rate=defaults.learning_rate(said.learning_rate, kind),
+            learning_rate_schedule=said.learning_rate_schedule,  # type: ignore[arg-type]
+            kl_annealing=KLAnnealing(
+                said.annealing,  # type: ignore[arg-type]
+                duration=defaults.annealing_epochs(said.annealing_epochs, start, kind),
+            ),
+            z_kl_annealing=KLAnnealing(duration=said.style_annealing_epochs),
+            temperature=_temperature(settings),
+            patience=said.patience,
+            seed=said.seed,
+            device=device,
+            compile=compiled,
+            record=hardware.compile != "off",
+            precision=defaults.precision(hardware.precision, device, kind),
+        )
+
+
+def _temperature(settings: Settings) -> Schedule | None:
+    model, duration = settings.model, settings.training.annealing_epochs
+    if not isinstance(model, ConcreteSettings) or model.temperature_end is None:
+        return None
+    return Schedule(
+        "linear",
+        start=model.temperature,
+        end=model.temperature_end,
+        duration=KLAnnealing.duration if duration is None else duration,
+    )
+
+
+def _chunked(made: Plan, gmvae: GMVAE, settings: Settings, device: str) -> Plan:
+    """Let the exact method sum as many clusters at a time as fit into memory."""
+    assert isinstance(settings.model, ExactSettings)
+    with forked_rng(seed=0):
+        x = made.encoding(made.splits.train.x[: made.config.batch_size])
+    size = defaults.chunk_size(settings.model.chunk_size, gmvae, x, device)
+    return replace(made, config=replace(made.config, chunk_size=size))

@@ -1,0 +1,32 @@
+"""Name where a training may begin: near clusters that something simpler has found.
+
+A start is one function from a `StartContext`, the data and the model that is to begin, to a
+cluster ``(N,)`` or responsibilities ``(N, K)`` for each row. A new one takes a function in a file
+here and an entry in `CLUSTERINGS`; the command line and the estimator then know it by its name.
+Nothing heavy is imported here, so that the command line can list the names at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["CLUSTERINGS", "start_names"]
+
+# A function, or the file here that holds it and its name.
+CLUSTERINGS: dict[str, str | Callable[..., Any]] = {
+    "kmeans": "raw_data:kmeans_start",
+    "mixture": "raw_data:mixture_start",
+    "latent-kmeans": "latent:latent_kmeans",
+    "latent-mixture": "latent:latent_mixture",
+    "latent-umap": "latent:latent_umap",
+}
+
+
+def start_names() -> tuple[str, ...]:
+    """Return the names of all starts.
+
+    ``"information"`` finds clusters by the regulariser alone (`best_start`), ``"random"`` begins
+    without any, and ``"auto"`` stands for the one that suits the data.
+    """
+    return ("auto", "information", *CLUSTERINGS, "random")

@@ -1,0 +1,202 @@
+"""Begin by the regulariser alone: clusters first, then the likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from math import ceil
+
+import pyro
+import torch
+import torch.distributed
+from jaxtyping import Int64, Num
+from torch import Tensor
+
+from pyro_gmvae.data import ResidentBatches
+from pyro_gmvae.fitting.starts.context import StartProgress
+from pyro_gmvae.inference import ELBOTerms, Schedule
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.models.must_link import MUST_LINK, must_linked
+from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.training import Objective, Reporter, TrainConfig, Transform, fit
+
+__all__ = ["PenaltyObjective", "best_start", "information_loss", "maximize_information"]
+
+MIN_STEPS = 1_000  # what 10 clusters of well separated images take, about
+RAMP = 1 / 3  # of the steps, in which consistency comes in
+MIN_CONSISTENCY = 0.05
+JUDGED_ROWS = 10_000  # data that a start is judged by, at most
+
+
+class PenaltyObjective(Objective):
+    """Minimise the weighted penalties of a GMVAE's regulariser, and of its links, alone.
+
+    The penalty of consistency is multiplied by the model's ``regularizer_weight``, so that a
+    schedule can bring it in little by little.
+
+    Args:
+        gmvae: one of the four GMVAEs, with a `pyro_gmvae.models.Regularizer`.
+
+    Raises:
+        ValueError: without a regulariser.
+    """
+
+    def __init__(self, gmvae: GMVAE) -> None:
+        super().__init__()
+        if gmvae.regularizer is None:
+            raise ValueError("there is nothing to start by: give the model a regulariser first")
+        self.gmvae = gmvae
+
+    def forward(self, x: Tensor, labels: Tensor | None, *covariates: Tensor) -> ELBOTerms:
+        """Return the penalties of a batch, summed over its rows."""
+        sites = self.penalties(x, self.gmvae.weights.regularizer_weight)
+        loss = len(x) * torch.stack(list(sites.values())).sum()
+        if torch.distributed.is_initialized():
+            # Networks that no penalty reaches get a gradient of zero, which processes wait for.
+            loss = loss + 0.0 * sum(p.sum() for p in self.gmvae.parameters() if p.requires_grad)
+        return ELBOTerms(loss, {n: len(x) * penalty.detach() for n, penalty in sites.items()})
+
+    def penalties(self, x: Tensor, consistency: Tensor | float = 1.0) -> dict[str, Tensor]:
+        """Return the mean weighted penalties, that of consistency times another factor."""
+        guide, must_link = self.gmvae.guide, self.gmvae.must_link
+        regularizer = self.gmvae.regularizer
+        assert regularizer is not None
+        log_r = guide.log_responsibilities(x)
+        found = regularizer.penalties(guide.log_responsibilities, x, log_r, guide.log_p_y())
+        weights: dict[str, Tensor | float] = dict(regularizer.weights)
+        weights["consistency"] *= consistency
+        sites = {name: weights[name] * penalty.mean() for name, penalty in found.items()}
+        if must_link is not None:
+            cost = must_link.penalty(guide.log_responsibilities, log_r)
+            sites[MUST_LINK] = must_link.strength * cost
+        return sites
+
+
+def maximize_information(
+    gmvae: GMVAE,
+    x: Num[Tensor, "N *event"],
+    config: TrainConfig,
+    *,
+    epochs: float,
+    transform: Transform | None = None,
+    reporters: Sequence[Reporter] = (),
+) -> None:
+    """Train ``gmvae`` in place on the penalties of its regulariser, and of its links, alone.
+
+    Trained is what the responsibilities depend on: q(y|x), or in the marginal method q(z|x) and
+    p(y|z). A training that follows begins with clusters, and the regulariser keeps them. The
+    learning rate falls to zero along a cosine. Consistency comes in little by little over the
+    first third: in full from the first step on it would hold on to uniform responsibilities.
+
+    Args:
+        gmvae: one of the four GMVAEs, with a `pyro_gmvae.models.Regularizer`.
+        x: data, as `pyro_gmvae.training.fit` takes them.
+        config: its batch size, learning rate, precision, seed and device.
+        epochs: passes over the data; at least as many as make 1,000 steps are taken.
+        transform: as in `pyro_gmvae.training.fit`.
+        reporters: told about this part alone.
+
+    Raises:
+        ValueError: without a regulariser.
+    """
+    objective = PenaltyObjective(gmvae)
+    batches = ResidentBatches(
+        x.to(config.device or gmvae.model.component_loc.device),
+        config.batch_size,
+        transform=transform,
+        drop_last=len(x) > config.batch_size,  # the balance of a few data says little
+    )
+    total = max(MIN_STEPS, ceil(epochs * len(batches)))
+    # From MIN_CONSISTENCY on it rises by 1 / (RAMP * total) a step.
+    ramp = (1 - MIN_CONSISTENCY) * RAMP * total
+    alone = replace(
+        config,
+        epochs=ceil(total / len(batches)),
+        max_steps=total,
+        seed=config.seed or 0,
+        learning_rate_schedule="cosine",
+        kl_annealing=Schedule(),
+        z_kl_annealing=Schedule(),
+        temperature=None,
+        regularizer_annealing=Schedule(
+            "linear", start=MIN_CONSISTENCY, end=1.0, duration=ramp, unit="steps"
+        ),
+        patience=None,
+        compile=False,
+        chunk_size=None,
+    )
+    fit(gmvae, batches, alone, objective=objective, reporters=reporters)
+
+
+@torch.no_grad()
+def information_loss(
+    gmvae: GMVAE,
+    x: Num[Tensor, "N *event"],
+    *,
+    transform: Transform | None = None,
+) -> float:
+    """Return the weighted penalties per datum, links among them, in nats, at fixed draws.
+
+    Starts are compared by it: lower is better. No label enters it.
+
+    Args:
+        gmvae: one of the four GMVAEs, with a `pyro_gmvae.models.Regularizer`.
+        x: data; the first 10,000 are judged.
+        transform: as in `pyro_gmvae.training.fit`.
+
+    Raises:
+        ValueError: without a regulariser.
+    """
+    device = gmvae.model.component_loc.device
+    with forked_rng(device, seed=0), pyro.settings.context(module_local_params=True):
+        seen = x[:JUDGED_ROWS].to(device)
+        sites = PenaltyObjective(gmvae).penalties(seen if transform is None else transform(seen))
+        return torch.stack(list(sites.values())).sum().item()
+
+
+def best_start(
+    make: Callable[[int], GMVAE],
+    seeds: Sequence[int],
+    x: Num[Tensor, "N *event"],
+    config: TrainConfig,
+    *,
+    epochs: float,
+    must_link: Int64[Tensor, " groups"] | None = None,
+    judged: Num[Tensor, "M *event"] | None = None,
+    transform: Transform | None = None,
+    reporters: Sequence[Reporter] = (),
+) -> GMVAE:
+    """Find the best of several starts, by successive halving on `information_loss`.
+
+    All are trained by `maximize_information`, then the better half again, until one is left: n
+    starts cost about as much as 2 n.
+
+    Args:
+        make: makes a model with a `pyro_gmvae.models.Regularizer`, from a seed.
+        seeds: one for each start, which draws by it too.
+        x, config, epochs, transform: as in `maximize_information`.
+        must_link: the groups of ``x``, as in `pyro_gmvae.training.fit`.
+        judged: data to judge by that are not in ``x``; without any, ``x`` itself.
+        reporters: told how far the start is.
+    """
+    rounds = [len(seeds)]
+    while rounds[-1] > 1:
+        rounds.append(rounds[-1] // 2)
+    done = 0
+    starts = [(make(seed), replace(config, seed=seed)) for seed in seeds]
+    judged = x if judged is None else judged
+    with ExitStack() as stack:
+        for gmvae, _ in starts:
+            stack.enter_context(must_linked(gmvae, x, must_link, transform=transform))
+        for _ in rounds:
+            for gmvae, own in starts:
+                progress = StartProgress(reporters, done=done, parts=sum(rounds))
+                maximize_information(
+                    gmvae, x, own, epochs=epochs, transform=transform, reporters=[progress]
+                )
+                done += 1
+            if len(starts) > 1:
+                starts.sort(key=lambda s: information_loss(s[0], judged, transform=transform))
+                del starts[len(starts) // 2 :]
+    return starts[0][0]

@@ -1,0 +1,52 @@
+"""Begin near k-means or a Gaussian mixture of the data themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn.functional import pad
+
+from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.sklearn_fits import drawn_rows, kmeans, mixture
+
+__all__ = ["kmeans_clusters", "kmeans_start", "mixture_responsibilities", "mixture_start"]
+
+FEW_POINTS = 5_000
+MIXTURES_OF_FEW, MIXTURES = 10, 3  # fits, the best of which is taken
+
+
+def kmeans_clusters(
+    x: Float[Tensor, "N *event"], n_clusters: int, *, seed: int
+) -> Int64[Tensor, " N"]:
+    """Find the k-means cluster of each datum, as a start for `imitate`.
+
+    Args:
+        x: data on model scale, or points of a latent space.
+        n_clusters: K; with fewer data than that, each gets a cluster of its own.
+        seed: of the first centres and of the data that are fitted.
+    """
+    flat = x.flatten(1).cpu().numpy()
+    fitted = kmeans(drawn_rows(flat, seed), n_clusters, seed=seed, n_init=5)
+    return torch.from_numpy(fitted.predict(flat)).long()
+
+
+def kmeans_start(context: StartContext) -> Int64[Tensor, " N"]:
+    """Find the clusters of the start ``"kmeans"``."""
+    return kmeans_clusters(context.encoded(), context.n_clusters, seed=context.seed)
+
+
+def mixture_start(context: StartContext) -> Float[Tensor, "N K"]:
+    """Find the responsibilities of the start ``"mixture"``, a Gaussian mixture."""
+    return mixture_responsibilities(context.encoded().flatten(1).cpu().double().numpy(), context)
+
+
+def mixture_responsibilities(points: np.ndarray, context: StartContext) -> Float[Tensor, "N K"]:
+    """Find the responsibilities of a mixture of ``points`` ``(N, F)``, one for each row."""
+    n_init = MIXTURES_OF_FEW if len(points) < FEW_POINTS else MIXTURES
+    fitted = mixture(
+        drawn_rows(points, context.seed), context.n_clusters, seed=context.seed, n_init=n_init
+    )
+    found = torch.from_numpy(fitted.predict_proba(points)).float()
+    return pad(found, (0, context.n_clusters - found.shape[1]))

@@ -1,0 +1,61 @@
+"""Find a start by its name, and let a model begin by it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitting.starts import CLUSTERINGS
+from pyro_gmvae.fitting.starts.context import Start, StartContext
+from pyro_gmvae.fitting.starts.imitation import MIN_STEPS, imitate
+
+__all__ = ["check_start", "start_by_name", "start_from"]
+
+
+def start_by_name(name: str) -> Start:
+    """Return the function that has a name in `pyro_gmvae.fitting.starts.CLUSTERINGS`."""
+    found = CLUSTERINGS[name]
+    if isinstance(found, str):
+        module, _, function = found.partition(":")
+        loaded: Start = getattr(import_module(f"pyro_gmvae.fitting.starts.{module}"), function)
+        return loaded
+    return found
+
+
+def check_start(name: str, *, regularized: bool) -> None:
+    """Refuse a start that cannot be, before anything is trained.
+
+    Raises:
+        InputError: for a start by information without a regulariser, or one by UMAP where it is
+            not installed.
+    """
+    if name == "information" and not regularized:
+        raise InputError(
+            "a start by information needs a regulariser: name its moves by regularize, or "
+            "begin by kmeans"
+        )
+    if name == "latent-umap" and find_spec("umap") is None:
+        raise InputError('UMAP is not installed: pip install "pyro-gmvae[umap]"')
+
+
+def start_from(name: str, context: StartContext, *, steps: int = MIN_STEPS) -> None:
+    """Train the model of ``context`` in place until it has the clusters that a start finds.
+
+    Args:
+        name: of `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        context: data and model.
+        steps: as in `imitate`.
+
+    Raises:
+        InputError: for data that the start refuses.
+    """
+    clusters = start_by_name(name)(context)
+    imitate(
+        context.gmvae,
+        context.x,
+        clusters,
+        context.config,
+        transform=context.transform,
+        steps=steps,
+    )

@@ -1,0 +1,194 @@
+"""Carry out a plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.numbering import number_as, number_by_size
+from pyro_gmvae.fitting.plan import Plan, seeds_of
+from pyro_gmvae.fitting.starts import CLUSTERINGS
+from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.imitation import imitate
+from pyro_gmvae.fitting.starts.information import best_start
+from pyro_gmvae.fitting.starts.registry import start_from
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training import (
+    ClusterWatch,
+    NonFiniteLossError,
+    Reporter,
+    TrainConfig,
+    TrainResult,
+    fit,
+)
+from pyro_gmvae.training.device import make_accelerator
+
+__all__ = ["attempt_checkpoint", "begin", "train"]
+
+BOUND_SAMPLES = 10  # draws for each row behind the lower bound that trainings are compared by
+BOUND_ROWS = 10_000  # rows that it is measured on, at most
+
+
+def train(
+    plan: Plan,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    reporters: Sequence[Reporter] = (),
+) -> FittedModel:
+    """Train as planned: once for each of the plan's seeds, of which the best bound is kept.
+
+    Cluster k is label k where labels are known; else cluster 0 is the largest.
+
+    Args:
+        plan: what to do.
+        checkpoint: file to keep the training's state in (see `pyro_gmvae.training.fit`).
+        resume: continue from what is there; a training without a checkpoint begins anew, to the
+            same end.
+        reporters: told about progress.
+
+    Returns:
+        The fitted model, on the CPU.
+
+    Raises:
+        NonFiniteLossError: if the loss becomes NaN or infinite; its ``fitted`` holds the last good
+            weights.
+        TrainingInterrupted: after a signal, with the state saved.
+
+    >>> from pyro_gmvae.data import load_splits
+    >>> from pyro_gmvae.fitting.plan import plan
+    >>> from pyro_gmvae.fitting.settings import Settings
+    >>> settings = Settings.of("digits", clusters=3, hidden=(4,), epochs=1, regularize="none")
+    >>> fitted = train(plan(settings, load_splits("digits", seed=0)))
+    >>> fitted.gmvae.n_components, fitted.about.stopped, len(fitted.history)
+    (3, 'epochs', 1)
+    """
+    began = time.monotonic()
+    best: FittedModel | None = None
+    plan.encoding.to(_device(plan.config))
+    for attempt, seed in enumerate(plan.seeds):
+        own = attempt_checkpoint(checkpoint, attempt)
+        found = _train_once(plan, seed, own, resume, reporters)
+        if best is None or _bound(found) > _bound(best):
+            best = found
+    assert best is not None
+    _number_clusters(plan, best)
+    seconds = round(time.monotonic() - began, 1)
+    return replace(best, about=replace(best.about, seconds=seconds))
+
+
+def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
+    """Return the file that keeps the state of one of several trainings."""
+    if checkpoint is None or attempt == 0:
+        return checkpoint
+    return checkpoint.with_name(f"{checkpoint.stem}-{attempt}{checkpoint.suffix}")
+
+
+def _number_clusters(plan: Plan, fitted: FittedModel) -> None:
+    """Number clusters without labels by their sizes in all rows that training knew of."""
+    if plan.splits.train.labels is None:
+        number_by_size(fitted.gmvae, fitted.responsibilities(plan.splits.train.x))
+
+
+def _train_once(
+    plan: Plan, seed: int, checkpoint: Path | None, resume: bool, reporters: Sequence[Reporter]
+) -> FittedModel:
+    config, train, encoding = replace(plan.config, seed=seed), plan.splits.train, plan.encoding
+    resume = resume and checkpoint is not None and checkpoint.is_file()
+    gmvae = plan.make_model(seed) if resume else begin(plan, config, reporters)
+    validation = plan.splits.validation
+    try:
+        result = fit(
+            gmvae,
+            train.x,
+            config,
+            labels=train.labels,
+            must_link=train.must_link,
+            validation=validation.x if len(validation) else None,
+            transform=encoding,
+            augment=plan.augment,
+            checkpoint=checkpoint,
+            resume=resume,
+            reporters=[*reporters, ClusterWatch(gmvae)],
+        )
+    except NonFiniteLossError as error:
+        about = replace(plan.about, stopped="non-finite loss")
+        error.fitted = FittedModel(gmvae.eval(), encoding, about).to("cpu")
+        raise
+    return _fitted(plan, gmvae, result)
+
+
+def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult) -> FittedModel:
+    on_device = FittedModel(gmvae, plan.encoding)
+    figures = on_device.log_likelihood(
+        _some(plan.splits.train.x), num_samples=BOUND_SAMPLES, diagnostics=False
+    )
+    about = replace(
+        plan.about,
+        stopped=result.stopped,
+        best_epoch=result.best_epoch,
+        n_steps=result.n_steps,
+        lower_bound=figures.elbo,
+    )
+    return replace(on_device.to("cpu"), about=about, history=result.history)
+
+
+def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -> GMVAE:
+    """Make the model that training goes on with: a new one, or the best of several like it.
+
+    With labels its clusters are numbered as these are.
+    """
+    start, train, encoding = plan.start, plan.splits.train, plan.encoding
+    seed = config.seed or 0
+    if start.name == "information":
+        gmvae = best_start(
+            plan.make_model,
+            seeds_of(seed, plan.start.tries),
+            train.x,
+            config,
+            epochs=start.epochs,
+            must_link=train.must_link,
+            judged=plan.splits.validation.x if len(plan.splits.validation) else None,
+            transform=encoding,
+            reporters=reporters,
+        )
+    else:
+        gmvae = plan.make_model(seed)
+    if start.name in CLUSTERINGS:
+        context = StartContext(
+            gmvae,
+            train.x,
+            config,
+            transform=encoding,
+            encode_mean=encoding.encode_mean,
+            epochs=start.epochs,
+            reporters=reporters,
+        )
+        start_from(start.name, context, steps=start.steps)
+    if start.clusters is not None and start.name == "given":
+        imitate(gmvae, train.x, start.clusters, config, transform=encoding, steps=start.steps)
+    if train.labels is not None:
+        known = train.labels >= 0
+        gmvae.to(encoding.scale.device)
+        found = FittedModel(gmvae, encoding).responsibilities(train.x[known])
+        number_as(train.labels[known], gmvae, found)
+    return gmvae
+
+
+def _device(config: TrainConfig) -> str:
+    return str(make_accelerator(config.device or "cpu").device)
+
+
+def _bound(fitted: FittedModel) -> float:
+    bound = fitted.about.lower_bound
+    return float("-inf") if bound is None else bound
+
+
+def _some(x: Tensor) -> Tensor:
+    step = -(-len(x) // BOUND_ROWS)
+    return x[::step]

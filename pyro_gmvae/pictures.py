@@ -1,0 +1,104 @@
+"""Draw the pictures of a fitted model, by its kind of data."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, Splits, TableEncoding
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.plots import plot_cluster_members, plot_cluster_profiles, plot_grid, plot_history
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_clusters", "draw_reconstructions", "draw_samples", "pictures_of"]
+
+DRAWN_ROWS = 10_000  # rows that a picture of clusters chooses its members from
+PAIRS, COLUMNS = 4, 12  # in a picture of reconstructions
+
+
+def pictures_of(fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
+    """Draw all pictures that a run has, by name."""
+    pictures = {"clusters": draw_clusters(fitted, splits.train)}
+    if fitted.history:
+        pictures["history"] = plot_history(fitted.history)
+    return pictures | _more(fitted.encoding, fitted, splits)
+
+
+def draw_clusters(fitted: FittedModel, data: Dataset) -> Figure:
+    """Draw who is in each cluster: members and means of images, profiles of a table."""
+    rows = data.subset(torch.arange(len(data))[:DRAWN_ROWS])
+    k, method = fitted.gmvae.n_components, fitted.gmvae.method
+    return _clusters(fitted.encoding, fitted, rows, f"{data.name}: {k} clusters, {method} method")
+
+
+@singledispatch
+def _clusters(encoding: Encoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
+    raise TypeError(f"no picture of clusters is known for {encoding.plural}")
+
+
+@_clusters.register(ImageEncoding)
+def _members(encoding: ImageEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
+    means = _scaled(encoding, fitted.means())
+    q_y = fitted.responsibilities(data.x)
+    return plot_cluster_members(_scaled(encoding, data.x), q_y, means, title=title)
+
+
+@_clusters.register(TableEncoding)
+def _profiles(encoding: TableEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
+    return plot_cluster_profiles(
+        _scaled(encoding, data.x),
+        fitted.responsibilities(data.x),
+        feature_names=encoding.schema.names,
+        title=title,
+    )
+
+
+@singledispatch
+def _more(encoding: Encoding, fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
+    return {}
+
+
+@_more.register(ImageEncoding)
+def _reconstructions(
+    encoding: ImageEncoding, fitted: FittedModel, splits: Splits
+) -> dict[str, Figure]:
+    shown = splits.test if len(splits.test) else splits.train
+    return {"reconstructions": draw_reconstructions(fitted, shown)}
+
+
+def draw_reconstructions(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Figure:
+    """Draw images at random, each above what the model makes of it."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    chosen = data.x[order[: PAIRS * COLUMNS]]
+    seen = _scaled(fitted.encoding, chosen)
+    made = _scaled(fitted.encoding, fitted.reconstruct(chosen))
+    rows = []
+    for start in range(0, len(chosen), COLUMNS):
+        for images in (seen, made):
+            row = images.new_full((COLUMNS, *images.shape[1:]), torch.nan)
+            part = images[start : start + COLUMNS]
+            row[: len(part)] = part
+            rows.append(row)
+    names = ["data", "model"] * (len(rows) // 2)
+    title = f"{data.name}: reconstructions, {fitted.gmvae.method} method"
+    return plot_grid(torch.stack(rows), names, title=title)
+
+
+def draw_samples(fitted: FittedModel, per_cluster: int, *, seed: int = 0) -> Figure:
+    """Draw images from each cluster, one row for each cluster."""
+    k = fitted.gmvae.n_components
+    y = torch.arange(k).repeat_interleave(per_cluster)
+    x, _ = fitted.sample(len(y), clusters=y, mean=True, seed=seed)
+    images = _scaled(fitted.encoding, x)
+    return plot_grid(images.unflatten(0, (k, per_cluster)), [str(i) for i in range(k)])
+
+
+@torch.no_grad()
+def _scaled(encoding: Encoding, raw: Tensor) -> Tensor:
+    """Bring raw rows to the scale of pictures, on the CPU."""
+    return encoding.scaled(raw.to(encoding.scale.device)).cpu()

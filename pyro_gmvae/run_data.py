@@ -1,0 +1,205 @@
+"""Find the rows that a run was trained on, and read new rows for its model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pyro_gmvae.data import Dataset, Splits, load, load_splits
+from pyro_gmvae.data.sources import is_folder
+from pyro_gmvae.data.tables import TABLE_SUFFIXES, MissingLabelColumn
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.settings import Settings
+
+__all__ = [
+    "Part",
+    "load_new_rows",
+    "load_rows_for_each",
+    "load_run_rows",
+    "load_run_splits",
+    "load_settings_splits",
+    "settings_of",
+]
+
+Part = Literal["test", "train", "validation", "all"]
+
+
+class ReadOptions(NamedTuple):
+    """Hold what a source of new rows is read with."""
+
+    data_dir: str
+    label_column: str | None
+    image_size: int | None
+
+
+def load_settings_splits(
+    settings: Settings, *, download: bool = False, known: Sequence[int] | None = None
+) -> Splits:
+    """Load the training, validation and test rows that ``settings`` name.
+
+    Args:
+        settings: of the training.
+        download: fetch a built-in data set that is missing.
+        known: the rows that the files of labels and groups name, if these are not to be read.
+
+    Raises:
+        InputError: without a source, and as `pyro_gmvae.data.load_splits`.
+    """
+    if settings.source is None:
+        raise InputError("this run was not trained from a named source: name the data to use")
+    data = settings.data
+    return load_splits(
+        settings.source,
+        seed=settings.training.seed,
+        validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction,
+        data_dir=data.data_dir,
+        download=download,
+        label_column=data.label_column,
+        image_size=data.image_size,
+        labels=data.labels,
+        must_link=data.must_link,
+        known=known,
+    )
+
+
+def settings_of(fitted: FittedModel) -> Settings:
+    """Return how a model was trained.
+
+    Raises:
+        InputError: if it does not know.
+    """
+    if fitted.about.settings is None:
+        raise InputError("this run was not trained from a named source: name the data to use")
+    return Settings.from_dict(fitted.about.settings)
+
+
+def load_run_splits(
+    fitted: FittedModel,
+    *,
+    data_dir: str | None = None,
+    download: bool = False,
+    with_known: bool = False,
+) -> Splits:
+    """Load the parts of the data that a model was trained on.
+
+    Args:
+        fitted: the model.
+        data_dir: where the built-in data sets are, if it is another folder than at training.
+        download: fetch a built-in data set that is missing.
+        with_known: read the labels and groups that it was trained with; their files may be gone.
+
+    Raises:
+        InputError: if the model does not know them, or they have changed since.
+    """
+    settings = settings_of(fitted)
+    if data_dir is not None:
+        settings = settings.with_(data_dir=data_dir)
+    known = None
+    if not with_known:
+        settings, known = settings.with_(labels=None, must_link=None), fitted.about.known_rows
+    splits = load_settings_splits(settings, download=download, known=known)
+    # Else rows that were trained on might be counted as held out.
+    if splits.train.fingerprint() != fitted.about.fingerprint:
+        raise InputError(
+            f"{settings.source} has changed since the run was trained, so its held-out rows are "
+            "unknown: name the data to use, or train again"
+        )
+    return splits
+
+
+def load_run_rows(
+    fitted: FittedModel, part: Part = "test", *, data_dir: str | None = None, download: bool = False
+) -> Dataset:
+    """Load a part of the data that a model was trained on, or all in the order of the source.
+
+    Raises:
+        InputError: as `load_run_splits`, or if the part is empty.
+    """
+    splits = load_run_splits(fitted, data_dir=data_dir, download=download)
+    data: Dataset = splits.whole() if part == "all" else getattr(splits, part)
+    if len(data) == 0:
+        raise InputError(f"the run kept no rows for {part}: choose another split")
+    return data
+
+
+def load_new_rows(
+    fitted: FittedModel,
+    source: str,
+    *,
+    data_dir: str | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+) -> Dataset:
+    """Load all rows of another source, as the model knows them.
+
+    A table's columns are brought into the model's order; the label column may be missing. The
+    images of a folder are brought to ``image_size``, if None to that of training. Grey images are
+    as good as colour ones to a model of colour.
+
+    Raises:
+        InputError: for a source that cannot be read, or rows that do not fit.
+    """
+    options = _read_options(fitted, source, data_dir, image_size)
+    return fitted.conform(_read(source, options, download=download))
+
+
+def load_rows_for_each(
+    models: Sequence[FittedModel],
+    source: str | None,
+    *,
+    data_dir: str | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+) -> list[Dataset]:
+    """Load the same rows as each model knows them; None as the source is all data of the first.
+
+    They are read once, and again only for a model that was trained with another label column, image
+    size or folder of data.
+
+    Raises:
+        InputError: as `load_new_rows`, and for data of the first run that have changed since.
+    """
+    read: dict[ReadOptions, Dataset] = {}
+    if source is None:
+        settings = settings_of(models[0])
+        own = load_run_rows(models[0], "all", data_dir=data_dir, download=download)
+        source, data_dir = str(settings.source), data_dir or settings.data.data_dir
+        read[_read_options(models[0], source, data_dir, image_size)] = own
+    found = []
+    for fitted in models:
+        options = _read_options(fitted, source, data_dir, image_size)
+        if options not in read:
+            read[options] = _read(source, options, download=download)
+        found.append(fitted.conform(read[options]))
+    return found
+
+
+def _read_options(
+    fitted: FittedModel, source: str, data_dir: str | None, image_size: int | None
+) -> ReadOptions:
+    stored = Settings() if fitted.about.settings is None else settings_of(fitted)
+    is_file_of_table = Path(source).suffix.lower() in TABLE_SUFFIXES
+    label_column = stored.data.label_column if is_file_of_table else None
+    if image_size is None and is_folder(source):
+        image_size = stored.data.image_size
+    return ReadOptions(data_dir or stored.data.data_dir, label_column, image_size)
+
+
+def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
+    """Read all rows of a source; its label column may be missing."""
+    read = partial(
+        load,
+        source,
+        data_dir=options.data_dir,
+        download=download,
+        image_size=options.image_size,
+        purpose="apply",
+    )
+    try:
+        return read(label_column=options.label_column)
+    except MissingLabelColumn:
+        return read()
