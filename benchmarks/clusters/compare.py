@@ -112,7 +112,7 @@ def cell(data: str, contender: str, seed: int, arguments: Namespace, path: Path)
     labels, clusters = class_labels(splits.test), found.clusters(splits.test)
     scores = clustering_scores(labels, clusters)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The clusters stay beside the file, from which the agreement between seeds is computed.
+    # The agreement between seeds is computed from the clusters beside the file.
     np.save(path.with_suffix(".npy"), clusters.numpy().astype(np.int16))
     return {
         "data": data,

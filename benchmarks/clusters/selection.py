@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--initialization", default="auto", choices=get_args(Initialization))
     parser.add_argument(
-        "--annealing-epochs", type=float, help="annealing of KL(y); default: by the data"
+        "--annealing-epochs", type=float, help="epochs of annealing; default: as the data need"
     )
     arguments = parser.read(argv)
     work = cells_folder("selection", arguments)

@@ -101,8 +101,7 @@ def measured(x: Any, y: Any, method: str, moves: str, arguments: Namespace) -> d
             random_state=seed,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about too few epochs and about clusters, which the index shows
+            # The index shows what warnings of too few epochs and of bad clusters would say.
+            warnings.simplefilter("ignore")
             indices.append(float(adjusted_rand_score(y, gmvae.fit(x).labels_)))
     return {"ari": indices, "seconds": time.perf_counter() - started}

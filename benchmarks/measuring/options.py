@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
             )
         self.set_defaults(size="default")
         self.add_argument("--out", type=Path, help="JSON file to write")
-        self.add_argument("--seed", type=int, default=0, help="of the first training")
+        self.add_argument("--seed", type=int, default=0, help="first seed of all that is drawn")
         self.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
         self.add_argument(
             "--threads", type=at_least(1), help="threads of torch; default: torch's own choice"

@@ -75,8 +75,8 @@ def build_step(variant: str, case: StepCase) -> Step:
         local = pyro.settings.context(module_local_params=variant != "stock-svi")
         networks = autocast_networks(gmvae) if ours and bfloat16 else nullcontext()
         stream = own_stream(case.device, wanted=ours and case.device_type == "cuda")
-        # Our trainer keeps freed memory, and so would a loop written for speed; stock Pyro does
-        # not.
+        # Our trainer keeps freed memory, and so would a loop written for speed. Stock Pyro gives it
+        # back.
         kept = case.device_type == "cpu" and not stock
         heap = keeping_freed_memory() if kept else nullcontext()
         with pyro.validation_enabled(False), local, networks, stream, heap:
