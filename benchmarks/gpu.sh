@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
-# All figures that need a GPU, in one call of under 8 minutes, into the folder given as argument.
+# Measure all figures that need a GPU, in one call of under 8 minutes, into a folder.
 #
-#   bash benchmarks/gpu.sh results          # needs the package installed: pip install -e .
+#   bash benchmarks/gpu.sh benchmarks/results/gpu    # in a clone, with the package installed
 #
 # PYTHON names the interpreter, DATA_DIR the folder with MNIST (without it, random pixels serve).
-# First everything is compiled, several at a time, into torch's cache on disk; then each part is
-# measured alone within its share of the time. One that is cut short leaves the rows it has.
+# First everything is compiled, several benchmarks at a time, into torch's cache on disk. Then each
+# benchmark is measured alone within its share of the time. A benchmark that is cut short leaves the
+# rows that it has.
 set -uo pipefail
 out=${1:?usage: gpu.sh FOLDER}
 python=${PYTHON:-python3}
 data=${DATA_DIR:-data}
 mkdir -p "$out"
 export PYTHONUNBUFFERED=1
+# The benchmarks are not installed: they are found in this clone.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 
-"$python" -c 'import torch, pyro_gmvae.benchmarks; assert torch.cuda.is_available()' || {
-  echo "gpu.sh needs a CUDA device and the package installed: pip install -e ." >&2
+"$python" -c 'import torch, pyro_gmvae, benchmarks; assert torch.cuda.is_available()' || {
+  echo "gpu.sh needs a CUDA device, and the package installed from this clone: pip install -e ." >&2
   exit 2
 }
 
@@ -27,7 +31,7 @@ scaling=(scaling --methods exact concrete --clusters 2 20 200)
 epoch=(epoch --methods exact concrete sparse --ways eager auto compiled bfloat16 --data-dir "$data")
 
 run() { # seconds, benchmark and its options
-  timeout --kill-after=5 "$1" "$python" -m "pyro_gmvae.benchmarks.$2" --device cuda "${@:3}"
+  timeout --kill-after=5 "$1" "$python" -m benchmarks "$2" --device cuda "${@:3}"
 }
 
 compile_all() {

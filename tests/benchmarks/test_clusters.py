@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.clusters_table import summary, table
-from tests.cli.conftest import Cli
+from benchmarks.clusters.summary_table import summary, table
+from tests.benchmarks.conftest import Bench
 
-SMALL = ["benchmark", "clusters", "--small", "--device", "cpu", "--out", "found", "--json"]
+SMALL = ["clusters", "--small", "--device", "cpu", "--json"]
 
 
 def cell(seed: int, accuracy: float) -> dict[str, Any]:
@@ -21,18 +21,33 @@ def cell(seed: int, accuracy: float) -> dict[str, Any]:
     return named | figures | {"accuracy": accuracy}
 
 
-def test_runs_and_goes_on(cli: Cli) -> None:
-    options = ["--contenders", "kmeans", "exact-elbo", "vae-gmm"]
-    first = cli(*SMALL, *options)
-    assert first.exit_code == 0, first.output
+def test_runs_and_goes_on(bench: Bench) -> None:
+    options = ["--out", "found.json", "--contenders", "kmeans", "exact-elbo", "vae-gmm"]
+    first = bench(*SMALL, *options)
+    assert first.exit_code == 0, first.stderr
     rows = {row["contender"]: row for row in json.loads(first.stdout)["results"]}
     assert rows.keys() == {"kmeans", "exact-elbo", "vae-gmm"}
     assert all(0.1 <= row["accuracy"][0] <= 1 for row in rows.values())
     assert rows["exact-elbo"]["log_likelihood"][0] is not None
-    before = {p: p.stat().st_mtime_ns for p in Path("found").glob("*seed*")}
-    assert json.loads(cli(*SMALL, *options).stdout)["results"] == list(rows.values())
-    assert before == {p: p.stat().st_mtime_ns for p in Path("found").glob("*seed*")}
-    assert "| vae-gmm | 1 |" in Path("found/table.md").read_text()
+    folder = Path("cells/found")
+    before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    again = json.loads(bench(*SMALL, *options).stdout)
+    assert again["results"] == list(rows.values())
+    assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    written = json.loads(Path("found.json").read_text())
+    assert written["results"] == again["results"]
+    names = {f"digits-{cell['contender']}-seed{cell['seed']}" for cell in written["cells"]}
+    assert names == {p.stem for p in folder.glob("*.json")}
+    assert {p.name for p in Path().iterdir()} == {"cells", "found.json"}
+
+
+def test_trainings_with_other_settings_are_refused(bench: Bench) -> None:
+    options = ["--contenders", "kmeans", "--cells", "trainings"]
+    assert bench(*SMALL, *options).exit_code == 0
+    refused = bench(*SMALL, *options, "--epochs", 7)
+    assert refused.exit_code == 2
+    assert "has other settings: name another folder by --cells" in refused.stderr
+    assert "| kmeans | 1 |" in bench(*SMALL[:-1], *options).stdout
 
 
 def test_the_table_has_the_least_and_the_agreement(tmp_path: Path) -> None:
@@ -46,15 +61,14 @@ def test_the_table_has_the_least_and_the_agreement(tmp_path: Path) -> None:
     assert "| exact | 3 | 0.800 ± 0.100 | 0.700 |" in table(rows)
 
 
-def test_a_missing_peer_says_how_to_get_it(cli: Cli) -> None:
-    result = cli(*SMALL, "--contenders", "clustpy-dec")
+def test_a_missing_peer_says_how_to_get_it(bench: Bench) -> None:
+    result = bench(*SMALL, "--cells", "trainings", "--contenders", "clustpy-dec")
     assert result.exit_code == 2
     assert "clustpy-dec needs ClustPy" in result.stderr or "DEC needs ClustPy" in result.stderr
 
 
-def test_tables(cli: Cli) -> None:
-    options = ["benchmark", "tables", "--small", "--device", "cpu", "--json"]
-    found = json.loads(cli(*options).stdout)
+def test_small_tables(bench: Bench) -> None:
+    found = json.loads(bench("small-tables", "--small", "--device", "cpu", "--json").stdout)
     named = [(row["table"], row["method"], row["moves"]) for row in found["results"]]
     assert named == [
         ("iris", "kmeans", None),

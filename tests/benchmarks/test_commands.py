@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import NAMES, start
+from benchmarks.__main__ import NAMES
+from benchmarks.speed import import_time
 from pyro_gmvae.training.starts import latent
-from tests.cli.conftest import Cli
+from tests.benchmarks.conftest import Bench
 
+ROOT = Path(__file__).parents[2]
 MACHINE = {"processor", "cores", "threads", "load", "gpu", "python", "torch", "pyro", "commit"}
 
 
-def report(cli: Cli, name: str, *options: object) -> dict[str, Any]:
-    result = cli("benchmark", name, "--small", "--device", "cpu", "--out", "out.json", *options)
-    assert result.exit_code == 0, result.output
+def report(bench: Bench, name: str, *options: object) -> dict[str, Any]:
+    result = bench(name, "--small", "--device", "cpu", "--out", "out.json", *options)
+    assert result.exit_code == 0, result.stderr
     values: dict[str, Any] = json.loads(Path("out.json").read_text())
     assert values["benchmark"] == name
     assert set(values["machine"]) >= MACHINE
@@ -28,8 +32,8 @@ def report(cli: Cli, name: str, *options: object) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore:.*TraceEnum_ELBO.*", "ignore:Found vars in model")
-def test_step(cli: Cli) -> None:
-    values = report(cli, "step", "--methods", "concrete", "sparse", "--clusters", 2, 3)
+def test_step(bench: Bench) -> None:
+    values = report(bench, "step", "--methods", "concrete", "sparse", "--clusters", 2, 3)
     rows = {(row["method"], row["clusters"]): row for row in values["results"]}
     assert set(rows) == {(m, k) for m in ("concrete", "sparse") for k in (2, 3)}
     for (method, _), row in rows.items():
@@ -42,15 +46,15 @@ def test_step(cli: Cli) -> None:
     assert across["sparse_over_concrete"].keys() == {"2", "3"}
 
 
-def test_ablation(cli: Cli) -> None:
-    (row,) = report(cli, "ablation")["results"]
+def test_cpu_ablation(bench: Bench) -> None:
+    (row,) = report(bench, "cpu-ablation")["results"]
     assert row["seconds"] > 0
     assert row["times_as_long_without"].keys() == {"kept memory"}
     assert row["times_as_long_without"]["kept memory"] > 0
 
 
-def test_scaling(cli: Cli) -> None:
-    values = report(cli, "scaling", "--clusters", 2, "--quiet")
+def test_scaling(bench: Bench) -> None:
+    values = report(bench, "scaling", "--clusters", 2, "--quiet")
     row = values["results"][0]
     assert row["clusters"] == 2
     assert row["peak_bytes"] is None or row["peak_bytes"] > 0
@@ -59,8 +63,8 @@ def test_scaling(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_limit(cli: Cli, precision: str) -> None:
-    values = report(cli, "limit", "--precision", precision)
+def test_limit(bench: Bench, precision: str) -> None:
+    values = report(bench, "limit", "--precision", precision)
     row = values["results"][0]
     assert row["bytes_moved"] > row["parameter_bytes"] > 0
     assert row["flops"] > 0
@@ -69,65 +73,78 @@ def test_limit(cli: Cli, precision: str) -> None:
     assert sum(shares) == pytest.approx(1)
 
 
-def test_epoch(cli: Cli) -> None:
-    values = report(cli, "epoch")
+def test_epoch(bench: Bench) -> None:
+    values = report(bench, "epoch")
     assert values["data"] == "random pixels"
     assert values["results"][0]["seconds"] > 0
 
 
-def test_precision(cli: Cli) -> None:
-    row = report(cli, "precision")["results"][0]
+def test_precision(bench: Bench) -> None:
+    row = report(bench, "precision")["results"][0]
     ends = row["log_likelihood"]
     assert [len(ends[p]) for p in ("float32", "bfloat16")] == [2, 2]
     assert row["difference"] == pytest.approx((sum(ends["bfloat16"]) - sum(ends["float32"])) / 2)
 
 
-def test_bias(cli: Cli) -> None:
-    rows = {row["estimate"]: row for row in report(cli, "bias")["results"]}
+def test_gradient_bias(bench: Bench) -> None:
+    rows = {row["estimate"]: row for row in report(bench, "gradient-bias")["results"]}
     assert {"exact", "concrete, tau 0.5", "sparse, m = 1"} <= set(rows)
     assert all(row["error"] > 0 and row["spread"] > 0 for row in rows.values())
 
 
-def test_known(cli: Cli) -> None:
-    rows = {row["told"]: row for row in report(cli, "known")["results"]}
+def test_partial_knowledge(bench: Bench) -> None:
+    rows = {row["told"]: row for row in report(bench, "partial-knowledge")["results"]}
     assert list(rows) == ["nothing", "labels", "groups"]
     assert all(len(row["accuracy"]) == 2 and row["least"] > 0 for row in rows.values())
 
 
-def test_clusterings(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starting_clusters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent, "MIN_STEPS", 1)  # of the VAE: its epochs decide
-    rows = {row["strategy"]: row for row in report(cli, "clusterings")["results"]}
+    rows = {row["strategy"]: row for row in report(bench, "starting-clusters")["results"]}
     assert rows["kmeans"]["ari"][0] > 0.4
     assert rows["kmeans"]["epochs"] is None
     assert rows["latent-mixture"]["epochs"] == 1
 
 
-def test_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = {start.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
-    monkeypatch.setattr(start, "COMMANDS", quick)
-    values = report(cli, "start")
+def test_import_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = {import_time.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
+    monkeypatch.setattr(import_time, "COMMANDS", quick)
+    values = report(bench, "import-time")
     assert [row["command"] for row in values["results"]] == list(quick)
 
 
-def test_json_on_screen(cli: Cli) -> None:
+def test_json_on_screen(bench: Bench) -> None:
     options = ["--methods", "concrete", "--clusters", 2, "--variants", "hand", "--across", "hand"]
-    result = cli("benchmark", "step", "--small", "--json", *options)
+    result = bench("step", "--small", "--device", "cpu", "--json", *options)
     assert json.loads(result.stdout)["results"][0]["seconds"]["hand"] > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_named_and_explained(cli: Cli, name: str) -> None:
-    assert re.search(rf"^ +{name} ", cli("benchmark", "--help").stdout, re.MULTILINE)
-    module = import_module(f"benchmarks.{name}")
+def test_named_and_explained(bench: Bench, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert re.search(rf"^ +{name} ", bench("--help").stdout, re.MULTILINE)
+    module = import_module(f"benchmarks.{NAMES[name].module}")
     assert module.__doc__ is not None
-    assert f"benchmarks/{name}.py" in module.__doc__  # how to run it again
-    assert "--out" in cli("benchmark", name, "--", "--help").stdout
+    assert f"python -m benchmarks {name} " in module.__doc__  # how to run it again
+    with pytest.raises(SystemExit) as ended:
+        bench(name, "--help")
+    assert ended.value.code == 0
+    words = capsys.readouterr().out
+    assert words.startswith(f"usage: python -m benchmarks {name} ")
+    assert "--out" in words
+
+
+def test_help_does_not_import_torch() -> None:
+    code = (
+        "import sys; from benchmarks.__main__ import main; main(['--help']); "
+        "assert not {'torch', 'pyro', 'pyro_gmvae'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["stp"], "'stp' is not one of 'step'"),
+        (["stp"], "'stp' is not a benchmark: choose from step,"),
         (["step", "--clusters", 1], "'1' is not a number of at least 2"),
         (["step", "--hidden", "8,x"], "not a list of sizes such as 512,512"),
         (["step", "--methods", "magic"], "invalid choice: 'magic'"),
@@ -135,8 +152,8 @@ def test_named_and_explained(cli: Cli, name: str) -> None:
         (["step", "--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
-def test_bad_input(cli: Cli, options: list[object], words: str) -> None:
-    result = cli("benchmark", *options)
+def test_bad_input(bench: Bench, options: list[object], words: str) -> None:
+    result = bench(*options)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert words in result.stderr

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.handwritten import handwritten
+from benchmarks.measuring.handwritten import handwritten
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import METHODS
 from tests.helpers.small import binary_data, flat_gradients, small_gmvae

@@ -11,31 +11,34 @@ from typing import Any
 
 import pytest
 
-from benchmarks import paper, paper_run
-from benchmarks.paper_cells import PRESETS, Cell, Study, cells_of, narrowed
-from benchmarks.paper_table import spread, summary, table
+from benchmarks.measuring.summary import spread
+from benchmarks.paper import experiment, run_cell
+from benchmarks.paper.studies import PRESETS, Cell, Study, cells_of, narrowed
+from benchmarks.paper.summary_table import summary, table
 from pyro_gmvae.training import Reporter
-from tests.cli.conftest import Cli
+from tests.benchmarks.conftest import Bench
 from tests.helpers.idx_files import write_mnist
 
+FOLDER = Path("cells/out")
 CELLS = {"mnist-K3-exact-seed0", "mnist-K3-concrete-seed0"} | {
     f"mnist-K{k}-{method}-seed0-timed" for k in (3, 4) for method in ("exact", "concrete")
 }
 
 
-def run(cli: Cli, *options: object) -> dict[str, Any]:
+def run(bench: Bench, *options: object) -> dict[str, Any]:
     if not Path("data").exists():
         write_mnist(Path("data"), 120, 20)
-    result = cli("benchmark", "paper", "--small", "--device", "cpu", "--out", "out", *options)
-    assert result.exit_code == 0, result.output
-    values: dict[str, Any] = json.loads(Path("out/summary.json").read_text())
+    result = bench("paper", "--small", "--device", "cpu", "--out", "out.json", *options)
+    assert result.exit_code == 0, result.stderr
+    values: dict[str, Any] = json.loads(Path("out.json").read_text())
+    values["table"] = result.stdout
     return values
 
 
-def test_all_cells(cli: Cli) -> None:
-    values = run(cli)
-    assert {path.stem for path in Path("out").glob("mnist-*.json")} == CELLS
-    assert values["finished"] == values["cells"] == len(CELLS)
+def test_all_cells(bench: Bench) -> None:
+    values = run(bench)
+    assert {path.stem for path in FOLDER.glob("mnist-*.json")} == CELLS
+    assert values["finished"] == values["n_cells"] == len(values["cells"]) == len(CELLS)
     rows = {(row["clusters"], row["method"]): row for row in values["results"]}
     row = rows[3, "concrete"]
     assert row["seeds"] == [0]
@@ -43,27 +46,26 @@ def test_all_cells(cli: Cli) -> None:
         assert len(row[name]) == 1
     assert row["timed_seconds_per_epoch"] > 0
     assert "log_likelihood_20" not in rows[4, "exact"]
-    text = Path("out/table.md").read_text()
-    assert text.count("| concrete |") == 2
-    assert Path("out/time.png").stat().st_size > 0
+    assert values["table"].count("| concrete |") == 2
+    assert Path("out.png").stat().st_size > 0
     for picture in ("clusters", "reconstructions", "samples"):
-        assert Path(f"out/mnist-K3-exact-seed0-{picture}.png").read_bytes().startswith(b"\x89PNG")
+        assert (FOLDER / f"mnist-K3-exact-seed0-{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_finished_cells_are_kept(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = run(cli, "--methods", "concrete", "--clusters", 3)
-    monkeypatch.setattr(paper, "run_cell", lambda *_: pytest.fail("ran a finished cell again"))
-    after = run(cli, "--methods", "concrete", "--clusters", 3)
+def test_finished_cells_are_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run(bench, "--methods", "concrete", "--clusters", 3)
+    monkeypatch.setattr(experiment, "run_cell", lambda *_: pytest.fail("ran a finished cell again"))
+    after = run(bench, "--methods", "concrete", "--clusters", 3)
     assert after["results"] == before["results"]
 
 
-def test_goes_on_within_a_training(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_goes_on_within_a_training(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training cut off after its first epoch ends as one that was not."""
     options = ("--methods", "concrete", "--clusters", 3)
-    whole = run(cli, *options)["results"][0]
-    cell = Path("out/mnist-K3-concrete-seed0.json")
+    whole = run(bench, *options)["results"][0]
+    cell = FOLDER / "mnist-K3-concrete-seed0.json"
     cell.unlink()
-    fit = paper_run.fit
+    fit = run_cell.fit
 
     class Interrupter(Reporter):
         """Presses Ctrl-C after the first epoch."""
@@ -76,24 +78,24 @@ def test_goes_on_within_a_training(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
         return fit(*args, **kwargs, reporters=[Interrupter()])
 
     with monkeypatch.context() as patched:
-        patched.setattr(paper_run, "fit", cut)
-        part = run(cli, *options)
-    assert part["finished"] == part["cells"] - 1
+        patched.setattr(run_cell, "fit", cut)
+        part = run(bench, *options)
+    assert part["finished"] == part["n_cells"] - 1
     assert not cell.exists()
-    again = run(cli, *options)["results"][0]
+    again = run(bench, *options)["results"][0]
     assert again["log_likelihood_30"] == whole["log_likelihood_30"]
     assert again["epochs"] == whole["epochs"] == [2]
 
 
-def test_cells_of_other_sizes_are_refused(cli: Cli) -> None:
-    run(cli, "--methods", "concrete", "--clusters", 3)
-    path = Path("out/mnist-K3-concrete-seed0.json")
+def test_cells_of_other_sizes_are_refused(bench: Bench) -> None:
+    run(bench, "--methods", "concrete", "--clusters", 3)
+    path = FOLDER / "mnist-K3-concrete-seed0.json"
     result = json.loads(path.read_text())
     result["cell"]["study"]["epochs"] = 77
     path.write_text(json.dumps(result))
-    refused = cli("benchmark", "paper", "--small", "--out", "out", "--methods", "concrete")
+    refused = bench("paper", "--small", "--cells", FOLDER, "--methods", "concrete")
     assert refused.exit_code == 2
-    assert "was made at other sizes: name another folder by --out" in refused.stderr
+    assert "has other settings: name another folder by --cells" in refused.stderr
 
 
 def test_presets() -> None:
@@ -135,10 +137,10 @@ def test_summary_gathers_seeds() -> None:
     assert spread([None], 1) == "n/a"
 
 
-def test_objective(cli: Cli) -> None:
+def test_objective_ablation(bench: Bench) -> None:
     write_mnist(Path("data"), 120, 20)
-    result = cli("benchmark", "objective", "--small", "--device", "cpu", "--out", "out.json")
-    assert result.exit_code == 0, result.output
+    result = bench("objective-ablation", "--small", "--device", "cpu", "--out", "out.json")
+    assert result.exit_code == 0, result.stderr
     rows = json.loads(Path("out.json").read_text())["results"]
     assert [row["variant"] for row in rows] == ["w_t = 1 throughout", "k-means start"]
     for row in rows:

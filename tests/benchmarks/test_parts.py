@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cells import Cell
-from benchmarks.golden import exact_loss
-from benchmarks.growth import plot, slope
-from benchmarks.timing import Step, ratio, side_by_side, turns_of, typical
-from benchmarks.work import work_of
+from benchmarks.measuring.flops import work_of
+from benchmarks.measuring.growth_curve import plot, slope
+from benchmarks.measuring.step_case import StepCase
+from benchmarks.measuring.timing import Step, ratio, side_by_side, turns_of, typical
+from benchmarks.paper.reference_elbo import exact_loss
 from pyro_gmvae.data import Preprocessor
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
@@ -61,14 +61,14 @@ def test_ratios_pair_the_rounds() -> None:
 
 def test_work() -> None:
     batch, inputs, hidden, latent, clusters = 16, 784, 8, 3, 5
-    cell = Cell("marginal", clusters, (hidden,), batch, latent, inputs=inputs)
+    cell = StepCase("marginal", clusters, (hidden,), batch, latent, inputs=inputs)
     work = work_of(cell)
     # Encoder, q(z|x) and decoder: a product forward, and backward one for the weights and, but at
     # the first layer, one for the inputs.
     sizes = [inputs * hidden, hidden * 2 * latent, latent * hidden, hidden * inputs]
     assert work.flops == 2 * batch * (3 * sum(sizes) - sizes[0])
     assert work.parameter_bytes == 4 * sum(p.numel() for p in cell.gmvae().parameters())
-    twice = work_of(Cell("marginal", clusters, (hidden,), 2 * batch, latent, inputs=inputs))
+    twice = work_of(StepCase("marginal", clusters, (hidden,), 2 * batch, latent, inputs=inputs))
     assert 1.9 < twice.activation_bytes / work.activation_bytes < 2.1
 
 
@@ -76,7 +76,7 @@ def test_work() -> None:
 def test_peak_memory() -> None:
     # In a process of its own, for it changes how malloc works.
     code = (
-        "import torch; from benchmarks.memory import peak_bytes\n"
+        "import torch; from benchmarks.measuring.memory import peak_bytes\n"
         "run = lambda: [torch.ones(2**18) for _ in range(32)] and None\n"
         "print(peak_bytes(run, torch.device('cpu')))"
     )

@@ -1,4 +1,4 @@
-"""What `benchmarks/peers.py` measures, without the peers."""
+"""The benchmark of peers, without the peers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import peers
-from benchmarks.peers_known import OURS, PEERS, Peer
-from benchmarks.peers_start import PeerFailedError, start
-from benchmarks.peers_table import ratios_of, summary
-from benchmarks.peers_task import Task, binary, thinned
-from benchmarks.peers_worker import run
+from benchmarks.peers import compare
+from benchmarks.peers.compare import PeerFailedError, start
+from benchmarks.peers.registry import OURS, PEERS, Peer
+from benchmarks.peers.summary_table import ratios_of, summary
+from benchmarks.peers.task import Task, binary, thinned
+from benchmarks.peers.worker import run
 from pyro_gmvae.errors import InputError
 
 N_TEST, N_PIXELS = 40, 16
@@ -80,10 +80,10 @@ def test_a_failure_is_one_line(images: Path) -> None:
 def test_what_is_missing_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    missing = Peer("clustpy", "no_such_package", "peers_clustpy")
+    missing = Peer("clustpy", "no_such_package", "run_clustpy")
     monkeypatch.setitem(PEERS, "clustpy-vade", missing)
     with pytest.raises(InputError, match="none of these peers"):
-        peers.main(["--small", "--peers", "clustpy-vade"])
+        compare.main(["--small", "--peers", "clustpy-vade"])
     line = capsys.readouterr().out
     assert "clustpy is not installed" in line
     assert 'pip install -e ".[peers]"' in line
@@ -92,7 +92,7 @@ def test_what_is_missing_is_said(
 def test_report_keeps_rows_but_not_the_folder_of_the_data(tmp_path: Path) -> None:
     out = tmp_path / "peers.json"
     options = ["--small", "--quiet", "--peers", "sklearn-gmm", "--data-dir", "somewhere"]
-    peers.main([*options, "--repeats", "2", "--out", str(out)])
+    compare.main([*options, "--repeats", "2", "--out", str(out)])
     text = out.read_text()
     values = json.loads(text)
     assert "somewhere" not in text

@@ -1,0 +1,1 @@
+"""Judge clusters by classes that the training was not given."""

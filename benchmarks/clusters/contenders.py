@@ -1,0 +1,126 @@
+"""List the methods that the benchmark ``clusters`` compares, and train each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from pyro_gmvae.data import Dataset, Splits, preprocessing
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import embed, log_likelihood, responsibilities
+from pyro_gmvae.models import METHODS
+from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.tasks.start import train_splits
+from pyro_gmvae.training.starts.classical import kmeans, mixture
+
+__all__ = ["CONTENDERS", "Found", "contend"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hold what a trained contender says about data.
+
+    Attributes:
+        clusters: maps data to the cluster of each row.
+        log_likelihood: maps data and a number of importance samples to the mean log p(x) in nats
+            and its standard error, if the contender has a density of its own.
+    """
+
+    clusters: Callable[[Dataset], Int64[Tensor, " N"]]
+    log_likelihood: Callable[[Dataset, int], tuple[float, float]] | None = None
+
+
+def ours(method: str, regularize: str, settings: TrainSettings, splits: Splits) -> Found:
+    """Train this package's model by the defaults of `pyro-gmvae train`."""
+    settings = replace(settings, method=method, regularize=regularize)  # type: ignore[arg-type]
+    gmvae, preprocessor = train_splits(settings, splits)
+
+    def clusters(data: Dataset) -> Tensor:
+        seen = preprocessor.mean_input
+        return responsibilities(gmvae, data.x, transform=seen).argmax(-1)
+
+    def likelihood(data: Dataset, samples: int) -> tuple[float, float]:
+        found = log_likelihood(gmvae, data.x, num_samples=samples, transform=preprocessor)
+        return found.mean, found.standard_error
+
+    return Found(clusters, likelihood)
+
+
+def of_pixels(kind: str, settings: TrainSettings, splits: Splits) -> Found:
+    """Fit k-means or a Gaussian mixture to the pixels."""
+    fitted = classical(kind, settings, flat(splits.train))
+    return Found(lambda data: torch.from_numpy(fitted.predict(flat(data))).long())
+
+
+def of_latent(kind: str, settings: TrainSettings, splits: Splits) -> Found:
+    """Fit k-means or a mixture in the latent space of a VAE, which is a GMVAE of one cluster."""
+    vae = replace(
+        settings, method="marginal", clusters=1, regularize="none", initialization="random"
+    )
+    gmvae, preprocessor = train_splits(vae, splits)
+
+    def latent(data: Dataset) -> Any:
+        return embed(gmvae, data.x, transform=preprocessor.mean_input).double().numpy()
+
+    fitted = classical(kind, settings, latent(splits.train))
+    return Found(lambda data: torch.from_numpy(fitted.predict(latent(data))).long())
+
+
+def classical(kind: str, settings: TrainSettings, x: Any) -> Any:
+    """Fit k-means or a Gaussian mixture to points ``(N, D)``."""
+    if kind == "kmeans":
+        return kmeans(x, settings.clusters, seed=settings.seed, n_init=10)
+    return mixture(x, settings.clusters, seed=settings.seed, n_init=1)
+
+
+def flat(data: Dataset) -> Any:
+    """Return the rows as an array ``(N, D)`` on model scale."""
+    preprocessor, _ = preprocessing(data, "continuous_bernoulli", "none")
+    return preprocessor(data.x).flatten(1).double().numpy()
+
+
+def clustpy(
+    kind: str, settings: TrainSettings, splits: Splits, *, clusters_too: bool = True
+) -> Found:
+    """Train ClustPy's deep clustering with its default layers, or its first phase alone."""
+    try:
+        from clustpy import deep
+    except ImportError as error:
+        raise InputError(
+            f'{kind} needs ClustPy: pip install -e ".[peers]", best in an environment of its own'
+        ) from error
+
+    fitted = getattr(deep, kind)(
+        n_clusters=settings.clusters,
+        pretrain_epochs=settings.epochs,
+        clustering_epochs=settings.epochs if clusters_too else 0,
+        random_state=settings.seed,
+    ).fit(flat(splits.train).astype("float32"))
+
+    def clusters(data: Dataset) -> Tensor:
+        return torch.from_numpy(fitted.predict(flat(data).astype("float32"))).long()
+
+    return Found(clusters)
+
+
+Contender = Callable[[TrainSettings, Splits], Found]
+CONTENDERS: dict[str, Contender] = {
+    **{method: partial(ours, method, "auto") for method in METHODS},
+    **{f"{method}-elbo": partial(ours, method, "none") for method in METHODS},
+    **{kind: partial(of_pixels, kind) for kind in ("kmeans", "gmm")},
+    **{f"vae-{kind}": partial(of_latent, kind) for kind in ("kmeans", "gmm")},
+    # The first phase of DEC is k-means of the codes of a pretrained autoencoder.
+    "ae-kmeans": partial(clustpy, "DEC", clusters_too=False),
+    **{f"clustpy-{kind.lower()}": partial(clustpy, kind) for kind in ("VaDE", "DEC")},
+}
+
+
+def contend(name: str, settings: TrainSettings, splits: Splits) -> Found:
+    """Train the contender of this name."""
+    return CONTENDERS[name](settings, splits)

@@ -1,0 +1,69 @@
+"""Make the table of the benchmark ``clusters``: mean, spread and minimum over all seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.measuring.summary import markdown_table, spread
+from pyro_gmvae.evaluation import pairwise_ari
+
+__all__ = ["summary", "table"]
+
+Row = dict[str, Any]
+FIGURES = ("accuracy", "nmi", "ari", "clusters_in_use", "log_likelihood", "seconds")
+HEADS = ["contender", "seeds", "accuracy", "least", "NMI", "ARI", "ARI between seeds", "clusters"]
+HEADS += ["log p(x)", "minutes"]
+
+
+def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
+    """Make a row for each data set and contender: every figure as its values over the seeds.
+
+    ``pairwise_ari`` has one value for each pair of seeds with the same test rows.
+
+    Args:
+        cells: the contents of the cells' files.
+        paths: these files; the clusters of the test rows are beside them, as ``.npy``.
+    """
+    rows: dict[tuple[str, str], Row] = {}
+    labels: dict[tuple[str, str], list[torch.Tensor]] = {}
+    for cell, path in zip(cells, paths, strict=True):
+        key = (cell["data"], cell["contender"])
+        row = rows.setdefault(key, {"data": key[0], "contender": key[1], "seeds": []})
+        row["seeds"].append(cell["seed"])
+        row.setdefault("settings", cell["settings"])
+        for name in FIGURES:
+            row.setdefault(name, []).append(cell.get(name))
+        beside = path.with_suffix(".npy")
+        if beside.is_file():
+            labels.setdefault(key, []).append(torch.from_numpy(np.load(beside)).long())
+    for key, found in labels.items():
+        # Each seed of the digits holds out rows of its own.
+        if len(found) > 1 and rows[key]["data"] != "digits":
+            first, second = np.triu_indices(len(found), 1)
+            rows[key]["pairwise_ari"] = pairwise_ari(found)[first, second].tolist()
+    return list(rows.values())
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Write in Markdown a table for each data set."""
+    lines: list[str] = []
+    for data in dict.fromkeys(row["data"] for row in rows):
+        found = []
+        for row in rows:
+            if row["data"] != data:
+                continue
+            between = row.get("pairwise_ari")
+            cells = [row["contender"], str(len(row["seeds"])), spread(row["accuracy"], 3)]
+            cells += [f"{min(row['accuracy']):.3f}", spread(row["nmi"], 3), spread(row["ari"], 3)]
+            cells += ["" if between is None else f"{mean(between):.3f}"]
+            cells += [spread(row["clusters_in_use"], 1), spread(row["log_likelihood"], 2)]
+            cells += [spread([seconds / 60 for seconds in row["seconds"]], 1)]
+            found.append(cells)
+        lines += [f"### {data}", "", *markdown_table(HEADS, found)]
+    return "\n".join(lines)

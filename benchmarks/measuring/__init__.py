@@ -1,0 +1,1 @@
+"""Share what benchmarks need around their question: options, reports, clocks, memory."""

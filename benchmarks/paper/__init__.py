@@ -1,0 +1,1 @@
+"""Repeat the paper's experiment, and study its objective and gradients."""

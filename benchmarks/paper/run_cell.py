@@ -1,0 +1,239 @@
+"""Run one cell of the paper's experiment: train to the early stop, evaluate, draw."""
+
+from __future__ import annotations
+
+import copy
+import time
+from argparse import Namespace
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.measuring.machine import describe
+from benchmarks.measuring.memory import peak_bytes
+from benchmarks.measuring.report import write_json
+from benchmarks.paper.kmeans_start import start_near_kmeans
+from benchmarks.paper.studies import Cell, Study
+from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits, preprocessing
+from pyro_gmvae.evaluation import evaluate
+from pyro_gmvae.inference import KLAnnealing
+from pyro_gmvae.models import GMVAE, from_config
+from pyro_gmvae.runs import Run, save_run
+from pyro_gmvae.tasks.pictures import draw_clusters, draw_reconstructions, draw_samples
+from pyro_gmvae.training import Reporter, TrainConfig, fit
+from pyro_gmvae.training.resources import whether_to_compile
+
+__all__ = ["cell_file", "prepared", "run_cell"]
+
+SPLIT_SEED = 0
+TIMED_BATCHES, TIMED_EPOCHS = 10, 4  # the first epoch warms up
+
+
+@dataclass(frozen=True)
+class Job:
+    """Hold a cell with its data and its device."""
+
+    cell: Cell
+    splits: Splits
+    transform: Preprocessor
+    likelihood: str
+    device: torch.device
+
+    def gmvae(self) -> GMVAE:
+        """Make a fresh model, whose weights depend on the cell's seed alone."""
+        study = self.cell.study
+        torch.manual_seed(self.cell.seed)
+        options: dict[str, Any] = {"hidden": study.hidden, "network": study.network}
+        if study.channels is not None:
+            options["conv"] = {"channels": study.channels}
+        return from_config(
+            {
+                "method": self.cell.method,
+                "input_dim": self.splits.train.event_shape,
+                "n_components": self.cell.clusters,
+                "latent_dim": study.latent_dim,
+                "likelihood": self.likelihood,
+                **options,
+            }
+        )
+
+    def config(self) -> TrainConfig:
+        """Return the training's settings, with the decision whether a step is compiled."""
+        study = self.cell.study
+        config = TrainConfig(
+            epochs=study.epochs,
+            batch_size=study.batch_size,
+            learning_rate=study.learning_rate,
+            learning_rate_schedule="cosine",
+            kl_annealing=KLAnnealing(duration=study.annealing_epochs),
+            patience=study.patience,
+            seed=self.cell.seed,
+            device=self.device.type,  # type: ignore[arg-type]
+        )
+        return replace(config, compile=whether_to_compile(config, self.device, self.total_steps))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Count the batches of an epoch."""
+        return ceil(len(self.splits.train) / self.cell.study.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Count the steps of a training without an early stop."""
+        return self.cell.study.epochs * self.steps_per_epoch
+
+
+def cell_file(cell: Cell, folder: Path) -> Path:
+    """Return the file of a cell's result."""
+    return folder / f"{cell.name}.json"
+
+
+def run_cell(cell: Cell, folder: Path, arguments: Namespace) -> dict[str, Any]:
+    """Train a cell or resume its training, evaluate it, and write its file.
+
+    Args:
+        cell: the training.
+        folder: the folder of the cells' files and of their checkpoints.
+        arguments: ``data_dir`` and ``device``.
+
+    Raises:
+        InputError: if the data are missing.
+        TrainingInterrupted: after a signal; the state is saved, and the next call resumes there.
+    """
+    device = torch.device(arguments.device)
+    splits, transform, likelihood = prepared(cell.study, arguments.data_dir)
+    job = Job(cell, splits, transform.to(device), likelihood, device)
+    machine = describe()
+    values = timed(job) if cell.timed else trained(job, folder)
+    result = {"cell": cell.to_dict(), "machine": machine, **values}
+    write_json(cell_file(cell, folder), result)
+    return result
+
+
+@cache
+def prepared(study: Study, data_dir: str) -> tuple[Splits, Preprocessor, str]:
+    """Load the images of a study, the same for all its cells.
+
+    In place of torchvision's archive ``data_dir`` may hold ``NAME.npz``, the training part, and
+    ``NAME-test.npz``, the test part.
+
+    Returns:
+        The splits, the map to the model's input, and the name of the likelihood.
+    """
+    file, test_file = (Path(data_dir, f"{study.data}{part}.npz") for part in ("", "-test"))
+    if file.is_file() and test_file.is_file():
+        whole = load_splits(str(file), seed=SPLIT_SEED, validation_fraction=0.1, test_fraction=0)
+        whole = replace(whole, test=load(str(test_file)))
+    else:
+        whole = load_splits(study.data, seed=SPLIT_SEED, validation_fraction=0.1, data_dir=data_dir)
+    n = len(whole.train) if study.train_rows is None else study.train_rows
+    splits = Splits(
+        some(whole.train, n),
+        some(whole.validation, ceil(n / 10)),
+        some(whole.test, study.test_rows),
+    )
+    return splits, *preprocessing(splits.train, study.likelihood)
+
+
+def some(data: Dataset, n: int | None) -> Dataset:
+    """Take at most ``n`` rows at random, because a file may be sorted."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(SPLIT_SEED))
+    return data.subset(order[:n].sort().values)
+
+
+class Pace(Reporter):
+    """Time the steps of a training without the time between epochs."""
+
+    def __init__(self, batches: int, device: torch.device) -> None:
+        self.batches = batches
+        self.device = device
+        self.seconds: list[float] = []  # per step, for each epoch after the first
+
+    def step(self, step: int) -> None:
+        """Read the clock at the first and the last step of an epoch."""
+        within = (step - 1) % self.batches
+        if within in (0, self.batches - 1) and self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        if within == 0:
+            self.began = time.perf_counter()
+        elif within == self.batches - 1 and step > self.batches:
+            self.seconds.append((time.perf_counter() - self.began) / within)
+
+
+def timed(job: Job) -> dict[str, Any]:
+    """Time an epoch by a few of its batches."""
+    gmvae, config = job.gmvae(), job.config()
+    x = job.splits.train.x[: TIMED_BATCHES * config.batch_size]
+    short = replace(config, epochs=TIMED_EPOCHS, patience=None, keep_best=False)
+    pace = Pace(ceil(len(x) / config.batch_size), job.device)
+    fit(gmvae, x, short, transform=job.transform, reporters=[pace])
+    return {
+        "seconds_per_epoch": median(pace.seconds) * job.steps_per_epoch,
+        "peak_bytes": step_memory(gmvae, x, job),
+    }
+
+
+def trained(job: Job, folder: Path) -> dict[str, Any]:
+    """Train to the early stop and evaluate on test images."""
+    cell, splits = job.cell, job.splits
+    work = folder / "runs" / cell.name
+    checkpoint = work / "training.safetensors"
+    gmvae, config = job.gmvae(), job.config()
+    if not checkpoint.is_file():
+        work.mkdir(parents=True, exist_ok=True)
+        start_near_kmeans(gmvae, splits.train.x, config, seed=cell.seed, transform=job.transform)
+    result = fit(
+        gmvae,
+        splits.train.x,
+        config,
+        validation=splits.validation.x,
+        transform=job.transform,
+        checkpoint=checkpoint,
+        resume=checkpoint.is_file(),
+    )
+    seconds = [record["seconds"] for record in result.history]
+    values = {
+        "stopped": result.stopped,
+        "epochs": len(seconds),
+        "best_epoch": result.best_epoch,
+        "seconds": sum(seconds),
+        "seconds_per_epoch": median(seconds),
+        "compiled": bool(config.compile),
+        "test": [figures(gmvae, num_samples, job) for num_samples in cell.study.samples],
+        "peak_bytes": step_memory(copy.deepcopy(gmvae), splits.train.x, job),
+    }
+    run = Run(gmvae.cpu(), copy.deepcopy(job.transform).cpu(), {"name": splits.train.name})
+    save_run(work, run)
+    if cell.seed == 0:
+        draw_clusters(run, splits.test, folder / f"{cell.name}-clusters.png")
+        draw_reconstructions(run, splits.test, folder / f"{cell.name}-reconstructions.png")
+        draw_samples(run, 10, cell.seed, folder / f"{cell.name}-samples.png")
+    checkpoint.unlink()
+    return values
+
+
+def figures(gmvae: GMVAE, num_samples: int, job: Job) -> dict[str, Any]:
+    """Evaluate on the test images: likelihood, bits per dimension, clusters."""
+    test = job.splits.test
+    return evaluate(
+        gmvae,
+        test.x,
+        labels=test.y,
+        num_samples=num_samples,
+        transform=job.transform,
+        encode_mean=job.transform.mean_input,
+    ).to_dict()
+
+
+def step_memory(gmvae: GMVAE, x: Tensor, job: Job) -> int | None:
+    """Return the peak bytes of two steps beyond model and data, optimizer included."""
+    config = replace(job.config(), max_steps=2, patience=None, keep_best=False, compile=False)
+    x = x[: 2 * config.batch_size].to(job.device)
+    gmvae.to(job.device)
+    return peak_bytes(lambda: fit(gmvae, x, config, transform=job.transform), job.device)

@@ -1,0 +1,1 @@
+"""Compare training with that of other packages."""

@@ -1,0 +1,1 @@
+"""Measure time and memory of training steps, epochs and imports."""
