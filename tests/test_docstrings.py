@@ -16,6 +16,7 @@ import pyro_gmvae
 # estimator, fitted, runs.
 ROOMS = [
     "distributions",
+    "inference",
 ]
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(pyro_gmvae.__path__, "pyro_gmvae.")
