@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 import pyro_gmvae
 
@@ -17,6 +18,7 @@ import pyro_gmvae
 ROOMS = [
     "distributions",
     "inference",
+    "networks",
 ]
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(pyro_gmvae.__path__, "pyro_gmvae.")
@@ -35,7 +37,9 @@ class Finder(doctest.DocTestFinder):
 
 
 def found(module: ModuleType) -> list[doctest.DocTest]:
-    return [test for test in Finder(exclude_empty=True).find(module) if test.examples]
+    """The module's examples, which use its own names and torch without an import."""
+    tests = Finder(exclude_empty=True).find(module, extraglobs={"torch": torch})
+    return [test for test in tests if test.examples]
 
 
 def public_classes(room: str) -> dict[str, type]:
