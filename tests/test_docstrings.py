@@ -19,6 +19,7 @@ ROOMS = [
     "distributions",
     "inference",
     "networks",
+    "data.transformations",
 ]
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(pyro_gmvae.__path__, "pyro_gmvae.")
