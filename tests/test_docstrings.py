@@ -19,6 +19,8 @@ ROOMS = [
     "distributions",
     "inference",
     "networks",
+    "models",
+    "likelihoods",
     "data.transformations",
 ]
 MODULES = sorted(
