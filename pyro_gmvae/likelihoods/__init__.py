@@ -1,9 +1,9 @@
-"""What a decoder's output means: the likelihood p(x | z).
+"""Turn a decoder's output into the likelihood p(x | z).
 
 A likelihood is a module that turns a decoder's output into a Pyro distribution over one
-observation. It says which shape it wants (`output_shape`) and may own parameters of its own.
-Add one by subclassing `Likelihood` with these two methods; every likelihood must pass the test case
-in `tests/helpers/likelihood_contract.py`.
+observation. It declares the shape of that output (`output_shape`) and may have parameters of its
+own. To add one, subclass `Likelihood` and define `entrywise` and, if needed, `output_shape`. Every
+likelihood must pass the test case in `tests/helpers/likelihood_contract.py`.
 
 ============================== ========================= ===============================
 name                           entries                   the decoder gives
@@ -51,10 +51,13 @@ LIKELIHOODS: dict[str, Callable[[Sequence[int]], Likelihood]] = {
 def make_likelihood(
     likelihood: str | type[Likelihood] | Likelihood, event_shape: Sequence[int]
 ) -> Likelihood:
-    """A likelihood for observations of ``event_shape``, from its name, class or instance.
+    """Make a likelihood for observations of ``event_shape`` from its name, class or instance.
 
     Raises:
         ValueError: for an unknown name, or an instance made for another shape.
+
+    >>> make_likelihood("gaussian", (3,)).event_shape
+    (3,)
     """
     if isinstance(likelihood, str):
         if likelihood not in LIKELIHOODS:
