@@ -21,6 +21,7 @@ ROOMS = [
     "networks",
     "models",
     "likelihoods",
+    "evaluation",
     "data.transformations",
 ]
 MODULES = sorted(

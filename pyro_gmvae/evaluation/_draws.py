@@ -1,4 +1,4 @@
-"""Draws from q(z|x) that depend on the seed, the datum and the draw's number alone."""
+"""Draw from q(z|x) such that a draw depends only on the seed, the datum and its own number."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["Noise", "draw_z"]
 
 
 class Noise:
-    """A stream of uniform numbers for each datum, whatever batch or chunk asks for them.
+    """Draw a stream of uniform numbers for each datum, independent of batches and chunks.
 
-    Each datum has its own region of one counter-based generator, so that neither the batch size
-    nor the chunk size, nor the device, changes a figure, and no global generator is touched.
+    Each datum has its own region of one counter-based generator. So the figures do not depend on
+    the batch size, the chunk size or the device, and no global generator is used.
 
     Args:
         seed: any integer.
         data: the data's places in the whole data set.
-        size: numbers for one draw.
+        size: how many numbers one draw takes.
 
     Reference: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Philox).
     """
@@ -35,19 +35,24 @@ class Noise:
         ]
 
     def draw(self, num_samples: int, like: Tensor) -> Float[Tensor, "S B size"]:
-        """The next numbers in the open unit interval, in the precision and place of ``like``."""
+        """Draw the next numbers in the open unit interval, with the type and device of ``like``.
+
+        Args:
+            num_samples: S, number of draws for each datum.
+            like: a tensor.
+        """
         double = like.dtype == torch.float64
         dtype = np.float64 if double else np.float32
         uniform = np.stack([s.random((num_samples, self.size), dtype) for s in self.streams], 1)
-        # Zero, the one value whose normal quantile is infinite, becomes half the next one.
+        # The normal quantile of zero is infinite, so zero becomes half of the next value.
         return torch.from_numpy(uniform).clamp(min=float(np.finfo(dtype).eps) / 4).to(like)
 
 
 def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Float[Tensor, "S B Z"]:
-    """Draws from q(z|x) by inverting its distribution functions.
+    """Draw from q(z|x) by inverting its distribution functions.
 
     Args:
-        q_z: a diagonal normal or a mixture of them, batch shape ``(B,)``.
+        q_z: a diagonal normal or a mixture of diagonal normals, batch shape ``(B,)``.
         uniform: 1 + Z numbers for each draw; the first chooses the component.
 
     Raises:
@@ -59,8 +64,8 @@ def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Floa
         raise TypeError(f"q(z|x) must be a diagonal normal or a mixture of them, got {q_z}")
     loc, scale = normal.base_dist.loc, normal.base_dist.scale
     if mixture:
-        # Divided by its last entry the function ends at exactly 1, so that a cluster of
-        # probability zero is never drawn; its weight could be of any size.
+        # Division by the last entry makes the distribution function end at exactly 1. Otherwise a
+        # cluster of probability zero could be drawn, with a weight of any size.
         cdf = q_z.mixture_distribution.probs.cumsum(-1)
         component = (cdf / cdf[..., -1:] <= uniform[..., :1]).sum(-1)
         data = torch.arange(len(loc), device=loc.device)

@@ -1,4 +1,4 @@
-"""Clusters numbered as labels are."""
+"""Number clusters as labels are numbered."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def number_as(
     *,
     transform: Transform | None = None,
 ) -> None:
-    """Renumber the clusters in place: each label gets the one that most of its rows are in.
+    """Renumber the clusters in place, so that most rows of a label are in the label's cluster.
 
-    One to one, so that a training with these labels goes on where it was.
+    The matching is one to one, so that a training with these labels goes on where it was.
 
     Args:
-        labels: of the rows, -1 where unknown; one is known at least, all are below K.
-        gmvae: one with the built-in networks.
-        x, transform: as of `responsibilities`.
+        labels: label of each row, shape ``(N,)``, below K, -1 where unknown; at least one is known.
+        gmvae: a model with the built-in networks.
+        x, transform: as in `responsibilities`.
     """
     known = labels >= 0
     found = responsibilities(gmvae, x[known], transform=transform)

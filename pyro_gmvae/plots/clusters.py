@@ -1,4 +1,4 @@
-"""Who is in each cluster."""
+"""Draw the members of each cluster."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_clusters"]
 
-MAX_ROWS = 40  # clusters in one picture; of more, the largest
-MAX_NAMES = 60  # columns whose names are written out
+MAX_ROWS = 40  # most clusters in one picture; the largest ones are shown
+MAX_NAMES = 60  # most columns whose names are written out
 
 
 def plot_clusters(
@@ -33,25 +33,29 @@ def plot_clusters(
     n_random: int = 8,
     seed: int = 0,
 ) -> Figure:
-    """Who is in each cluster.
+    """Draw the members of each cluster.
 
-    Images are shown in rows, one for each cluster: its share of the data, its decoded mean, its
-    surest members, and some at random (which are the honest ones). A table becomes a heat map of
-    the mean of each cluster's members.
+    Images are shown in rows, one row for each cluster: its share of the data, its decoded mean, its
+    surest members, and random members, which give the unbiased impression. A table becomes a heat
+    map of the mean of each cluster's members.
 
     Args:
         x: images ``(N, C, H, W)`` in [0, 1], or a standardised table ``(N, D)``.
-        responsibilities: q(y|x).
+        responsibilities: q(y|x), shape ``(N, K)``.
         means: the decoded mean of each cluster, for images.
-        feature_names: of a table's columns.
-        title: above the picture.
-        n_confident: surest members shown of each cluster.
-        n_random: members shown at random.
-        seed: of the random choice.
+        feature_names: names of a table's columns.
+        title: title above the picture.
+        n_confident: number of surest members shown for each cluster.
+        n_random: number of random members shown for each cluster.
+        seed: seed of the random choice.
+
+    >>> figure = plot_clusters(torch.zeros(4, 3), torch.eye(2)[[0, 0, 1, 1]], title="Customers")
+    >>> figure.axes[0].get_title(loc="left")
+    'Customers'
     """
     clusters = responsibilities.argmax(-1)
     sizes = clusters.bincount(minlength=responsibilities.shape[-1])
-    # The largest ones if there are too many, still in the order of their numbers.
+    # If there are too many clusters show the largest ones, still in the order of their numbers.
     shown = sizes.argsort(descending=True, stable=True)[:MAX_ROWS].sort().values
     if len(shown) < len(sizes):
         title = f"{title or 'Clusters'} (the {MAX_ROWS} largest)"
@@ -71,7 +75,7 @@ def plot_clusters(
 def _members(
     x: Tensor, q: Tensor, shown: Tensor, n_confident: int, n_random: int, seed: int
 ) -> list[Tensor]:
-    """Images ``(rows, n, C, H, W)`` of the surest and of random members, NaN for none."""
+    """Select images ``(rows, n, C, H, W)`` of the surest and of random members, NaN for none."""
     generator = torch.Generator().manual_seed(seed)
     clusters = q.argmax(-1)
     surest = x.new_full((len(shown), n_confident, *x.shape[1:]), float("nan"))
@@ -97,7 +101,7 @@ def _heat_map(
     feature_names: Sequence[str] | None,
     title: str | None,
 ) -> Figure:
-    """Mean of each cluster's members in each column, in standard deviations from the mean."""
+    """Draw the mean of each cluster's members in each column, in standard deviations."""
     import matplotlib
     from matplotlib.figure import Figure
 
