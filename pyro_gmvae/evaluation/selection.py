@@ -53,7 +53,9 @@ class Candidate:
 
     def __post_init__(self) -> None:
         if len(self.log_p) < 2 or self.log_p.shape[1] < 2:
-            raise InputError("it takes two runs of each number of clusters, and two held-out rows")
+            raise InputError(
+                "each number of clusters needs two runs or more, and two held-out rows or more"
+            )
         if not self.log_p.isfinite().all():
             raise InputError(
                 f"a run of {self.n_clusters} clusters gives some held-out rows no finite "
@@ -181,7 +183,9 @@ def select(candidates: Sequence[Candidate]) -> Selection:
     if len({c.n_clusters for c in ordered}) < max(2, len(ordered)):
         raise InputError("give two or more different numbers of clusters to choose from")
     if len({(c.log_p.shape[1], c.clusters.shape[1]) for c in ordered}) > 1:
-        raise InputError("these numbers of clusters were tried on different data")
+        raise InputError(
+            "the candidates are of different data: try all numbers of clusters on the same rows"
+        )
     behind = _behind(ordered)
     predicting = [
         c for c, (by, error) in zip(ordered, behind.T.tolist(), strict=True) if by <= CLEAR * error

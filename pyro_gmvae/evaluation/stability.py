@@ -97,7 +97,9 @@ def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
     if len(responsibilities) < 2:
         raise InputError("one clustering cannot be compared with itself: give two or more")
     if len({len(q) for q in responsibilities}) > 1 or len(responsibilities[0]) == 0:
-        raise InputError("these are clusterings of different data, or of none")
+        raise InputError(
+            "the clusterings are of different data, or of none: give clusterings of the same rows"
+        )
     mean, matched = consensus(responsibilities)
     labels = [q.argmax(-1) for q in matched]
     agreed = mean.argmax(-1)

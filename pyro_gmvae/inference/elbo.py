@@ -111,7 +111,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         if self.chunk_size is None:
             return [None]
         if not (isinstance(model, nn.Module) and isinstance(guide, nn.Module)):
-            raise ValueError("chunk_size is for a model and a guide that are modules")
+            raise ValueError("chunk_size needs a model and a guide that are modules")
         self._guess_nesting(model, guide, args, kwargs)
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         devices = {tensor.device for tensor in tensors}
@@ -119,7 +119,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
             trace = poutine.trace(guide).get_trace(*args, **kwargs)
         enumerated = [s for s in _sample_sites(trace).values() if enumerate_dim(s) is not None]
         if not enumerated or isinstance(enumerated[0]["fn"], SparseOneHotCategorical):
-            raise ValueError("chunk_size is for a guide that enumerates the whole support")
+            raise ValueError("chunk_size needs a guide that enumerates the whole support")
         size = support_size(enumerated[0])
         if size <= self.chunk_size:
             return [None]

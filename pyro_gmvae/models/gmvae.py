@@ -190,7 +190,7 @@ class GMVAE(nn.Module):
         if not shared and cluster_encoder is None:
             cluster_encoder = self._built_in_encoder(self._cluster_network)
         n_features = feature_size(encoder, self.event_shape)
-        seen = encoder if cluster_encoder is None else cluster_encoder  # by q(y|x)
+        seen = encoder if cluster_encoder is None else cluster_encoder  # the one that q(y|x) uses
         return {
             "encoder": encoder,
             "cluster_encoder": cluster_encoder,

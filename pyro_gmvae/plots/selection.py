@@ -22,6 +22,12 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
     Args:
         selection: the result of `pyro_gmvae.evaluation.select`.
         title: title above the picture.
+
+    >>> from pyro_gmvae.evaluation import Candidate, select
+    >>> log_p, clusters = torch.zeros(2, 5), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]])
+    >>> figure = plot_selection(select([Candidate(k, log_p, clusters) for k in (2, 3)]))
+    >>> figure.get_suptitle()
+    '2 clusters'
     """
     import matplotlib
     from matplotlib.figure import Figure
