@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,12 +17,21 @@ T = TypeVar("T")
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A file to write inside, which takes the place of ``path`` once all went well.
+    """Give a temporary file to write to, which replaces ``path`` when the context ends well.
 
-    It is opened at once, so that what cannot be written is refused before the long work.
+    The temporary file is created at once, so that a path which cannot be written is refused
+    before the long work. After an error ``path`` is as it was.
 
     Raises:
         InputError: if ``path`` is a folder or cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     target = Path(folder) / "a.txt"
+    ...     with written_whole(target) as partial:
+    ...         _ = partial.write_text("hello")
+    ...     target.read_text()
+    'hello'
     """
     final = Path(path)
     partial = final.with_name(f".{final.stem}.partial{final.suffix}")

@@ -1,4 +1,4 @@
-"""A module looked at, and left in the mode in which it was."""
+"""Run a module in evaluation mode, then restore the mode of each submodule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ __all__ = ["eval_mode"]
 
 @contextmanager
 def eval_mode(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients inside; each submodule's own mode again afterwards."""
+    """Use evaluation mode without gradients, then restore the mode of each submodule.
+
+    >>> layer = nn.Dropout(0.5)
+    >>> with eval_mode(layer):
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
     modes = {m: m.training for m in module.modules()}
     module.eval()
     try:

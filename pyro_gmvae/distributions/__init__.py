@@ -1,4 +1,4 @@
-"""Distributions that Pyro lacks: of the cluster, of many bits, of a pixel with 256 levels."""
+"""Define distributions that Pyro lacks: for clusters, for many bits and for 8-bit pixels."""
 
 from pyro_gmvae.distributions.bits import IndependentBernoulli, bits_log_prob
 from pyro_gmvae.distributions.cluster import (

@@ -1,4 +1,4 @@
-"""Many independent bits as one datum, with a logarithm for eight of them at a time."""
+"""Score many independent bits with one logarithm for every eight of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from torch import Tensor
 
 __all__ = ["IndependentBernoulli", "bits_log_prob"]
 
-FACTORS = 8  # between 1 and 2 each: their product is exact enough in any float
+FACTORS = 8  # each factor is between 1 and 2, so that their product is exact enough in any float
 
 
 class IndependentBernoulli(dist.Independent):
-    """Bernoulli entries with some of their dimensions those of one event.
+    """Treat the last dimensions of a Bernoulli as one event, with fewer logarithms.
 
-    What ``dist.Bernoulli(logits=l).to_event(n)`` is, up to rounding, with fewer logarithms.
+    It equals ``dist.Bernoulli(logits=l).to_event(n)`` up to rounding.
+
+    Args:
+        base_distribution: a Bernoulli with logits, batch shape ``(*batch, *event)``.
+        reinterpreted_batch_ndims: n, how many dimensions make up one event.
 
     >>> bits = IndependentBernoulli(dist.Bernoulli(logits=torch.zeros(3)), 1)
     >>> bits.log_prob(torch.ones(3)).exp()
@@ -36,13 +40,20 @@ class IndependentBernoulli(dist.Independent):
 def bits_log_prob(
     logits: Float[Tensor, "*batch D"], value: Float[Tensor, "*value D"]
 ) -> Float[Tensor, "*shape"]:
-    r"""The log-probability of D independent bits, summed over them; the arguments broadcast.
+    r"""Compute the log-probability of D independent bits, summed over the bits.
 
     .. math:: \sum_i x_i l_i - \log(1 + e^{l_i})
         = \sum_i x_i l_i - \max(l_i, 0) - \log(1 + e^{-|l_i|})
 
-    The last logarithms, which take longest here, are taken of products of up to eight, as many as D
-    can be divided by. The gradient is :math:`x - \sigma(l)`.
+    The last logarithms are the slow part. They are computed once for each product of up to eight
+    factors; the number of factors divides D. The gradient is :math:`x - \sigma(l)`.
+
+    Args:
+        logits: shape ``(*batch, D)``.
+        value: bits, shape ``(*value, D)``; broadcasts against ``logits``.
+
+    >>> bits_log_prob(torch.zeros(4), torch.ones(4)).exp()
+    tensor(0.0625)
     """
     log_prob: Tensor = _BitsLogProb.apply(logits, value)
     return log_prob

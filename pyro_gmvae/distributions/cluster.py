@@ -1,6 +1,6 @@
-r"""The distributions of the cluster variable :math:`y`, on the vertices and inside the simplex.
+r"""Define distributions of the cluster variable :math:`y`, one-hot or inside the simplex.
 
-On paper a cluster is a one-hot vector. The four inference methods look at it in three ways:
+On paper a cluster is a one-hot vector. The four inference methods use three distributions of it:
 
 ================================ ======================= ===========================
 class                            draws                   used by
@@ -11,8 +11,8 @@ class                            draws                   used by
 ================================ ======================= ===========================
 
 All three score a value by the categorical mass, extended linearly from the vertices to the
-simplex, so that every ELBO estimates the same, discrete objective. `Concrete` keeps the true
-density of the relaxed variable for those who want the bound of the relaxed model.
+simplex. So every ELBO estimates the same, discrete objective. `Concrete` keeps the true density
+of the relaxed variable, which gives the bound of the relaxed model.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ __all__ = [
 ]
 
 
-_LOG = "_log_of_draw"  # where a relaxed draw carries its logarithm
+_LOG = "_log_of_draw"  # the attribute in which a relaxed draw carries its logarithm
 
 
 def _linear_log_mass(logits: Tensor, value: Tensor) -> Tensor:
-    # A cluster of probability zero must not turn an unused coordinate into 0 * -inf.
+    # Without the clamp a cluster of probability zero turns an unused coordinate into 0 * -inf.
     logits = logits.clamp(min=torch.finfo(logits.dtype).min)
     if value.shape == logits.shape:
         return (value * logits).sum(-1)
-    # An enumerated value meets every datum: as a matrix product, without K x B x K numbers.
+    # An enumerated value is scored for every datum. A matrix product avoids K x B x K numbers.
     return torch.einsum("...k,...k->...", value, logits)
 
 
@@ -56,12 +56,12 @@ def _gumbel_like(tensor: Tensor) -> Tensor:
 
 
 class RelaxableOneHotCategorical(dist.OneHotCategorical):
-    r"""A one-hot categorical that also scores points inside the simplex.
+    r"""Extend the one-hot categorical so that it also scores points inside the simplex.
 
     .. math:: \log p(y) = \sum_k y_k \log \pi_k
 
-    which is the log-mass at the vertices and linear between them. Draws and the enumerated
-    support are one-hot.
+    This is the log-mass at the vertices and linear between them. Draws and the enumerated support
+    are one-hot.
 
     Args:
         probs: probabilities, shape ``(*batch, K)``.
@@ -81,35 +81,45 @@ class RelaxableOneHotCategorical(dist.OneHotCategorical):
 
 
 class SparseOneHotCategorical(RelaxableOneHotCategorical):
-    r"""A categorical that enumerates its ``n_likeliest`` values and one drawn from the rest.
+    r"""Enumerate the ``n_likeliest`` values of a categorical and draw one of the rest.
 
-    `enumerate_support` returns the set :math:`C` of the likeliest values, followed by one
-    :math:`y'` drawn from :math:`q` restricted to the others; `expected_value` joins a function's
-    values there into an estimate of :math:`E_q f` that is unbiased in value and gradient. The
-    estimate needs these weights, and Pyro's own ELBOs take an enumerated support to be complete. So
-    mark a site of it by ``infer={"enumerate_in_part": True}``, which only
-    `pyro_gmvae.inference.TraceEnumMeanField_ELBO` follows: the others then draw one value of it, as
-    of any categorical.
+    `enumerate_support` returns the set :math:`C` of the likeliest values, followed by one value
+    :math:`y'` drawn from :math:`q` restricted to the others. `expected_value` combines a
+    function's values there into an estimate of :math:`E_q f` that is unbiased in value and
+    gradient.
 
-    Most data are sure of their cluster, and what is left for the others hardly matters. So
-    :math:`y'` may count for a share of the data only, drawn with probabilities in proportion to
-    the mass left over, and more there.
+    The estimate needs these weights, but Pyro's own ELBOs assume that an enumerated support is
+    complete. So mark a site of this distribution by ``infer={"enumerate_in_part": True}``. Only
+    `pyro_gmvae.inference.TraceEnumMeanField_ELBO` follows this mark; other ELBOs draw one value, as
+    from any categorical.
+
+    For most data one cluster has nearly all the mass, and the value at :math:`y'` hardly matters.
+    So y' may be scored for a share of the data only. This subset is drawn with probabilities in
+    proportion to the mass outside C, and y' has a larger weight there.
 
     Args:
         probs, logits: as in `RelaxableOneHotCategorical`, shape ``(*batch, K)``.
         n_likeliest: m, how many values are summed exactly, ``1 <= m < K``.
-        drawn_share: the share of the data, along the last batch dimension, that y' counts for,
-            ``0 < drawn_share <= 1``. Elsewhere the function's value at y' has no influence.
+        drawn_share: the share of the data, along the last batch dimension, for which y' is scored,
+            ``0 < drawn_share <= 1``. For the other data the function's value at y' has no
+            influence.
 
     Attributes:
-        subset: those that y' of the last `enumerate_support` counts for; None if for all.
+        subset: the data for which the y' of the last `enumerate_support` is scored; None if it is
+            scored for all data.
 
     Raises:
-        ValueError: if m is outside that range (with m = K nothing is left to draw from; use
-            `RelaxableOneHotCategorical`), or the share is.
+        ValueError: if m or the share is out of range (with m = K nothing is left to draw from; use
+            `RelaxableOneHotCategorical`).
 
     Reference: Liu et al. 2019, Rao-Blackwellized stochastic gradients for discrete
     distributions, arXiv 1810.04777.
+
+    >>> q = SparseOneHotCategorical(probs=torch.tensor([0.1, 0.6, 0.3]), n_likeliest=2)
+    >>> q.enumerate_support()
+    tensor([[0., 1., 0.],
+            [0., 0., 1.],
+            [1., 0., 0.]])
     """
 
     def __init__(
@@ -143,7 +153,7 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
         return super().expand(batch_shape, _instance=new)
 
     def enumerate_support(self, expand: bool = True) -> Float[Tensor, "m_plus_1 *batch K"]:
-        """The likeliest values, likeliest first, then the one drawn from the rest.
+        """Return the likeliest values, likeliest first, then the value drawn from the rest.
 
         The support differs from datum to datum, so it is always expanded.
         """
@@ -162,22 +172,22 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
         if n >= n_data:
             return None
         left = (rest.logsumexp(-1) - self.logits.detach().logsumexp(-1)).exp()
-        # One subset for all batch dimensions but the last, and a size even where nothing is left.
+        # All batch dimensions but the last share one subset. The clamp keeps every size positive.
         return draw_subset(left.view(-1, n_data).mean(0).clamp(min=LEAST_SIZE), n)
 
     def expected_value(
         self, support: Float[Tensor, "m_plus_1 *batch K"], values: Float[Tensor, "m_plus_1 *batch"]
     ) -> Float[Tensor, "*batch"]:
-        r"""Unbiased estimate of :math:`\sum_y q(y) f(y)` and, differentiated, of its gradient.
+        r"""Estimate :math:`\sum_y q(y) f(y)` without bias in value and gradient.
 
         .. math::
             \sum_{y \in C} q_y f_y + b\, r + w \bar r \, [ (f_{y'} - b)
             + \overline{(f_{y'} - b)} (\log q_{y'} - \overline{\log q_{y'}}) ],
             \qquad r = 1 - \sum_{y \in C} q_y
 
-        where a bar stops the gradient, so that the score counts in the gradient only, and w is the
-        datum's weight in `subset`. The baseline ``b``, the q-weighted mean of ``f`` over C, does
-        not depend on y' and has no gradient.
+        A bar stops the gradient, so that the score term enters the gradient only. The weight w is
+        the datum's weight in `subset`. The baseline ``b`` is the q-weighted mean of ``f`` over C;
+        it does not depend on y' and has no gradient.
         """
         log_q = self.log_prob(support)
         q_likely, log_q_drawn = log_q[:-1].exp(), log_q[-1]
@@ -192,24 +202,29 @@ class SparseOneHotCategorical(RelaxableOneHotCategorical):
 
 
 class Concrete(dist.RelaxedOneHotCategorical):
-    r"""The Concrete distribution with its density, evaluated in log space.
+    r"""Evaluate the density of the Concrete distribution in log space.
 
     Torch's own `RelaxedOneHotCategorical` returns NaN once a coordinate underflows to zero (92 %
-    of draws at temperature 0.1, K = 10 and logits of sd 5). Here draws keep every coordinate at or
-    above the smallest normal number and carry their logarithm, of which the density is taken. A
-    value that does not come from `rsample` as it is has a logarithm of -87 at least in float32:
-    below a temperature of about 0.2 that is too much for sharp logits.
+    of draws at temperature 0.1, K = 10 and logits of sd 5). Here a draw keeps every coordinate at
+    or above the smallest normal number and carries its logarithm, from which the density is
+    computed. Any other value is clamped, so that its logarithms are at least -87 in float32. Below
+    a temperature of about 0.2 this bound is too high for sharp logits.
 
     Args:
         temperature: tau > 0, a tensor that broadcasts against the batch.
         probs, logits: shape ``(*batch, K)``.
 
     Reference: Maddison et al. 2017, The Concrete distribution, arXiv 1611.00712.
+
+    >>> q = Concrete(torch.tensor(0.1), logits=torch.tensor([50.0, 0.0, -50.0]))
+    >>> q.log_prob(q.rsample()).isfinite()
+    tensor(True)
     """
 
     def rsample(self, sample_shape: torch.Size = torch.Size()) -> Float[Tensor, "*shape K"]:  # noqa: B008
         log_y = self.base_dist.rsample(sample_shape)
-        # Normalised once more: scores in the hundreds round log y by more than a simplex forgives.
+        # Normalise once more: with scores in the hundreds, log y is rounded by more than the
+        # simplex constraint tolerates.
         y = log_y.softmax(-1)
         y = y.clamp(min=torch.finfo(y.dtype).tiny)
         setattr(y, _LOG, log_y)
@@ -225,15 +240,21 @@ class Concrete(dist.RelaxedOneHotCategorical):
 
 
 class ConcreteCategorical(Concrete):
-    r"""A categorical seen through reparametrised, relaxed draws.
+    r"""Draw relaxed, reparametrised values of a categorical, but keep its mass and KL divergence.
 
-    Draws are those of the Concrete distribution at ``temperature``; mass and KL divergence are
-    the categorical's own, :math:`\log q(y) = \sum_k y_k \log q_k`. A mean-field ELBO thus pays the
-    KL between categoricals. The Monte-Carlo KL between relaxed densities grows without bound as
-    the logits do (53.6 nats against 1.74 for K = 10 and logits of sd 5) and forbids confident
-    assignments; use `Concrete` where that bound is wanted.
+    Draws are those of the Concrete distribution at ``temperature``. Mass and KL divergence are
+    the categorical's own, :math:`\log q(y) = \sum_k y_k \log q_k`. A mean-field ELBO thus contains
+    the KL between categoricals. The Monte-Carlo KL between relaxed densities grows without bound
+    with the logits (53.6 nats against 1.74 for K = 10 and logits of sd 5) and forbids confident
+    assignments; use `Concrete` for the bound of the relaxed model.
 
-    Args: as `Concrete`.
+    Args:
+        temperature: tau > 0, a tensor that broadcasts against the batch.
+        probs, logits: shape ``(*batch, K)``.
+
+    >>> q = ConcreteCategorical(torch.tensor(0.5), probs=torch.tensor([0.25, 0.75]))
+    >>> q.log_prob(torch.tensor([0.0, 1.0])).exp()
+    tensor(0.7500)
     """
 
     def log_prob(self, value: Float[Tensor, "*shape K"]) -> Float[Tensor, "*shape"]:
@@ -249,7 +270,7 @@ def _kl_categorical(
     p: RelaxableOneHotCategorical | ConcreteCategorical,
     q: dist.OneHotCategorical | ConcreteCategorical,
 ) -> Tensor:
-    # Of the logits: torch's own is infinite where q's probability is too small for a float.
+    # Use the logits: torch's own KL is infinite where q's probability is too small for a float.
     probs = p.logits.exp()
     return (probs * (p.logits - q.logits)).masked_fill(probs == 0, 0.0).sum(-1)
 
@@ -257,7 +278,20 @@ def _kl_categorical(
 def expected_value(
     q: dist.TorchDistribution, support: Tensor, values: Float[Tensor, "support *batch"]
 ) -> Float[Tensor, "*batch"]:
-    r""":math:`E_q f` from the values of ``f`` at the enumerated ``support`` of a discrete q."""
+    r"""Compute :math:`E_q f` from the values of ``f`` at the enumerated support of a discrete q.
+
+    The result is exact for a complete support. It is an unbiased estimate for a
+    `SparseOneHotCategorical`.
+
+    Args:
+        q: the distribution, batch shape ``(*batch,)``.
+        support: ``q.enumerate_support()``, shape ``(values, *batch, K)``.
+        values: f at each value of the support, shape ``(values, *batch)``.
+
+    >>> q = RelaxableOneHotCategorical(probs=torch.tensor([0.25, 0.75]))
+    >>> expected_value(q, q.enumerate_support(), torch.tensor([0.0, 8.0]))
+    tensor(6.)
+    """
     if isinstance(q, SparseOneHotCategorical):
         return q.expected_value(support, values)
     return (q.log_prob(support).exp() * values).sum(0)

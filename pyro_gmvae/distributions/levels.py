@@ -1,4 +1,4 @@
-r"""Probabilities of the 256 levels of an 8-bit pixel, which on model scale are :math:`k / 255`."""
+r"""Define probabilities over the 256 levels :math:`k / 255` of an 8-bit pixel."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["LEVELS", "DiscretizedLogistic", "LevelMixture"]
 
 LEVELS = 256
 TOP = LEVELS - 1
-TOLERANCE = 1e-3  # of a level; k / 255 in float32 is off by a hundredth of this
+TOLERANCE = 1e-3  # in levels; k / 255 in float32 is off by a hundredth of this
 
 
 class _OnGrid(constraints.Constraint):
-    """One of 0, 1/255, ..., 1, up to rounding."""
+    """Constrain a value to 0, 1/255, ..., 1, up to rounding."""
 
     is_discrete = True
 
@@ -31,7 +31,7 @@ class _OnGrid(constraints.Constraint):
 
 
 class DiscretizedLogistic(dist.TorchDistribution):
-    r"""A logistic variable rounded to the nearest of 256 levels, the outermost taking the tails.
+    r"""Round a logistic variable to the nearest of 256 levels; the outermost two get the tails.
 
     With :math:`\mu` and :math:`s` the location and the scale in levels,
 
@@ -39,17 +39,17 @@ class DiscretizedLogistic(dist.TorchDistribution):
         P(x = k / 255) = \sigma\Big(\frac{k + 1/2 - \mu}{s}\Big)
         - \sigma\Big(\frac{k - 1/2 - \mu}{s}\Big)
 
-    where the first term is 1 for k = 255 and the second 0 for k = 0. Without validation a value
-    between two levels counts as the nearer one.
+    where the first term is 1 for k = 255 and the second term is 0 for k = 0. Without validation a
+    value between two levels is scored as the nearer one.
 
     Args:
-        loc: location on the scale of the data, [0, 1], which it may leave; any shape.
+        loc: location on the scale of the data, [0, 1]; it may lie outside. Any shape.
         scale: positive, on the same scale; broadcasts against ``loc``. The standard deviation
-            before rounding is :math:`\pi / \sqrt 3` times this.
+            before rounding is :math:`\pi / \sqrt 3` times the scale.
 
     Raises:
         ValueError: under validation, for a scale that is not positive, a location that is not a
-            number, or a value that is none of k / 255.
+            number, or a value that is not one of k / 255.
 
     Reference: Salimans et al. 2017, PixelCNN++, arXiv 1701.05517.
 
@@ -83,12 +83,12 @@ class DiscretizedLogistic(dist.TorchDistribution):
     def log_prob(self, value: Float[Tensor, "*value"]) -> Float[Tensor, "*shape"]:
         if self._validate_args:
             self._validate_sample(value)
-        # For a - b = 1/s the difference of sigmoids, which cancels, is a product, which does not:
-        # sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - exp(-1/s)).
+        # The difference of sigmoids cancels. With a - b = 1/s it equals a product, which does
+        # not: sigma(a) - sigma(b) = sigma(a) sigma(-b) (1 - exp(-1/s)).
         level = (value * TOP).round().clamp(0, TOP)
         per_level = 1 / (TOP * self.scale)
         distance = (level - TOP * self.loc) * per_level
-        # Factors of 0 and 1 where a branch would do: all they multiply is finite.
+        # Factors of 0 and 1 replace a branch: all that they multiply is finite.
         has_upper, has_lower = (TOP - level).clamp(max=1), level.clamp(max=1)
         return (
             has_upper * logsigmoid(distance + per_level / 2)
@@ -106,7 +106,10 @@ class DiscretizedLogistic(dist.TorchDistribution):
 
     @property
     def mean(self) -> Float[Tensor, "*shape"]:
-        r""":math:`E x = \sum_{k < 255} P(x > k / 255) / 255`, term by term to spare memory."""
+        r"""Return :math:`E x = \sum_{k < 255} P(x > k / 255) / 255`, summed term by term.
+
+        Adding one term at a time saves memory.
+        """
         per_level = 1 / (TOP * self.scale)
         total = torch.zeros_like(self.loc)
         for level in range(TOP):
@@ -115,18 +118,23 @@ class DiscretizedLogistic(dist.TorchDistribution):
 
 
 class LevelMixture(dist.MixtureSameFamily):
-    r"""A mixture of distributions over the same levels.
+    r"""Mix M distributions over the same levels.
 
     .. math:: P(x) = \sum_m w_m P_m(x)
 
     Args:
         mixture_distribution: a `Categorical` over the M components, batch shape ``(*batch,)``.
         component_distribution: batch shape ``(*batch, M)``.
+
+    >>> weights = dist.Categorical(logits=torch.zeros(2))
+    >>> levels = DiscretizedLogistic(torch.tensor([0.2, 0.8]), torch.tensor(0.05))
+    >>> round(LevelMixture(weights, levels).log_prob(torch.arange(256) / 255).exp().sum().item(), 4)
+    1.0
     """
 
     def log_prob(self, value: Float[Tensor, "*value"]) -> Float[Tensor, "*shape"]:
         if self._validate_args:
             self._validate_sample(value)
-        # Torch normalises the weights here a second time, at a quarter of the whole cost.
+        # Torch's own method normalises the weights again, which takes a quarter of the whole cost.
         log_p = self.component_distribution.log_prob(value.unsqueeze(-1))
         return (self.mixture_distribution.logits + log_p).logsumexp(-1)

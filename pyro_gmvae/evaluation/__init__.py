@@ -1,4 +1,4 @@
-"""Evaluation, the same for all four methods: every one is judged under the discrete model.
+"""Evaluate all four methods in the same way, under the discrete model.
 
 ArviZ, scikit-learn and SciPy are imported by the functions that need them.
 """

@@ -1,4 +1,4 @@
-"""ArviZ, old and new, imported where it is used: it costs a second."""
+"""Use ArviZ before and after its version 1, and import it late because that takes a second."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jaxtyping import Float
 
 __all__ = ["import_arviz", "is_before_1", "pareto_k"]
 
-MIN_TAIL = 5  # weights to fit a generalised Pareto distribution to
+MIN_TAIL = 5  # least number of weights to fit a generalised Pareto distribution to
 
 
 def import_arviz() -> ModuleType:
-    """ArviZ, without the announcement that 0.23 makes of 1.0."""
+    """Import ArviZ without the warning by which 0.23 announces 1.0."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
@@ -23,18 +23,18 @@ def import_arviz() -> ModuleType:
 
 
 def is_before_1(arviz: ModuleType) -> bool:
-    """Whether it speaks of `InferenceData` (0.x) rather than of `DataTree` (1.x)."""
+    """Return True if ArviZ is 0.x, with `InferenceData`, and not 1.x, with `DataTree`."""
     return arviz.__version__.startswith("0.")
 
 
 def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
-    """Pareto k-hat of each datum's importance weights.
+    """Compute Pareto k-hat of each datum's importance weights.
 
-    Weights that are all equal have no tail: k = 0. Too few weights to fit one give NaN (below 21
-    samples), a weight that is not finite or all of them zero infinity.
+    Weights that are all equal have no tail, so k is 0. With too few weights to fit a tail (below 21
+    samples) k is NaN. It is infinite if the largest weight is not finite or all weights are zero.
 
     Raises:
-        ImportError: if the installed ArviZ has no PSIS where it is known to be.
+        ImportError: if the installed ArviZ has no PSIS in the expected places.
 
     Reference: Vehtari et al. 2024, Pareto smoothed importance sampling, JMLR 25(72).
     """
@@ -60,6 +60,6 @@ def _fit(log_weights: np.ndarray) -> np.ndarray:
                 "this ArviZ has neither arviz.psislw (0.x) nor arviz_stats.base.array_stats.psislw "
                 "(1.x), which Pareto k-hat needs: install arviz 0.23"
             ) from error
-        # Since 1.0 it takes log-likelihoods and smooths the weights of leaving them out.
+        # Since 1.0 it takes log-likelihoods and smooths the weights of leave-one-out.
         return new_psislw(-log_weights)[1]
     return psislw(log_weights)[1]

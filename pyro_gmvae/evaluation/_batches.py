@@ -1,4 +1,4 @@
-"""A model and its data, batch by batch, without leaving a trace of having looked."""
+"""Run a model on data batch by batch, without changing its mode or global random state."""
 
 from __future__ import annotations
 
@@ -26,14 +26,20 @@ __all__ = [
 
 Transform = Callable[[Tensor], Tensor]
 
-ENTRIES = 2**22  # numbers in the largest intermediate tensor, unless the caller sets the batch
-_BLOCK = 64  # data whose transform shares one seed
+ENTRIES = 2**22  # numbers in the largest intermediate tensor, unless the caller sets the batch size
+_BLOCK = 64  # number of consecutive data whose transform shares one seed
 
 
 def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
-    """Data in a batch, so that neither the posterior nor S x B log weights fill the memory."""
-    # Per datum the posterior takes a hidden layer for each cluster, and the marginal method's
-    # responsibilities a density in Z dimensions. A picture takes what the decoder gives.
+    """Choose a batch size for which the posterior and S x B log weights fit in memory.
+
+    Args:
+        gmvae: a model of any method.
+        num_samples: S, importance samples for each datum.
+    """
+    # For each datum the posterior needs a hidden layer per cluster, the marginal method's
+    # responsibilities need a density in Z dimensions per cluster, and a decoded datum needs the
+    # decoder's output.
     decoded = prod(gmvae.model.likelihood.output_shape)
     per_datum = max(gmvae.n_components * max(512, gmvae.latent_dim), decoded)
     return max(1, min(ENTRIES // per_datum, ENTRIES // 4 // num_samples, 1024))
@@ -48,10 +54,11 @@ def data_batches(
     transform: Transform | None = None,
     seed: int = 0,
 ) -> Iterator[tuple[slice, Tensor, tuple[Tensor, ...]]]:
-    """The rows, the model-scale data and the covariates of each batch, the last one included.
+    """Iterate over the rows, the model-scale data and the covariates of each batch.
 
-    Data come on the model's device and in its precision. What a random ``transform`` draws from
-    torch's generators depends on ``seed`` and a datum's place in ``x``, not on ``batch_size``.
+    The last, smaller batch is included. Data are moved to the model's device and precision. The
+    draws of a random ``transform`` from torch's generators depend on ``seed`` and a datum's place
+    in ``x``, not on ``batch_size``.
 
     Raises:
         InputError: for no data, data of another shape than the model's, or covariates of another
@@ -82,7 +89,7 @@ def data_batches(
 def _transformed(
     x: Tensor, rows: slice, transform: Transform, seed: int, device: torch.device
 ) -> Tensor:
-    """``transform`` of some rows, from whole blocks of data that have a seed each."""
+    """Apply ``transform`` to whole blocks of data, each with its own seed, and return some rows."""
     parts = []
     for start in range(rows.start - rows.start % _BLOCK, rows.stop, _BLOCK):
         with forked_rng(device, seed=seed_of(seed, start)):
@@ -92,7 +99,7 @@ def _transformed(
 
 
 def seed_of(seed: int, place: int) -> int:
-    """A seed for what is drawn at a place in the data, as far from other seeds' as from others."""
+    """Derive a seed for the draws at a place in the data, different for every seed and place."""
     return (seed + 0x9E3779B97F4A7C15 * (place + 1)) % 2**63
 
 
@@ -110,7 +117,7 @@ def each_batch(
     batch_size: int | None,
     seed: int,
 ) -> Tensor:
-    """``function(batch, *covariates)`` of every batch, joined, on the CPU."""
+    """Compute ``function(batch, *covariates)`` for every batch and join the results on the CPU."""
     if batch_size is None:
         batch_size = default_batch_size(gmvae)
     with eval_mode(gmvae):

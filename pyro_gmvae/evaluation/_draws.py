@@ -11,10 +11,10 @@ __all__ = ["draw_z"]
 
 
 def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Float[Tensor, "S B Z"]:
-    """Draws from q(z|x) by inverting its distribution functions.
+    """Draw from q(z|x) by inverting its distribution functions.
 
     Args:
-        q_z: a diagonal normal or a mixture of them, batch shape ``(B,)``.
+        q_z: a diagonal normal or a mixture of diagonal normals, batch shape ``(B,)``.
         uniform: 1 + Z numbers for each draw; the first chooses the component.
 
     Raises:
@@ -26,8 +26,8 @@ def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Floa
         raise TypeError(f"q(z|x) must be a diagonal normal or a mixture of them, got {q_z}")
     loc, scale = normal.base_dist.loc, normal.base_dist.scale
     if mixture:
-        # Divided by its last entry the function ends at exactly 1, so that a cluster of
-        # probability zero is never drawn; its weight could be of any size.
+        # Division by the last entry makes the distribution function end at exactly 1. Otherwise a
+        # cluster of probability zero could be drawn, with a weight of any size.
         cdf = q_z.mixture_distribution.probs.cumsum(-1)
         component = (cdf / cdf[..., -1:] <= uniform[..., :1]).sum(-1)
         data = torch.arange(len(loc), device=loc.device)

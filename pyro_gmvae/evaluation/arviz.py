@@ -1,4 +1,4 @@
-"""A model's view of some data as ArviZ's `InferenceData`."""
+"""Export a model's posterior of some data to ArviZ."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def to_inference_data(
     observed_data          x                   datum, *features; on model scale
     ====================== =================== ================================================
 
-    Everything is held in memory: ``num_draws`` times the size of the data.
+    Everything is held in memory, which takes ``num_draws`` times the size of the data.
 
     Args:
-        gmvae: any of the four.
+        gmvae: a model of any method.
         x: data, shape ``(N, *event)``.
         num_draws: draws of z and x for each datum.
         num_samples: importance samples behind log_likelihood and sample_stats.
@@ -80,7 +80,7 @@ def to_inference_data(
         feature_names: coordinates of the last dimension of x.
 
     Raises:
-        InputError: for data that do not fit the model, or names of another number than features.
+        InputError: for data that do not fit the model, or a wrong number of feature names.
         ValueError: if a size is below 1.
     """
     if num_draws < 1:
@@ -140,7 +140,7 @@ def _draws(
     batch_size: int | None,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The data on model scale, draws from q(z|x) and, from p(x|z) at each, draws of x."""
+    """Return the data on model scale, draws of z from q(z|x), and a draw of x for each z."""
     if batch_size is None:
         batch_size = default_batch_size(gmvae, num_draws * gmvae.latent_dim)
     like = gmvae.model.component_loc
@@ -151,7 +151,8 @@ def _draws(
         ):
             noise = RowNoise(seed, keys_of(rows, keys), 1 + gmvae.latent_dim)
             z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
-            with forked_rng(like.device, seed=seed_of(seed, -2 - rows.start)):  # not a transform's
+            # A negative place gives another seed than those of the transform.
+            with forked_rng(like.device, seed=seed_of(seed, -2 - rows.start)):
                 x_new = gmvae.model.p_x(z, *given).sample()
             parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
     observed, z_parts, x_parts = zip(*parts, strict=True)
@@ -161,7 +162,7 @@ def _draws(
 def _names(
     gmvae: GMVAE, n: int, feature_names: Sequence[str] | None
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Coordinates, and the dimensions of each variable beyond chain and draw."""
+    """Return the coordinates, and the dimensions of each variable beyond chain and draw."""
     event = gmvae.event_shape
     features = _FEATURE_DIMS.get(len(event)) or tuple(f"axis_{i}" for i in range(len(event)))
     coords: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How the clusters are used, and how well they meet known classes."""
+"""Measure how the clusters are used and how well they agree with known classes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ __all__ = ["ClusterUsage", "ClusteringScores", "cluster_usage", "clustering_scor
 
 @dataclass(frozen=True, eq=False)
 class ClusterUsage:
-    r"""What a likelihood does not see: whether the clusters are used, and how decidedly.
+    r"""Summarise how many clusters are used and how certain the assignments are.
+
+    A likelihood does not show this: a model with one cluster for all data may have the best one.
 
     Attributes:
         clusters_in_use: number of clusters that are the likeliest one of at least one datum.
-        share: share of the data for which each cluster is the likeliest.
-        entropy_y: H of the mean q(y|x), in nats; log K if all clusters are used alike, 0 if one is.
+        share: share of the data for which each cluster is the likeliest, shape ``(K,)``.
+        entropy_y: H of the mean q(y|x), in nats; log K if all clusters are used alike, 0 if only
+            one is used.
         entropy_y_given_x: mean H(q(y|x)), in nats; 0 if every datum is assigned with certainty.
-        mutual_information: I(x;y), the difference of the two, in nats.
+        mutual_information: I(x;y), the difference of the two entropies, in nats.
+
+    >>> usage = cluster_usage(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+    >>> usage.clusters_in_use, round(usage.mutual_information, 4)  # log 2
+    (2, 0.6931)
     """
 
     clusters_in_use: int
@@ -35,14 +42,18 @@ class ClusterUsage:
 
 @dataclass(frozen=True)
 class ClusteringScores:
-    """Agreement of clusters with known classes; none of it depends on the clusters' numbering.
+    """Score the agreement of clusters with known classes, whatever the clusters' numbers.
 
     Attributes:
         accuracy: share of data in the right class under the best one-to-one matching of clusters
-            with classes. Clusters in excess of the classes match none.
+            with classes. If there are more clusters than classes, the others match no class.
         nmi: normalised mutual information (arithmetic mean), between 0 and 1.
         ari: adjusted Rand index, 0 in expectation for random clusters, 1 for perfect ones.
-        n_labelled: data with a label, which alone are counted.
+        n_labelled: number of data with a label; the scores are those of these data.
+
+    >>> scores = clustering_scores(torch.tensor([0, 0, 1, -1]), torch.tensor([2, 2, 0, 1]))
+    >>> scores.accuracy, scores.n_labelled
+    (1.0, 3)
     """
 
     accuracy: float
@@ -52,7 +63,10 @@ class ClusteringScores:
 
 
 def cluster_usage(responsibilities: Float[Tensor, "N K"]) -> ClusterUsage:
-    """Summarise q(y|x), one row for each datum.
+    """Summarise how the clusters are used.
+
+    Args:
+        responsibilities: q(y|x), shape ``(N, K)``.
 
     Raises:
         InputError: if there are no data.
@@ -68,7 +82,7 @@ def cluster_usage(responsibilities: Float[Tensor, "N K"]) -> ClusterUsage:
         share=counts / len(q),
         entropy_y=entropy_y,
         entropy_y_given_x=entropy_y_given_x,
-        # Never negative but for rounding: the entropy is concave.
+        # The entropy is concave, so only rounding can make the difference negative.
         mutual_information=max(0.0, entropy_y - entropy_y_given_x),
     )
 
@@ -76,9 +90,13 @@ def cluster_usage(responsibilities: Float[Tensor, "N K"]) -> ClusterUsage:
 def clustering_scores(
     labels: Int[Tensor, " labels"], clusters: Int[Tensor, " N"]
 ) -> ClusteringScores:
-    """Compare clusters with labels; a negative label is a missing one and left out.
+    """Compare clusters with labels, leaving out data whose label is missing.
 
-    The matching for ``accuracy`` is found by the Hungarian method on the contingency table.
+    The Hungarian method on the contingency table finds the matching for ``accuracy``.
+
+    Args:
+        labels: known classes, shape ``(N,)``, negative where missing.
+        clusters: cluster of each datum, shape ``(N,)``.
 
     Raises:
         InputError: if the lengths differ or there is no label at all.

@@ -1,4 +1,4 @@
-"""Ranking models by how well they predict data that they have not seen."""
+"""Rank models by how well they predict data that they have not seen."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -30,20 +30,20 @@ def compare(
 ) -> "pandas.DataFrame":
     """Rank models by held-out expected log predictive density, through `arviz.compare`.
 
-    Each model's elpd is the sum of log p(x_i) over held-out data, importance-sampled; weights are
-    by stacking. The models must speak of the same x: a Bernoulli's probability and a Gaussian's
-    density do not compare.
+    Each model's elpd is the sum of log p(x_i) over held-out data, estimated by importance sampling.
+    The weights come from stacking. All models must be of the same x: a Bernoulli's probability and
+    a Gaussian's density cannot be compared.
 
     Args:
-        models: two or more, by name.
-        x: data that none of them was trained on, shape ``(N, *event)``.
-        num_samples, covariates, transform, batch_size, seed: as
+        models: two or more models by name.
+        x: data that no model was trained on, shape ``(N, *event)``.
+        num_samples, covariates, transform, batch_size, seed: as in
             `pyro_gmvae.evaluation.log_likelihood`, the same for all models.
 
     Returns:
-        ArviZ's table, best model first. Its 0.x calls the column of the elpd ``elpd_loo``, in
-        name only: nothing here is leave-one-out. ``warning`` is True where Pareto k-hat makes the
-        figure untrustworthy.
+        ArviZ's table, best model first. ArviZ 0.x calls the column of the elpd ``elpd_loo``, but
+        nothing here is leave-one-out. ``warning`` is True if Pareto k-hat makes the figure
+        untrustworthy.
 
     Raises:
         ValueError: for fewer than two models.
@@ -65,8 +65,8 @@ def compare(
         )
         for name, gmvae in models.items()
     }
-    # ArviZ takes exp of the pointwise figures, which for images is 0 for every model. It uses
-    # their differences between models only, so each datum's best may be set to 0.
+    # ArviZ exponentiates the pointwise figures, which gives 0 for images. It uses only differences
+    # between models, so each datum's best figure may be set to 0.
     best = np.max([r.log_p.numpy() for r in results.values()], 0)
     elpds = {name: _elpd_data(result, best) for name, result in results.items()}
     az = import_arviz()
@@ -75,7 +75,7 @@ def compare(
 
 
 def _elpd_data(result: LogLikelihood, best: Float[np.ndarray, " N"]) -> object:
-    """Held-out log p(x_i) in ArviZ's own container."""
+    """Put held-out log p(x_i) into ArviZ's own container."""
     import xarray as xr
 
     az = import_arviz()
@@ -93,7 +93,7 @@ def _elpd_data(result: LogLikelihood, best: Float[np.ndarray, " N"]) -> object:
         "scale": "log",
     }
     if is_before_1(az):
-        # 0.x: a labelled series that must call itself one of ArviZ's criteria.
+        # In 0.x it is a labelled series that must be named after one of ArviZ's criteria.
         renamed = {"elpd": "elpd_loo", "p": "p_loo", "elpd_i": "loo_i"}
         fields = {renamed.get(name, name): value for name, value in fields.items()}
         return az.ELPDData(data=list(fields.values()), index=list(fields))

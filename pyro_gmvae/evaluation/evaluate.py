@@ -1,4 +1,4 @@
-"""All figures of a model on some data."""
+"""Compute all figures of a model on some data."""
 
 from __future__ import annotations
 
@@ -27,14 +27,20 @@ __all__ = ["Evaluation", "evaluate", "summarize"]
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How likely the data are, how the clusters are used, and how they meet known classes.
+    """Hold the log-likelihood of the data, the use of the clusters and the agreement with labels.
 
     Attributes:
         likelihood: log p(x), its errors and diagnostics.
         usage: clusters in use, entropies, mutual information.
-        scores: accuracy, NMI, ARI, or None without labels.
+        scores: accuracy, NMI and ARI, or None without labels.
         bits_per_dim: -log p(x) / (D log 2) for data of D entries, or None if p(x) is not a
             probability over the levels of 8-bit data.
+
+    >>> from pyro_gmvae.models import MarginalGMVAE
+    >>> gmvae = MarginalGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> evaluation = evaluate(gmvae, torch.ones(8, 4), num_samples=10)
+    >>> evaluation.usage.clusters_in_use, evaluation.scores
+    (1, None)
     """
 
     likelihood: LogLikelihood
@@ -43,9 +49,9 @@ class Evaluation:
     bits_per_dim: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON, in nats per datum; null where one is not finite.
+        """Return the figures as plain JSON, in nats per datum; a figure that is not finite is null.
 
-        Scores and bits per dimension are absent where there are none.
+        Scores and bits per dimension are left out if they are None.
         """
         figures: dict[str, Any] = {
             "n": len(self.likelihood.log_p),
@@ -84,24 +90,24 @@ def evaluate(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Evaluate a model under the discrete mixture, the same way for every method.
+    """Evaluate a model under the discrete mixture, in the same way for every method.
 
     Args:
-        gmvae: any of the four.
+        gmvae: a model of any method.
         x: data, shape ``(N, *event)``.
         labels: known classes, -1 where missing.
         num_samples: importance samples for each datum.
-        covariates: what the model's `p_x` takes beside z, N rows each.
-        transform: from ``x`` to the model scale whose likelihood is asked for.
-        encode_mean: the same without random draws, for the clusters; ``transform`` if None.
+        covariates: further arguments of the model's `p_x`, N rows each.
+        transform: maps ``x`` to model scale, on which the likelihood is computed.
+        encode_mean: the same map without random draws, for the clusters; ``transform`` if None.
         batch_size: data at a time.
         seed: fixes every draw.
 
     Raises:
-        InputError: for data or labels that do not fit.
+        InputError: for data or labels that do not fit the model.
         ValueError: if a size is below 1.
     """
-    # Said before the long part, not after it.
+    # Check before the long part, not after it.
     if labels is not None and len(labels) != len(x):
         raise InputError(f"There are {len(labels)} labels for {len(x)} data.")
     likelihood = log_likelihood(

@@ -1,4 +1,4 @@
-"""What a model has learned, as data: samples, reconstructions, the means of its clusters."""
+"""Generate data from a model: samples, reconstructions and the means of its clusters."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def sample(
     covariates: Sequence[Tensor] = (),
     seed: int = 0,
 ) -> tuple[Num[Tensor, "n *event"], Int[Tensor, " n"]]:
-    """Ancestral draws of the discrete model: y, then z given y, then x given z.
+    """Draw from the discrete model: first y, then z given y, then x given z.
 
     Args:
-        gmvae: any of the four; the Concrete one too draws whole clusters.
-        n: how many.
+        gmvae: a model of any method; clusters are one-hot in the Concrete method too.
+        n: number of draws.
         y: a cluster for all draws, or one for each; drawn from p(y) if None.
-        mean: give E[x|z], as pictures are shown, instead of a draw from p(x|z).
-        covariates: what the model's `p_x` takes beside z, n rows each.
+        mean: return E[x|z], as pictures are shown, instead of a draw from p(x|z).
+        covariates: further arguments of the model's `p_x`, n rows each.
         seed: fixes every draw.
 
     Returns:
@@ -49,6 +49,11 @@ def sample(
         ValueError: if n is below 1.
         InputError: for a cluster that the model does not have, or clusters or covariates of
             another length.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> x, clusters = sample(ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)), 6, y=2)
+    >>> x.shape, clusters
+    (torch.Size([6, 4]), tensor([2, 2, 2, 2, 2, 2]))
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
@@ -76,7 +81,12 @@ def sample(
 
 
 def cluster_means(gmvae: GMVAE, *covariates: Tensor) -> Float[Tensor, "K *event"]:
-    """E[x | z = mu_y] for each cluster y, on the CPU."""
+    """Decode the mean of each cluster: compute E[x | z = mu_y] for each y, on the CPU.
+
+    Args:
+        gmvae: a model of any method.
+        covariates: further arguments of the model's `p_x`, K rows each.
+    """
     like = gmvae.model.component_loc
     with eval_mode(gmvae):
         clusters = torch.eye(gmvae.n_components, dtype=like.dtype, device=like.device)
@@ -93,11 +103,17 @@ def reconstruct(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Float[Tensor, "N *model_event"]:
-    """E[x|z] at the mean of q(z|x,y), y being the likeliest cluster; on the CPU.
+    """Reconstruct data: compute E[x|z] at the mean of q(z|x,y) for the likeliest y, on the CPU.
 
     The mean of q(z|x) itself may lie between two clusters, where there are no data.
 
-    Args and errors: as `pyro_gmvae.evaluation.responsibilities`; ``covariates`` go to `p_x`.
+    Args:
+        gmvae, x, transform, batch_size, seed: as in `pyro_gmvae.evaluation.responsibilities`.
+        covariates: further arguments of the guide and of the model's `p_x`, N rows each.
+
+    Raises:
+        InputError: for data that do not fit the model.
+        ValueError: if ``batch_size`` is below 1.
     """
 
     def decode(batch: Tensor, *given: Tensor) -> Tensor:

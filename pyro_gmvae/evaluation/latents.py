@@ -1,4 +1,4 @@
-"""What a model says of each datum: its cluster and its place in the latent space."""
+"""Infer the cluster of each datum and its place in the latent space."""
 
 from __future__ import annotations
 
@@ -22,20 +22,25 @@ def responsibilities(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Float[Tensor, "N K"]:
-    """q(y|x), on the CPU.
+    """Compute q(y|x), on the CPU.
 
     Args:
-        gmvae: any of the four.
+        gmvae: a model of any method.
         x: data, shape ``(N, *event)``.
-        covariates: what the guide may look at beside x, N rows each.
-        transform: from ``x`` to model scale. Take one that does not binarise at random: the clean
-            input is what a datum's cluster should depend on.
+        covariates: further arguments of the guide, N rows each.
+        transform: maps ``x`` to model scale. Choose one that does not binarise at random, because
+            the cluster of a datum should depend on the clean input.
         batch_size: data at a time.
-        seed: of a random ``transform``.
+        seed: seed of a random ``transform``.
 
     Raises:
         InputError: for data that do not fit the model.
         ValueError: if ``batch_size`` is below 1.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> responsibilities(gmvae, torch.zeros(8, 4)).shape
+    torch.Size([8, 3])
     """
     return each_batch(gmvae.responsibilities, gmvae, x, covariates, transform, batch_size, seed)
 
@@ -49,7 +54,15 @@ def embed(
     batch_size: int | None = None,
     seed: int = 0,
 ) -> Float[Tensor, "N Z"]:
-    """E[z] under q(z|x), on the CPU; arguments and errors as `responsibilities`."""
+    """Compute E[z] under q(z|x), on the CPU.
+
+    Args:
+        gmvae, x, covariates, transform, batch_size, seed: as in `responsibilities`.
+
+    Raises:
+        InputError: for data that do not fit the model.
+        ValueError: if ``batch_size`` is below 1.
+    """
 
     def mean(*batch: Tensor) -> Tensor:
         return gmvae.posterior(*batch).mean

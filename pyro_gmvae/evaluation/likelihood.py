@@ -1,4 +1,4 @@
-r"""The importance-sampled log-likelihood, the same for all four methods."""
+r"""Estimate the log-likelihood by importance sampling, in the same way for all four methods."""
 
 from __future__ import annotations
 
@@ -25,21 +25,26 @@ from pyro_gmvae.noise import RowNoise
 
 __all__ = ["MAX_BAD_FRACTION", "MAX_PARETO_K", "LogLikelihood", "log_likelihood"]
 
-MAX_PARETO_K = 0.7  # above it an importance-sampled mean converges too slowly to be of use
-MAX_BAD_FRACTION = 0.05  # of the data, above which their mean is called untrustworthy
+MAX_PARETO_K = 0.7  # above this an importance-sampled mean converges too slowly to be of use
+MAX_BAD_FRACTION = 0.05  # share of data above MAX_PARETO_K from which the mean is untrustworthy
 
 
 @dataclass(frozen=True, eq=False)
 class LogLikelihood:
-    """log p(x) of some data, with what says how far to trust it.
+    """Hold log p(x) of some data, with diagnostics of its quality.
 
     Attributes:
-        log_p: the estimate for each datum, in nats.
-        elbo_per_datum: mean log weight, the bound that one sample gives, in nats.
-        ess: effective sample size of each datum's weights, between 1 and S.
-        pareto_k: Pareto k-hat of each datum's weights (NaN below 21 samples).
+        log_p: the estimate for each datum, in nats, shape ``(N,)``.
+        elbo_per_datum: mean log weight, which is the bound by one sample, in nats, shape ``(N,)``.
+        ess: effective sample size of each datum's weights, between 1 and S, shape ``(N,)``.
+        pareto_k: Pareto k-hat of each datum's weights (NaN below 21 samples), shape ``(N,)``.
         num_samples: S.
-        diagnosed: whether k-hat was asked for; `pareto_k` is NaN throughout where it was not.
+        diagnosed: True if k-hat was computed; otherwise `pareto_k` is NaN throughout.
+
+    >>> k, one = torch.tensor([0.1, 0.9]), torch.ones(2)
+    >>> result = LogLikelihood(-one, -2 * one, 50 * one, k, num_samples=100)
+    >>> result.mean, result.pareto_k_bad_fraction, result.trustworthy
+    (-1.0, 0.5, False)
     """
 
     log_p: Float[Tensor, " N"]
@@ -51,36 +56,39 @@ class LogLikelihood:
 
     @property
     def mean(self) -> float:
-        """Mean log p(x), in nats per datum."""
+        """Return the mean log p(x), in nats per datum."""
         return self.log_p.mean().item()
 
     @property
     def standard_error(self) -> float:
-        """Standard error of `mean` over the data, in nats; NaN for a single datum."""
+        """Return the standard error of `mean` over the data, in nats; NaN for a single datum."""
         if len(self.log_p) < 2:
             return float("nan")
         return (self.log_p.std() / len(self.log_p) ** 0.5).item()
 
     @property
     def elbo(self) -> float:
-        """Mean ELBO of the discrete model, in nats per datum."""
+        """Return the mean ELBO of the discrete model, in nats per datum."""
         return self.elbo_per_datum.mean().item()
 
     @property
     def pareto_k_bad_fraction(self) -> float:
-        """Share of the data whose k-hat is above 0.7 or could not be fitted; NaN without k-hat."""
+        """Return the share of data whose k-hat is above 0.7 or could not be fitted.
+
+        The share is NaN if k-hat was not computed.
+        """
         if not self.diagnosed:
             return nan
         return 1 - (self.pareto_k <= MAX_PARETO_K).double().mean().item()
 
     @property
     def trustworthy(self) -> bool:
-        """Whether k-hat is good for all but 5 % of the data."""
+        """Return True if k-hat is good for all but 5 % of the data."""
         return self.warning is None
 
     @property
     def warning(self) -> str | None:
-        """What is wrong with the figure, in plain words, or None."""
+        """Return a sentence about why the figure is not trustworthy, or None if it is."""
         if not self.diagnosed:
             return (
                 "Pareto k-hat was not computed, so that nothing tells how good the log-likelihood "
@@ -120,19 +128,19 @@ def log_likelihood(
         \log p(x) \approx \log \frac{1}{S} \sum_s w_s, \qquad
         \log w_s = \log p(x|z_s) + \log p(z_s) - \log q(z_s|x), \quad z_s \sim q(z|x)
 
-    with both mixtures over y in closed form, so that S samples cost S decoder passes. For finite S
-    it is a lower bound in expectation that rises with S; its first member is the ELBO.
+    Both mixtures over y are in closed form, so that S samples cost S decoder passes. For finite S
+    the estimate is a lower bound in expectation that rises with S; for S = 1 it is the ELBO.
 
-    Beyond four numbers for each datum, the memory in use depends on neither N nor S: S x B log
-    weights of a batch are kept, for k-hat, and by default B falls as S rises.
+    Four numbers are kept for each datum. Apart from them the memory in use depends on neither N nor
+    S: the S x B log weights of one batch are held, for k-hat, and by default B falls as S rises.
 
     Args:
-        gmvae: any of the four.
+        gmvae: a model of any method.
         x: data, shape ``(N, *event)``, on any device.
         num_samples: S.
-        covariates: what `p_x` takes beside z and the guide may look at, N rows each.
-        transform: from ``x`` to model scale, applied batch by batch, such as a binarisation. It
-            may draw from torch's global generators.
+        covariates: further arguments of the guide and of the model's `p_x`, N rows each.
+        transform: maps ``x`` to model scale, batch by batch, for example a binarisation. It may
+            draw from torch's global generators.
         batch_size: B, data at a time.
         sample_chunk: samples decoded at a time.
         seed: fixes every draw. Batch and chunk sizes change the figures by rounding only.
@@ -144,9 +152,15 @@ def log_likelihood(
     Raises:
         ValueError: if a size is below 1.
         InputError: for data that do not fit the model.
-        TypeError: if q(z|x) is neither a diagonal normal nor a mixture of them.
+        TypeError: if q(z|x) is neither a diagonal normal nor a mixture of diagonal normals.
 
     Reference: Burda et al. 2016, Importance weighted autoencoders, arXiv 1509.00519.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> result = log_likelihood(gmvae, torch.ones(8, 4), num_samples=50, diagnostics=False)
+    >>> result.log_p.shape, bool((result.elbo_per_datum <= result.log_p).all())
+    (torch.Size([8]), True)
     """
     sizes = {"num_samples": num_samples, "batch_size": batch_size, "sample_chunk": sample_chunk}
     for name, size in sizes.items():
@@ -178,7 +192,7 @@ def _log_weights(
     num_samples: int,
     chunk: int,
 ) -> Float[Tensor, "S B"]:
-    """log w of every sample, in float64 on the CPU."""
+    """Compute log w of every sample, in float64 on the CPU."""
     q_z = gmvae.posterior(x, *covariates)
     parts = []
     for start in range(0, num_samples, chunk):
@@ -191,7 +205,7 @@ def _log_weights(
 
 
 def _summary(log_w: Float[Tensor, "S B"], diagnostics: bool) -> Float[Tensor, "4 B"]:
-    """Log-likelihood, ELBO, effective sample size and k-hat of each datum."""
+    """Compute log-likelihood, ELBO, effective sample size and k-hat of each datum."""
     log_sum = log_w.logsumexp(0)
     log_p = log_sum - log(len(log_w))
     ess = (2 * log_sum - (2 * log_w).logsumexp(0)).exp()

@@ -1,4 +1,4 @@
-"""Whether the clusters of one clustering come back when the data are drawn anew."""
+"""Check whether the clusters of one clustering come back when the data are resampled."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ __all__ = ["ClusterStability", "best_jaccard", "cluster_stability"]
 
 @dataclass(frozen=True, eq=False)
 class ClusterStability:
-    """How well R further clusterings of the same N data have the clusters of a first one.
+    """Hold how well the clusters of one clustering are found in R other ones of the same N data.
 
     Attributes:
-        jaccard: of each cluster of the first, the Jaccard index with the cluster of another that is
-            most like it, shape ``(R, K)``; 0 for an empty one.
-        ari: adjusted Rand index of the first with each other, shape ``(R,)``.
-        sizes: data in each cluster of the first, shape ``(K,)``.
+        jaccard: Jaccard index of each cluster with the most similar cluster of each other
+            clustering, shape ``(R, K)``; 0 for an empty cluster.
+        ari: adjusted Rand index with each other clustering, shape ``(R,)``.
+        sizes: number of data in each cluster, shape ``(K,)``.
+
+    >>> labels, other = torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 1, 0])
+    >>> cluster_stability(labels, [other], n_clusters=2).jaccard
+    tensor([[0.6667, 0.5000]], dtype=torch.float64)
     """
 
     jaccard: Float[Tensor, "R K"]
@@ -33,7 +37,7 @@ class ClusterStability:
     sizes: Int64[Tensor, " K"]
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON; empty clusters are left out."""
+        """Return the figures as plain JSON, without empty clusters."""
         mean, least = self.jaccard.mean(0), self.jaccard.amin(0)
         return {
             "n": int(self.sizes.sum()),
@@ -58,17 +62,18 @@ class ClusterStability:
 def cluster_stability(
     labels: Int64[Tensor, " N"], others: Sequence[Int64[Tensor, " N"]], n_clusters: int
 ) -> ClusterStability:
-    """Clusterwise stability: the best match of each cluster in every other clustering.
+    """Find the best match of each cluster in every other clustering (clusterwise stability).
 
-    Matches are not one to one: a cluster that has been merged with another finds the two.
+    Matches are not one to one: two clusters that are merged in another clustering both match the
+    merged cluster.
 
     Args:
-        labels: the clustering that is judged; its numbers are those of the report.
-        others: clusterings of the same data, such as by models of resampled data.
+        labels: the clustering to judge, shape ``(N,)``; the result has its cluster numbers.
+        others: clusterings of the same data, for example by models of resampled data.
         n_clusters: K of ``labels``.
 
     Raises:
-        InputError: without another clustering.
+        InputError: if ``others`` is empty.
 
     Reference: Hennig 2007, Cluster-wise assessment of cluster stability, Computational Statistics
     and Data Analysis 52.
@@ -90,7 +95,7 @@ def cluster_stability(
 def best_jaccard(
     labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"], n_clusters: int
 ) -> Float[Tensor, " K"]:
-    """For each cluster the largest |A and B| / |A or B| over the clusters B of ``others``."""
+    """Compute the largest |A and B| / |A or B| over the clusters B of ``others`` for each A."""
     first, second = one_hot(labels, n_clusters).double(), one_hot(others).double()
     both = first.T @ second
     either = first.sum(0).unsqueeze(-1) + second.sum(0) - both

@@ -1,10 +1,11 @@
-r"""How many clusters there are: what is found again, and what predicts unseen data.
+r"""Select the number of clusters: many should be found again, and unseen data predicted well.
 
-A likelihood alone rarely says: a flexible decoder describes the data as well by fewer clusters and
-more style. What several trainings find in different parts of the data says more. Too few clusters
-are all found again, but they are few; too many are cut out of the real ones, every time elsewhere.
-So the recommendation is the number of which most are found again and fewest are not, of those that
-predict unseen data no worse than the best.
+A likelihood alone rarely tells, because a flexible decoder describes the data as well by fewer
+clusters and more style. Several trainings on different parts of the data tell more. If there are
+too few clusters, all are found again, but they are few. If there are too many, the real clusters
+are split, in another place each time. So the recommended number is the one with the most clusters
+found again, minus those not found again. Only numbers that predict unseen data no worse than the
+best are considered.
 """
 
 from __future__ import annotations
@@ -24,21 +25,26 @@ from pyro_gmvae.evaluation.stability import STABLE, pairwise_ari
 
 __all__ = ["Candidate", "Selection", "select"]
 
-NEARLY_ALL = 0.9  # of the clusters, which should be found again if one is to rely on them
-CLEAR = 2.0  # standard errors of a difference that are taken for one
+NEARLY_ALL = 0.9  # share of the clusters that must be found again for all to be reliable
+CLEAR = 2.0  # standard errors above which a difference is taken as real
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """What R runs with the same number of clusters found.
+    """Hold the results of R runs with the same number of clusters.
 
     Attributes:
         n_clusters: K.
-        log_p: log p(x) of the same held-out data by each run, shape ``(R, N)``.
-        clusters: of the same M data by each run, shape ``(R, M)``.
+        log_p: log p(x) of the same N held-out data by each run, in nats, shape ``(R, N)``.
+        clusters: clusters of the same M data by each run, shape ``(R, M)``.
 
     Raises:
-        InputError: for fewer than two runs, or two held-out data, or a log p that is not finite.
+        InputError: for fewer than two runs, fewer than two held-out data, or a log p that is not
+            finite.
+
+    >>> two = Candidate(2, -torch.ones(2, 5), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]]))
+    >>> two.found_again, two.ari, two.log_likelihood
+    (2.0, 1.0, -1.0)
     """
 
     n_clusters: int
@@ -47,7 +53,9 @@ class Candidate:
 
     def __post_init__(self) -> None:
         if len(self.log_p) < 2 or self.log_p.shape[1] < 2:
-            raise InputError("it takes two runs of each number of clusters, and two held-out rows")
+            raise InputError(
+                "each number of clusters needs two runs or more, and two held-out rows or more"
+            )
         if not self.log_p.isfinite().all():
             raise InputError(
                 f"a run of {self.n_clusters} clusters gives some held-out rows no finite "
@@ -56,25 +64,25 @@ class Candidate:
 
     @property
     def log_likelihood(self) -> float:
-        """Mean log p(x) over the data and runs."""
+        """Return the mean log p(x) over the data and runs, in nats."""
         return self.log_p.mean().item()
 
     @property
     def standard_error(self) -> float:
-        """Of the same, over the data and runs: both were drawn from many."""
+        """Return the standard error of `log_likelihood`, with data and runs as random samples."""
         runs, rows = self.log_p.mean(1), self.log_p.mean(0)
         return (runs.var() / len(runs) + rows.var() / len(rows)).sqrt().item()
 
     @cached_property
     def ari(self) -> float:
-        """The adjusted Rand index between runs, the mean over all pairs."""
+        """Return the adjusted Rand index between runs, averaged over all pairs."""
         n = len(self.clusters)
         table = pairwise_ari(list(self.clusters))
         return ((table.sum() - n) / (n * (n - 1))).item()
 
     @cached_property
     def recurrence(self) -> list[Float[Tensor, " K"]]:
-        """How well the other runs have each run's clusters: mean Jaccard indices."""
+        """Return the Jaccard index of each run's clusters, averaged over the other runs."""
         runs, k = self.clusters, self.n_clusters
         return [
             torch.stack([best_jaccard(a, b, k) for j, b in enumerate(runs) if j != i]).mean(0)
@@ -83,12 +91,15 @@ class Candidate:
 
     @property
     def found_again(self) -> float:
-        """Clusters that the other runs have, with a mean Jaccard index of 0.75; mean over runs."""
+        """Return the number of clusters that the other runs find again, averaged over the runs.
+
+        A cluster is found again if its mean Jaccard index is at least 0.75.
+        """
         return self._found.mean().item()
 
     @property
     def found_again_error(self) -> float:
-        """Its standard error over the runs."""
+        """Return the standard error of `found_again` over the runs."""
         return (self._found.std() / len(self._found) ** 0.5).item()
 
     @property
@@ -97,20 +108,26 @@ class Candidate:
 
     @property
     def in_use(self) -> float:
-        """Clusters that have members, on average over the runs."""
+        """Return the number of clusters that have members, averaged over the runs."""
         return sum(len(c.unique()) for c in self.clusters) / len(self.clusters)
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What `select` says.
+    """Hold the recommended number of clusters, and reasons for doubt.
 
     Attributes:
-        candidates: by number of clusters.
-        n_clusters: the number that is recommended.
-        doubts: what speaks against relying on it, in plain words; empty if sure.
-        behind: log p of the best predicting number less that of each, and the standard error of
-            this difference, shape ``(2, candidates)``, in nats.
+        candidates: the candidates, ordered by number of clusters.
+        n_clusters: the recommended number.
+        doubts: sentences with reasons not to rely on the recommendation; empty if it is sure.
+        behind: mean log p of the candidate that predicts best minus that of each candidate, and the
+            standard error of this difference, shape ``(2, candidates)``, in nats.
+
+    >>> two = Candidate(2, -torch.ones(2, 5), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]]))
+    >>> three = Candidate(3, -torch.ones(2, 5), torch.tensor([[0, 1, 2, 2], [0, 2, 2, 1]]))
+    >>> selection = select([two, three])
+    >>> selection.n_clusters, selection.sure
+    (2, True)
     """
 
     candidates: tuple[Candidate, ...]
@@ -120,11 +137,11 @@ class Selection:
 
     @property
     def sure(self) -> bool:
-        """Whether the data speak for it plainly."""
+        """Return True if there are no doubts."""
         return not self.doubts
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON."""
+        """Return the figures as plain JSON."""
         rows = zip(self.candidates, self.behind.T.tolist(), strict=True)
         return {
             "n_clusters": self.n_clusters,
@@ -151,21 +168,24 @@ class Selection:
 def select(candidates: Sequence[Candidate]) -> Selection:
     """Recommend a number of clusters.
 
-    The one with the most clusters that are found again, less those that are not. Numbers that
-    predict the held-out data worse than the best, by more than two standard errors of the
-    difference, are out; of two with as many, the smaller one is taken.
+    The recommended number has the most clusters found again, minus those not found again. Numbers
+    that predict the held-out data worse than the best, by more than two standard errors of the
+    difference, are excluded. In a tie the smaller number is chosen.
 
     Args:
-        candidates: two or more different numbers, all with the same data.
+        candidates: two or more different numbers of clusters, all with the same data.
 
     Raises:
-        InputError: for fewer than two, the same number twice, or candidates of different data.
+        InputError: for fewer than two candidates, the same number twice, or candidates of different
+            data.
     """
     ordered = tuple(sorted(candidates, key=lambda c: c.n_clusters))
     if len({c.n_clusters for c in ordered}) < max(2, len(ordered)):
         raise InputError("give two or more different numbers of clusters to choose from")
     if len({(c.log_p.shape[1], c.clusters.shape[1]) for c in ordered}) > 1:
-        raise InputError("these numbers of clusters were tried on different data")
+        raise InputError(
+            "the candidates are of different data: try all numbers of clusters on the same rows"
+        )
     behind = _behind(ordered)
     predicting = [
         c for c, (by, error) in zip(ordered, behind.T.tolist(), strict=True) if by <= CLEAR * error
@@ -176,12 +196,18 @@ def select(candidates: Sequence[Candidate]) -> Selection:
 
 
 def _worth(candidate: Candidate) -> float:
-    """A cluster that is not found again misleads as much as one that is helps."""
+    """Return the number of clusters found again minus the number not found again.
+
+    A cluster that is not found again does as much harm as one that is found again does good.
+    """
     return 2 * candidate.found_again - candidate.n_clusters
 
 
 def _behind(candidates: Sequence[Candidate]) -> Float[Tensor, "2 C"]:
-    """By how much each predicts worse than the best, datum by datum, and its standard error."""
+    """Compute how much worse each candidate predicts than the best, and the standard error.
+
+    The two are compared datum by datum.
+    """
     best = max(candidates, key=lambda c: c.log_likelihood)
     columns = []
     for c in candidates:
@@ -196,14 +222,14 @@ def _behind(candidates: Sequence[Candidate]) -> Float[Tensor, "2 C"]:
 def _doubts(
     chosen: Candidate, candidates: Sequence[Candidate], predicting: Sequence[Candidate]
 ) -> list[str]:
-    """What speaks against relying on the choice, in plain words."""
+    """List the reasons not to rely on the choice, as sentences."""
     k, found, doubts = chosen.n_clusters, chosen.found_again, []
     if found < 2:
         doubts.append("No clusters are found again: there may be no separate groups in these data.")
     elif found < NEARLY_ALL * k:
-        doubts.append(f"Of {k} clusters {found:.1f} are found again: rely on these only.")
+        doubts.append(f"Only {found:.1f} of {k} clusters are found again: rely on these only.")
     if chosen is candidates[-1]:
-        doubts.append(f"{k} is the most that was tried: there may be more.")
+        doubts.append(f"{k} is the largest number that was tried: there may be more clusters.")
     rivals = [
         f"{c.n_clusters} clusters ({c.found_again:.1f} found again)"
         for c in predicting
@@ -211,7 +237,7 @@ def _doubts(
         and _worth(chosen) - _worth(c) <= 2 * (chosen.found_again_error + c.found_again_error)
     ]
     if rivals:
-        doubts.append(f"About as good: {', '.join(rivals)}. Take more runs.")
+        doubts.append(f"Other numbers are about as good: {', '.join(rivals)}. Take more runs.")
     if chosen.in_use < k - 0.5:
-        doubts.append(f"Of {k} clusters only {chosen.in_use:.1f} have members.")
+        doubts.append(f"Only {chosen.in_use:.1f} of {k} clusters have members.")
     return doubts

@@ -1,4 +1,4 @@
-"""Whether several clusterings of the same data tell the same story."""
+"""Check whether several clusterings of the same data agree."""
 
 from __future__ import annotations
 
@@ -21,22 +21,28 @@ __all__ = [
     "stability",
 ]
 
-STABLE, DOUBTFUL = 0.75, 0.6  # of a cluster's Jaccard index; Hennig's (2007) rule of thumb
-ROUNDS = 10  # of matching every clustering anew to their mean, at most; two or three suffice
+STABLE, DOUBTFUL = 0.75, 0.6  # least Jaccard index of each verdict; Hennig's (2007) rule of thumb
+ROUNDS = 10  # most rounds of matching all clusterings to their mean; two or three suffice
 
 
 @dataclass(frozen=True, eq=False)
 class Stability:
-    """What R clusterings of the same N data have in common.
+    """Hold what R clusterings of the same N data have in common.
 
     Attributes:
         pairwise_ari: adjusted Rand index of every pair of clusterings, shape ``(R, R)``.
         consensus: the mean responsibilities after matching, shape ``(N, K)``.
-        jaccard: for each cluster of the consensus, the mean over the clusterings of the Jaccard
-            index of its members there; 0 for one that has none in the consensus, shape ``(K,)``.
+        jaccard: Jaccard index of each cluster of the consensus with the matched cluster of each
+            clustering, averaged over the clusterings, shape ``(K,)``; 0 for a cluster without
+            members in the consensus.
         agreement: for each datum, the share of clusterings that put it into its cluster of the
             consensus, shape ``(N,)``.
-        alive: clusters with members in each clustering, shape ``(R,)``.
+        alive: number of clusters with members in each clustering, shape ``(R,)``.
+
+    >>> first = torch.eye(2)[[0, 0, 1, 1]]
+    >>> result = stability([first, first.flip(1)])  # the same clusters with other numbers
+    >>> result.agreement
+    tensor([1., 1., 1., 1.], dtype=torch.float64)
     """
 
     pairwise_ari: Float[Tensor, "R R"]
@@ -47,13 +53,13 @@ class Stability:
 
     @property
     def pairs(self) -> Float[Tensor, " pairs"]:
-        """The index of each pair of different clusterings."""
+        """Return the adjusted Rand index of each pair of different clusterings."""
         n = len(self.pairwise_ari)
         rows, columns = torch.triu_indices(n, n, offset=1)
         return self.pairwise_ari[rows, columns]
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain JSON."""
+        """Return the figures as plain JSON."""
         return {
             "n": len(self.agreement),
             "clusterings": len(self.pairwise_ari),
@@ -75,7 +81,7 @@ class Stability:
 
 
 def verdict(jaccard: Tensor) -> str:
-    """A mean Jaccard index in a word."""
+    """Turn a mean Jaccard index into a word."""
     return "stable" if jaccard >= STABLE else "doubtful" if jaccard >= DOUBTFUL else "unstable"
 
 
@@ -83,7 +89,7 @@ def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
     """Compare clusterings, such as those of several seeds, or of models of resampled data.
 
     Args:
-        responsibilities: q(y|x) of each, for the same data; they may differ in K.
+        responsibilities: q(y|x) of each clustering, for the same data; they may differ in K.
 
     Raises:
         InputError: for fewer than two clusterings, or clusterings of different data.
@@ -91,7 +97,9 @@ def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
     if len(responsibilities) < 2:
         raise InputError("one clustering cannot be compared with itself: give two or more")
     if len({len(q) for q in responsibilities}) > 1 or len(responsibilities[0]) == 0:
-        raise InputError("these are clusterings of different data, or of none")
+        raise InputError(
+            "the clusterings are of different data, or of none: give clusterings of the same rows"
+        )
     mean, matched = consensus(responsibilities)
     labels = [q.argmax(-1) for q in matched]
     agreed = mean.argmax(-1)
@@ -105,7 +113,12 @@ def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
 
 
 def pairwise_ari(labels: Sequence[Int64[Tensor, " N"]]) -> Float[Tensor, "R R"]:
-    """The adjusted Rand index of every pair of clusterings."""
+    """Compute the adjusted Rand index of every pair of clusterings.
+
+    >>> pairwise_ari([torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 0, 0])])
+    tensor([[1., 1.],
+            [1., 1.]], dtype=torch.float64)
+    """
     from sklearn.metrics import adjusted_rand_score
 
     table = torch.eye(len(labels), dtype=torch.float64)
@@ -118,10 +131,17 @@ def pairwise_ari(labels: Sequence[Int64[Tensor, " N"]]) -> Float[Tensor, "R R"]:
 def consensus(
     responsibilities: Sequence[Float[Tensor, "N _"]],
 ) -> tuple[Float[Tensor, "N K"], list[Float[Tensor, "N K"]]]:
-    """The mean of several responsibilities, and each with its clusters numbered as the mean's.
+    """Average several responsibilities after matching the numbers of their clusters.
 
-    The clusterings are matched to the one that agrees best with the others, then to their mean
-    until the numbering rests. K is the largest of theirs.
+    The clusterings are matched to the one that agrees best with the others, then to their mean,
+    until the numbers no longer change.
+
+    Args:
+        responsibilities: q(y|x) of each clustering, for the same data; they may differ in K.
+
+    Returns:
+        The mean, shape ``(N, K)`` with the largest K, and each clustering with the numbers of the
+        mean.
     """
     k = max(q.shape[-1] for q in responsibilities)
     padded = [
@@ -138,14 +158,14 @@ def consensus(
 
 
 def aligned(q: Float[Tensor, "N K"], reference: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-    """``q`` with its clusters in the order in which they overlap most with ``reference``'s."""
+    """Reorder the clusters of ``q`` so that they overlap most with those of ``reference``."""
     return q[:, best_matching(reference, q)]
 
 
 def best_matching(reference: Float[Tensor, "N K"], q: Float[Tensor, "N K"]) -> Int64[Tensor, " K"]:
-    """For each cluster of ``reference`` the one of ``q`` that it overlaps with most, one to one.
+    """Match each cluster of ``reference`` one to one with the cluster of ``q`` it overlaps most.
 
-    Found by the Hungarian method.
+    The Hungarian method maximises the total overlap.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -156,9 +176,9 @@ def best_matching(reference: Float[Tensor, "N K"], q: Float[Tensor, "N K"]) -> I
 def jaccard(
     labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"], n_clusters: int
 ) -> Float[Tensor, " K"]:
-    """|A and B| / |A or B| of each cluster in two clusterings with the same numbering.
+    """Compute |A and B| / |A or B| of each cluster in two clusterings with the same numbers.
 
-    0 where both are empty.
+    The index is 0 if both clusters are empty.
     """
     first = torch.nn.functional.one_hot(labels, n_clusters).bool()
     second = torch.nn.functional.one_hot(others, n_clusters).bool()

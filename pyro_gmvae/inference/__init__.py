@@ -1,4 +1,4 @@
-"""The objective: a sync-free ELBO, its compiled form, and the schedules that anneal it."""
+"""Compute the objective: an ELBO without host synchronisation, compiled and annealed."""
 
 from pyro_gmvae.inference.capture import CapturedELBO, CaptureError
 from pyro_gmvae.inference.elbo import TraceEnumMeanField_ELBO

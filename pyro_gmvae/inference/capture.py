@@ -1,4 +1,4 @@
-"""An ELBO and its gradient traced once into one graph, and compiled."""
+"""Trace an ELBO and its gradient once into one graph, and compile the graph."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ __all__ = ["CaptureError", "CapturedELBO"]
 Run = Callable[..., Sequence[Tensor]]
 Key = tuple[bool, bool, tuple[tuple[torch.Size, torch.dtype] | None, ...]]
 
-# Draws by torch's own generators: the same as without compilation, and faster on CPU.
+# Torch's own generators give the same draws as without compilation, and are faster on a CPU.
 OPTIONS = {"fallback_random": True}
-# What calls the kernels in C++ too, where nothing records those calls.
+# On a CPU nothing records the calls of the kernels, so the code that makes them is in C++ too.
 CPU_OPTIONS = OPTIONS | {"cpp_wrapper": True}
 
 
 class CaptureError(RuntimeError):
-    """A model that cannot be traced or compiled, or a machine that cannot compile."""
+    """Report a model that cannot be traced or compiled, or a machine that cannot compile."""
 
 
 @dataclass(frozen=True)
 class _Graph:
-    """A compiled part of the ELBO, and of the gradient of a multiple of it.
+    """Hold one compiled part of the ELBO, together with the gradient of a multiple of it.
 
     Attributes:
-        run: the factor and the inputs' tensors to the loss, each site's contribution and the
+        run: maps the factor and the input tensors to the loss, each site's contribution and the
             gradients.
-        sites: their names.
-        differentiated: the parameters that the gradients are of.
+        sites: the names of the sites.
+        differentiated: the parameter of each gradient.
     """
 
     run: Run
@@ -58,25 +58,33 @@ class _Graph:
 
 
 class CapturedELBO:
-    """The ELBO of one model and guide, compiled for the shapes of its first call.
+    """Compile the ELBO of one model and guide for the shapes of its first call.
 
-    Model and guide are run once as Pyro programs, on tensors without values, and every tensor
-    operation is written down, those of the gradient among them: Pyro and autograd are gone from
-    what is compiled. Parameters and buffers are not copied into the graph: an optimizer's step, a
-    schedule's new w_t or temperature is seen at the next call without a new trace. Draws are those
-    of torch's generators, as without compilation.
+    Model and guide are run once as Pyro programs on tensors without values, and every tensor
+    operation is recorded, including those of the gradient. The compiled graph contains neither
+    Pyro nor autograd. Parameters and buffers are not copied into the graph: the next call sees an
+    optimizer's step, or a schedule's new w_t or temperature, without a new trace. Draws come from
+    torch's generators, as without compilation.
 
-    A call of other shapes (the last, smaller batch), in another mode (`nn.Module.eval`) or without
-    gradients runs the Pyro programs themselves, so that nothing is compiled after the first call.
-    What else they read that is no tensor, such as a regulariser, and which parameters are trained,
-    is as the first call had it: after a change of it, capture anew. Pyro validates nothing in it.
+    A call with other shapes (the last, smaller batch), in another mode (`nn.Module.eval`) or
+    without gradients runs the Pyro programs themselves, so that nothing is compiled after the
+    first call. The graph keeps everything that is not a tensor as it was in the first call, such
+    as a regulariser and the set of trained parameters. Capture anew after changing one of them.
+    Pyro's validation is off in the graph.
 
     Args:
         elbo: the ELBO.
         model, guide: a pair, such as those of a `pyro_gmvae.models.GMVAE`.
-        backend: ``"inductor"``, or what makes a callable from a graph and its inputs.
-        fallback: told why, if the pair cannot be captured, which then runs as it is; without it
-            the first call raises.
+        backend: ``"inductor"``, or a function from a graph and its inputs to a callable.
+        fallback: called with the error if the pair cannot be captured; the pair then runs without
+            compilation. If None, the first call raises the error instead.
+
+    >>> from pyro_gmvae.models import MarginalGMVAE
+    >>> gmvae = MarginalGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> elbo = CapturedELBO(TraceEnumMeanField_ELBO(), gmvae.model, gmvae.guide)
+    >>> with torch.no_grad():  # no gradient, so that nothing is compiled for this example
+    ...     sorted(elbo(torch.ones(8, 4)).sites)
+    ['x', 'y', 'z']
     """
 
     def __init__(
@@ -98,11 +106,14 @@ class CapturedELBO:
         self._scales: dict[tuple[float, torch.device], Tensor] = {}
 
     def __call__(self, *args: Tensor | None) -> ELBOTerms:
-        """`TraceEnumMeanField_ELBO.terms` of the pair; arguments as the pair's.
+        """Compute `TraceEnumMeanField_ELBO.terms` of the pair.
+
+        Args:
+            args: the arguments of model and guide.
 
         Raises:
             CaptureError: at the first call, without a ``fallback``, if the pair cannot be traced
-                (it reads a value back) or compiled.
+                (because it reads a value back) or compiled.
         """
         chunks = self._captured_chunks(args) if torch.is_grad_enabled() else []
         if not chunks:
@@ -110,12 +121,13 @@ class CapturedELBO:
         return summed_over_chunks(self._partial_terms, chunks, (self.model, self.guide), *args)
 
     def backward(self, *args: Tensor | None, scale: float = 1.0) -> ELBOTerms:
-        """The same with the gradient of ``scale * loss`` added to that of each parameter.
+        """Compute the terms and add the gradient of ``scale * loss`` to that of each parameter.
 
-        What ``(scale * terms.loss).backward()`` does, without a pass over the gradients more.
+        The result is that of ``(scale * terms.loss).backward()``, without another pass over the
+        gradients.
 
         Raises:
-            CaptureError: as the call.
+            CaptureError: in the same cases as a call.
         """
         chunks = self._captured_chunks(args)
         if not chunks:
@@ -132,10 +144,10 @@ class CapturedELBO:
             return summed_over_chunks(partial_terms, chunks, (self.model, self.guide), *args)
 
     def _captured_chunks(self, args: tuple[Tensor | None, ...]) -> list[Rows | None]:
-        """What to sum over; nothing, if a part of it has no graph."""
+        """Return the chunks to sum over, or an empty list if one of them has no graph."""
         if self._chunks is None:
             self._capture_all(args)
-        chunks = self._chunks or []  # none where the pair could not be captured
+        chunks = self._chunks or []  # empty if the pair could not be captured
         return chunks if all(self._key(rows, *args) in self._graphs for rows in chunks) else []
 
     def _capture_all(self, args: tuple[Tensor | None, ...]) -> None:
@@ -159,18 +171,18 @@ class CapturedELBO:
     def _computed(
         self, scale: float, rows: Rows | None, *args: Tensor | None
     ) -> tuple[ELBOTerms, list[Tensor], tuple[nn.Parameter, ...]]:
-        """What the graph of this part gives, and what its gradients are of."""
+        """Run the graph of one part and return its terms, its gradients and their parameters."""
         graph, given = self._graphs[self._key(rows, *args)], _tensors(rows, *args)
         return *graph(self._scale(scale, given[0].device), *given), graph.differentiated
 
     def _key(self, *given: Tensor | None) -> Key:
-        """What a graph is made for."""
+        """Return the modes, shapes and types that a graph is compiled for."""
         signature = tuple(None if t is None else (t.shape, t.dtype) for t in given)
         return self.model.training, self.guide.training, signature
 
     def _capture(self, rows: Rows | None, *args: Tensor | None) -> _Graph:
         modules = (self.model, self.guide)
-        # Each once: one that model and guide share has one gradient.
+        # Each parameter once: one that model and guide share has one gradient.
         parameters = list(
             dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad)
         )
@@ -211,7 +223,7 @@ class CapturedELBO:
 
 
 class _WithGradient(torch.autograd.Function):
-    """A loss whose gradient is known."""
+    """Attach known gradients to a loss."""
 
     @staticmethod
     def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
@@ -230,7 +242,8 @@ def _accumulate(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor])
         if parameter.grad is not None:
             parameter.grad += gradient
             continue
-        # A gradient that two have in common the compiler computes once; clipping changes it twice.
+        # The compiler computes a gradient once if two parameters have the same one. Without the
+        # copy, clipping would change it twice.
         address = gradient.data_ptr()
         parameter.grad = gradient.clone() if address in taken else gradient
         taken.add(address)

@@ -1,4 +1,4 @@
-r"""An ELBO for GMVAEs that reads no value back to the host, unless Pyro validates."""
+r"""Compute an ELBO for GMVAEs that reads no value back to the host, unless Pyro validates."""
 
 from __future__ import annotations
 
@@ -28,42 +28,50 @@ __all__ = ["TraceEnumMeanField_ELBO"]
 
 
 class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELBOs)
-    r"""Enumeration and closed-form KL divergences in one ELBO, without a host synchronisation.
+    r"""Combine enumeration and closed-form KL divergences without a host synchronisation.
 
-    (With Pyro's validation switched off, as training has it: to check values is to read them.)
+    There is no synchronisation only while Pyro's validation is off, as it is in training, because
+    validation reads values.
 
-    One trace of guide and model gives a term for each site: an observed site its
-    log-likelihood, a latent one :math:`-KL(q \| p)` in closed form where it is registered, else
-    :math:`\log p - \log q` at the draw. Then, if a discrete site is marked
+    One trace of guide and model gives a term for each site. The term of an observed site is its
+    log-likelihood. The term of a latent site is :math:`-KL(q \| p)` in closed form if that is
+    registered, else :math:`\log p - \log q` at the draw. A discrete site may be marked
     ``infer={"enumerate": "parallel"}``, or in the guide ``infer={"enumerate_in_part": True}``:
 
-    * in the guide, the other sites' terms are averaged under it, by
-      `pyro_gmvae.distributions.expected_value`, which is exact for a complete support and
-      unbiased for that of a `SparseOneHotCategorical`;
-    * in the model only, it is summed out. With terms :math:`f_s` at scales :math:`b_s` and the
-      site itself at scale :math:`w`,
+    * If the guide has the site, the other sites' terms are averaged under it by
+      `pyro_gmvae.distributions.expected_value`. This is exact for a complete support and unbiased
+      for the support of a `SparseOneHotCategorical`.
+    * If only the model has the site, it is summed out. With terms :math:`f_s` at scales
+      :math:`b_s` and the site itself at scale :math:`w`, the result is
 
       .. math:: w \log \sum_y p(y) \exp \big( \textstyle\sum_s b_s f_s(y) / w \big),
 
-      the maximum over :math:`r(y)` of
-      :math:`E_r \sum_s b_s f_s(y) - w KL(r \| p)`: at w = 1 the marginal likelihood, below it
-      the same annealed objective that the other methods have.
+      which is the maximum over :math:`r(y)` of :math:`E_r \sum_s b_s f_s(y) - w KL(r \| p)`. At
+      w = 1 it is the marginal likelihood; below 1 it is the same annealed objective that the other
+      methods have.
 
-    As Pyro's `TraceMeanField_ELBO` it needs a guide that factorises as the model does, and
+    Like Pyro's `TraceMeanField_ELBO` it needs a guide that factorises as the model does, and
     reparametrised draws at all sites that are not enumerated. At most one site may be enumerated.
     A site must have the same scale in model and guide.
 
     Args:
-        chunk_size: of a support that the guide enumerates, how many values at a time. Memory is
-            then that of one chunk; each pays the pass through the encoder again. The gradient is
-            that for the parameters of model and guide, which have to be modules. None takes all
-            at once.
-        elbo_options: those of `pyro.infer.ELBO`; the ones that serve are ``num_particles``,
+        chunk_size: how many values of a support that the guide enumerates are computed at a time.
+            This limits memory to that of one chunk, but each chunk repeats the pass through the
+            encoder. Gradients are computed for the parameters of model and guide, which must be
+            modules. None computes all values at once.
+        elbo_options: options of `pyro.infer.ELBO`. The useful ones are ``num_particles``,
             ``max_plate_nesting`` (guessed by running the pair once if left out) and
             ``vectorize_particles``.
 
     Raises:
         ValueError: if ``chunk_size`` is below 1.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
+    >>> loss = elbo.differentiable_loss(gmvae.model, gmvae.guide, torch.ones(8, 4))
+    >>> loss.shape, loss.requires_grad
+    (torch.Size([]), True)
     """
 
     def __init__(self, *, chunk_size: int | None = None, **elbo_options: Any) -> None:
@@ -73,10 +81,15 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         self.chunk_size = chunk_size
 
     def terms(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> ELBOTerms:
-        """The ELBO with its parts; arguments as `pyro.infer.ELBO.differentiable_loss`.
+        """Compute the ELBO and the contribution of each site.
+
+        Args:
+            model, guide: Pyro programs; modules if ``chunk_size`` is set.
+            args, kwargs: the arguments of both.
 
         Raises:
-            ValueError: if more than one site is enumerated, or one that knows no chunks.
+            ValueError: if more than one site is enumerated, or if ``chunk_size`` is set for a
+                support that cannot be computed in chunks.
         """
         compute = partial(self.partial_terms, model, guide)
         chunks = self.chunks(model, guide, *args, **kwargs)
@@ -86,15 +99,19 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     def chunks(
         self, model: Callable, guide: Callable, *args: Any, **kwargs: Any
     ) -> list[Rows | None]:
-        """What `partial_terms` is to be summed over: rows of the support, about as many in each.
+        """Split the enumerated support into chunks of nearly equal size for `partial_terms`.
+
+        Returns:
+            Indices of the support's values for each chunk, or ``[None]`` for a single chunk.
 
         Raises:
-            ValueError: if the guide does not enumerate a site whole, or the pair has no modules.
+            ValueError: if the guide does not enumerate the complete support of a site, or model or
+                guide is not a module.
         """
         if self.chunk_size is None:
             return [None]
         if not (isinstance(model, nn.Module) and isinstance(guide, nn.Module)):
-            raise ValueError("chunk_size is for a model and a guide that are modules")
+            raise ValueError("chunk_size needs a model and a guide that are modules")
         self._guess_nesting(model, guide, args, kwargs)
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         devices = {tensor.device for tensor in tensors}
@@ -102,7 +119,7 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
             trace = poutine.trace(guide).get_trace(*args, **kwargs)
         enumerated = [s for s in _sample_sites(trace).values() if enumerate_dim(s) is not None]
         if not enumerated or isinstance(enumerated[0]["fn"], SparseOneHotCategorical):
-            raise ValueError("chunk_size is for a guide that enumerates the whole support")
+            raise ValueError("chunk_size needs a guide that enumerates the whole support")
         size = support_size(enumerated[0])
         if size <= self.chunk_size:
             return [None]
@@ -112,10 +129,15 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     def partial_terms(
         self, model: Callable, guide: Callable, rows: Rows | None, *args: Any, **kwargs: Any
     ) -> ELBOTerms:
-        """The part of `terms` that some rows of the enumerated support give; None for all.
+        """Compute the part of `terms` that comes from some rows of the enumerated support.
 
-        A term that does not depend on the enumerated site counts by the rows' share of it, so
-        that the parts add up to the whole.
+        A term that does not depend on the enumerated site is weighted by the rows' share of the
+        support, so that the parts add up to the whole.
+
+        Args:
+            model, guide: Pyro programs.
+            rows: indices of the support's values; None takes all.
+            args, kwargs: the arguments of both.
         """
         total: Tensor | float = 0.0
         sites: dict[str, Tensor] = {}
@@ -129,11 +151,11 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     def differentiable_loss(
         self, model: Callable, guide: Callable, *args: Any, **kwargs: Any
     ) -> Tensor:
-        """Minus the ELBO, summed over the data; zero-dimensional and differentiable."""
+        """Compute minus the ELBO, summed over the data; zero-dimensional and differentiable."""
         return self.terms(model, guide, *args, **kwargs).loss
 
     def loss(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> float:
-        """Minus the ELBO as a number (this one does read it back)."""
+        """Compute minus the ELBO as a number, which is read back to the host."""
         with torch.no_grad():
             return self.differentiable_loss(model, guide, *args, **kwargs).item()
 
@@ -174,11 +196,11 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         return -1 - int(self.max_plate_nesting)
 
 
-Term = tuple[Tensor, "Tensor | float"]  # a site's contribution and the scale it enters with
+Term = tuple[Tensor, "Tensor | float"]  # a site's contribution and the scale of the site
 
 
 def _site_terms(model_trace: Trace, guide_trace: Trace) -> dict[str, Term]:
-    """Each site's term, free of enumeration dimensions."""
+    """Compute the term of each site, without enumeration dimensions."""
     model, guide = _sample_sites(model_trace), _sample_sites(guide_trace)
     latent = [n for n, site in model.items() if not site["is_observed"]]
     y_in_guide = [n for n in latent if n in guide and enumerate_dim(guide[n]) is not None]
@@ -211,10 +233,10 @@ def _log_prob(site: Site) -> Tensor:
 
 
 def _latent_term(model_site: Site, guide_site: Site, y_dim: int | None) -> Tensor:
-    """-KL(q || p), in closed form unless p depends on a y that the model sums out.
+    """Compute -KL(q || p), in closed form unless p depends on a y that the model sums out.
 
-    There the draw itself says which y it came from: averaging log p over q first, as the closed
-    form does, would give a looser bound.
+    In that case the draw itself tells which y it came from. The closed form averages log p over q
+    first, which would give a looser bound.
     """
     if y_dim is None or len(model_site["fn"].batch_shape) < -y_dim:
         try:
@@ -226,7 +248,7 @@ def _latent_term(model_site: Site, guide_site: Site, y_dim: int | None) -> Tenso
 
 
 def _averaged(terms: dict[str, Tensor], y: Site) -> dict[str, Tensor]:
-    """The terms' expectations under the guide's q(y)."""
+    """Average the terms under the guide's q(y)."""
     dim, support = y["infer"]["_enumerate_dim"], y["value"]
     share = support.shape[0] / support_size(y)
 
@@ -234,7 +256,7 @@ def _averaged(terms: dict[str, Tensor], y: Site) -> dict[str, Tensor]:
         if term.dim() < -dim:
             return share * term
         if term.shape[dim] != support.shape[0]:
-            return share * term.squeeze(dim)  # broadcast along y, but the same for each
+            return share * term.squeeze(dim)  # broadcast along y, with the same value for each y
         return expected_value(y["fn"], support, term)
 
     return {n: expectation(term) for n, term in terms.items()}
@@ -243,9 +265,9 @@ def _averaged(terms: dict[str, Tensor], y: Site) -> dict[str, Tensor]:
 def _summed_out(
     terms: dict[str, Tensor], scales: dict[str, Tensor | float], name: str, dim: int
 ) -> dict[str, Tensor]:
-    """The terms under r(y), the posterior of y at this draw, which the sum over y amounts to.
+    """Average the terms under r(y), the posterior of y at this draw, which sums y out.
 
-    r maximises the objective, so its own gradient is zero and is not taken.
+    r maximises the objective, so the gradient with respect to r is zero and is not computed.
     """
     log_p, weight = terms[name], scales[name]
     dependent = {n: t for n, t in terms.items() if n != name and t.dim() >= -dim}

@@ -1,4 +1,4 @@
-"""Enumerating a site's support a few rows at a time, so that memory does not grow with it."""
+"""Enumerate a site's support a few rows at a time, so that memory does not grow with it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 
 __all__ = ["Rows", "SomeRows", "enumerate_dim", "support_size"]
 
-Rows = Int64[Tensor, "_"]  # some values of an enumerated support, by number
+Rows = Int64[Tensor, "_"]  # indices of some values of an enumerated support
 Site = Any  # Pyro's message: name, fn, value, scale, mask, infer
 
 
 class SomeRows(EnumMessenger):
-    """Enumerates in parallel, as Pyro does, but only some rows of the support.
+    """Enumerate in parallel, as Pyro does, but only some rows of the support.
 
-    A site with ``infer={"enumerate_in_part": True}`` it enumerates too: what its distribution gives
-    is not the whole support, so that only an ELBO that knows its weights may ask for it.
+    A site with ``infer={"enumerate_in_part": True}`` is enumerated too. Its distribution returns
+    only a part of the support, so that only an ELBO that knows the weights may use this handler.
 
     Args:
-        first_available_dim: as of `EnumMessenger`.
-        rows: which values of the support, by number; None takes all.
+        first_available_dim: as in `EnumMessenger`.
+        rows: indices of the support's values; None takes all.
     """
 
     def __init__(self, first_available_dim: int, rows: Rows | None) -> None:
@@ -40,10 +40,10 @@ class SomeRows(EnumMessenger):
 
 
 def enumerate_dim(site: Site) -> int | None:
-    """The dimension along which a site is enumerated, counted from the right; None if it is not."""
+    """Return the dimension of a site's enumeration, counted from the right; None without one."""
     return site["infer"].get("_enumerate_dim")
 
 
 def support_size(site: Site) -> int:
-    """How many values an enumerated site of the guide has in all."""
+    """Return the total number of values of a site that the guide enumerates."""
     return site["infer"]["_support_size"]

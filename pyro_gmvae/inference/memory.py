@@ -1,4 +1,4 @@
-"""The memory that a computation keeps for its gradient."""
+"""Measure the memory that a computation keeps for its gradient."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ __all__ = ["bytes_saved"]
 
 
 def bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
-    """Bytes of the tensors kept for the gradient of ``compute()``, parameters of ``module`` aside.
+    """Measure the bytes that ``compute()`` keeps for its gradient, without ``module``'s parameters.
 
-    It is run once, its draws made without touching the generators.
+    ``compute`` is run once. Torch's global generators are as before afterwards.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> x = torch.ones(5, 3, requires_grad=True)
+    >>> bytes_saved(lambda: layer(x).exp().sum(), layer)  # x, and the exponentials
+    100
     """
     own = {p.untyped_storage().data_ptr() for p in module.parameters()}
     saved: dict[int, int] = {}
@@ -30,6 +35,6 @@ def bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
         forked_rng(*devices),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
-        kept = compute()  # while this lives, so do the storages, and no address is used twice
+        kept = compute()  # keeps the storages alive, so that no address is used twice
     del kept
     return sum(size for address, size in saved.items() if address not in own)

@@ -1,4 +1,4 @@
-"""No pass through a network for what does not count."""
+"""Skip the networks for rows whose drawn cluster is not scored."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ __all__ = ["SkipUnscored"]
 
 
 class SkipUnscored(Messenger):
-    """Infers z and meets x for those values of a sparse support, and those data, that count.
+    """Compute q(z|x,y) and p(x|z) only for the scored values and data of a sparse support.
 
-    Held around the guide and then the model: the guide draws the subset for which the drawn value
-    counts (see `pyro_gmvae.distributions.SparseOneHotCategorical`), and the networks after that get
-    no other rows of it. The ELBO is the same without it.
+    Use it as a context around the guide and then the model. The guide draws the subset of data for
+    which the drawn value is scored (see `pyro_gmvae.distributions.SparseOneHotCategorical`); the
+    networks after that skip the other rows of the drawn value. The ELBO is the same without this
+    handler.
     """
 
     def __init__(self) -> None:
@@ -36,28 +37,29 @@ class SkipUnscored(Messenger):
 
     def _pyro_inferred(self, msg: Any) -> None:
         head, features, y = msg["args"]
-        if self.packing is not None and self.packing.holds(y):
-            output = head(self.packing.of_data(features, 1), self.packing.of_support(y))
+        if self.packing is not None and self.packing.covers(y):
+            output = head(self.packing.pack_data(features, 1), self.packing.pack_support(y))
             msg["value"] = tuple(self.packing.unpack(part) for part in output)
             msg["done"] = True
 
     def _pyro_observation(self, msg: Any) -> None:
         p_x, z, *covariates = msg["args"]
-        if self.packing is not None and self.packing.holds(z):
-            packed = [self.packing.of_data(c, c.dim() - 1) for c in covariates]
-            base = p_x(self.packing.of_support(z), *packed)
+        if self.packing is not None and self.packing.covers(z):
+            packed = [self.packing.pack_data(c, c.dim() - 1) for c in covariates]
+            base = p_x(self.packing.pack_support(z), *packed)
             msg["value"] = _Packed(base, self.packing)
             msg["done"] = True
 
 
 class PackedRows:
-    """The rows that count, in one dimension: those of the likely values, then the subset's.
+    """Arrange the scored rows in one dimension: first the likely values, then the drawn value.
 
-    By index throughout: a concatenation of parts would not be vectorised by the compiler.
+    Rows are selected by index throughout, because the compiler does not vectorise a concatenation
+    of parts.
 
     Args:
-        subset: of the drawn value, which is the last.
-        shape: ``(m + 1, *batch)``.
+        subset: the data for which the drawn value, the last of the support, is scored.
+        shape: shape of the support's values, ``(m + 1, *batch)``.
     """
 
     def __init__(self, subset: Subset, shape: torch.Size) -> None:
@@ -69,39 +71,44 @@ class PackedRows:
         likely, data = (torch.arange(n, device=device) for n in (n_likely, self.n_data))
         self.index = torch.cat([likely, n_likely + drawn])
         self.data_index = torch.cat([*[data] * (shape[0] - 1), drawn])
-        # Where the drawn value does not count, any figure serves: the likeliest value's. (Copied
-        # into ``data`` itself, torch 2.14's compiler would change what was read from it above.)
+        # Any figure will do where the drawn value is not scored: take that of the likeliest value.
+        # (A copy into ``data`` itself would let torch 2.14's compiler change what was read above.)
         packed = torch.arange(n_likely, n_likely + len(drawn), device=device)
         places = torch.zeros_like(data).index_copy(0, drawn, packed)
         self.source = torch.cat([likely, torch.where(places > 0, places, data)])
 
-    def holds(self, value: Tensor) -> bool:
-        """Whether it has a row for every value of the support."""
+    def covers(self, value: Tensor) -> bool:
+        """Return True if ``value`` has a row for every value of the support and every datum."""
         return value.shape[:-1] == self.shape
 
-    def of_support(self, z: Float[Tensor, "support *batch Z"]) -> Float[Tensor, "rows Z"]:
-        """What there is of every value and datum, of those that count."""
+    def pack_support(self, z: Float[Tensor, "support *batch Z"]) -> Float[Tensor, "rows Z"]:
+        """Select the scored rows of a tensor that depends on the value and the datum."""
         return z.reshape(-1, z.shape[-1]).index_select(0, self.index)
 
-    def of_data(
+    def pack_data(
         self, x: Num[Tensor, "*batch_and_event"], event_dim: int
     ) -> Num[Tensor, "rows *event"]:
-        """The same of what does not depend on the value, shape ``(*batch, *event)``."""
+        """Select the scored rows of a tensor that depends on the datum only.
+
+        Args:
+            x: the tensor, shape ``(*batch, *event)``.
+            event_dim: the number of its event dimensions.
+        """
         event = x.shape[x.dim() - event_dim :]
         x = x.expand(*self.shape[1:], *event).reshape(self.n_data, *event)
         return x.index_select(0, self.data_index)
 
     def unpack(self, values: Float[Tensor, "rows *rest"]) -> Float[Tensor, "support *batch_rest"]:
-        """The inverse."""
+        """Put the scored rows back into the shape of the support."""
         return values.index_select(0, self.source).view(*self.shape, *values.shape[1:])
 
 
 class _Packed(dist.TorchDistribution):
-    """A distribution of packed rows, to whom asks like that of the whole support.
+    """Present a distribution of packed rows as one of the whole support.
 
     Args:
-        base: batch shape ``(rows,)``.
-        packing: of the rows.
+        base: the distribution of the packed rows, batch shape ``(rows,)``.
+        packing: the arrangement of the rows.
     """
 
     arg_constraints: dict[str, Any] = {}
@@ -116,5 +123,5 @@ class _Packed(dist.TorchDistribution):
         return self.base.support
 
     def log_prob(self, value: Num[Tensor, "*batch_and_event"]) -> Float[Tensor, "support *batch"]:
-        packed = self.packing.of_data(value, len(self.event_shape))
+        packed = self.packing.pack_data(value, len(self.event_shape))
         return self.packing.unpack(self.base.log_prob(packed))

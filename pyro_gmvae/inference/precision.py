@@ -1,4 +1,4 @@
-"""Networks in bfloat16, everything else in float32."""
+"""Run networks in bfloat16 and everything else in float32."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ __all__ = ["autocast_networks"]
 def autocast_networks(gmvae: GMVAE, dtype: torch.dtype = torch.bfloat16) -> Iterator[None]:
     """Run the encoders, heads and the decoder of ``gmvae`` in ``dtype`` while the context lasts.
 
-    What they return is given back in the precision of their input: distributions, KL divergences
-    and sums stay in float32, where bfloat16's eight bits would drown the differences between
-    clusters. A user's own networks are treated alike.
+    Their outputs are converted back to the precision of their inputs. So distributions, KL
+    divergences and sums stay in float32; the eight bits of bfloat16 would hide the differences
+    between clusters. A user's own networks are treated in the same way.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> with autocast_networks(gmvae), torch.no_grad():
+    ...     gmvae.responsibilities(torch.ones(8, 4)).dtype
+    torch.float32
     """
     parts = [gmvae.model.decoder, *gmvae.guide.children()]
-    penalties = (gmvae.regularizer, gmvae.must_link)  # which call these
+    penalties = (gmvae.regularizer, gmvae.must_link)  # they call the networks themselves
     networks = [part for part in parts if part not in penalties]
     with ExitStack() as stack:
         for network in networks:
@@ -36,7 +42,7 @@ def _autocast(network: nn.Module, dtype: torch.dtype) -> tuple[Any, Any]:
     entered: list[torch.autocast] = []
 
     def enter(module: nn.Module, args: tuple) -> None:
-        # Weights are cast anew in every pass: a kept cast would be of an earlier step's.
+        # Weights are cast anew in every pass: a cached cast would be that of an earlier step.
         entered.append(torch.autocast(args[0].device.type, dtype, cache_enabled=False))
         entered[-1].__enter__()
 

@@ -1,4 +1,4 @@
-"""Work on a GPU recorded once and replayed, without the cost of starting each of its kernels."""
+"""Record work on a GPU once and replay it, which saves the cost of launching each kernel."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ from pyro_gmvae.inference.capture import CaptureError
 
 __all__ = ["Recording", "own_stream"]
 
-WARM_UP = 3  # calls before the recording, in which libraries set themselves up
+WARM_UP = 3  # calls before the recording, in which libraries initialise themselves
 
 
 class Recording:
-    """A function of tensors, which returns nothing, as a CUDA graph.
+    """Turn a function of tensors that returns nothing into a CUDA graph.
 
-    Its first calls run as they are; the next is recorded, and from then on the inputs are copied
-    to where they were then and the kernels replayed. What the function keeps it has to keep in
-    place, and it may read nothing back. Draws are fresh in each replay, and those that the function
-    would make by itself. To be called within `own_stream`, as all that led to the function's
-    tensors.
+    The first three calls run the function itself, and the next call records it. From then on the
+    inputs are copied into the recorded inputs and the kernels are replayed. The function must
+    change tensors in place and may not read a value back. Each replay makes fresh draws, the same
+    that the function itself would make. Call it within `own_stream`, where the function's tensors
+    have to be made too.
 
     Args:
         function: what to run; its inputs have the same shapes in every call.
         device: a CUDA device.
+
+    >>> total = torch.zeros(2)
+    >>> def add(x):
+    ...     total.add_(x)
+    >>> step = Recording(add, torch.device("cuda"))
+    >>> for _ in range(3):  # the first three calls need no GPU
+    ...     step(torch.ones(2))
+    >>> total
+    tensor([3., 3.])
     """
 
     def __init__(self, function: Callable[..., None], device: torch.device) -> None:
@@ -41,7 +50,7 @@ class Recording:
         """Run the function, or replay it.
 
         Raises:
-            CaptureError: if it does what cannot be recorded; none of this call has been done then.
+            CaptureError: if the function cannot be recorded; then this call has had no effect.
         """
         if self._calls < WARM_UP:
             self._calls += 1
@@ -57,7 +66,7 @@ class Recording:
     def _record(self, *inputs: Tensor | None) -> torch.cuda.CUDAGraph:
         self.places = [None if value is None else value.clone() for value in inputs]
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self.device)
-        gc.collect()  # or an earlier graph, in a cycle, may be taken down while this one is taken
+        gc.collect()  # else an earlier graph in a reference cycle may be freed while this records
         with (
             _draws_restored(self.device),
             _own_workspaces(),
@@ -69,10 +78,18 @@ class Recording:
 
 @contextmanager
 def own_stream(device: torch.device, *, wanted: bool = True) -> Iterator[None]:
-    """Where a `Recording` is possible: on a stream that is not the default one.
+    """Use a CUDA stream of its own, on which a `Recording` is possible.
 
-    Autograd sends each gradient to the stream its parameter was first used on; so all of a training
-    has to be on one.
+    The default stream cannot be recorded. Autograd computes each gradient on the stream where its
+    parameter was first used, so a whole training has to run on one stream.
+
+    Args:
+        device: a CUDA device.
+        wanted: False changes nothing.
+
+    >>> with own_stream(torch.device("cpu"), wanted=False):
+    ...     torch.ones(2).sum()
+    tensor(2.)
     """
     if not wanted:
         yield
@@ -88,9 +105,10 @@ def own_stream(device: torch.device, *, wanted: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _own_workspaces() -> Iterator[None]:
-    """Let the matrix products of a graph have their workspaces in the graph's own memory.
+    """Let the matrix products of a graph allocate their workspaces in the graph's own memory.
 
-    Others torch frees under a graph's feet, when its compiler takes CUDA graphs of its own.
+    Torch frees other workspaces while the graph still uses them, when its compiler records CUDA
+    graphs of its own.
     """
     torch._C._cuda_clearCublasWorkspaces()
     try:
@@ -101,14 +119,14 @@ def _own_workspaces() -> Iterator[None]:
 
 @contextmanager
 def _draws_restored(device: torch.device) -> Iterator[None]:
-    """Turns a failure into a `CaptureError`, after which the generator can be used again."""
+    """Turn a failure into a `CaptureError` and make the generator usable again."""
     index = torch.cuda.current_device() if device.index is None else device.index
     generator = torch.cuda.default_generators[index]
     before = generator.get_state()
     try:
         yield
     except RuntimeError as error:
-        # It would go on waiting for a graph that never comes.
+        # Without this the generator would go on waiting for the end of the recording.
         generator.graphsafe_set_state(torch.Generator(device).graphsafe_get_state())
         generator.set_state(before)
         first = _first_of(error)
@@ -117,7 +135,7 @@ def _draws_restored(device: torch.device) -> Iterator[None]:
 
 
 def _first_of(error: BaseException) -> BaseException:
-    """What went wrong first: an end of the recording complains of it once more."""
+    """Return the first error, because ending the recording raises another one."""
     while error.__context__ is not None:
         error = error.__context__
     return error

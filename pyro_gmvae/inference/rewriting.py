@@ -1,4 +1,4 @@
-"""What is changed in a traced graph before it is compiled; its values stay what they are."""
+"""Rewrite a traced graph before it is compiled, without changing its values."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["put_constants", "turn_narrow_products"]
 
 aten = torch.ops.aten
 
-# Where MKL takes longer for the one than for the other: up to so many columns, from so many of the
-# others on. With 16 columns or more it takes less.
+# MKL is slower for a product with up to NARROW columns than for its transpose, if both other sizes
+# are LONG or more. With 16 columns or more it is faster.
 NARROW, LONG = 10, 256
 
 
 def put_constants(graph: GraphModule, device: torch.device) -> None:
-    """Numbers that torch made tensors of in main memory: on to the device, once."""
+    """Move the numbers that torch keeps as tensors in main memory to the device, once."""
     for node in graph.graph.find_nodes(op="get_attr"):
         tensor = getattr(graph, node.target)
         if tensor.dim() == 0 and tensor.device != device:
@@ -23,9 +23,10 @@ def put_constants(graph: GraphModule, device: torch.device) -> None:
 
 
 def turn_narrow_products(graph: GraphModule) -> None:
-    """On a CPU: products with few columns as the transpose of a product with few rows.
+    """Compute products with few columns as the transpose of a product with few rows, on a CPU.
 
-    Such is the gradient of a decoder's first weights, with a column for each latent dimension.
+    The gradient of a decoder's first weights is such a product: it has a column for each latent
+    dimension.
     """
     for node in graph.graph.find_nodes(op="call_function", target=aten.mm.default):
         a, b = node.args

@@ -1,4 +1,4 @@
-"""An ELBO with its parts, and the sum of several."""
+"""Hold an ELBO with its parts, and add up ELBOs that are computed in chunks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ __all__ = ["ELBOTerms", "summed_over_chunks"]
 
 
 class ELBOTerms(NamedTuple):
-    """An ELBO and where it comes from, each summed over the data and averaged over particles.
+    """Hold an ELBO and its parts, summed over the data and averaged over particles.
 
     Attributes:
         loss: minus the ELBO with every site at its scale; differentiable, zero-dimensional.
         sites: each site's contribution at scale 1, detached: the log-likelihood of an observed
-            site, minus the KL divergence of a latent one.
+            site, or minus the KL divergence of a latent site.
+
+    >>> terms = ELBOTerms(torch.tensor(3.0), {"x": torch.tensor(-2.0), "z": torch.tensor(-1.0)})
+    >>> terms.loss, sorted(terms.sites)
+    (tensor(3.), ['x', 'z'])
     """
 
     loss: Tensor
@@ -34,14 +38,14 @@ def summed_over_chunks(
     *args: Any,
     **kwargs: Any,
 ) -> ELBOTerms:
-    """The sum of ``compute(rows, *args, **kwargs)``, in the memory that one of them takes.
+    """Add up ``compute(rows, *args, **kwargs)`` over chunks, in the memory of one chunk.
 
-    Where gradients are wanted each chunk's, for the parameters of ``modules``, is taken at once
-    and its activations let go; the loss returned hands their sum on.
+    If gradients are enabled, each chunk's gradient for the parameters of ``modules`` is computed
+    at once and its activations are freed. The gradient of the returned loss is the sum of these.
     """
     if len(chunks) == 1:
         return compute(chunks[0], *args, **kwargs)
-    # Each once: one that model and guide share has one gradient.
+    # Each parameter once: one that model and guide share has one gradient.
     parameters = dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad)
     sites: dict[str, Tensor] = {}
 
@@ -59,7 +63,7 @@ def summed_over_chunks(
 
 
 class _Sum(torch.autograd.Function):
-    """Adds up losses, each one differentiated before the next is computed."""
+    """Add up losses, and differentiate each before the next is computed."""
 
     @staticmethod
     def forward(ctx: Any, losses: Sequence[Callable[[], Tensor]], *parameters: Tensor) -> Tensor:

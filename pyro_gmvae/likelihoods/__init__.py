@@ -80,6 +80,9 @@ def make_likelihood(
 
     Raises:
         ValueError: for an unknown name, or an instance made for another shape.
+
+    >>> make_likelihood("gaussian", (3,)).event_shape
+    (3,)
     """
     if isinstance(likelihood, str):
         likelihood = likelihood_class(likelihood)

@@ -1,4 +1,4 @@
-"""What every likelihood is."""
+"""Define the base class of all likelihoods."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Support = Literal["real", "binary", "unit_interval", "levels", "count"]
 
 
 class Likelihood(nn.Module, ABC):
-    """p(x | decoder output), independent over the entries of an observation.
+    """Define p(x | decoder output), independent over the entries of an observation.
 
     Args:
         event_shape: shape of one observation, for example ``(64,)`` or ``(1, 28, 28)``.
@@ -27,6 +27,12 @@ class Likelihood(nn.Module, ABC):
         support: the numbers that it takes, on model scale. Data are brought there by it alone: no
             other part of the program knows a likelihood by its name. Under ``"levels"`` p(x|z) is a
             probability, not a density, and may be given in bits per dimension.
+
+    >>> class Laplace(Likelihood):
+    ...     def entrywise(self, output):
+    ...         return dist.Laplace(output, torch.ones(()))
+    >>> Laplace((3,))(torch.zeros(5, 3)).log_prob(torch.zeros(5, 3)).shape
+    torch.Size([5])
     """
 
     support: ClassVar[Support] = "real"
@@ -37,24 +43,31 @@ class Likelihood(nn.Module, ABC):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of the decoder's output for one datum."""
+        """Return the shape of the decoder's output for one datum."""
         return self.event_shape
 
     @abstractmethod
     def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
-        """The distribution of each entry: batch shape ``(*batch, *event_shape)``, no event."""
+        """Return the distribution of each entry.
+
+        Args:
+            output: the decoder's output, shape ``(*batch, *output_shape)``.
+
+        Returns:
+            A distribution of batch shape ``(*batch, *event_shape)`` and empty event shape.
+        """
 
     def forward(
         self,
         output: Float[Tensor, "*batch_and_output"],
         mask: Bool[Tensor, "*batch_and_event"] | None = None,
     ) -> dist.TorchDistribution:
-        """The distribution of whole observations.
+        """Return the distribution of whole observations.
 
         Args:
             output: the decoder's output, shape ``(*batch, *output_shape)``.
             mask: True where an entry was observed, shape broadcasting to
-                ``(*batch, *event_shape)``; entries that were not contribute nothing.
+                ``(*batch, *event_shape)``; unobserved entries contribute nothing.
 
         Returns:
             A distribution of batch shape ``(*batch,)`` and event shape ``event_shape``.
@@ -65,5 +78,5 @@ class Likelihood(nn.Module, ABC):
         return entries.to_event(len(self.event_shape))
 
     def mean(self, output: Float[Tensor, "*batch_and_output"]) -> Float[Tensor, "*batch_and_event"]:
-        """E[x | z], what a picture of a reconstruction shows; shape ``(*batch, *event_shape)``."""
+        """Compute E[x | z], as shown in a reconstruction; shape ``(*batch, *event_shape)``."""
         return self.entrywise(output).mean

@@ -1,4 +1,4 @@
-"""The likelihood of real-valued entries."""
+"""Define the likelihood of real-valued entries."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ __all__ = ["Gaussian", "PredictedGaussian"]
 
 
 class Gaussian(Likelihood):
-    """Real-valued entries; the decoder gives their means.
+    """Model real-valued entries by normal distributions whose means the decoder gives.
 
     Args:
         event_shape: shape of one observation.
-        scale: ``"learned"``, one standard deviation per entry; ``"predicted"``, the decoder gives
-            it for each datum as well; or a positive number, fixed.
+        scale: ``"learned"`` for one standard deviation per entry; ``"predicted"`` for a decoder
+            that gives it for each datum as well; or a positive number, which stays fixed.
         min_scale: added to a learned or predicted scale. It keeps the density of an entry that
             can be predicted exactly from growing without bound.
 
     Raises:
         ValueError: if a fixed scale is not positive or the word is unknown.
+
+    >>> p_x = Gaussian((3,), scale=1.0)(torch.zeros(5, 3))
+    >>> p_x.batch_shape, p_x.event_shape
+    (torch.Size([5]), torch.Size([3]))
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Likelihoods of 8-bit images: a probability for each of the 256 levels of an entry."""
+"""Define likelihoods of 8-bit images: a probability for each of the 256 levels of an entry."""
 
 from __future__ import annotations
 
@@ -18,28 +18,36 @@ from pyro_gmvae.likelihoods.base import Likelihood, Support
 
 __all__ = ["DiscretizedLogistic", "DiscretizedLogisticMixture"]
 
-MIN_SCALE = 4e-4  # a tenth of a level: nothing is gained below, where one level has all the mass
-START_SCALE = 0.25  # at an output of zero: all levels are likely, so that no datum is far off
+MIN_SCALE = 4e-4  # a tenth of a level; one level has all the mass then, so less gains nothing
+START_SCALE = 0.25  # scale for an output of zero; all levels are likely, so that all data are
 
 
 class DiscretizedLogistic(Likelihood):
-    r"""Entries k / 255, k = 0..255; the decoder gives a location and a raw scale for each.
+    r"""Model entries k / 255, k = 0..255, by one discretised logistic each.
+
+    The decoder gives a location and a raw scale for each entry,
 
     .. math::
         \mu = (1 + o_1) / 2, \qquad s = \mathrm{softplus}(o_2 + c) / 2 + s_{\min}
 
     on the scale of the data, [0, 1], so that an output of zero is the middle of the range. The
-    density is that of `pyro_gmvae.distributions.DiscretizedLogistic`. As everywhere here, entries
-    are independent given z: the channels of a pixel too, unlike in PixelCNN++.
+    density is that of `pyro_gmvae.distributions.DiscretizedLogistic`. As in every likelihood here,
+    entries are independent given z. This includes the channels of a pixel, unlike in PixelCNN++.
 
     Args:
         event_shape: shape of one observation.
-        min_scale: added to the scale, 1 being the whole range.
+        min_scale: added to the scale; 1 is the whole range.
 
     Raises:
         ValueError: if ``min_scale`` is not positive.
 
     Reference: Salimans et al. 2017, PixelCNN++, arXiv 1701.05517.
+
+    >>> likelihood = DiscretizedLogistic((1, 28, 28))
+    >>> likelihood.output_shape
+    (2, 1, 28, 28)
+    >>> likelihood(torch.zeros(5, 2, 1, 28, 28)).log_prob(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5])
     """
 
     support: ClassVar[Support] = "levels"
@@ -61,23 +69,26 @@ class DiscretizedLogistic(Likelihood):
 
 
 class DiscretizedLogisticMixture(Likelihood):
-    r"""Entries k / 255 with several likely values each; the decoder gives M logistics and weights.
+    r"""Model entries k / 255 that have several likely values by a mixture of M logistics each.
 
     .. math:: p(x | z) = \sum_m w_m \, \mathrm{DiscretizedLogistic}(x; \mu_m, s_m)
 
-    with w the softmax of the third output, and locations and scales as in `DiscretizedLogistic`,
-    but that at an output of zero the locations are spread evenly over [0, 1]: equal ones would
-    stay together for long.
+    The decoder gives locations, raw scales and weights. The weights w are the softmax of the third
+    output. Locations and scales are as in `DiscretizedLogistic`, except that an output of zero
+    spreads the locations evenly over [0, 1]; equal locations would stay together for long.
 
     Args:
         event_shape: shape of one observation.
-        n_components: M.
-        min_scale: added to the scales, 1 being the whole range.
+        n_components: M, number of logistics.
+        min_scale: added to the scales; 1 is the whole range.
 
     Raises:
         ValueError: if ``n_components`` is below 1 or ``min_scale`` not positive.
 
     Reference: Salimans et al. 2017, PixelCNN++, arXiv 1701.05517.
+
+    >>> DiscretizedLogisticMixture((1, 28, 28), n_components=4).output_shape
+    (3, 4, 1, 28, 28)
     """
 
     support: ClassVar[Support] = "levels"
@@ -101,7 +112,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return (3, self.n_components, *self.event_shape)
 
     def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> dist.TorchDistribution:
-        last = output.movedim(-1 - len(self.event_shape), -1)  # where torch has the components
+        last = output.movedim(-1 - len(self.event_shape), -1)  # torch wants the components last
         loc, raw_scale, logits = last.unbind(-2 - len(self.event_shape))
         logistics = distributions.DiscretizedLogistic(
             self.centers + loc / 2, _scale(raw_scale, START_SCALE, self.min_scale)
@@ -110,8 +121,7 @@ class DiscretizedLogisticMixture(Likelihood):
 
 
 def _scale(raw: Tensor, start: float, minimum: float) -> Tensor:
-    # Softplus is an exponential where scales are small, and where they are large, unlike one, it
-    # does not run away.
+    # Softplus is like an exponential for small scales, but grows only linearly for large ones.
     return softplus(raw + log(expm1(2 * start))) / 2 + minimum
 
 

@@ -1,4 +1,4 @@
-"""Likelihoods of entries that are, or lie between, zero and one."""
+"""Define likelihoods of entries that are zero or one, or lie between."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ __all__ = ["Bernoulli", "ContinuousBernoulli"]
 
 
 class Bernoulli(Likelihood):
-    """Binary entries; the decoder gives logits. For pixels, binarise them dynamically."""
+    """Model binary entries whose logits the decoder gives.
+
+    Binarise the pixels of images dynamically, that is, anew in each epoch.
+
+    Args:
+        event_shape: shape of one observation.
+
+    >>> p_x = Bernoulli((3,))(torch.zeros(5, 3))
+    >>> p_x.log_prob(torch.ones(5, 3)).exp()
+    tensor([0.1250, 0.1250, 0.1250, 0.1250, 0.1250])
+    """
 
     support: ClassVar[Support] = "binary"
 
@@ -28,16 +38,23 @@ class Bernoulli(Likelihood):
         mask: Bool[Tensor, "*batch_and_event"] | None = None,
     ) -> dist.TorchDistribution:
         entries = self.entrywise(output)
-        # Not under a mask, nor for what a subclass makes of it.
+        # A mask, or another distribution of a subclass, needs the general way.
         if mask is None and type(entries) is dist.Bernoulli:
             return IndependentBernoulli(entries, len(self.event_shape))
         return super().forward(output, mask)
 
 
 class ContinuousBernoulli(Likelihood):
-    """Entries between 0 and 1 as they are, such as grey levels; the decoder gives logits.
+    """Model entries between 0 and 1, such as grey levels, whose logits the decoder gives.
+
+    Args:
+        event_shape: shape of one observation.
 
     Reference: Loaiza-Ganem and Cunningham 2019, The continuous Bernoulli, arXiv 1907.06845.
+
+    >>> p_x = ContinuousBernoulli((2,))(torch.zeros(5, 2))  # uniform at a logit of 0
+    >>> p_x.log_prob(torch.full((5, 2), 0.3)).abs().max() < 1e-4
+    tensor(True)
     """
 
     support: ClassVar[Support] = "unit_interval"

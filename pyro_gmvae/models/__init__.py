@@ -1,4 +1,4 @@
-"""GMVAEs as Pyro programs: one generative model, four guides."""
+"""Define GMVAEs as Pyro programs: one generative model and four guides."""
 
 from pyro_gmvae.models.adversarial import AdversarialPerturbation
 from pyro_gmvae.models.components import keep_components, reorder_components

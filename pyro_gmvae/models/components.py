@@ -1,4 +1,4 @@
-"""The clusters of a trained model: their order, and which of them stay."""
+"""Reorder the clusters of a trained model, or keep some of them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["keep_components", "reorder_components"]
 def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
     """Renumber the clusters in place: cluster ``order[i]`` becomes cluster ``i``.
 
-    Nothing else changes: every density is as it was.
+    Every density stays the same.
 
     Args:
-        gmvae: one with the built-in networks.
+        gmvae: a model with the built-in networks.
         order: a permutation of 0 to K - 1.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if ``order`` is not a permutation.
     """
     if sorted(order.tolist()) != list(range(gmvae.n_components)):
         raise ValueError(f"order must hold each of 0 to {gmvae.n_components - 1} once, got {order}")
@@ -29,17 +29,22 @@ def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
 
 
 def keep_components(gmvae: GMVAE, kept: Int64[Tensor, " K_kept"]) -> GMVAE:
-    """A model with some of the clusters only, cluster ``kept[i]`` as cluster ``i``.
+    """Build a model with some of the clusters only; cluster ``kept[i]`` becomes cluster ``i``.
 
-    Their p(z|y), q(z|x,y) and p(x|z) are as they were; p(y) and q(y|x) (p(y|z) of the marginal
-    method) are shared out among them in proportion.
+    Their p(z|y), q(z|x,y) and p(x|z) stay the same. p(y) and q(y|x) (or p(y|z) of the marginal
+    method) are renormalised over the kept clusters.
 
     Args:
-        gmvae: one that `to_config` can rebuild.
-        kept: different ones of 0 to K - 1.
+        gmvae: a model that `to_config` can rebuild.
+        kept: different numbers from 0 to K - 1.
 
     Raises:
         ValueError: for a model that cannot be rebuilt, or a method that needs more clusters.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=5, latent_dim=2, hidden=(5,))
+    >>> keep_components(gmvae, torch.tensor([0, 3])).n_components
+    2
     """
     smaller = from_config({**to_config(gmvae), "n_components": len(kept)})
     smaller.load_state_dict(_state_of(gmvae, kept))

@@ -1,4 +1,4 @@
-"""A built-in model as plain values, and back."""
+"""Turn a built-in model into plain values, and back."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ __all__ = ["from_config", "to_config"]
 
 
 def to_config(gmvae: GMVAE) -> dict[str, Any]:
-    """All that rebuilds ``gmvae``, as plain JSON values; the inverse of `from_config`.
+    """Return plain JSON values from which `from_config` rebuilds ``gmvae``.
 
     Raises:
         ValueError: for a model with a user's own networks, likelihood or class, which only the
             user's code can rebuild: save its ``state_dict`` instead.
+
+    >>> gmvae = SparseGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), n_likeliest=2)
+    >>> to_config(gmvae)["n_likeliest"]
+    2
     """
     own_class = type(gmvae) is not METHODS.get(gmvae.method)
     if own_class or gmvae.custom_networks or not isinstance(gmvae.options["likelihood"], str):
@@ -36,10 +40,14 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any]) -> GMVAE:
-    """A freshly initialised model from what `to_config` gave.
+    """Build a freshly initialised model from the values of `to_config`.
 
     Raises:
         ValueError: for an unknown method or values that the constructor refuses.
+
+    >>> config = {"method": "exact", "input_dim": 4, "n_components": 3, "latent_dim": 2}
+    >>> from_config(config).n_components
+    3
     """
     arguments = dict(config)
     method = arguments.pop("method", None)

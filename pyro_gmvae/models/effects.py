@@ -1,4 +1,4 @@
-"""What a network says of each datum, as effects that a handler may ask of some rows only."""
+"""Make network calls visible to Pyro handlers, which may compute some rows only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["inferred", "observation"]
 def inferred(
     head: Callable[..., tuple[Tensor, Tensor]], features: Tensor, y: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """``head(features, y)``, unless a handler knows that some of its rows do not count."""
+    """Compute ``head(features, y)``, unless a handler knows that some rows are not scored."""
     return head(features, y)
 
 
@@ -23,5 +23,5 @@ def inferred(
 def observation(
     p_x: Callable[..., dist.TorchDistribution], z: Tensor, *covariates: Tensor
 ) -> dist.TorchDistribution:
-    """``p_x(z, *covariates)``, under the same condition."""
+    """Compute ``p_x(z, *covariates)``, unless a handler knows that some rows are not scored."""
     return p_x(z, *covariates)

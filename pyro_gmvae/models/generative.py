@@ -1,4 +1,4 @@
-"""The generative model y -> z -> x, one class for all four inference methods."""
+"""Define the generative model y -> z -> x, one class for all four inference methods."""
 
 from __future__ import annotations
 
@@ -26,27 +26,33 @@ __all__ = ["GenerativeModel"]
 
 
 class GenerativeModel(PyroModule):
-    r"""The Pyro program
+    r"""Draw a cluster y, a style z in that cluster, and an observation x from the style.
 
     .. math::
         y \sim \mathrm{Categorical}(\pi), \quad
         z | y \sim N(\mu_y, \mathrm{diag}\, \sigma_y^2), \quad
         x | z \sim p(x | \mathrm{decoder}(z))
 
-    with sites ``y`` (one-hot), ``z`` and ``x`` inside ``pyro.plate("data", B)``.
+    This is a Pyro program with sites ``y`` (one-hot), ``z`` and ``x`` inside
+    ``pyro.plate("data", B)``.
 
-    Subclass it to change one conditional: `p_y`, `p_z` or `p_x`. Whatever is passed after ``y``
-    (covariates, exposures) reaches `p_x`, which in a subclass may ask for it.
+    Subclass it to change one conditional: `p_y`, `p_z` or `p_x`. The arguments after ``y``
+    (covariates, exposures) are passed on to `p_x`, and a subclass may use them there.
 
     Args:
-        decoder: latents ``(..., B, Z)`` to likelihood parameters ``(..., B, *output_shape)``.
-        likelihood: what the decoder's output means.
+        decoder: maps latents ``(..., B, Z)`` to likelihood parameters ``(..., B, *output_shape)``.
+        likelihood: turns the decoder's output into p(x|z).
         n_components: K.
         latent_dim: Z.
         weights: the annealed quantities, shared with the guide.
-        learn_mixture: whether p(y) is learned; otherwise it is uniform.
-        relaxed: whether ``y`` is a relaxed variable in the model too, so that the bound is that
-            of the relaxed model (see `pyro_gmvae.distributions.Concrete`).
+        learn_mixture: learn p(y); otherwise it is uniform.
+        relaxed: make ``y`` a relaxed variable in the model too, which gives the bound of the
+            relaxed model (see `pyro_gmvae.distributions.Concrete`).
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> model = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).model
+    >>> isinstance(model, GenerativeModel), model(y=torch.eye(3)).shape  # one x from each cluster
+    (True, torch.Size([3, 4]))
     """
 
     # Tensors with a place for each cluster, and the dimension of that place.
@@ -74,7 +80,7 @@ class GenerativeModel(PyroModule):
         self.weights = weights
         self.decoder = decoder
         self.likelihood = likelihood
-        # Near one another: clusters part as they need to. From components far apart, in many
+        # Components start close together and separate as needed. If they start far apart in many
         # dimensions, the ELBO rises more slowly.
         self.component_loc = nn.Parameter(torch.empty(n_components, latent_dim))
         nn.init.xavier_normal_(self.component_loc)
@@ -88,26 +94,26 @@ class GenerativeModel(PyroModule):
 
     @property
     def event_shape(self) -> tuple[int, ...]:
-        """Shape of one observation."""
+        """Return the shape of one observation."""
         return self.likelihood.event_shape
 
     @property
     def component_scale(self) -> Float[Tensor, "K Z"]:
-        """sigma_y, the standard deviations of p(z|y)."""
+        """Return sigma_y, the standard deviations of p(z|y)."""
         return softplus(self.component_raw_scale) + MIN_SCALE
 
     def p_y(self) -> dist.TorchDistribution:
-        """p(y), event shape ``(K,)``."""
+        """Return p(y), event shape ``(K,)``."""
         if self.relaxed:
             return Concrete(self.weights.temperature, logits=self.mixture_logits)
         return RelaxableOneHotCategorical(logits=self.mixture_logits)
 
     def p_z(self, y: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
-        """p(z|y), event shape ``(Z,)``. A relaxed y blends the components' parameters."""
+        """Return p(z|y), event shape ``(Z,)``; a relaxed y blends the components' parameters."""
         return dist.Normal(y @ self.component_loc, y @ self.component_scale).to_event(1)
 
     def p_x(self, z: Float[Tensor, "*batch Z"]) -> dist.TorchDistribution:
-        """p(x|z), event shape `event_shape`."""
+        """Return p(x|z), event shape `event_shape`."""
         return self.likelihood(self.decoder(z))
 
     def forward(
@@ -135,7 +141,7 @@ class GenerativeModel(PyroModule):
                     "y",
                     p_y,
                     obs=None if labels is not None else y,
-                    # Only a guide without a site y leaves it to be summed out here.
+                    # It is summed out here only if the guide has no site y.
                     infer={"enumerate": "parallel"} if p_y.has_enumerate_support else {},
                 )
             if labels is not None:
@@ -151,25 +157,25 @@ class GenerativeModel(PyroModule):
             return y.shape[0] if is_labels(y) else y.shape[-2]
         return 1
 
-    # What evaluation needs: the model's own laws of z, under the discrete y.
+    # Evaluation needs the model's distributions of z under the discrete y.
 
     def log_p_z_given_y(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
-        """log p(z|y) for every cluster."""
+        """Compute log p(z|y) for every cluster."""
         components = dist.Normal(self.component_loc, self.component_scale).to_event(1)
         return components.log_prob(z.unsqueeze(-2))
 
     def log_p_y(self) -> Float[Tensor, " K"]:
-        """log p(y)."""
+        """Compute log p(y)."""
         return torch.log_softmax(self.mixture_logits, -1)
 
     def log_p_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch"]:
-        r""":math:`\log p(z) = \log \sum_y p(y) p(z|y)`."""
+        r"""Compute :math:`\log p(z) = \log \sum_y p(y) p(z|y)`."""
         return (self.log_p_y() + self.log_p_z_given_y(z)).logsumexp(-1)
 
     def log_p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
-        """The log of the posterior p(y|z), exact by Bayes' rule."""
+        """Compute the log of the posterior p(y|z), exactly by Bayes' rule."""
         return (self.log_p_y() + self.log_p_z_given_y(z)).log_softmax(-1)
 
     def p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
-        """The posterior p(y|z)."""
+        """Compute the posterior p(y|z)."""
         return self.log_p_y_given_z(z).exp()

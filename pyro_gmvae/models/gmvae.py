@@ -1,4 +1,4 @@
-"""The four GMVAEs: pairs of a generative model and a guide."""
+"""Define the four GMVAEs: pairs of a generative model and a guide."""
 
 from __future__ import annotations
 
@@ -52,36 +52,41 @@ def built_in(pair: type[GMVAE]) -> type[GMVAE]:
 
 
 class GMVAE(nn.Module):
-    """What the four methods share: the generative networks and the discrete posterior.
+    """Pair a generative model with a guide; the four methods differ in the guide.
 
-    ``.model`` and ``.guide`` are PyroModules called as ``(x, y=None, *covariates)``; Pyro's own
-    tools work on them unmodified. Subclass one of the four with another ``model_class`` to change
-    a conditional of the generative model.
+    ``.model`` and ``.guide`` are PyroModules called as ``(x, y=None, *covariates)``. Pyro's own
+    tools work on them unmodified. To change a conditional of the generative model, subclass one of
+    the four methods with another ``model_class``.
 
     Args:
         input_dim: number of features, or the shape of one observation, such as ``(1, 28, 28)``.
         n_components: K, the number of clusters.
         latent_dim: Z, the size of the style z.
-        hidden: sizes of the hidden layers of every built-in network; with convolutions only the
-            last is used, for the layer where features and cluster meet.
+        hidden: sizes of the hidden layers of every built-in network. With convolutions only the
+            last one is used, for the layer that joins features and cluster.
         likelihood: p(x|z): a name of `pyro_gmvae.likelihoods`, a `Likelihood` class or instance.
-        encoder: replaces the built-in one; maps ``(B, *event)`` to features ``(B, F)``.
-        decoder: replaces the built-in one; maps ``(..., Z)`` to ``(..., *output_shape)`` of the
+        encoder: replaces the built-in encoder; maps ``(B, *event)`` to features ``(B, F)``.
+        decoder: replaces the built-in decoder; maps ``(..., Z)`` to ``(..., *output_shape)`` of the
             likelihood.
-        cluster_encoder: an encoder for q(y|x) alone; without it a given ``encoder`` serves both.
+        cluster_encoder: an encoder for q(y|x) alone; without it q(y|x) and q(z|x,y) share a given
+            ``encoder``.
         shared_trunk: let q(y|x) and q(z|x,y) share the built-in encoder; otherwise each has
             its own.
         learn_mixture: learn p(y); otherwise it is uniform.
         label_weight: weight of log q(label|x) for labelled data, in nats.
-        network: what is built in: linear layers, or convolutions for images.
-        cluster_network: the same for the encoder that tells the cluster: that of q(y|x), or of
-            q(z|x) in the marginal method; None is as ``network``.
+        network: kind of the built-in networks: linear layers, or convolutions for images.
+        cluster_network: kind of the encoder that infers the cluster, which is that of q(y|x), or
+            of q(z|x) in the marginal method; None takes ``network``.
         conv: sizes of the convolutional networks; None takes `ConvSizes.for_images`.
-        model_options, guide_options: what the method's model and guide take beside that.
+        model_options, guide_options: further arguments of the method's model and guide.
 
     Raises:
-        ValueError: for sizes below 1, contradicting arguments, or ``network="conv"`` where
-            observations are no images ``(C, H, W)``.
+        ValueError: for sizes below 1, contradicting arguments, or ``network="conv"`` for
+            observations that are not images ``(C, H, W)``.
+
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> isinstance(gmvae, GMVAE), gmvae.posterior(torch.ones(8, 4)).event_shape
+    (True, torch.Size([2]))
     """
 
     method: ClassVar[str]
@@ -151,8 +156,8 @@ class GMVAE(nn.Module):
 
         self.weights = ObjectiveWeights()
         likelihood = make_likelihood(likelihood, event_shape)
-        # Made so, the modules work with Pyro's global parameter store (as `SVI` needs it) and with
-        # local parameters (as our trainer sets it, so that models in one process stay apart).
+        # Modules made with local parameters work with local parameters, which our trainer uses to
+        # keep the models of a process apart, and with Pyro's global store, which `SVI` needs.
         with pyro.settings.context(module_local_params=True):
             self.model = self.model_class(
                 self._built_in_decoder(likelihood.output_shape) if decoder is None else decoder,
@@ -172,27 +177,27 @@ class GMVAE(nn.Module):
         self.guide.log_p_y = self.model.log_p_y
 
     def regularize(self, regularizer: Regularizer | None) -> None:
-        """Train with the penalties of ``regularizer`` from now on; None with the ELBO alone.
+        """Train with the penalties of ``regularizer`` from now on; None trains without any.
 
-        It belongs to training: a saved model has none.
+        The regularizer belongs to training: a saved model has none.
         """
         self.guide.regularizer = regularizer
 
     @property
     def regularizer(self) -> Regularizer | None:
-        """What it is trained with beside the ELBO."""
+        """Return the regularizer that is used in training, or None."""
         return self.guide.regularizer
 
     def link(self, must_link: MustLink | None) -> None:
-        """Train with the factor of ``must_link`` from now on; None forgets its rows.
+        """Train with the factor of ``must_link`` from now on; None removes the factor and its rows.
 
-        It belongs to training: a saved model has none.
+        The factor belongs to training: a saved model has none.
         """
         self.guide.must_link = must_link
 
     @property
     def must_link(self) -> MustLink | None:
-        """The rows that are to be in one cluster."""
+        """Return the factor for rows that should be in one cluster, or None."""
         return self.guide.must_link
 
     def _inference_networks(
@@ -203,7 +208,7 @@ class GMVAE(nn.Module):
         if not shared and cluster_encoder is None:
             cluster_encoder = self._built_in_encoder(self._cluster_network)
         n_features = feature_size(encoder, self.event_shape)
-        seen = encoder if cluster_encoder is None else cluster_encoder  # by q(y|x)
+        seen = encoder if cluster_encoder is None else cluster_encoder  # the one that q(y|x) uses
         return {
             "encoder": encoder,
             "cluster_encoder": cluster_encoder,
@@ -220,10 +225,10 @@ class GMVAE(nn.Module):
     def _z_trunk(
         self, encoder: nn.Module | None, network: str, *, shared: bool
     ) -> tuple[nn.Module, Sequence[int]]:
-        """The encoder before the head of q(z|x,y), and the hidden sizes of the head."""
+        """Return the encoder before the head of q(z|x,y), and the hidden sizes of the head."""
         hidden = self.options["hidden"]
         if encoder is None and not shared and network == "mlp":
-            # An own trunk of q(z|x,y) begins at the head, where the cluster comes in.
+            # If q(z|x,y) shares no trunk, its first layer is the head, which takes the cluster.
             return MLPEncoder(self.event_shape, ()), hidden
         return self._built_in_encoder(network) if encoder is None else encoder, hidden[-1:]
 
@@ -243,21 +248,26 @@ class GMVAE(nn.Module):
     def posterior(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> dist.TorchDistribution:
-        """q(z|x) of the discrete model, the cluster summed out in closed form."""
+        """Return q(z|x) of the discrete model, with the cluster summed out in closed form."""
         return self.guide.posterior(x, *covariates)
 
     def responsibilities(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
-        """q(y|x), the probability of each cluster for each datum."""
+        """Compute q(y|x), the probability of each cluster for each datum."""
         return self.guide.encode(x, *covariates)[1].softmax(-1)
 
 
 @built_in
 class ExactGMVAE(GMVAE):
-    """The GMVAE with ``y`` summed over all K clusters; K decoder passes per datum.
+    """Sum over all K clusters, which takes K decoder passes per datum.
 
-    Args: those of `GMVAE`.
+    Args:
+        input_dim, n_components, latent_dim, options: as in `GMVAE`.
+
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> gmvae.responsibilities(torch.ones(8, 4)).shape
+    torch.Size([8, 3])
     """
 
     method = "exact"
@@ -266,16 +276,21 @@ class ExactGMVAE(GMVAE):
 
 @built_in
 class ConcreteGMVAE(GMVAE):
-    """The GMVAE with ``y`` relaxed to a Concrete variable; one decoder pass per datum.
+    """Relax ``y`` to a Concrete variable, which takes one decoder pass per datum.
 
     Args:
+        input_dim, n_components, latent_dim, options: as in `GMVAE`.
         temperature: tau > 0; lower is closer to one-hot, with noisier gradients.
-        kl: ``"categorical"`` pays the KL between categoricals; ``"relaxed"`` that between the
-            relaxed densities, the proper bound of the relaxed model, whose prior is relaxed too.
-        options: those of `GMVAE`.
+        kl: ``"categorical"`` uses the KL between categoricals; ``"relaxed"`` uses that between the
+            relaxed densities, which gives the proper bound of the relaxed model, whose prior is
+            relaxed too.
 
     Reference: Collier and Urdiales 2019, Scalable deep unsupervised clustering with Concrete
     GMVAEs, arXiv 1909.08994.
+
+    >>> gmvae = ConcreteGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), temperature=0.3)
+    >>> gmvae.weights.temperature
+    tensor(0.3000)
     """
 
     method = "concrete"
@@ -308,18 +323,24 @@ class ConcreteGMVAE(GMVAE):
 
 @built_in
 class SparseGMVAE(GMVAE):
-    """The GMVAE with the likeliest clusters summed and one more drawn; unbiased in expectation.
+    """Sum over the likeliest clusters and draw one of the rest, unbiased in expectation.
 
-    By `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weights of the drawn cluster;
-    ``n_likeliest + drawn_share`` decoder passes per datum. Other ELBOs draw one cluster.
+    This takes ``n_likeliest + drawn_share`` decoder passes per datum. It needs
+    `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weight of the drawn cluster.
+    Other ELBOs draw one cluster.
 
     Args:
+        input_dim, n_components, latent_dim, options: as in `GMVAE`.
         n_likeliest: m, the number of clusters summed exactly.
-        drawn_share: the share of a training batch whose drawn cluster is decoded: those that have
-            most left for it are the likeliest to be among them, and it counts for more there. With
-            less than all a step is shorter and the gradient varies more, little where q(y|x) is
-            sure of most data, as under a regulariser.
-        options: those of `GMVAE`.
+        drawn_share: the share of a training batch whose drawn cluster is decoded. Data with more
+            mass outside the likeliest clusters are more likely to be chosen, and the drawn cluster
+            has a larger weight in the chosen data. With a share below 1 a step is shorter and the
+            gradient varies more. The difference is small if q(y|x) is sure of most data, as under a
+            regulariser.
+
+    >>> gmvae = SparseGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), n_likeliest=2)
+    >>> gmvae.responsibilities(torch.ones(8, 4)).shape
+    torch.Size([8, 3])
     """
 
     method = "sparse"
@@ -346,11 +367,16 @@ class SparseGMVAE(GMVAE):
 
 @built_in
 class MarginalGMVAE(GMVAE):
-    """The GMVAE with q(z|x) only and ``y`` summed out in the model, given z; one decoder pass.
+    """Infer q(z|x) only and sum ``y`` out in the model given z, with one decoder pass per datum.
 
-    Labels act through the model alone: there is no q(y|x) to teach.
+    Labels act through the model alone, because there is no q(y|x) to learn them.
 
-    Args: those of `GMVAE`, but for what concerns q(y|x).
+    Args:
+        args, options: as in `GMVAE`, without those of q(y|x).
+
+    >>> gmvae = MarginalGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> gmvae.responsibilities(torch.ones(8, 4)).shape
+    torch.Size([8, 3])
     """
 
     method = "marginal"
@@ -376,10 +402,10 @@ class MarginalGMVAE(GMVAE):
     def responsibilities(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
-        """E_q(z|x) p(y|z), averaged over fixed draws of z, so that it is the same every time."""
+        """Estimate E_q(z|x) p(y|z) by fixed draws of z, so that the result is reproducible."""
         q_z = self.guide.posterior(x, *covariates).base_dist
         generator = torch.Generator().manual_seed(0)
         noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=generator).to(q_z.loc)
-        # One draw at a time: the densities of all clusters for all draws would not fit.
+        # One draw at a time: the densities of all clusters for all draws would not fit in memory.
         posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise)
         return sum(posteriors, torch.zeros(())) / self.N_DRAWS

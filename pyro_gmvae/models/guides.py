@@ -1,4 +1,4 @@
-"""The inference networks q(y|x) and q(z|x,y): one guide for each inference method."""
+"""Define the inference networks q(y|x) and q(z|x,y): one guide for each inference method."""
 
 from __future__ import annotations
 
@@ -31,23 +31,29 @@ from pyro_gmvae.networks import GaussianHead
 __all__ = ["ConcreteGuide", "ExactGuide", "Guide", "MarginalGuide", "SparseGuide"]
 
 ENUMERATED: InferDict = {"enumerate": "parallel"}
-# A key of ours: Pyro's ELBOs, which would take these values for all there are, draw one instead.
+# A key of our own. Pyro's ELBOs ignore it and draw one value; they would assume that the enumerated
+# values are complete.
 ENUMERATED_IN_PART: Any = {"enumerate_in_part": True}
 
 
 class Guide(PyroModule):
-    """q(y|x) q(z|x,y) with sites ``y`` and ``z`` inside ``pyro.plate("data", B)``.
+    """Infer q(y|x) q(z|x,y) with sites ``y`` and ``z`` inside ``pyro.plate("data", B)``.
 
-    Subclasses say how site ``y`` is inferred (`q_y` and ``infer_y``).
+    Subclasses define how site ``y`` is inferred, by `q_y` and ``infer_y``.
 
     Args:
-        encoder: observations to the features that q(z|x,y) sees.
-        cluster_encoder: observations to the features that q(y|x) sees; None shares ``encoder``.
-        y_head: features to the logits of q(y|x).
-        z_head: features and cluster to mean and scale of q(z|x,y).
+        encoder: maps observations to the features for q(z|x,y).
+        cluster_encoder: maps observations to the features for q(y|x); None shares ``encoder``.
+        y_head: maps features to the logits of q(y|x).
+        z_head: maps features and cluster to mean and scale of q(z|x,y).
         weights: the annealed quantities, shared with the model.
         event_dim: number of dimensions of one observation.
         label_weight: weight of log q(label|x) for labelled data, in nats.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> guide = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).guide
+    >>> isinstance(guide, Guide), guide.log_responsibilities(torch.ones(8, 4)).shape
+    (True, torch.Size([8, 3]))
     """
 
     infer_y: ClassVar[InferDict] = {}
@@ -55,7 +61,7 @@ class Guide(PyroModule):
     component_dims: ClassVar[Mapping[str, int]] = {"y_head.weight": 0, "y_head.bias": 0}
     regularizer: Regularizer | None
     must_link: MustLink | None
-    log_p_y: Callable[[], Tensor]  # of the model
+    log_p_y: Callable[[], Tensor]  # the model's method
 
     def __init__(
         self,
@@ -81,23 +87,23 @@ class Guide(PyroModule):
 
     @abstractmethod
     def q_y(self, logits: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
-        """The distribution of site ``y``."""
+        """Return the distribution of site ``y``, event shape ``(K,)``."""
 
     def q_z(
         self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"]
     ) -> dist.TorchDistribution:
-        """q(z|x,y), event shape ``(Z,)``."""
+        """Return q(z|x,y), event shape ``(Z,)``."""
         return dist.Normal(*inferred(self.z_head, features, y)).to_event(1)
 
     def accept_known(self) -> None:
-        """Refuse known clusters where the guide cannot be certain of one."""
+        """Refuse known clusters if the guide cannot represent a certain cluster."""
 
     def encode(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> tuple[Float[Tensor, "*batch F"], Float[Tensor, "*batch K"]]:
-        """The features that q(z|x,y) sees, and the logits of q(y|x).
+        """Compute the features for q(z|x,y) and the logits of q(y|x).
 
-        Covariates are for a subclass to use; q need not look at them.
+        Covariates are ignored here; a subclass may use them.
         """
         features = self.encoder(x)
         cluster_features = features if self.cluster_encoder is None else self.cluster_encoder(x)
@@ -106,7 +112,7 @@ class Guide(PyroModule):
     def log_responsibilities(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
-        """log q(y|x)."""
+        """Compute log q(y|x)."""
         return self.encode(x, *covariates)[1].log_softmax(-1)
 
     def forward(
@@ -115,9 +121,12 @@ class Guide(PyroModule):
         y: Num[Tensor, "..."] | None = None,
         *covariates: Tensor,
     ) -> None:
-        """Draw the latent sites for observations ``x``; arguments as the model's.
+        """Draw the latent sites for observations ``x``.
 
-        A one-hot ``y`` is observed in the model and has no site here; labels pin the site.
+        A one-hot ``y`` is observed in the model and has no site here. Labels pin the site.
+
+        Args:
+            x, y, covariates: the arguments of the model.
         """
         features, logits = self.encode(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
@@ -126,7 +135,7 @@ class Guide(PyroModule):
                 self.accept_known()
             if y is None or is_labels(y):
                 if y is not None:
-                    # The ELBO subtracts a guide's log-density: a reward is a negative factor.
+                    # The ELBO subtracts a guide's log-density, so a reward is a negative factor.
                     reward = self.label_weight * label_log_prob(logits, y)
                     pyro.factor("classifier", -reward, has_rsample=True)
                     logits = pin_logits(logits, y)
@@ -138,7 +147,7 @@ class Guide(PyroModule):
     def posterior(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> dist.TorchDistribution:
-        r""":math:`q(z|x) = \sum_y q(y|x) q(z|x,y)` of the discrete model, in closed form."""
+        r"""Return :math:`q(z|x) = \sum_y q(y|x) q(z|x,y)` of the discrete model, in closed form."""
         features, logits = self.encode(x, *covariates)
         clusters = torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
         loc, scale = self.z_head(features.unsqueeze(-2), clusters)
@@ -148,7 +157,7 @@ class Guide(PyroModule):
 
 
 class ExactGuide(Guide):
-    """``y`` enumerated in parallel: the sum over all K clusters, exact in y."""
+    """Enumerate ``y`` in parallel, which sums over all K clusters exactly."""
 
     infer_y = ENUMERATED
 
@@ -157,10 +166,11 @@ class ExactGuide(Guide):
 
 
 class ConcreteGuide(Guide):
-    """``y`` relaxed: one reparametrised draw inside the simplex.
+    """Relax ``y``: draw one reparametrised point inside the simplex.
 
     Args:
-        relaxed_kl: score the draw by its relaxed density rather than by the categorical mass.
+        args, kwargs: the arguments of `Guide`.
+        relaxed_kl: score the draw by its relaxed density instead of the categorical mass.
     """
 
     def __init__(self, *args: Any, relaxed_kl: bool = False, **kwargs: Any) -> None:
@@ -168,7 +178,9 @@ class ConcreteGuide(Guide):
         self.relaxed_kl = relaxed_kl
 
     def accept_known(self) -> None:
-        """The relaxed density of a certain cluster is without bound.
+        """Refuse known clusters with ``relaxed_kl``.
+
+        The relaxed density of a certain cluster has no bound.
 
         Raises:
             ValueError: with ``relaxed_kl``.
@@ -184,14 +196,15 @@ class ConcreteGuide(Guide):
 
 
 class SparseGuide(Guide):
-    """The ``n_likeliest`` clusters enumerated and one more drawn from the rest: unbiased.
+    """Enumerate the ``n_likeliest`` clusters and draw one of the rest, without bias.
 
-    Pyro's own ELBOs, and what else does not know the sparse weights, see one ordinary draw.
+    An ELBO that does not know the sparse weights, such as Pyro's own, gets one ordinary draw.
 
     Args:
+        args, kwargs: the arguments of `Guide`.
         n_likeliest: m, how many clusters are summed exactly.
-        drawn_share: the share of a batch that the drawn one counts for in training; in evaluation
-            it counts for all.
+        drawn_share: the share of a batch for which the drawn cluster is scored in training; in
+            evaluation it is scored for all data.
     """
 
     infer_y = ENUMERATED_IN_PART
@@ -213,15 +226,24 @@ class SparseGuide(Guide):
 
 
 class MarginalGuide(PyroModule):
-    """q(z|x) only; without a site ``y`` here the ELBO sums it out in the model.
+    """Infer q(z|x) only; the guide has no site ``y``, so the ELBO sums y out in the model.
 
-    Args: those of `Guide` that concern z.
+    Args:
+        encoder: maps observations to features.
+        z_head: maps features to mean and scale of q(z|x).
+        weights: the annealed quantities, shared with the model.
+        event_dim: number of dimensions of one observation.
+
+    >>> from pyro_gmvae.models import MarginalGMVAE
+    >>> guide = MarginalGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).guide
+    >>> isinstance(guide, MarginalGuide), guide.posterior(torch.ones(8, 4)).event_shape
+    (True, torch.Size([2]))
     """
 
     regularizer: Regularizer | None
     must_link: MustLink | None
-    log_p_y: Callable[[], Tensor]  # of the model
-    log_p_y_given_z: Callable[[Tensor], Tensor]  # of the model
+    log_p_y: Callable[[], Tensor]  # the model's method
+    log_p_y_given_z: Callable[[Tensor], Tensor]  # the model's method
 
     def __init__(
         self, encoder: nn.Module, z_head: GaussianHead, weights: ObjectiveWeights, *, event_dim: int
@@ -237,7 +259,7 @@ class MarginalGuide(PyroModule):
     def posterior(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> dist.TorchDistribution:
-        """q(z|x), event shape ``(Z,)``."""
+        """Return q(z|x), event shape ``(Z,)``."""
         return dist.Normal(*self.z_head(self.encoder(x))).to_event(1)
 
     def forward(
@@ -246,7 +268,11 @@ class MarginalGuide(PyroModule):
         y: Num[Tensor, "..."] | None = None,
         *covariates: Tensor,
     ) -> None:
-        """Draw ``z`` for observations ``x``; arguments as the model's."""
+        """Draw ``z`` for observations ``x``.
+
+        Args:
+            x, y, covariates: the arguments of the model.
+        """
         q_z = self.posterior(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
             regularize(self, x, lambda: self.log_p_y_given_z(q_z.rsample()), *covariates)
@@ -256,20 +282,23 @@ class MarginalGuide(PyroModule):
     def log_responsibilities(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
-        """log p(y|z) at a draw of z from q(z|x)."""
+        """Compute log p(y|z) at a draw of z from q(z|x)."""
         return self.log_p_y_given_z(self.posterior(x, *covariates).rsample())
 
 
 def regularize(
     guide: Guide | MarginalGuide, x: Tensor, log_r: Callable[[], Tensor], *covariates: Tensor
 ) -> None:
-    """Add the penalties that a guide is trained with, if there are any and it is being trained.
+    """Add the penalties of a guide in training mode, if it has any.
+
+    Call it inside the plate of the data.
 
     Args:
-        guide: within the plate of the data.
+        guide: the guide.
         x: the batch.
-        log_r: its log responsibilities, shape ``(B, K)``, asked for where they are needed.
-        covariates: as the guide's.
+        log_r: computes the log responsibilities of the batch, shape ``(B, K)``; called only if
+            there is a penalty.
+        covariates: the covariates of the batch.
     """
     if not guide.training or (guide.regularizer is None and guide.must_link is None):
         return

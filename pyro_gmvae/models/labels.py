@@ -1,12 +1,13 @@
-"""Known clusters of some data: how a label enters model and guide.
+"""Condition model and guide on the known clusters of some data.
 
 ``y`` reaches model and guide in one of two forms:
 
 * one-hot, floating point, shape ``(..., B, K)``: the value of site ``y``, for every datum;
 * labels, integers, shape ``(B,)``, -1 where missing: an observation of ``y`` for some data.
 
-With labels the site stays latent and the guide is pinned to the label where there is one, which
-is the posterior there. A labelled datum thus pays its labelled ELBO, the others their own.
+With labels the site stays latent, and the guide is pinned to the label of each labelled datum,
+which is the posterior of y there. So the objective of a labelled datum is its labelled ELBO, and
+that of an unlabelled datum is its own ELBO.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ Labels = Int[Tensor, " N"] | Float[Tensor, "N K"]
 
 
 def is_labels(y: Num[Tensor, "..."] | None) -> bool:
-    """Whether ``y`` holds labels (integers, possibly missing) rather than one-hot values."""
+    """Return True if ``y`` holds labels (integers, possibly missing) and not one-hot values."""
     return y is not None and not y.is_floating_point()
 
 
 def check_labels(labels: Int[Tensor, " N"], n_components: int) -> None:
-    """Refuse labels that name no cluster.
+    """Refuse labels that are not the number of a cluster.
 
     Raises:
-        InputError: for one from ``n_components`` on.
+        InputError: for a label that is ``n_components`` or larger.
     """
     if int(labels.max()) >= n_components:
         raise InputError(
@@ -65,7 +66,7 @@ def _one_hot(labels: Int[Tensor, " B"], like: Tensor) -> tuple[Tensor, Tensor]:
 def pin_logits(
     logits: Float[Tensor, "*batch K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch K"]:
-    """The logits of q(y|x, label): all mass on the label where there is one."""
+    """Compute the logits of q(y|x, label), which has all mass on the label if there is one."""
     known, one_hot = _one_hot(labels, logits)
     return torch.where(known, PINNED * one_hot, logits)
 
@@ -73,7 +74,7 @@ def pin_logits(
 def label_log_evidence(
     y: Float[Tensor, "*enum K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch"]:
-    """log p(label | y): zero where y agrees or nothing is known, else -`PINNED` nats."""
+    """Compute log p(label | y): zero if y agrees or the label is missing, else -`PINNED` nats."""
     known, one_hot = _one_hot(labels, y)
     agreement = (y * one_hot).sum(-1)
     log_agreement = agreement.clamp(min=torch.finfo(y.dtype).tiny).log()
@@ -84,7 +85,7 @@ def label_log_evidence(
 def label_log_prob(
     logits: Float[Tensor, "*batch K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch"]:
-    """log q(label | x) where there is a label, else zero: what teaches q(y|x) the labels."""
+    """Compute log q(label | x), by which q(y|x) learns the labels; zero if the label is missing."""
     _, one_hot = _one_hot(labels, logits)
     return (one_hot * log_softmax(logits, -1)).sum(-1)
 

@@ -1,4 +1,4 @@
-"""Rows that belong together, whichever their cluster: a penalty of the responsibilities."""
+"""Penalise rows that belong together but are in different clusters."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pyro_gmvae.errors import InputError
 
 __all__ = ["MUST_LINK", "MustLink", "check_must_link", "must_linked"]
 
-MUST_LINK = "must_link"  # the name of the site
-MAX_PAIRS = 32  # in a step: 64 more rows for the encoder, however many are linked
-STRENGTH = 10.0  # nats per nat; 2 gave the same clusters
+MUST_LINK = "must_link"  # the name of the penalty's site
+MAX_PAIRS = 32  # most pairs in a step: 64 more rows for the encoder, however many rows are linked
+STRENGTH = 10.0  # nats per nat; a strength of 2 gave the same clusters
 
 
 class Linkable(Protocol):
@@ -33,38 +33,39 @@ class Linkable(Protocol):
 
 
 class MustLink(nn.Module):
-    r"""Rows of one group are to be in one cluster: a factor of the guide.
+    r"""Keep the rows of a group in one cluster, by a factor in the guide.
 
-    With r(x) the responsibilities that the method uses and r-bar their mean, the objective loses,
-    per datum,
+    Let r(x) be the responsibilities of the method and r-bar their mean. The objective is reduced,
+    per datum, by
 
     .. math::
         \lambda\, E_{i, j} \left[ -\log \sum_k \frac{r_k(x_i)\, r_k(x_j)}{\bar r_k} \right]
 
-    where i is any row that has companions and j any companion of it. Up to the mean this is the
-    negative log-probability that the two are in one cluster. With it, since p(x given k) is
-    r_k(x) p(x) / r-bar_k, it is minus the log of how much likelier the two are if one draw of a
-    cluster made both than if each had its own. The mean makes the difference: one cluster for all
-    data holds every link, and the bare probability leads there. Against chance that gains nothing.
-    No gradient flows through the mean, as none does through the weights of a mixture in a step of
-    EM: links move the linked rows, not the others out of their way.
+    where i is any row that has companions, and j is any companion of i. Without the mean this is
+    the negative log-probability that the two rows are in one cluster. That alone would lead to one
+    cluster for all data, which satisfies every link. With the mean it is a log-ratio: since
+    p(x given k) is r_k(x) p(x) / r-bar_k, it is minus the log of how much likelier the two rows are
+    if they come from one draw of a cluster than from two draws. One cluster for all data gains
+    nothing then. No gradient flows through the mean, just as EM fixes the weights of a mixture in
+    a step. So links move the linked rows, and do not push the other rows away.
 
-    The expectation is that over at most 32 pairs, drawn anew in each step, and the mean that over
-    the batch and these. Every datum of a batch bears the same penalty, of a group or not: lambda
-    means the same whatever the size of the batch and the number of linked rows, and a few links
-    are not drowned by many data.
+    The expectation is over at most 32 pairs, drawn anew in each step. The mean is over the batch
+    and these pairs. Every datum of a batch gets the same penalty, whether it is in a group or not.
+    So the meaning of lambda depends neither on the size of the batch nor on the number of linked
+    rows, and many data do not outweigh a few links.
 
-    It acts in training mode only and is reported apart from the ELBO: lambda times the mean
-    log-ratio, from 0 nats, where links are kept as by chance, to lambda log K, where each holds and
-    the clusters are even. The rows are held in buffers that go to a device with the model and are
-    in no ``state_dict``; `pyro_gmvae.training.fit` takes them away again.
+    The factor acts in training mode only and is reported apart from the ELBO, as lambda times the
+    mean log-ratio. This is 0 nats if links hold no more often than by chance, and lambda log K if
+    all links hold and the clusters have equal size. The rows are held in buffers that move to a
+    device with the model but are not in its ``state_dict``; `pyro_gmvae.training.fit` removes them
+    at the end.
 
     Args:
-        x: data in whatever form ``transform`` takes; only rows with companions are kept.
-        groups: a number for each row, the same for rows that belong together; -1 for rows of which
-            nothing is known.
+        x: data in the form that ``transform`` takes; only rows with companions are kept.
+        groups: a number for each row, shape ``(N,)``, the same for rows that belong together; -1
+            for rows about which nothing is known.
         covariates: tensors of N rows, passed on to the guide.
-        transform: from ``x`` to model scale, applied to what was drawn.
+        transform: maps ``x`` to model scale; applied to the drawn rows.
         strength: lambda, in nats per nat.
 
     Raises:
@@ -72,8 +73,13 @@ class MustLink(nn.Module):
         ValueError: for a strength that is not positive.
 
     References: Shental et al. 2003, Computing Gaussian mixture models with EM using equivalence
-    constraints, for rows that one draw of a cluster made; Hsu et al. 2019, Multi-class
-    classification without multi-class labels, arXiv 1901.00544, for the bare probability.
+    constraints, for rows that come from one draw of a cluster; Hsu et al. 2019, Multi-class
+    classification without multi-class labels, arXiv 1901.00544, for the probability without the
+    mean.
+
+    >>> links = MustLink(torch.ones(5, 4), groups=torch.tensor([0, 0, 1, -1, 0]))
+    >>> links.x.shape  # the three rows of group 0; group 1 has only one row
+    torch.Size([3, 4])
     """
 
     x: Tensor
@@ -94,10 +100,10 @@ class MustLink(nn.Module):
         if not strength > 0:
             raise ValueError(f"strength must be positive, got {strength}")
         self.strength = strength
-        # In a tuple: the buffers of a transform are none of the model's.
+        # A tuple hides a transform's buffers, which are not part of the model.
         self.transforms = () if transform is None else (transform,)
         rows = has_companion(groups).nonzero().flatten()
-        rows = rows[groups[rows].argsort(stable=True)]  # group after group
+        rows = rows[groups[rows].argsort(stable=True)]  # ordered by group
         _, sizes = groups[rows].unique_consecutive(return_counts=True)
         kept = {"x": x, **{f"covariate_{i}": c for i, c in enumerate(covariates)}}
         for name, tensor in kept.items():
@@ -110,20 +116,24 @@ class MustLink(nn.Module):
     def forward(
         self, log_responsibilities: Callable[..., Tensor], log_r: Float[Tensor, "B K"]
     ) -> None:
-        """Add the factor, inside the plate of the data.
+        """Add the penalty as a factor; call it inside the plate of the data.
 
         Args:
-            log_responsibilities: of any data and their covariates.
-            log_r: those of the batch.
+            log_responsibilities: computes log r of any data and their covariates.
+            log_r: log r of the batch.
         """
-        # The ELBO subtracts a guide's log-density: a penalty is a positive factor.
+        # The ELBO subtracts a guide's log-density, so a penalty is a positive factor.
         cost = self.strength * self.penalty(log_responsibilities, log_r)
         pyro.factor(MUST_LINK, cost.expand(len(log_r)), has_rsample=True)
 
     def penalty(
         self, log_responsibilities: Callable[..., Tensor], log_r: Float[Tensor, "B K"]
     ) -> Float[Tensor, ""]:
-        """The mean of some pairs, unweighted, in nats; negative where links hold."""
+        """Compute the mean penalty of some pairs, unweighted, in nats; negative if links hold.
+
+        Args:
+            log_responsibilities, log_r: as in `forward`.
+        """
         rows = self.pairs().flatten()
         x = self.x.index_select(0, rows)
         with torch.no_grad():
@@ -137,9 +147,9 @@ class MustLink(nn.Module):
         return -(one + other - log_mean).logsumexp(-1).mean()
 
     def pairs(self) -> Int64[Tensor, "2 pairs"]:
-        """Positions among the kept rows, drawn from the global generator of their device."""
+        """Draw pairs of positions among the kept rows from the global generator of their device."""
         n = len(self.size)
-        # A product with a number below 1 never rounds up to n, as long as n is below 2^24.
+        # The product of n and a number below 1 never rounds up to n, as long as n is below 2^24.
         uniform = torch.rand(2, min(MAX_PAIRS, n), device=self.size.device)
         one = (n * uniform[0]).long()
         first, size = self.first[one], self.size[one]
@@ -149,7 +159,7 @@ class MustLink(nn.Module):
 
 
 def has_companion(groups: Int[Tensor, " N"]) -> Tensor:
-    """Which rows are of a group of two or more."""
+    """Return a mask of the rows whose group has two rows or more."""
     _, group, sizes = groups.unique(return_inverse=True, return_counts=True)
     return (groups >= 0) & (sizes[group] > 1)
 

@@ -1,4 +1,4 @@
-"""The annealed quantities of the objective, as tensors that model and guide share."""
+"""Hold the annealed quantities of the objective as tensors that model and guide share."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ __all__ = ["ObjectiveWeights"]
 
 
 class ObjectiveWeights(nn.Module):
-    r"""w_t, b_t and tau of
+    r"""Hold the weights w_t and b_t of the objective and the temperature tau.
 
     .. math:: E_q \log p(x|z) - b_t KL(q(z|x,y) \| p(z|y)) - w_t KL(q(y|x) \| p(y))
 
-    held in zero-dimensional buffers: a schedule fills them in place, so that a compiled or
-    captured step sees the new value without a retrace. They belong to training, not to the model,
-    and are not part of its state.
+    They are zero-dimensional buffers. A schedule fills them in place, so that a compiled or
+    captured step sees the new value without a new trace. They belong to training, not to the
+    model, and are not part of its state.
+
+    Args:
+        temperature: first value of tau.
 
     Attributes:
         kl_weight: w_t, the scale of site ``y``; positive.
         z_kl_weight: b_t, the scale of site ``z``; positive.
         temperature: tau of the Concrete distribution; positive.
         regularizer_weight: scale of the penalties of a `Regularizer`; positive.
+
+    >>> weights = ObjectiveWeights()
+    >>> weights.set(kl_weight=0.25)
+    >>> weights.kl_weight
+    tensor(0.2500)
     """
 
     kl_weight: Tensor
@@ -49,7 +57,7 @@ class ObjectiveWeights(nn.Module):
         temperature: float | None = None,
         regularizer_weight: float | None = None,
     ) -> None:
-        """Set some of them.
+        """Set the given quantities; None leaves one as it is.
 
         Raises:
             ValueError: if a value is not positive. Pyro refuses a scale of zero: start an

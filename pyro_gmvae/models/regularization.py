@@ -1,4 +1,4 @@
-"""What makes clusters trustworthy: a regulariser of the responsibilities."""
+"""Regularise the responsibilities so that clusters are consistent, balanced and confident."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from pyro_gmvae.models.adversarial import AdversarialPerturbation
 
 __all__ = ["PENALTIES", "Regularizer"]
 
-PENALTIES = ("consistency", "balance", "confidence")  # the names of their sites
+PENALTIES = ("consistency", "balance", "confidence")  # the names of the penalties' sites
 
 LogResponsibilities = Callable[[Tensor], Tensor]
 Transformation = Callable[[Tensor], Tensor]
 
 
 class Regularizer(nn.Module):
-    r"""Information maximisation with self-augmentation, as factors of the guide.
+    r"""Maximise information with self-augmentation, by factors in the guide.
 
-    With r(x) the responsibilities that the method uses, r-bar their mean over the batch and T a
-    random transformation that should not change a datum's cluster, the objective loses, per datum,
+    Let r(x) be the responsibilities of the method, r-bar their mean over the batch, and T a random
+    transformation that should not change a datum's cluster. The objective is reduced, per datum, by
 
     .. math::
         \lambda_c\, KL(r(x) \| r(T x)) + \lambda_b\, KL(\bar r \| p(y)) + \lambda_s\, H(r(x))
 
-    The likelihood alone does not ask for clusters that people would see; these three do: the same
-    cluster for what looks the same, no cluster empty, each datum sure of its own. They act in
-    training mode only, and are reported apart from the ELBO.
+    The likelihood alone does not favour the clusters that people would see. These three penalties
+    do: data that look the same get the same cluster, no cluster is empty, and each datum has one
+    clear cluster. They act in training mode only and are reported apart from the ELBO.
 
     Args:
-        transform: T, from ``(B, *event)`` on model scale to the same; draws from torch's global
-            generators. An `AdversarialPerturbation` is shown the responsibilities as well. Of
-            several, each penalises in full.
+        transform: T, maps ``(B, *event)`` on model scale to the same; draws from torch's global
+            generators. An `AdversarialPerturbation` is given the responsibilities as well.
+        more: further transformations; each has a consistency penalty of its own at full weight.
         consistency: lambda_c, in nats per nat.
-        balance: lambda_b; the mean is drawn towards p(y), so learn p(y) where clusters are of
-            different sizes.
+        balance: lambda_b. The penalty draws the mean towards p(y), so learn p(y) if clusters
+            differ in size.
         confidence: lambda_s.
 
     Raises:
@@ -46,6 +46,12 @@ class Regularizer(nn.Module):
 
     Reference: Hu et al. 2017, Learning discrete representations via information maximizing
     self-augmented training, arXiv 1702.08720.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> gmvae.regularize(Regularizer(lambda x: x + 0.1 * torch.randn_like(x), balance=30.0))
+    >>> gmvae.regularizer.weights
+    {'consistency': 50.0, 'balance': 30.0, 'confidence': 15.0}
     """
 
     def __init__(
@@ -70,16 +76,16 @@ class Regularizer(nn.Module):
         log_r: Float[Tensor, "B K"],
         log_p_y: Float[Tensor, " K"],
     ) -> None:
-        """Add the factors, inside the plate of the data.
+        """Add the penalties as factors; call it inside the plate of the data.
 
         Args:
-            log_responsibilities: of any data.
+            log_responsibilities: computes log r of any data.
             x: the batch.
-            log_r: those of ``x``.
+            log_r: log r of ``x``.
             log_p_y: log p(y).
         """
         for name, penalty in self.penalties(log_responsibilities, x, log_r, log_p_y).items():
-            # The ELBO subtracts a guide's log-density: a penalty is a positive factor.
+            # The ELBO subtracts a guide's log-density, so a penalty is a positive factor.
             pyro.factor(name, self.weights[name] * penalty, has_rsample=True)
 
     def penalties(
@@ -89,7 +95,11 @@ class Regularizer(nn.Module):
         log_r: Float[Tensor, "B K"],
         log_p_y: Float[Tensor, " K"],
     ) -> dict[str, Float[Tensor, " B"]]:
-        """The three penalties of each datum, unweighted, in nats."""
+        """Compute the three penalties of each datum, unweighted, in nats.
+
+        Args:
+            log_responsibilities, x, log_r, log_p_y: as in `forward`.
+        """
         r = log_r.exp()
         consistency = torch.zeros_like(r[:, 0])
         for transform in self.transforms:

@@ -1,4 +1,4 @@
-"""Encoders, decoders and the heads that turn features into q(y|x) and q(z|x,y)."""
+"""Build encoders, decoders and the heads that turn features into q(y|x) and q(z|x,y)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutional networks, for images."""
+"""Encode and decode images by convolutional networks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ __all__ = ["ConvDecoder", "ConvEncoder"]
 
 
 class ConvEncoder(nn.Module):
-    """Images ``(*batch, C, H, W)`` to features ``(*batch, sizes.features)``, after a SiLU.
+    """Encode images ``(*batch, C, H, W)`` as features ``(*batch, sizes.features)``, after a SiLU.
 
     Args:
         event_shape: ``(C, H, W)``.
-        sizes: of the network.
+        sizes: sizes of the network.
 
     Raises:
-        ValueError: for another ``event_shape``.
+        ValueError: for an ``event_shape`` that is not ``(C, H, W)``.
+
+    >>> encoder = ConvEncoder((1, 28, 28), ConvSizes(features=16))
+    >>> encoder(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 16])
     """
 
     def __init__(self, event_shape: Sequence[int], sizes: ConvSizes) -> None:
@@ -40,7 +44,7 @@ class ConvEncoder(nn.Module):
         n_colors, height, width = event_shape
         resolutions = sizes.resolutions(height, width)
         (fine_height, fine_width), coarsest = resolutions[0], resolutions[-1]
-        # Images that patches do not tile get some zeros at the right and the bottom.
+        # Images that patches do not tile are padded with zeros at the right and the bottom.
         self.margin = (0, fine_width * sizes.patch - width, 0, fine_height * sizes.patch - height)
         self.to_patches = nn.PixelUnshuffle(sizes.patch)
         self.stem = convolution(n_colors * sizes.patch**2, sizes.channels[0])
@@ -57,24 +61,28 @@ class ConvEncoder(nn.Module):
         batch = x.shape[:-3]
         x = x.reshape(batch.numel(), *x.shape[-3:])
         patches = self.to_patches(pad(x, self.margin) if any(self.margin) else x)
-        # Again after the convolution: of a single channel there is no telling the format.
+        # Once more after the convolution: a single channel does not tell its memory format.
         h = self.layers(channels_last(self.stem(channels_last(patches))))
-        # The order that they have in memory, so that nothing is copied.
+        # Flatten in the order that the entries have in memory, so that nothing is copied.
         features = self.output(h.permute(0, 2, 3, 1).flatten(1))
         return features.reshape(*batch, features.shape[-1])
 
 
 class ConvDecoder(nn.Module):
-    """Latents ``(*batch, latent_dim)`` to likelihood parameters ``(*batch, *output_shape)``.
+    """Decode latents ``(*batch, latent_dim)`` to likelihood parameters ``(*batch, *output_shape)``.
 
     Args:
         latent_dim: Z.
-        output_shape: ``(..., H, W)``: whatever a likelihood wants of a pixel, such as
-            ``(2, C, H, W)``.
-        sizes: of the network.
+        output_shape: ``(..., H, W)``; the leading dimensions are the parameters that a likelihood
+            takes for each pixel, such as ``(2, C)``.
+        sizes: sizes of the network.
 
     Raises:
         ValueError: for an ``output_shape`` without height and width.
+
+    >>> decoder = ConvDecoder(3, (2, 1, 28, 28), ConvSizes())
+    >>> decoder(torch.zeros(5, 3)).shape
+    torch.Size([5, 2, 1, 28, 28])
     """
 
     def __init__(self, latent_dim: int, output_shape: Sequence[int], sizes: ConvSizes) -> None:
@@ -98,7 +106,7 @@ class ConvDecoder(nn.Module):
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch_and_output"]:
         batch = z.shape[:-1]
         h = self.input(z.reshape(batch.numel(), z.shape[-1])).unflatten(-1, self.coarsest)
-        patches = self.output(self.layers(h.permute(0, 3, 1, 2)))  # in memory: channels last
+        patches = self.output(self.layers(h.permute(0, 3, 1, 2)))  # channels are last in memory
         image = self.to_pixels(patches)[..., : self.height, : self.width]
-        # Ordered as the observations are, which it meets in the likelihood.
+        # The likelihood compares it with observations, so use their memory format.
         return image.contiguous().reshape(*batch, *self.output_shape)

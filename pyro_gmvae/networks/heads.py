@@ -1,4 +1,4 @@
-"""What stands on an encoder: the head of q(z|x,y), and the number of features that it gets."""
+"""Build the head of q(z|x,y) and find the number of features that an encoder gives it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ from pyro_gmvae.networks.mlp import linear, mlp
 
 __all__ = ["MIN_SCALE", "GaussianHead", "feature_size"]
 
-MIN_SCALE = 1e-4  # of a latent standard deviation; keeps log-densities finite
+MIN_SCALE = 1e-4  # least latent standard deviation; keeps log-densities finite
 
 
 class GaussianHead(nn.Module):
-    """Features, and optionally a cluster, to the mean and scale of q(z|x,y).
+    """Map features, and optionally a cluster, to the mean and scale of q(z|x,y).
 
-    The cluster enters at the first layer, ``relu(W x + V y)``, so that enumerating y shares the
-    product with x between all clusters.
+    The cluster enters at the first layer, ``relu(W x + V y)``, so that all clusters share the
+    product with x when y is enumerated.
 
     Args:
-        in_features: size of the features.
-        n_clusters: K, or 0 for a head that does not look at the cluster.
+        in_features: F, size of the features.
+        n_clusters: K, or 0 for a head that does not depend on the cluster.
         hidden: sizes of the hidden layers, at least one.
         latent_dim: Z.
+
+    >>> head = GaussianHead(in_features=8, n_clusters=3, hidden=(16,), latent_dim=2)
+    >>> loc, scale = head(torch.zeros(5, 8), torch.eye(3).unsqueeze(1))  # every cluster at once
+    >>> loc.shape, bool((scale > 0).all())
+    (torch.Size([3, 5, 2]), True)
     """
 
     # Tensors with a place for each cluster, and the dimension of that place.
@@ -46,23 +51,26 @@ class GaussianHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"] | None = None
     ) -> tuple[Float[Tensor, "*batch_z Z"], Float[Tensor, "*batch_z Z"]]:
-        """Mean and standard deviation of z; ``features`` and ``y`` broadcast."""
+        """Compute mean and standard deviation of z; ``features`` and ``y`` broadcast."""
         first = self.from_features(features)
         if self.from_cluster is not None and y is not None:
             first = first + self.from_cluster(y)
-        # Two dimensions, as in `MLPDecoder`.
+        # Flatten to two dimensions, as in `MLPDecoder`.
         hidden = self.layers(torch.relu(first.reshape(-1, first.shape[-1])))
         output = self.output(hidden).view(*first.shape[:-1], -1)
-        # Under autocast it comes in bfloat16, too coarse for what follows.
+        # Under autocast the output is bfloat16, which is too coarse for distributions.
         loc, raw_scale = output.to(self.output.weight.dtype).chunk(2, -1)
         return loc, softplus(raw_scale) + MIN_SCALE
 
 
 def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
-    """The number of features a user's encoder gives, found by encoding one blank observation.
+    """Find the number of features of an encoder by encoding one blank observation.
 
     Raises:
         ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
+
+    >>> feature_size(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)), (2, 3))
+    4
     """
     reference = next(iter(encoder.parameters()), torch.zeros(()))
     with eval_mode(encoder):

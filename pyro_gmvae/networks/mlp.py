@@ -1,4 +1,4 @@
-"""Networks of linear layers, for observations of any shape."""
+"""Encode and decode observations of any shape by linear layers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ __all__ = ["MLPDecoder", "MLPEncoder", "linear", "mlp"]
 
 
 def linear(n_in: int, n_out: int, *, bias: bool = True) -> nn.Linear:
-    """A linear layer that begins as Glorot and Bengio (2010) have it, biases at zero.
+    """Build a linear layer, initialised as in Glorot and Bengio (2010), with biases at zero.
 
-    Torch's own beginning is weaker by a factor of about two, and the ELBO rises more slowly.
+    Torch's own initial weights are smaller by a factor of about two, and with them the ELBO rises
+    more slowly.
     """
     layer = nn.Linear(n_in, n_out, bias=bias)
     nn.init.xavier_uniform_(layer.weight)
@@ -24,7 +25,7 @@ def linear(n_in: int, n_out: int, *, bias: bool = True) -> nn.Linear:
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear layers between ``sizes``, a ReLU after each one."""
+    """Build linear layers between ``sizes``, each followed by a ReLU."""
     layers: list[nn.Module] = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [linear(n_in, n_out), nn.ReLU()]
@@ -32,9 +33,15 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
 
 
 class MLPEncoder(nn.Module):
-    """Observations ``(*batch, *event_shape)`` to features ``(*batch, hidden[-1])``.
+    """Encode observations ``(*batch, *event_shape)`` as features ``(*batch, hidden[-1])``.
 
-    With ``hidden=()`` the features are the flattened observation.
+    Args:
+        event_shape: shape of one observation.
+        hidden: sizes of the layers; with ``()`` the features are the flattened observation.
+
+    >>> encoder = MLPEncoder((2, 3), hidden=(8, 4))
+    >>> encoder(torch.zeros(5, 2, 3)).shape
+    torch.Size([5, 4])
     """
 
     def __init__(self, event_shape: Sequence[int], hidden: Sequence[int]) -> None:
@@ -47,7 +54,17 @@ class MLPEncoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Latents ``(*batch, latent_dim)`` to likelihood parameters ``(*batch, *output_shape)``."""
+    """Decode latents ``(*batch, latent_dim)`` to likelihood parameters ``(*batch, *output_shape)``.
+
+    Args:
+        latent_dim: Z.
+        hidden: sizes of the hidden layers.
+        output_shape: shape of the likelihood's parameters for one observation.
+
+    >>> decoder = MLPDecoder(2, hidden=(8,), output_shape=(2, 3))
+    >>> decoder(torch.zeros(5, 2)).shape
+    torch.Size([5, 2, 3])
+    """
 
     def __init__(self, latent_dim: int, hidden: Sequence[int], output_shape: Sequence[int]) -> None:
         super().__init__()
@@ -56,7 +73,7 @@ class MLPDecoder(nn.Module):
         self.output = linear([latent_dim, *hidden][-1], prod(output_shape))
 
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch_and_output"]:
-        # Two dimensions throughout: with a view between a ReLU and the next product the compiler
-        # writes the ReLU's mask to memory, which takes as long as the product.
+        # Keep two dimensions throughout: with a view between a ReLU and the next product, the
+        # compiler writes the ReLU's mask to memory, which takes as long as the product.
         output = self.output(self.layers(z.reshape(-1, z.shape[-1])))
         return output.reshape(*z.shape[:-1], *self.output_shape)

@@ -1,4 +1,4 @@
-"""The layers of a convolutional network."""
+"""Build the layers of a convolutional network."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from torch import Tensor, nn
 
 __all__ = ["ResidualBlock", "Upsample", "channels_last", "convolution", "normalized_silu"]
 
-BRANCH_GAIN = 0.1  # small, so that a deep network begins near the identity
+BRANCH_GAIN = 0.1  # small, so that a deep network is close to the identity at first
 
 
 def convolution(n_in: int, n_out: int, *, stride: int = 1, gain: float = 1.0) -> nn.Conv2d:
-    """A 3 x 3 convolution that keeps height and width, or halves them, rounded up.
+    """Build a 3 x 3 convolution that keeps height and width, or halves them, rounded up.
 
-    It begins as `pyro_gmvae.networks.linear` does, ``gain`` times that.
+    Its initial weights are those of `pyro_gmvae.networks.linear`, multiplied by ``gain``.
     """
     layer = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1)
-    _begin(layer.weight, layer.bias, gain)
+    _initialize(layer.weight, layer.bias, gain)
     return layer
 
 
 def normalized_silu(channels: int, groups: int) -> nn.Sequential:
-    """Group normalisation, which knows no batch and so is the same in training and evaluation."""
-    # Not ReLU, with which a step is faster but learns less.
+    """Build a group normalisation followed by a SiLU.
+
+    Group normalisation does not depend on the batch, so it is the same in training and evaluation.
+    """
+    # With a ReLU a step is faster but learns less.
     return nn.Sequential(_PreciseGroupNorm(groups, channels), nn.SiLU())
 
 
 class _PreciseGroupNorm(nn.GroupNorm):
-    """In the precision of its parameters under autocast too, as autocast itself does on CUDA.
+    """Normalise in the precision of the parameters even under autocast.
 
-    On a CPU in bfloat16 it would take longer than the convolutions.
+    Autocast itself does so on CUDA. On a CPU the normalisation would run in bfloat16, which takes
+    longer than the convolutions.
     """
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
@@ -39,16 +43,16 @@ class _PreciseGroupNorm(nn.GroupNorm):
 
 
 def channels_last(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-    """The same with all channels of a pixel side by side in memory.
+    """Put all channels of a pixel side by side in memory.
 
-    A convolution of few channels is faster so on a CPU. The weights may stay as they are: their
-    format makes no difference.
+    This makes a convolution of few channels faster on a CPU. The memory format of the weights
+    makes no difference.
     """
     return x.contiguous(memory_format=torch.channels_last)
 
 
 class ResidualBlock(nn.Module):
-    """``x + branch(x)`` with two convolutions in the branch, each after its normalised SiLU.
+    """Compute ``x + branch(x)`` with two convolutions in the branch, each after a normalised SiLU.
 
     Reference: He et al. 2016, Identity mappings in deep residual networks, arXiv 1603.05027.
     """
@@ -67,27 +71,28 @@ class ResidualBlock(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Twice the height and width, cropped to ``size``: the way back from a halving rounded up.
+    """Double the height and width, then crop to ``size``, to undo a halving that was rounded up.
 
-    Each pixel becomes four, with a matrix for each of the four: a transposed 2 x 2 convolution. The
-    residual blocks that follow mix the neighbours.
+    A transposed 2 x 2 convolution turns each pixel into four, with a matrix for each of the four.
+    The residual blocks that follow mix the neighbours.
     """
 
-    # Faster on a CPU than transposed convolutions of 3 x 3 or 4 x 4, and far faster than nearest
-    # neighbours before a 3 x 3 convolution, or a pixel shuffle after it.
+    # A transposed 2 x 2 convolution is faster on a CPU than transposed convolutions of 3 x 3 or
+    # 4 x 4, and far faster than nearest neighbours before, or a pixel shuffle after, a 3 x 3
+    # convolution.
 
     def __init__(self, n_in: int, n_out: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.size = size
         self.layer = nn.ConvTranspose2d(n_in, n_out, 2, stride=2)
-        _begin(self.layer.weight.flatten(1), self.layer.bias)  # n_in numbers make 4 n_out
+        _initialize(self.layer.weight.flatten(1), self.layer.bias)  # n_in numbers make 4 n_out
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C_out H_out W_out"]:
         height, width = self.size
         return self.layer(x)[..., :height, :width]
 
 
-def _begin(weight: Tensor, bias: Tensor | None, gain: float = 1.0) -> None:
+def _initialize(weight: Tensor, bias: Tensor | None, gain: float = 1.0) -> None:
     nn.init.xavier_uniform_(weight, gain)
     if bias is not None:
         nn.init.zeros_(bias)

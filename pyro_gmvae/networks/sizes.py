@@ -1,4 +1,4 @@
-"""How large a convolutional network is."""
+"""Set the sizes of a convolutional network."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from typing import Any
 
 __all__ = ["ConvSizes"]
 
-SMALL = 16  # pixels
+SMALL = 16  # pixels; images with a shorter side are not divided into patches
 
 
 @dataclass(frozen=True)
 class ConvSizes:
-    """The sizes of a convolutional encoder and of the decoder that mirrors it.
+    """Set the sizes of a convolutional encoder and of the decoder that mirrors it.
 
-    The defaults are for images of about 28 x 28 to 32 x 32 on a CPU. Where there is time or a GPU,
-    take more ``channels`` and ``blocks``, or ``patch=1``. The cost of a step goes with the square
-    of the channels and of ``1 / patch``, and with the blocks.
+    The defaults suit images of about 28 x 28 to 32 x 32 on a CPU. With more time or a GPU, use
+    more ``channels`` and ``blocks``, or ``patch=1``. The cost of a step grows with the square of
+    the channels, with the square of ``1 / patch``, and linearly with the blocks.
 
     Attributes:
-        channels: of each resolution, the finest first; each has half the height and width, rounded
-            up, of the one before.
-        blocks: residual blocks at each resolution.
-        features: what the encoder gives in the end.
-        groups: of group normalisation; each has two channels or more.
-        patch: pixels of a side that the finest resolution takes together: with 2, images of
-            28 x 28 are convolved at 14 x 14, 7 x 7, 4 x 4 and so on.
+        channels: number of channels at each resolution, the finest first. Each resolution has half
+            the height and width, rounded up, of the one before.
+        blocks: number of residual blocks at each resolution.
+        features: number of features that the encoder returns.
+        groups: number of groups of the group normalisation; each has two channels or more.
+        patch: side in pixels of the square patches that the finest resolution combines. With 2,
+            images of 28 x 28 are convolved at 14 x 14, 7 x 7, 4 x 4 and so on.
 
     Raises:
         ValueError: for a size below 1, or channels that ``groups`` does not divide.
+
+    >>> ConvSizes(channels=(16, 32, 64)).resolutions(28, 28)
+    [(14, 14), (7, 7), (4, 4)]
     """
 
     channels: tuple[int, ...] = (16, 32)
@@ -43,7 +46,7 @@ class ConvSizes:
         for name, size in least.items():
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
-        # A group of one channel would, at 1 x 1, be normalised to nothing.
+        # At 1 x 1 the normalisation of a group of one channel is always zero.
         wrong = [c for c in self.channels if c % self.groups or c == self.groups]
         if wrong:
             raise ValueError(
@@ -53,20 +56,28 @@ class ConvSizes:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ConvSizes:
-        """The inverse of `to_config`; what is missing takes its default, but for the channels."""
+        """Invert `to_config`; only ``channels`` is required, other sizes have their defaults."""
         return cls(**{**config, "channels": tuple(config["channels"])})
 
     def to_config(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Return the sizes as plain JSON values."""
         return {**asdict(self), "channels": list(self.channels)}
 
     @classmethod
     def for_images(cls, height: int, width: int, **sizes: Any) -> ConvSizes:
-        """The defaults, but for small images pixel by pixel: patches would be too coarse."""
+        """Return the default sizes, but ``patch=1`` for images with a side below 16 pixels.
+
+        Args:
+            height, width: size of the images in pixels.
+            sizes: sizes that differ from the defaults.
+
+        >>> ConvSizes.for_images(8, 8).patch, ConvSizes.for_images(28, 28).patch
+        (1, 2)
+        """
         return cls(**({"patch": 1 if min(height, width) < SMALL else cls.patch} | sizes))
 
     def resolutions(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Height and width at each resolution of an image, the finest first."""
+        """Return height and width of an image at each resolution, the finest first."""
         sizes = [(-(-height // self.patch), -(-width // self.patch))]
         for _ in self.channels[1:]:
             h, w = sizes[-1]

@@ -1,7 +1,7 @@
-"""Pictures of clusters, of trainings and of the choice between numbers of clusters.
+"""Draw clusters, the course of a training, and the choice between numbers of clusters.
 
-Every function returns a matplotlib `Figure` of its own, made without pyplot: no window, no global
-state, no backend to choose. Matplotlib is imported when the first picture is drawn.
+Every function returns a new matplotlib `Figure`, made without pyplot: no window, no global state,
+no backend to choose. Matplotlib is imported when the first picture is drawn.
 """
 
 from pyro_gmvae.plots.clusters import plot_cluster_members, plot_cluster_profiles

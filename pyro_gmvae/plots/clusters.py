@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_cluster_members", "plot_cluster_profiles"]
 
-MAX_ROWS = 40  # clusters in one picture; of more, the largest
-MAX_NAMES = 60  # columns whose names are written out
+MAX_ROWS = 40  # most clusters in one picture; the largest ones are shown
+MAX_NAMES = 60  # most columns whose names are written out
 
 
 def plot_cluster_members(
@@ -72,6 +72,11 @@ def plot_cluster_profiles(
         responsibilities: q(y|x).
         feature_names: names of the columns.
         title: above the picture.
+
+    >>> clusters = torch.eye(2)[[0, 0, 1, 1]]
+    >>> figure = plot_cluster_profiles(torch.zeros(4, 3), clusters, title="Customers")
+    >>> figure.axes[0].get_title(loc="left")
+    'Customers'
     """
     sizes, shown, title = _shown(responsibilities, title)
     return _heat_map(x, responsibilities.argmax(-1), sizes, shown, feature_names, title)
@@ -90,7 +95,7 @@ def _shown(q: Tensor, title: str | None) -> tuple[Tensor, Tensor, str | None]:
 def _members(
     x: Tensor, q: Tensor, shown: Tensor, n_confident: int, n_random: int, seed: int
 ) -> list[Tensor]:
-    """Images ``(rows, n, C, H, W)`` of the surest and of random members, NaN for none."""
+    """Select images ``(rows, n, C, H, W)`` of the surest and of random members, NaN for none."""
     generator = torch.Generator().manual_seed(seed)
     clusters = q.argmax(-1)
     surest = x.new_full((len(shown), n_confident, *x.shape[1:]), float("nan"))
@@ -116,7 +121,7 @@ def _heat_map(
     feature_names: Sequence[str] | None,
     title: str | None,
 ) -> Figure:
-    """Mean of each cluster's members in each column, in standard deviations from the mean."""
+    """Draw the mean of each cluster's members in each column, in standard deviations."""
     import matplotlib
     from matplotlib.figure import Figure
 

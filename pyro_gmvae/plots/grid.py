@@ -1,4 +1,4 @@
-"""Images in rows."""
+"""Draw images in rows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,19 @@ def plot_grid(
     heads: Sequence[str] = (),
     title: str | None = None,
 ) -> Figure:
-    """Images in rows.
+    """Draw images in rows.
 
     Args:
-        images: in [0, 1], or several blocks of such side by side; NaN leaves a place empty.
-        labels: one for each row.
-        notes: a second, quieter label for each row.
+        images: images in [0, 1], shape ``(rows, columns, C, H, W)``, or several such blocks side by
+            side; NaN leaves a place empty.
+        labels: a label for each row.
+        notes: a second label for each row, in grey.
         heads: a heading for each block.
-        title: above the picture.
+        title: title above the picture.
+
+    >>> figure = plot_grid(torch.zeros(2, 5, 1, 8, 8), ["a", "b"])
+    >>> len(figure.axes)
+    1
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -54,7 +59,7 @@ def plot_grid(
     picture = np.concatenate(strips, 1)
 
     with matplotlib.rc_context(FONT):
-        inches = 0.52  # a tile
+        inches = 0.52  # side of a tile
         across, down = picture.shape[1] / (width + pad), rows * (height + pad) / (width + pad)
         left = 0.95 if notes else max(0.4, 0.15 + 0.08 * max(map(len, labels)))
         top = 0.1 + 0.22 * bool(heads) + 0.25 * bool(title)
@@ -72,7 +77,7 @@ def plot_grid(
             )
             if notes:
                 axes.annotate(notes[i], (0, y), (-6, 0), va="center", size=8, color=MUTED, **points)
-        for head, x in zip(heads, starts, strict=False):  # there may be no headings
+        for head, x in zip(heads, starts, strict=False):  # without headings nothing is written
             axes.annotate(
                 head,
                 (x, 0),
@@ -88,7 +93,7 @@ def plot_grid(
 
 
 def _mosaic(images: Tensor, pad: int) -> Float[np.ndarray, "height width channels"]:
-    """Images ``(rows, columns, C, H, W)`` as one, white between them."""
+    """Join images ``(rows, columns, C, H, W)`` to one image, with white between them."""
     rows, columns, channels, height, width = images.shape
     tiles = torch.nan_to_num(images.float(), nan=1.0).clamp(0, 1)
     page = torch.ones(rows, columns, channels, height + pad, width + pad)

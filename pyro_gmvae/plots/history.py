@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Draw the course of a training."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ __all__ = ["plot_history"]
 
 
 def plot_history(history: Sequence[dict[str, float]]) -> Figure:
-    """How a training went: the ELBO, its two divergences, the clusters in use.
+    """Draw the course of a training: the ELBO, its two divergences, the clusters in use.
 
     Args:
-        history: the records of `pyro_gmvae.training.TrainResult`.
+        history: the records of `pyro_gmvae.training.TrainResult`, one for each epoch.
+
+    >>> record = {"epoch": 1, "elbo": -9.0, "kl_z": 2.0, "kl_y": 0.5, "clusters_in_use": 3}
+    >>> [axes.get_title(loc="left") for axes in plot_history([record]).axes]
+    ['ELBO, nats per datum', 'KL divergences, nats', 'clusters in use']
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -38,7 +42,7 @@ def plot_history(history: Sequence[dict[str, float]]) -> Figure:
             plain_axes(axes, title, "epoch")
         _line(elbo, epochs, history, "elbo", "training", ACCENT, marker)
         _line(elbo, epochs, history, "validation_elbo", "held out", SECOND, marker)
-        # The first epochs are far below all others, and would flatten them.
+        # The ELBO of the first epochs is far below all others, which would flatten the curve.
         values = np.array([r[n] for r in history for n in ("elbo", "validation_elbo") if n in r])
         if len(history) > 10:
             low, high = np.quantile(values, 0.05), values.max()

@@ -1,4 +1,4 @@
-"""How many clusters there are."""
+"""Draw the choice between numbers of clusters."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ __all__ = ["plot_selection"]
 
 
 def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
-    """Against the number of clusters: how many are found again, and how well do they predict?
+    """Draw how many clusters are found again and how well unseen data are predicted, for each K.
 
-    The bars are standard errors. The recommended number has a full mark.
+    The bars are standard errors. A filled mark shows the recommended number of clusters.
 
     Args:
-        selection: as of `pyro_gmvae.evaluation.select`.
-        title: above the picture.
+        selection: the result of `pyro_gmvae.evaluation.select`.
+        title: title above the picture.
+
+    >>> from pyro_gmvae.evaluation import Candidate, select
+    >>> log_p, clusters = torch.zeros(2, 5), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]])
+    >>> figure = plot_selection(select([Candidate(k, log_p, clusters) for k in (2, 3)]))
+    >>> figure.get_suptitle()
+    '2 clusters'
     """
     import matplotlib
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""What all pictures have in common."""
+"""Define the style that all pictures have in common."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ FONT: Any = {"font.family": "sans-serif", "font.size": 9, "axes.edgecolor": "#9c
 
 
 def plain_axes(axes: Axes, title: str, x: str) -> None:
-    """A small diagram: its title above, what is on the x axis below, faint lines across."""
+    """Style a small diagram: a title above, a label below, faint horizontal lines.
+
+    Args:
+        axes: the diagram.
+        title: title above the diagram.
+        x: label of the x axis.
+    """
     axes.set_title(title, loc="left", weight="bold", size=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(x, color=MUTED)

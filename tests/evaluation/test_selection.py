@@ -73,25 +73,29 @@ def test_doubts_where_nothing_is_found_again() -> None:
 def test_doubts_where_more_was_not_tried() -> None:
     selection = select(candidates()[:2])
     assert selection.n_clusters == 3
-    assert selection.doubts == ("3 is the most that was tried: there may be more.",)
+    assert selection.doubts == (
+        "3 is the largest number that was tried: there may be more clusters.",
+    )
 
 
 def test_doubts_where_another_number_does_as_well() -> None:
     few = torch.where(torch.arange(60) < 9, 3, LABELS)  # too few to be missed by the others
     selection = select([candidates()[0], candidate(4, [LABELS, few, LABELS])])
     assert selection.n_clusters == 2
-    assert selection.doubts == ("About as good: 4 clusters (3.0 found again). Take more runs.",)
+    assert selection.doubts == (
+        "Other numbers are about as good: 4 clusters (3.0 found again). Take more runs.",
+    )
 
 
 def test_doubts_where_some_are_not_found_again() -> None:
     selection = select([candidate(4, cut()), candidate(5, at_random(5))])
-    assert "Of 4 clusters 2.0 are found again: rely on these only." in selection.doubts
+    assert "Only 2.0 of 4 clusters are found again: rely on these only." in selection.doubts
 
 
 def test_empty_clusters_are_told() -> None:
     selection = select([candidate(7, [LABELS] * RUNS), candidate(9, cut())])
     assert selection.n_clusters == 7
-    assert "Of 7 clusters only 3.0 have members." in selection.doubts
+    assert "Only 3.0 of 7 clusters have members." in selection.doubts
 
 
 def test_the_difference_to_the_best_against_numpy() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.models import AdversarialPerturbation
-from pyro_gmvae.models.adversarial import unit
+from pyro_gmvae.models.adversarial import unit_length
 
 
 def log_responsibilities(x: Tensor) -> Tensor:
@@ -60,4 +60,4 @@ def test_lengths_are_positive(lengths: dict[str, float]) -> None:
 def test_unit_length_of_any_direction(size: float) -> None:
     d = size * torch.tensor([[[3.0, -4.0]], [[1.0, 0.0]], [[0.0, 0.0]]])
     expected = torch.tensor([[[0.6, -0.8]], [[1.0, 0.0]], [[0.0, 0.0]]])
-    torch.testing.assert_close(unit(d), expected)
+    torch.testing.assert_close(unit_length(d), expected)

@@ -1,8 +1,9 @@
-"""Random changes of data that leave their meaning: for augmentation, and for consistency.
+"""Change data at random without changing their meaning, for augmentation and consistency.
 
-Each takes a batch of images `(B, C, H, W)`, or of rows `(B, D)`, on any device and draws for each
-anew, from torch's global generator of that device: all at once, without a look at a value, so that
-`make_fx` can trace it. They hold no state, compare by their settings and print as they are written.
+Each transformation takes a batch of images `(B, C, H, W)`, or of rows `(B, D)`, on any device. It
+draws anew for each datum from torch's global generator of that device. It works on the whole batch
+at once and reads no value back, so that `make_fx` can trace it. Transformations hold no state,
+compare by their settings and print as they are written.
 """
 
 from pyro_gmvae.data.transformations.affine import RandomAffine, affine

@@ -1,4 +1,4 @@
-"""Rotation, shift, scale and shear, by interpolation."""
+"""Rotate, shift, scale and shear images by interpolation."""
 
 from dataclasses import dataclass
 from math import radians
@@ -13,18 +13,23 @@ from pyro_gmvae.data.transformations.draws import uniform
 
 @dataclass(frozen=True)
 class RandomAffine:
-    """Turns, shifts, scales and shears each image about its centre; zeros come in from outside.
+    """Rotate, shift, scale and shear each image about its centre, filling with zeros.
 
-    The parts have the sense of torchvision's `RandomAffine`, but shifts need not be whole pixels.
+    The parameters have the meaning of torchvision's `RandomAffine`, but shifts need not be whole
+    pixels.
 
     Args:
-        degrees: the largest rotation, to both sides.
+        degrees: the largest rotation, in both directions, in degrees.
         translate: the largest shift, as a share of the width and of the height.
-        scale: the least and the largest factor of size.
-        shear: the largest angle by which columns lean, to both sides, in degrees.
+        scale: the smallest and the largest factor of size.
+        shear: the largest angle by which columns lean, in both directions, in degrees.
 
     Raises:
         ValueError: for values out of range; when called, for images that are not floats.
+
+    >>> rotate = RandomAffine(degrees=10)
+    >>> rotate(torch.zeros(5, 1, 8, 8)).shape
+    torch.Size([5, 1, 8, 8])
     """
 
     degrees: float = 0.0
@@ -59,22 +64,22 @@ def affine(
     scale: Float[Tensor, " B"],
     shear: Float[Tensor, " B"],
 ) -> Float[Tensor, "B C H W"]:
-    """Shears image b, scales it, turns it clockwise and shifts it, bilinearly.
+    """Shear each image, scale it, rotate it clockwise and shift it, with bilinear interpolation.
 
     Args:
-        x: images.
-        angle: of the rotation about the centre, in radians.
-        right, down: the shift, in pixels.
-        scale: factor of size.
-        shear: the angle by which columns lean, in radians.
+        x: images, shape ``(B, C, H, W)``.
+        angle: angle of the rotation about the centre of each image, in radians, shape ``(B,)``.
+        right, down: shift of each image, in pixels, shape ``(B,)``.
+        scale: factor of size of each image, shape ``(B,)``.
+        shear: angle by which the columns of each image lean, in radians, shape ``(B,)``.
     """
     height, width = x.shape[2:]
     cos, sin, tan = angle.cos(), angle.sin(), shear.tan()
-    # The map from a pixel to where it comes from, x then y, in pixels from the centre.
+    # Map a pixel to the place that it comes from, x then y, in pixels from the centre.
     xx, xy = (cos - sin * tan) / scale, (sin + cos * tan) / scale
     yx, yy = -sin / scale, cos / scale
     from_x, from_y = -(xx * right + xy * down), -(yx * right + yy * down)
-    # In the coordinates of the grid both sides are 2 long.
+    # In the coordinates of the grid both sides have length 2.
     theta = torch.stack(
         [
             torch.stack([xx, xy * (height / width), from_x * (2 / width)], -1),

@@ -1,4 +1,4 @@
-"""Brightness, contrast and saturation."""
+"""Change brightness, contrast and saturation."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from pyro_gmvae.data.transformations.draws import uniform
 
 @dataclass(frozen=True)
 class ColourJitter:
-    """Changes brightness, contrast and saturation of each image, in this order.
+    """Change brightness, contrast and saturation of each image, in this order.
 
-    A strength s draws a factor between 1 - s (but at least 0) and 1 + s; a factor of 1 changes
-    nothing. Those of torchvision have the same sense.
+    For a strength s a factor between 1 - s (but at least 0) and 1 + s is drawn. A factor of 1
+    changes nothing. The strengths have the same meaning in torchvision.
 
     Args:
         brightness, contrast, saturation: strengths; grey images have no saturation to change.
@@ -21,6 +21,11 @@ class ColourJitter:
     Raises:
         ValueError: for a negative strength; when called, for images that are not floats of 1 or 3
             channels.
+
+    >>> darker_or_brighter = ColourJitter(brightness=0.2)
+    >>> moved = darker_or_brighter(torch.full((5, 3, 8, 8), 0.5))
+    >>> bool(((moved > 0.39) & (moved < 0.61)).all())
+    True
     """
 
     brightness: float = 0.0
@@ -46,11 +51,14 @@ def adjust_colour(
     contrast: Float[Tensor, " B"],
     saturation: Float[Tensor, " B"],
 ) -> Float[Tensor, "B C H W"]:
-    """Multiplies image b, its differences from its mean grey, and those from its own grey.
+    """Multiply brightness, contrast and saturation of each image by given factors.
+
+    The contrast is the difference of an image from its mean grey. The saturation is the difference
+    of a pixel from its own grey.
 
     Args:
         x: grey or colour images in [0, 1], C = 1 or 3; so is the result.
-        brightness, contrast, saturation: factors, at least 0.
+        brightness, contrast, saturation: factors of each image, at least 0, shape ``(B,)``.
     """
     x = (x * _per_image(brightness)).clamp(0, 1)
     mean = _grey(x).mean((1, 2, 3), keepdim=True)
@@ -60,7 +68,7 @@ def adjust_colour(
 
 
 def _grey(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 H W"]:
-    """The luma of ITU-R 601, which television and Pillow agree on."""
+    """Compute the grey level (luma) by ITU-R 601, as television and Pillow do."""
     if x.shape[1] == 1:
         return x
     return 0.299 * x[:, 0:1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:3]

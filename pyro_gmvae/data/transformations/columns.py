@@ -1,4 +1,4 @@
-"""Random changes of tables that leave a row's meaning: columns that are forgotten or borrowed."""
+"""Change entries of a table at random: replace them by another row's or by zero."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,19 @@ from pyro_gmvae.data.transformations.draws import check_probability
 
 @dataclass(frozen=True)
 class Resample:
-    """Replaces each entry, with probability `p`, by that of another row of the batch.
+    """Replace each entry, with probability `p`, by the entry of a random row of the batch.
 
-    It comes from the column's own distribution, whatever that is, and tells nothing of the row.
+    The new entry comes from the column's own distribution and holds no information about the row.
+
+    Args:
+        p: probability of replacing an entry.
 
     Raises:
-        ValueError: for a `p` that is no probability.
+        ValueError: for a `p` that is not a probability.
+
+    >>> x = torch.tensor([[1.0, 20.0], [2.0, 10.0]])
+    >>> bool((Resample(p=1.0)(x)[:, 0] <= 2).all())  # an entry stays in its column
+    True
     """
 
     p: float = 0.2
@@ -26,15 +33,22 @@ class Resample:
 
     def __call__(self, x: Shaped[Tensor, "B D"]) -> Shaped[Tensor, "B D"]:
         rows = torch.randint(len(x), x.shape, device=x.device)
-        return torch.where(forgotten(x, self.p), x.gather(0, rows), x)
+        return torch.where(random_mask(x, self.p), x.gather(0, rows), x)
 
 
 @dataclass(frozen=True)
 class FeatureDropout:
-    """Sets each entry, with probability `p`, to zero: the mean of a standardised column.
+    """Set each entry, with probability `p`, to zero, which is the mean of a standardised column.
+
+    Args:
+        p: probability of setting an entry to zero.
 
     Raises:
-        ValueError: for a `p` that is no probability.
+        ValueError: for a `p` that is not a probability.
+
+    >>> FeatureDropout(p=1.0)(torch.ones(2, 3))
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
     """
 
     p: float = 0.2
@@ -43,9 +57,9 @@ class FeatureDropout:
         check_probability(self.p)
 
     def __call__(self, x: Shaped[Tensor, "B D"]) -> Shaped[Tensor, "B D"]:
-        return torch.where(forgotten(x, self.p), torch.zeros_like(x), x)
+        return torch.where(random_mask(x, self.p), torch.zeros_like(x), x)
 
 
-def forgotten(x: Shaped[Tensor, "B D"], p: float) -> Shaped[Tensor, "B D"]:
-    """Which entries, each with probability `p`."""
+def random_mask(x: Shaped[Tensor, "B D"], p: float) -> Shaped[Tensor, "B D"]:
+    """Draw a mask of the shape of ``x`` that is True with probability `p`."""
     return torch.rand(x.shape, device=x.device) < p

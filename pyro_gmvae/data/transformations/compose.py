@@ -1,4 +1,4 @@
-"""Transformations in turn."""
+"""Apply several transformations in turn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,16 @@ Transformation = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Compose:
-    """Applies `steps`, the first one first."""
+    """Apply `steps` in turn, the first one first.
+
+    Args:
+        steps: transformations, each from a batch to a batch.
+
+    >>> double_then_add = Compose((lambda x: 2 * x, lambda x: x + 1))
+    >>> double_then_add(torch.ones(2, 3))
+    tensor([[3., 3., 3.],
+            [3., 3., 3.]])
+    """
 
     steps: tuple[Transformation, ...]
 

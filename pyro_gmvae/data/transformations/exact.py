@@ -1,4 +1,4 @@
-"""Flips and shifts: every pixel keeps its value, so that raw uint8 images stay raw."""
+"""Flip and shift images without changing a pixel's value, so that uint8 images stay uint8."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,10 +14,16 @@ Padding = Literal["zeros", "edge", "reflect"]
 
 @dataclass(frozen=True)
 class RandomFlip:
-    """Mirrors each image left to right with probability `p`.
+    """Mirror each image left to right with probability `p`.
+
+    Args:
+        p: probability of mirroring an image.
 
     Raises:
-        ValueError: for a `p` that is no probability.
+        ValueError: for a `p` that is not a probability.
+
+    >>> RandomFlip(p=1.0)(torch.tensor([[[[1, 2, 3]]]]))
+    tensor([[[[3, 2, 1]]]])
     """
 
     p: float = 0.5
@@ -32,16 +38,19 @@ class RandomFlip:
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """Pads by `padding` pixels all round and crops to the old size, anywhere, for each image.
+    """Pad each image by `padding` pixels on all sides, then crop it at random to the old size.
 
     Args:
-        padding: the farthest that an image is shifted, in pixels, in both directions.
-        mode: what comes in from outside: `"zeros"`, the nearest pixel (`"edge"`), or the image
+        padding: the largest shift of an image, in pixels, in both directions.
+        mode: the pixels outside the image: `"zeros"`, the nearest pixel (`"edge"`), or the image
             mirrored in its outermost pixels (`"reflect"`).
 
     Raises:
         ValueError: for a negative `padding` or an unknown `mode`; when called, for a reflection
             that is wider than the images.
+
+    >>> RandomCrop(padding=2)(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).dtype
+    torch.uint8
     """
 
     padding: int = 4
@@ -70,9 +79,17 @@ def shift(
     right: Int64[Tensor, " B"],
     mode: Padding = "zeros",
 ) -> Shaped[Tensor, "B C H W"]:
-    """Moves image b by `down[b]` and `right[b]` pixels, negative ones being up and left.
+    """Shift image b by `down[b]` and `right[b]` pixels.
 
-    Under `"reflect"` they must be smaller than the height and the width.
+    Args:
+        x: images, shape ``(B, C, H, W)``.
+        down, right: pixels, shape ``(B,)``; negative shifts go up and left. With `"reflect"` they
+            must be smaller than the height and the width.
+        mode: the pixels outside the image, as in `RandomCrop`.
+
+    >>> image = torch.tensor([[[[1, 2, 3]]]])
+    >>> shift(image, down=torch.tensor([0]), right=torch.tensor([1]))
+    tensor([[[[0, 1, 2]]]])
     """
     rows, row_is_inside = _sources(down, x.shape[2], mode)
     columns, column_is_inside = _sources(right, x.shape[3], mode)
@@ -85,7 +102,16 @@ def shift(
 
 
 def _sources(by: Tensor, size: int, mode: Padding) -> tuple[Tensor, Tensor]:
-    """Where each of `size` pixels comes from, and whether that is inside; both `(B, size)`."""
+    """Return the index that each pixel comes from, and a mask of those inside the image.
+
+    Args:
+        by: shift of each image in pixels, shape ``(B,)``.
+        size: number of pixels along the dimension.
+        mode: the pixels outside the image.
+
+    Returns:
+        Index and mask, both of shape ``(B, size)``.
+    """
     wanted = torch.arange(size, device=by.device) - by[:, None]
     inside = (wanted >= 0) & (wanted < size)
     if mode == "reflect":
