@@ -90,7 +90,7 @@ def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
 
 
 def _number_clusters(plan: Plan, fitted: FittedModel) -> None:
-    """Number clusters without labels by their sizes in all rows that training knew of."""
+    """Renumber clusters without labels by their sizes in the training rows."""
     if plan.splits.train.labels is None:
         number_by_size(fitted.gmvae, fitted.responsibilities(plan.splits.train.x))
 
