@@ -43,7 +43,7 @@ device: Decorator = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto takes a GPU if there is one.",
+    help="Device to compute on; auto takes a GPU if there is one.",
 )
 quiet: Decorator = click.option("--quiet", is_flag=True, help="Print no progress and no tables.")
 json_output: Decorator = click.option(
