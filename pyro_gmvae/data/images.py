@@ -100,5 +100,5 @@ def _read(
             ) from error
         raise InputError(
             f"{name} is missing or incomplete in the folder {data_dir}: pass --download to fetch "
-            "it, or --data-dir to say where it is."
+            "it or --data-dir to say where it is."
         ) from error
