@@ -1,4 +1,4 @@
-"""Own what depends on rows being those of a table."""
+"""Encode tables, and own everything that depends on rows being those of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WIDE", "TableEncoding"]
 
-WIDE = 100  # columns; among more, a mixture fits no covariance between two and begins badly
+WIDE = 100  # columns; in a wider table a mixture fits no covariances, and is a bad start
 
 
 class TableEncoding(Encoding):
@@ -83,7 +83,7 @@ class TableEncoding(Encoding):
         double = x.double()
         shift = double.nanmean(0)
         scale = (double - shift).square().nanmean(0).sqrt()
-        # A constant column leaves a rounding error for a deviation, so the range is asked.
+        # The deviation of a constant column may be a rounding error, so the range decides.
         top = double.nan_to_num(nan=-torch.inf).amax(0)
         constant = top == double.nan_to_num(nan=torch.inf).amin(0)
         made.shift.copy_(shift)
@@ -135,7 +135,7 @@ class TableEncoding(Encoding):
 
     @classmethod
     def augmentation(cls, data: Dataset, name: str) -> Compose | None:
-        """Refuse all but ``"none"``."""
+        """Refuse every name but ``"none"``, since only images are augmented."""
         if name != "none":
             raise InputError(
                 f"{data.name} is a table: only images are augmented, leave augment out"
