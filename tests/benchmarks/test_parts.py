@@ -14,7 +14,7 @@ from benchmarks.measuring.growth_curve import plot, slope
 from benchmarks.measuring.step_case import StepCase
 from benchmarks.measuring.timing import Step, ratio, side_by_side, turns_of, typical
 from benchmarks.paper.reference_elbo import exact_loss
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import TableEncoding
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
 from tests.helpers.small import D, binary_data, small_gmvae
@@ -88,11 +88,11 @@ def test_peak_memory() -> None:
 @pytest.mark.parametrize("method", ["exact", "sparse"])  # whose own ELBO has that expectation
 def test_the_golden_loss_is_that_of_the_discrete_model(method: str) -> None:
     gmvae, raw = small_gmvae(method).eval(), binary_data(4000)
-    loss = exact_loss(gmvae, raw, Preprocessor.identity((D,)))
+    loss = exact_loss(gmvae, raw, TableEncoding((D,)))
     terms = TraceEnumMeanField_ELBO(max_plate_nesting=1).terms(gmvae.model, gmvae.guide, raw)
     assert loss == pytest.approx(terms.loss.item() / len(raw), rel=0.02)
 
 
 def test_every_method_has_a_golden_loss() -> None:
     for method in METHODS:
-        assert exact_loss(small_gmvae(method), binary_data(), Preprocessor.identity((D,))) > 0
+        assert exact_loss(small_gmvae(method), binary_data(), TableEncoding((D,))) > 0
