@@ -330,8 +330,8 @@ sales = torch.poisson(kinds[kind] * busy * weeks.unsqueeze(-1))
 # Trained from nothing, three clusters often end as two or one: look at `clusters in use`, and try
 # it. So the training starts near a clustering that is easy to have, k-means on the shares of the
 # days. Clusters given to `fit` as `labels` pin the guide, where they are not -1. After a few epochs
-# we take them away, and the model is free to leave them. (`GMVAE` does the like for you. On data this
-# plain k-means does well alone; what matters here is the recipe.)
+# we take them away, and the model is free to leave them. (`GMVAE` does the like for you. On data
+# this plain k-means does well alone; what matters here is the recipe.)
 
 # %%
 shops = SalesGMVAE(

@@ -120,6 +120,9 @@ class Settings:
         """Return the same settings but for some, by name; see `of`.
 
         Under another method the settings that only the former one has are left out.
+
+        >>> Settings.of("digits", n_likeliest=2).with_(method="exact").method
+        'exact'
         """
         stored = self.to_dict()
         if values.get("method", self.method) != self.method:
