@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -65,7 +65,7 @@ class About:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> About:
         """Rebuild what `to_dict` gave, from JSON.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float, Shaped
@@ -112,7 +112,7 @@ class Encoding(nn.Module, ABC):
         *,
         likelihood: str = "this",
         binarize: Binarize | None = None,
-    ) -> Self:
+    ) -> Encoding:
         """Make the encoding that brings rows to the numbers that a likelihood takes.
 
         Args:
@@ -241,7 +241,7 @@ class Encoding(nn.Module, ABC):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, Any]) -> Encoding:
         """Make an encoding of the stored structure, ready for ``load_state_dict``.
 
         Raises:

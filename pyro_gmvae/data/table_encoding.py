@@ -209,8 +209,8 @@ class TableEncoding(Encoding):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableEncoding:
         """Make an encoding of the stored structure; see `Encoding.from_config`."""
-        made = super().from_config(config)
-        made.schema = Schema.from_config(config.get("columns"))
-        if len(made.event_shape) != 1 or len(made.schema) != made.event_shape[0]:
+        stored = super().from_config(config)
+        schema = Schema.from_config(config.get("columns"))
+        if len(stored.event_shape) != 1 or len(schema) != stored.event_shape[0]:
             raise InputError("The stored columns are not those of the table: train again.")
-        return made
+        return cls(stored.event_shape, stored.binarize, schema=schema)
