@@ -194,7 +194,9 @@ class TestInputs:
         np.testing.assert_array_equal(gmvae.predict(torch.from_numpy(images)), gmvae.labels_)
         assert gmvae.sample(5)[0].shape == (5, 1, 8, 8)
         assert np.isfinite(gmvae.score_samples(images)).all()
-        with pytest.raises(InputError, match="has images of shape .1, 4, 8., the model was trained on"):
+        with pytest.raises(
+            InputError, match="has images of shape .1, 4, 8., the model was trained on"
+        ):
             gmvae.predict(images[:, :4])
 
     def test_zeros_and_ones_are_bernoulli(self) -> None:
