@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from pyro_gmvae.fitted import FittedModel
@@ -77,9 +78,11 @@ def train(
         if best is None or _bound(found) > _bound(best):
             best = found
     assert best is not None
-    _number_clusters(plan, best)
-    seconds = round(time.monotonic() - began, 1)
-    return replace(best, about=replace(best.about, seconds=seconds))
+    if plan.splits.train.labels is None:
+        seen = [part.x for part in (plan.splits.train, plan.splits.validation) if len(part)]
+        number_by_size(best.gmvae, torch.cat([best.responsibilities(x) for x in seen]))
+    about = replace(best.about, seconds=round(time.monotonic() - began, 1))
+    return replace(best.to("cpu"), about=about)
 
 
 def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
@@ -87,12 +90,6 @@ def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
     if checkpoint is None or attempt == 0:
         return checkpoint
     return checkpoint.with_name(f"{checkpoint.stem}-{attempt}{checkpoint.suffix}")
-
-
-def _number_clusters(plan: Plan, fitted: FittedModel) -> None:
-    """Renumber clusters without labels by their sizes in the training rows."""
-    if plan.splits.train.labels is None:
-        number_by_size(fitted.gmvae, fitted.responsibilities(plan.splits.train.x))
 
 
 def _train_once(
@@ -124,18 +121,15 @@ def _train_once(
 
 
 def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult) -> FittedModel:
-    on_device = FittedModel(gmvae, plan.encoding)
-    figures = on_device.log_likelihood(
+    """Put a finished training together, still on its device."""
+    about = replace(
+        plan.about, stopped=result.stopped, best_epoch=result.best_epoch, n_steps=result.n_steps
+    )
+    fitted = FittedModel(gmvae, plan.encoding, about, result.history)
+    figures = fitted.log_likelihood(
         _some(plan.splits.train.x), num_samples=BOUND_SAMPLES, diagnostics=False
     )
-    about = replace(
-        plan.about,
-        stopped=result.stopped,
-        best_epoch=result.best_epoch,
-        n_steps=result.n_steps,
-        lower_bound=figures.elbo,
-    )
-    return replace(on_device.to("cpu"), about=about, history=result.history)
+    return replace(fitted, about=replace(about, lower_bound=figures.elbo))
 
 
 def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -> GMVAE:
