@@ -45,7 +45,9 @@ class RowNoise:
 
         The numbers are the same in every floating point type, up to rounding.
         """
-        uniform = np.stack([s.random((num_samples, self.size)) for s in self.streams], 1)
+        uniform = np.empty((num_samples, len(self.streams), self.size))
+        for row, stream in enumerate(self.streams):
+            uniform[:, row] = stream.random((num_samples, self.size))
         # Rounded to 0 or 1, a number would have an infinite normal quantile.
         eps = torch.finfo(like.dtype).eps
         return torch.from_numpy(uniform).to(like).clamp(min=eps / 4, max=1 - eps / 2)
