@@ -35,9 +35,11 @@ class RowNoise:
 
     def __init__(self, seed: int, keys: Sequence[int], size: int, *, stream: int = 0) -> None:
         self.size = size
+        # As a plain list, a counter with a key from 2^63 on would be rounded to floats.
+        counters = (np.array([0, 0, stream, key], dtype=np.uint64) for key in keys)
         self.streams = [
-            np.random.Generator(np.random.Philox(key=seed % 2**64, counter=[0, 0, stream, key]))
-            for key in keys
+            np.random.Generator(np.random.Philox(key=seed % 2**64, counter=counter))
+            for counter in counters
         ]
 
     def draw(self, num_samples: int, like: Tensor) -> Float[Tensor, "S B size"]:

@@ -48,3 +48,24 @@ def test_lasts_long_enough_and_not_longer(
     assert told[0].epochs == epochs and told[0].max_steps is None
     assert told[0].annealing_ends(3) == 0
     assert (told[0].seed, told[0].learning_rate) == (5, config.learning_rate)
+
+
+@pytest.mark.parametrize("method", ["exact", "sparse"])
+def test_responsibilities_go_into_the_model_and_come_out(method: str) -> None:
+    """Rows of the same blob have the same ones, so that x tells them in full."""
+    x, blob = blobs(240)
+    given = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]])[blob]
+    gmvae = tiny(method, seed=1)
+    initialize(gmvae, x, given, quick(batch_size=6))
+    found = gmvae.responsibilities(x)
+    assert (found.argmax(-1) == given.argmax(-1)).all()
+    assert (found - given).abs().mean() < 0.05
+
+
+def test_the_marginal_method_takes_over_the_likeliest() -> None:
+    """Its components have to overlap for p(y|z) to be unsure, which takes it longer."""
+    x, blob = blobs(240)
+    given = torch.tensor([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]])[blob]
+    gmvae = tiny("marginal", seed=1)
+    initialize(gmvae, x, given, quick(batch_size=3, learning_rate=2e-2))
+    assert (gmvae.responsibilities(x).argmax(-1) == blob).float().mean() > 0.95
