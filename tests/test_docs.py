@@ -7,7 +7,7 @@ import pyro
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -22,7 +22,7 @@ def test_code_blocks_run(page):
     assert all(loss == loss for loss in namespace.get("losses", []))
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in DOCS)])
+@pytest.mark.parametrize("page", ["README.md", *DOCS])
 def test_links_and_named_files_exist(page):
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
