@@ -1,4 +1,4 @@
-"""Offer fitted models behind one scikit-learn estimator."""
+"""Offer training and fitted models as one scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
 
-# What scikit-learn calls a setting, where it has another name for it.
+# The settings that have another name in scikit-learn.
 SETTING_OF = {
     "n_components": "clusters",
     "init_params": "initialization",
@@ -98,7 +98,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         patience: epochs without a better held-out ELBO before training stops.
         num_samples: importance samples for each row in `score_samples`.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
-        precision: of the networks: ``"float32"``, ``"bfloat16"``, or ``"auto"``, which is bfloat16
+        precision: ``"float32"`` or ``"bfloat16"`` for the networks; ``"auto"`` takes bfloat16
             for images on GPUs that have it, else float32.
         random_state: int, `numpy.random.RandomState` or None (NumPy's global one).
         verbose: whether to show a progress bar.
@@ -111,7 +111,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         means_: the means of p(z|y), shape ``(K, Z)``, in the latent space.
         scales_: the standard deviations of p(z|y), shape ``(K, Z)``.
         labels_: the clusters of the training rows, shape ``(N,)``; without labels given to ``fit``
-            cluster 0 is the largest. Not in a saved run.
+            cluster 0 is the largest. A saved run does not keep them.
         lower_bound_: mean ELBO of the training rows, in nats, estimated.
         converged_: whether early stopping ended the training.
         n_iter_: epochs that were run.
@@ -128,7 +128,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     fitted_: FittedModel
     feature_names_in_: np.ndarray
 
-    # "| Any": scikit-learn has a constructor take whatever it is given; fit looks at it.
+    # "| Any": a constructor of scikit-learn takes any value; fit checks it.
     def __init__(
         self,
         n_components: int | Any = 8,
@@ -291,7 +291,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
         Args:
             X: data.
-            options: of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
+            options: options of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
         """
         data, _ = self._ready(X)
         names = getattr(self, "feature_names_in_", None)
@@ -353,11 +353,11 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
     @property
     def _device(self) -> str:
-        # A model that was trained on a GPU also serves where there is none.
+        # A model that was trained on a GPU is also used where there is none.
         return "cpu" if self.device == "cpu" else defaults.device("auto")
 
     def _settings(self) -> Settings:
-        """Turn the parameters into settings; a `ValueError` names the parameter that cannot be."""
+        """Turn the parameters into settings, or raise a `ValueError` that names the wrong one."""
         own = self.get_params()
         num_samples = own["num_samples"]
         if not isinstance(num_samples, int | np.integer) or isinstance(num_samples, bool):
@@ -420,7 +420,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             self.scales_ = self.model_.model.component_scale.numpy()
 
     def _ready(self, X: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
-        """Check data, and put the model where and in the precision in which it is to answer."""
+        """Check data, and put the model on the device and in the precision to answer in."""
         check_is_fitted(self)
         data, dtype = self._read(X)
         return data, self.fitted_.to(self._device, dtype)
@@ -429,7 +429,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         return fitted.log_likelihood(data.x, num_samples=self.num_samples, diagnostics=False).log_p
 
     def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
-        """Check data, and say which precision to answer in."""
+        """Check data, and return them with the precision to answer in."""
         if isinstance(X, Tensor):
             X = X.detach().cpu().numpy()  # noqa: N806
         if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype.kind in "biuf":
@@ -457,7 +457,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
 
 def _sizes(fitted: FittedModel) -> dict[str, Any]:
-    """Return the settings of a model that does not know how it was trained."""
+    """Return the settings that can be read off a model whose training is unknown."""
     gmvae = fitted.gmvae
     return {
         "method": gmvae.method,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -21,7 +21,7 @@ from pyro_gmvae.training import Record
 
 __all__ = ["NUM_SAMPLES", "About", "FittedModel"]
 
-NUM_SAMPLES = 100  # importance samples; fewer do not say how far a log-likelihood is to be trusted
+NUM_SAMPLES = 100  # importance samples; with fewer it is unknown how far to trust a log-likelihood
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class About:
             ``"non-finite loss"``; None if it has not.
         best_epoch: the epoch whose weights were kept; None if they are the last ones.
         n_steps: gradient steps in all.
-        seconds: how long the training took.
+        seconds: the duration of the training.
         lower_bound: mean ELBO of the training rows, in nats, in raw units; None if unknown.
         kept_clusters: the former numbers of the clusters of a pruned model.
         estimator: the estimator's parameters that a training does not depend on.
@@ -65,7 +65,7 @@ class About:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> About:
         """Rebuild what `to_dict` gave, from JSON.
 
         Raises:
@@ -80,10 +80,10 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """Hold a trained pair with all that belongs to it. A run folder is one on disk.
+    """Hold a trained pair with its encoding, its origin and its history.
 
-    Rows are given and returned as they are in the data: images as 8-bit levels, the columns of a
-    table in their own units.
+    A run folder is a fitted model on disk. Rows are given and returned as they are in the data:
+    images as 8-bit levels, the columns of a table in their own units.
 
     Attributes:
         gmvae: the pair, in evaluation mode.
@@ -107,7 +107,7 @@ class FittedModel:
 
     @property
     def device(self) -> torch.device:
-        """Return where the model is."""
+        """Return the device of the model."""
         return self.gmvae.model.component_loc.device
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> FittedModel:
@@ -171,7 +171,7 @@ class FittedModel:
             keys=row_keys(x),
             diagnostics=diagnostics,
         )
-        # The volume that model scale gives to a raw unit: 0 for images.
+        # The log of the volume that model scale gives to a raw unit; it is 0 for images.
         volume = self.encoding.log_abs_det().double().cpu()
         return replace(
             figures,
@@ -202,7 +202,7 @@ class FittedModel:
         """Draw new rows and their clusters, on the CPU.
 
         Args:
-            n: how many.
+            n: number of draws.
             clusters: a cluster for all draws, or one for each; drawn from p(y) if None.
             mean: give E[x|z] instead of a draw from p(x|z).
             seed: fixes every draw.
@@ -211,7 +211,7 @@ class FittedModel:
         return self._decoded(x), y
 
     def reconstruct(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N *event"]:
-        """Return what the model makes of each row, in raw units, on the CPU."""
+        """Return the reconstruction of each row, in raw units, on the CPU."""
         made = evaluation.reconstruct(self.gmvae, x, transform=self.encoding.encode_mean)
         return self._decoded(made)
 
@@ -233,7 +233,7 @@ class FittedModel:
             x: raw rows.
             feature_names: coordinates of the last dimension of x.
             seed: fixes every draw.
-            options: of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
+            options: options of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
         """
         return evaluation.to_inference_data(
             self.gmvae,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_clusters", "draw_reconstructions", "draw_samples", "pictures_of"]
 
 DRAWN_ROWS = 10_000  # rows that a picture of clusters chooses its members from
-PAIRS, COLUMNS = 4, 12  # in a picture of reconstructions
+PAIRS, COLUMNS = 4, 12  # pairs of rows, and columns, in a picture of reconstructions
 
 
 def pictures_of(fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
@@ -30,7 +30,7 @@ def pictures_of(fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
 
 
 def draw_clusters(fitted: FittedModel, data: Dataset) -> Figure:
-    """Draw who is in each cluster: members and means of images, profiles of a table."""
+    """Draw the clusters: members and means of images, profiles of a table."""
     rows = data.subset(torch.arange(len(data))[:DRAWN_ROWS])
     k, method = fitted.gmvae.n_components, fitted.gmvae.method
     return _clusters(fitted.encoding, fitted, rows, f"{data.name}: {k} clusters, {method} method")
@@ -38,7 +38,7 @@ def draw_clusters(fitted: FittedModel, data: Dataset) -> Figure:
 
 @singledispatch
 def _clusters(encoding: Encoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
-    raise TypeError(f"no picture of clusters is known for {encoding.plural}")
+    raise TypeError(f"clusters of {encoding.plural} cannot be drawn: register a function for them")
 
 
 @_clusters.register(ImageEncoding)
@@ -72,7 +72,7 @@ def _reconstructions(
 
 
 def draw_reconstructions(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Figure:
-    """Draw images at random, each above what the model makes of it."""
+    """Draw images chosen at random, each above its reconstruction."""
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     chosen = data.x[order[: PAIRS * COLUMNS]]
     seen = _scaled(fitted.encoding, chosen)

@@ -28,7 +28,7 @@ Part = Literal["test", "train", "validation", "all"]
 
 
 class ReadOptions(NamedTuple):
-    """Hold what a source of new rows is read with."""
+    """Hold the options that new rows are read with."""
 
     data_dir: str
     label_column: str | None
@@ -41,7 +41,7 @@ def load_settings_splits(
     """Load the training, validation and test rows that ``settings`` name.
 
     Args:
-        settings: of the training.
+        settings: the settings of the training.
         download: fetch a built-in data set that is missing.
         known: the rows that the files of labels and groups name, if these are not to be read.
 
@@ -67,10 +67,10 @@ def load_settings_splits(
 
 
 def settings_of(fitted: FittedModel) -> Settings:
-    """Return how a model was trained.
+    """Return the settings that a model was trained with.
 
     Raises:
-        InputError: if it does not know.
+        InputError: if the model does not hold them.
     """
     if fitted.about.settings is None:
         raise InputError("this run was not trained from a named source: name the data to use")
@@ -93,7 +93,7 @@ def load_run_splits(
         with_known: read the labels and groups that it was trained with; their files may be gone.
 
     Raises:
-        InputError: if the model does not know them, or they have changed since.
+        InputError: if the model does not know the data, or they have changed since.
     """
     settings = settings_of(fitted)
     if data_dir is not None:
@@ -102,7 +102,7 @@ def load_run_splits(
     if not with_known:
         settings, known = settings.with_(labels=None, must_link=None), fitted.about.known_rows
     splits = load_settings_splits(settings, download=download, known=known)
-    # Else rows that were trained on might be counted as held out.
+    # Otherwise training rows might be counted as held out.
     if splits.train.fingerprint() != fitted.about.fingerprint:
         raise InputError(
             f"{settings.source} has changed since the run was trained, so its held-out rows are "
@@ -134,11 +134,11 @@ def load_new_rows(
     download: bool = False,
     image_size: int | None = None,
 ) -> Dataset:
-    """Load all rows of another source, as the model knows them.
+    """Load all rows of another source, with the columns or channels of the model.
 
     A table's columns are brought into the model's order; the label column may be missing. The
-    images of a folder are brought to ``image_size``, if None to that of training. Grey images are
-    as good as colour ones to a model of colour.
+    images of a folder are brought to ``image_size``, if None to that of training. A model of colour
+    accepts grey images too.
 
     Raises:
         InputError: for a source that cannot be read, or rows that do not fit.
@@ -155,10 +155,10 @@ def load_rows_for_each(
     download: bool = False,
     image_size: int | None = None,
 ) -> list[Dataset]:
-    """Load the same rows as each model knows them; None as the source is all data of the first.
+    """Load the same rows for each of several models; None is all data of the first model.
 
-    They are read once, and again only for a model that was trained with another label column, image
-    size or folder of data.
+    The rows are read once, and again only for a model that was trained with another label column,
+    image size or folder of data.
 
     Raises:
         InputError: as `load_new_rows`, and for data of the first run that have changed since.

@@ -5,9 +5,9 @@
 ``weights.safetensors``   the weights of the model and the numbers of its encoding
 ``train.json``            the settings that a training was begun with
 ``metrics.csv``           one row per epoch
-``clusters.png``          who is in each cluster
-``history.png``           how the training went
-``reconstructions.png``   images beside what the model makes of them
+``clusters.png``          the rows in each cluster
+``history.png``           the course of the training
+``reconstructions.png``   images beside their reconstructions
 ``checkpoint/``           the training's state, for resuming
 ========================= ======================================================================
 """
@@ -65,7 +65,7 @@ _MISFITS = (
 
 
 def checkpoint_path(folder: str | os.PathLike[str]) -> Path:
-    """Return where a run keeps its training's state."""
+    """Return the file that keeps the state of a run's training."""
     return Path(folder) / "checkpoint" / "state.safetensors"
 
 
@@ -101,7 +101,7 @@ def open_run_folder(
 
 
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
-    """Write ``fitted`` into ``folder``; the configuration last, so that half a run is none.
+    """Write ``fitted`` into ``folder``, with the configuration last, so that half a run is none.
 
     Raises:
         ValueError: if the model cannot be rebuilt from a file (see `pyro_gmvae.models.to_config`).
@@ -131,12 +131,12 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
 
 
 def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
-    """Read a run, whether a training or `GMVAE.save` wrote it, also one of version 0.1.
+    """Read a run that a training or `GMVAE.save` wrote, in this version or in 0.1.
 
     Nothing is unpickled: a model from a stranger is only data.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for a GPU if there is one.
 
     Raises:
@@ -246,7 +246,7 @@ def _from_version_1(
     return {**config, "encoding": encoding, "about": about.to_dict()}, renamed
 
 
-# What the estimator of version 0.1 called its settings.
+# Settings that had another name in the estimator of version 0.1.
 _PARAMETERS_OF_VERSION_1 = {
     "n_components": "clusters",
     "init_params": "initialization",
@@ -278,7 +278,7 @@ def _read_metrics(path: Path) -> list[Record]:
 
 
 def _is_run(path: Path) -> bool:
-    # Even a truncated configuration of ours says so; one of another program is not ours to delete.
+    # Even a truncated configuration names its format. A folder of another program is not deleted.
     config = path / CONFIG
     ours = config.is_file() and FORMAT.encode() in config.read_bytes()
     return ours or (path / TRAINING).is_file() or checkpoint_path(path).is_file()

@@ -15,7 +15,7 @@ from tests.helpers.known import N_KNOWN, N, halves, in_threes, of_some
 X, TOP = (t.numpy() for t in halves())
 LABELS, GROUPS = (known(halves()[1]).numpy() for known in (of_some, in_threes))
 BRIEF = {"hidden": (16,), "latent_dim": 2, "batch_size": 40, "random_state": 0, "max_iter": 25}
-BRIEF |= {"learning_rate": 1e-2, "validation_fraction": 0, "kl_annealing": 5}
+BRIEF |= {"learning_rate": 1e-2, "validation_fraction": 0, "annealing_epochs": 5}
 REST = slice(N_KNOWN, None)
 
 
@@ -36,7 +36,7 @@ def test_labels_are_learned_and_number_the_clusters(flipped: bool) -> None:
 
 
 def test_groups_are_learned_and_not_kept() -> None:
-    gmvae = GMVAE(2, **BRIEF).fit(X, groups=GROUPS)
+    gmvae = GMVAE(2, **BRIEF).fit(X, must_link=GROUPS)
     unknown = GROUPS < 0
     assert adjusted_rand_score(TOP[unknown], gmvae.labels_[unknown]) > 0.8
     assert gmvae.model_.must_link is None
@@ -53,14 +53,14 @@ def test_what_is_known_is_trained_on_not_held_out(monkeypatch: pytest.MonkeyPatc
         seen.update(given)
         return fit(*args, **given)
 
-    monkeypatch.setattr("pyro_gmvae.estimator.fit", spy)
+    monkeypatch.setattr("pyro_gmvae.fitting.train.fit", spy)
     labels = np.full(N, -1)
     labels[[0, 2]] = TOP[[0, 2]]
     options = BRIEF | {"validation_fraction": 0.9, "max_iter": 1}
     with pytest.warns(ConvergenceWarning):
         GMVAE(2, **options).fit(X, labels=labels)
     assert len(seen["validation"]) == 144
-    assert sorted(seen["y"][seen["y"] >= 0].tolist()) == [0, 1]
+    assert sorted(seen["labels"][seen["labels"] >= 0].tolist()) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_what_is_known_is_trained_on_not_held_out(monkeypatch: pytest.MonkeyPatc
         ({"labels": LABELS.astype(str)}, "labels must be integers"),
         ({"labels": np.full(N, -1)}, "all labels are missing"),
         ({"labels": 2 * LABELS.clip(0)}, "label 2 has no cluster: labels go from 0 to 1"),
-        ({"groups": GROUPS[1:]}, f"there are {N - 1} groups for {N} rows"),
-        ({"groups": np.arange(N)}, "no group has two rows to train with"),
+        ({"must_link": GROUPS[1:]}, f"there are {N - 1} groups for {N} rows"),
+        ({"must_link": np.arange(N)}, "no group has two rows to train with"),
     ],
 )
 def test_refusals(known: dict, words: str) -> None:

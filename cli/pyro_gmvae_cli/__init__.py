@@ -1,1 +1,1 @@
-"""The command line: `pyro-gmvae`, one click command a file."""
+"""Provide the command line ``pyro-gmvae``, with one click command in each file."""

@@ -1,7 +1,7 @@
-"""Give errors to the user: one line, and an exit code that a script can read.
+"""Report errors to the user by one line, and to scripts by an exit code.
 
-2 is for what the user can mend (`InputError`), 1 for a training that failed, 130 for one that was
-interrupted.
+The code is 2 for input that the user can correct (`InputError`), 1 for a training that failed, and
+130 for a training that was interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pyro_gmvae.errors import InputError
 
 __all__ = ["Command", "training_errors"]
 
-# In the order in which the help shows them.
+# The sections of the help, in its order.
 SECTIONS = ("First steps", "Data", "Model", "Clusters", "Training", "Hardware", "Output", "Options")
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -31,10 +31,7 @@ class Failure(click.ClickException):
 
 
 class Command(click.Command):
-    """Be a command whose errors of input become one line and exit code 2.
-
-    Its help has sections, the first steps first.
-    """
+    """Report an error of input by one line and exit code 2, and show the help in sections."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options section by section."""
@@ -78,7 +75,7 @@ def _plain_warnings() -> Iterator[None]:
 
 @contextmanager
 def training_errors(resume_command: str) -> Iterator[None]:
-    """Put into words how a training may end before its time."""
+    """Report the errors that end a training before its time."""
     from pyro_gmvae.inference import CaptureError
     from pyro_gmvae.training import NonFiniteLossError, TrainingInterrupted
 

@@ -1,4 +1,4 @@
-"""`pyro-gmvae evaluate`."""
+"""Define ``pyro-gmvae evaluate``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pyro_gmvae_cli.errors import Command
     type=click.Choice(["test", "train", "validation", "all"]),
     default="test",
     show_default=True,
-    help="Which rows of the run's own data.",
+    help="Rows of the run's own data to evaluate on.",
 )
 @options.seed
 @options.device
@@ -44,11 +44,11 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Say how well the model in the folder RUN fits, and how it uses its clusters.
+    """Measure how well the model in the folder RUN fits, and how it uses its clusters.
 
-    Without DATA it is judged on the rows that training kept apart for testing; with DATA, a
-    built-in name, a file or a folder of images, on all rows of it. The log-likelihood of a table is
-    in its own units.
+    Without DATA the model is evaluated on the test rows that training held out. DATA is a built-in
+    name, a file or a folder of images, of which all rows are used. The log-likelihood of a table is
+    in the table's own units.
 
     \b
     Examples:

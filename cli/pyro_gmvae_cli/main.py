@@ -1,4 +1,4 @@
-"""The command group: a command's file is imported when the command is asked for."""
+"""Define the command group, which imports a command's file when the command is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from pyro_gmvae import __version__
 
-# A command `name` is the object `command` of the file `name.py`.
+# The command `name` is the object `command` in the file `name.py`.
 COMMANDS = (
     "train",
     "evaluate",
@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 class LazyGroup(click.Group):
-    """A group that imports what it runs."""
+    """Import a command when it is used, so that the help of all is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

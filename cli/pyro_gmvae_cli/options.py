@@ -1,4 +1,4 @@
-"""Share options between commands, and show them in sections."""
+"""Define the options that several commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Decorator = Callable[[Any], Any]
 
 
 class GroupedOption(click.Option):
-    """Be an option that stands in a section of the help."""
+    """Show an option in a section of the help."""
 
     def __init__(self, *args: Any, section: str = "Options", **options: Any) -> None:
         super().__init__(*args, **options)
@@ -36,14 +36,14 @@ class GroupedOption(click.Option):
 run_argument: Decorator = click.argument("run", metavar="RUN")
 
 seed: Decorator = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Fixes everything drawn at random."
+    "--seed", type=int, default=0, show_default=True, help="Seed of everything drawn at random."
 )
 device: Decorator = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto takes a GPU if there is one.",
+    help="Device to compute on; auto takes a GPU if there is one.",
 )
 quiet: Decorator = click.option("--quiet", is_flag=True, help="Print no progress and no tables.")
 json_output: Decorator = click.option(
@@ -61,7 +61,7 @@ download: Decorator = click.option(
 
 
 def data_dir(default: str | None) -> Decorator:
-    """``--data-dir``; without a default, the folder that the run was trained from."""
+    """Make ``--data-dir``; without a default it is the folder of the run's training."""
     help_ = "Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
     if default is None:
         help_ += "  [default: the one at training]"
@@ -70,7 +70,7 @@ def data_dir(default: str | None) -> Decorator:
         metavar="DIR",
         default=default,
         show_default=default is not None,
-        # Absolute, so that a run finds its data again from anywhere.
+        # The path is absolute, so that a run finds its data again from anywhere.
         callback=lambda ctx, param, value: value and os.path.abspath(value),
         help=help_,
     )

@@ -1,4 +1,4 @@
-"""`pyro-gmvae predict`."""
+"""Define ``pyro-gmvae predict``."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Assign each row of DATA to a cluster of the model in the folder RUN.
 
-    DATA is a built-in name, a file or a folder of images. Writes a .csv file with the columns row
-    (from 0), file (of a folder's images), cluster, and its probability.
+    DATA is a built-in name, a file or a folder of images. The .csv file has the columns row
+    (counted from 0), file (for a folder of images), cluster, and probability.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`pyro-gmvae prune`."""
+"""Define ``pyro-gmvae prune``."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Drop the clusters of RUN that hardly any rows are in.
+    """Drop the clusters of RUN that have hardly any rows.
 
     Ask for too many clusters at first, and prune those that stay empty. Nothing is trained anew;
-    the rows of a cluster that goes are shared out among the others.
+    the rows of a dropped cluster go to the others.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`pyro-gmvae sample`."""
+"""Define ``pyro-gmvae sample``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from pyro_gmvae_cli.errors import Command
 
 @click.command(cls=Command)
 @options.run_argument
-@click.option("-o", "--output", required=True, metavar="FILE", help="A .png, or .csv of a table.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="File to write, such as a .png of images or a .csv of a table.",
+)
 @click.option("--per-cluster", default=10, show_default=True, help="Draws from each cluster.")
 @options.seed
 @options.device

@@ -1,4 +1,4 @@
-"""`pyro-gmvae select`."""
+"""Define ``pyro-gmvae select``."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     "--clusters",
     required=True,
     metavar="FROM:TO",
-    help="Numbers to choose from, such as 2:20, 2:20:2 or 5,10.",
+    help="Numbers of clusters to choose from, such as 2:20, 2:20:2 or 5,10.",
 )
-@click.option("--out", required=True, metavar="FOLDER", help="Where the figures are kept.")
-@click.option("--runs", default=3, show_default=True, help="Trainings with each number.")
+@click.option("--out", required=True, metavar="FOLDER", help="Folder to write the figures to.")
+@click.option(
+    "--runs", default=3, show_default=True, help="Trainings with each number of clusters."
+)
 @click.option(
     "--samples",
     default=100,
     show_default=True,
-    help="Importance samples for each row of the log-likelihood.",
+    help="Importance samples for each row.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the selection that is in --out.")
 @training_settings(without=("clusters", "tensorboard"))
@@ -55,10 +57,10 @@ def command(
 ) -> None:
     """Find out how many clusters there are in DATA.
 
-    Trains several times with each number, on four fifths of the rows every time, and asks two
-    things: are the same clusters found again, and are unseen rows predicted as well as by any other
-    number? No labels are used. Finished trainings are kept in --out, and the same command goes on
-    where it stopped. DATA and the other options are as of train.
+    The command trains several times with each number of clusters, on four fifths of the rows every
+    time. It compares two things: are the same clusters found again, and are unseen rows predicted
+    as well as with any other number? No labels are used. Finished trainings are kept in --out, and
+    the same command goes on where it stopped. DATA and the other options are those of train.
 
     \b
     Examples:
@@ -92,7 +94,7 @@ def _nothing(k: int, run: int) -> None:
 
 
 class _Progress:
-    """One line for each training, on standard error."""
+    """Print one line for each training, on standard error."""
 
     def __init__(self, numbers: list[int], runs: int) -> None:
         self.numbers = numbers

@@ -1,4 +1,4 @@
-"""Make options of the settings of a training, for the commands that train."""
+"""Make command line options from the settings of a training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyro_gmvae_cli.options import Decorator, GroupedOption
 
 __all__ = ["given_settings", "named_settings", "training_settings"]
 
-# The sections of the help that settings stand in; a setting of a group goes with the group.
+# The sections of the help by group of settings; MOVED names the settings that go elsewhere.
 SECTIONS = {"data": "Data", "start": "Clusters", "training": "Training", "hardware": "Hardware"}
 MOVED = {
     "clusters": "Clusters",
@@ -25,7 +25,7 @@ MOVED = {
     "tensorboard": "Output",
     "seed": "Training",
 }
-# What most first trainings need stands before the sections.
+# These settings, which most first trainings need, are shown first.
 FIRST_WEEK = ("clusters", "method", "epochs", "label_column", "labels", "seed")
 SHORT = {"clusters": ("-k",)}
 
@@ -38,7 +38,7 @@ class Sizes(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """Turn the words into a tuple."""
+        """Turn the text into a tuple of ints."""
         if isinstance(value, tuple):
             return value
         try:
@@ -59,7 +59,7 @@ def training_settings(*, without: Collection[str] = ()) -> Decorator:
 
 
 def named_settings(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the settings that nobody named; the library knows what they are then."""
+    """Leave out the settings that nobody named; the library has their defaults."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -96,7 +96,7 @@ def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorato
     elif kind == "sizes":
         more["type"] = Sizes()
     elif kind == "file":
-        # Absolute, so that a run finds it again from anywhere.
+        # The path is absolute, so that a run finds the file again from anywhere.
         more |= {
             "type": str,
             "callback": lambda ctx, param, value: value and os.path.abspath(value),

@@ -1,4 +1,4 @@
-"""Figures as a table for people."""
+"""Print figures as a table for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["figures_table", "say", "warn"]
 
 
 def say(message: str) -> None:
-    """A line on standard output."""
+    """Print a line on standard output."""
     click.echo(message)
 
 
@@ -35,13 +35,17 @@ def figures_table(figures: Figures) -> None:
     )
     table.add_row("ELBO", _number(values["elbo"]), "nats per row, a lower bound")
     if "bits_per_dim" in values:
-        table.add_row("bits per dim", _number(values["bits_per_dim"]), "8: nothing is known")
+        table.add_row("bits per dim", _number(values["bits_per_dim"]), "8 if nothing is known")
     share = values["pareto_k_bad_fraction"]
-    table.add_row("bad k-hat", f"{share:.1%}", "of rows, their figure too low")
+    table.add_row("bad k-hat", f"{share:.1%}", "of rows; their log p(x) is too low")
     table.add_row("clusters in use", f"{values['clusters_in_use']}", f"of {values['clusters']}")
-    table.add_row("H(y)", _number(values["entropy_y"]), "nats; high: all clusters used")
-    table.add_row("H(y|x)", _number(values["entropy_y_given_x"]), "nats; 0: sure of every row")
-    table.add_row("I(x;y)", _number(values["mutual_information"]), "nats; what a cluster tells")
+    table.add_row("H(y)", _number(values["entropy_y"]), "nats; high if all clusters are used")
+    table.add_row("H(y|x)", _number(values["entropy_y_given_x"]), "nats; 0 if every row is certain")
+    table.add_row(
+        "I(x;y)",
+        _number(values["mutual_information"]),
+        "nats; what clusters tell about rows",
+    )
     if "accuracy" in values:
         labelled = f"{values['n_labelled']} labelled rows"
         table.add_row("accuracy", f"{values['accuracy']:.3f}", f"{labelled}")
@@ -51,7 +55,7 @@ def figures_table(figures: Figures) -> None:
 
 
 def warn(message: str | None) -> None:
-    """A warning on standard error, if there is one."""
+    """Print a warning on standard error, if there is one."""
     if message is not None:
         Console(stderr=True).print(f"[yellow]Warning:[/] {message}", highlight=False)
 

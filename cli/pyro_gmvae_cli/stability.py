@@ -1,4 +1,4 @@
-"""`pyro-gmvae stability`."""
+"""Define ``pyro-gmvae stability``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
-@click.option("--data", metavar="DATA", help="Rows to compare them on.  [default: the first's own]")
+@click.option(
+    "--data", metavar="DATA", help="Rows to compare the runs on.  [default: those of the first run]"
+)
 @click.option(
     "--resamples",
     type=click.IntRange(min=1),
     metavar="R",
-    help="Of one run: train it anew R times, on halves of its training rows.",
+    help="Train a single run anew R times, on halves of its training rows.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the clusters that they agree on.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="The .csv file to write the agreed clusters to."
+)
 @options.seed
 @options.device
 @options.data_of_run
@@ -45,13 +49,13 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Say whether several runs tell the same story of the same rows.
+    """Measure how far several runs find the same clusters in the same rows.
 
-    Train them with different seeds, methods or numbers of clusters. Clusters are matched by the
+    The runs may have different seeds, methods or numbers of clusters. Clusters are matched by the
     rows they share, whatever their numbers; no labels are used.
 
-    Or with --resamples, whether the clusters of one run come back when it is trained on other rows:
-    each of its clusters is compared with the one most like it of every new training.
+    With --resamples, measure whether the clusters of one run come back when it is trained on other
+    rows. Each of its clusters is compared with the most similar one of every new training.
 
     \b
     Examples:
@@ -61,13 +65,13 @@ def command(
     """
     if resamples is not None:
         if len(runs) > 1:
-            raise InputError("--resamples is of one run: name only that")
+            raise InputError("--resamples is for a single run: name only one")
         for name, value in {"--data": data, "--output": output, "--image-size": image_size}.items():
             if value is not None:
                 raise InputError(f"{name} is for several runs, not for --resamples: leave it out")
     elif len(runs) < 2:
         raise InputError(
-            "one run cannot be compared with itself: name two or more, or --resamples of one"
+            "one run cannot be compared with itself: name two or more, or use --resamples"
         )
 
     from pyro_gmvae.files import written_whole
@@ -105,7 +109,7 @@ def command(
     elif not quiet:
         _show(report, rows[0].name)
         if output is not None:
-            click.echo(f"The clusters that they agree on are in {output}.")
+            click.echo(f"The clusters that the runs agree on are in {output}.")
 
 
 def _progress(resample: int, resamples: int) -> list[Reporter]:
@@ -146,7 +150,7 @@ def _show_resampled(found: ClusterStability, name: str) -> None:
 def _tables(
     title: str, summary: list[tuple[str, str, str]], clusters: list[dict[str, Any]]
 ) -> None:
-    """Figures in words, and a row for each cluster."""
+    """Print the summary, and a row for each cluster."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`pyro-gmvae train`."""
+"""Define ``pyro-gmvae train``."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def command(
 
     DATA is digits, mnist, fashion-mnist, cifar10, cifar100 (its 20 superclasses) or cifar100-fine
     (its 100 classes); a .csv, .parquet, .npy or .npz file (keys x and, if known, y); or a folder of
-    images, with a subfolder for each class if the classes are known. Its own labels are for the
-    evaluation only. A folder that is called like a built-in set is ./mnist.
+    images, with a subfolder for each class if the classes are known. Labels in DATA are for the
+    evaluation only. Write ./mnist for a folder that has the name of a built-in set.
 
     \b
     Examples:
@@ -97,7 +97,7 @@ def command(
 
 
 def _report(trained: Trained, out: str, as_json: bool) -> None:
-    """Print the figures on held-out rows, and where things are."""
+    """Print the figures on held-out rows, and where the run and its picture are."""
     from pyro_gmvae.tasks.evaluate import evaluate_run
     from pyro_gmvae_cli.show import figures_table, say, warn
 

@@ -1,4 +1,4 @@
-"""NumPy files: `.npy` and `.npz`, never unpickled."""
+"""Load NumPy files, ``.npy`` and ``.npz``, which are never unpickled."""
 
 import pickle
 import zipfile
@@ -18,11 +18,11 @@ from pyro_gmvae.errors import InputError
 
 
 def load_array(path: Path, *, purpose: Purpose = "fit") -> Dataset:
-    """Reads an `.npy` file, or the keys `x` and, if it is there, `y` of an `.npz` file.
+    """Read an ``.npy`` file, or the keys ``x`` and, if it is there, ``y`` of an ``.npz`` file.
 
     Raises:
-        InputError: if the file is empty, damaged or holds Python objects, if an `.npz` has no `x`,
-            or for what `from_array` refuses.
+        InputError: if the file is empty, damaged or holds Python objects, if an ``.npz`` has no
+            ``x``, or if `from_array` refuses the arrays.
     """
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty: write it again with numpy.save or numpy.savez.")
@@ -41,7 +41,7 @@ def load_array(path: Path, *, purpose: Purpose = "fit") -> Dataset:
     except InputError:
         raise
     except (ValueError, pickle.UnpicklingError) as error:
-        # NumPy refuses pickles in words that invite the user to allow them; ours do not.
+        # NumPy's own message invites the user to allow pickles; this one does not.
         raise InputError(
             f"{path} holds Python objects or is not a NumPy file: store plain numbers, with "
             "numpy.save or numpy.savez."
@@ -53,17 +53,17 @@ def load_array(path: Path, *, purpose: Purpose = "fit") -> Dataset:
 def from_array(
     x: np.ndarray, y: np.ndarray | None = None, *, name: str = "array", purpose: Purpose = "fit"
 ) -> Dataset:
-    """Checks an array and turns it into a data set.
+    """Check an array and turn it into a data set.
 
     Args:
-        x: uint8 images `(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)`, or a table `(N, D)`.
-        y: labels `(N,)`, integers or text.
-        name: of the data set, for messages.
-        purpose: `"apply"` accepts a single row and constant columns.
+        x: uint8 images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, or a table ``(N, D)``.
+        y: labels ``(N,)``, integers or text.
+        name: the name of the data set in messages.
+        purpose: ``"apply"`` accepts a single row and constant columns.
 
     Raises:
-        InputError: for another type or number of dimensions, labels of another length, and what
-            is refused in a table.
+        InputError: for another type or number of dimensions, labels of another length, or a table
+            that `table_tensor` refuses.
     """
     labels = None if y is None else labels_from_array(y, name, "labels y")
     if x.dtype.kind not in "biuf":

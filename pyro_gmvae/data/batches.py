@@ -1,4 +1,4 @@
-"""Give a training its batches: what it asks of any data, and data that are on the device."""
+"""Batch data for a training: the protocol of all sources, and data that are on the device."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ ALL = slice(None)
 
 @runtime_checkable
 class BatchSource(Protocol):
-    """State what training, starts and held-out evaluation ask of data, wherever they lie.
+    """Define what training, starts and held-out evaluation need of data, wherever they are.
 
     Attributes:
-        n_rows: rows in all.
+        n_rows: number of rows.
         event_shape: shape of one row as it is stored.
-        transform: brings stored rows to model scale, as training sees them; None if they are there.
-        generator: the only random state; restored, the following epochs are the same bit for bit.
+        transform: brings stored rows to model scale, as training sees them; None if they are
+            stored on it.
+        generator: the only random state; when its state is restored, the following epochs are the
+            same bit for bit.
 
     >>> isinstance(ResidentBatches(torch.zeros(5, 2), 2), BatchSource)
     True
@@ -44,28 +46,28 @@ class BatchSource(Protocol):
         """Give an epoch's batches on model scale: ``(x, labels, *covariates)``.
 
         Args:
-            skip: leave out so many steps; the others are as if those had been made.
+            skip: number of first steps to leave out; the others are as if those had been made.
             share: the rows of each batch that this process takes.
         """
 
     def sample(self, n: int) -> tuple[Tensor, *tuple[Tensor, ...]]:
-        """Give ``n`` rows as stored, or all of fewer: ``(x, *covariates)``; the same every time."""
+        """Give ``n`` rows as stored, the same every time, or all of fewer: ``(x, *covariates)``."""
 
 
 class ResidentBatches:
-    """Batch data that are on the device whole, in a new order every epoch.
+    """Batch data that fit on the device, in a new order every epoch.
 
     Rows are gathered on the device of ``x``, without a worker or a copy for each row.
 
     Args:
         x: ``(N, *event)``, on the device where batches are wanted.
         batch_size: rows in a batch; the last one may have fewer.
-        labels: N rows, moved to the device of ``x``; batches hold None in its place without any.
+        labels: N rows, moved to the device of ``x``; without labels, batches hold None instead.
         covariates: further tensors of N rows, moved likewise.
         transform: applied to each batch of ``x``, such as an `Encoding`.
         shuffle: whether each epoch gets a fresh permutation.
         generator: on the CPU or on the device of ``x``; the global one of that device if None.
-        drop_last: leave out a last batch that is not full.
+        drop_last: whether to leave out a last batch that is not full.
 
     Raises:
         ValueError: if ``batch_size`` is below 1, there would be no batch, or the labels or a
@@ -91,11 +93,17 @@ class ResidentBatches:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         if len(x) < (batch_size if drop_last else 1):
-            raise ValueError(f"{len(x)} rows give no batch of {batch_size}")
+            raise ValueError(
+                f"{len(x)} rows give no batch of {batch_size}: give more rows, or a smaller "
+                "batch_size"
+            )
         if labels is not None and len(labels) != len(x):
-            raise ValueError(f"{len(x)} rows but {len(labels)} labels")
+            raise ValueError(f"{len(x)} rows but {len(labels)} labels: give one for each row")
         if any(len(c) != len(x) for c in covariates):
-            raise ValueError(f"{len(x)} rows but {[len(c) for c in covariates]} of the covariates")
+            raise ValueError(
+                f"{len(x)} rows but {[len(c) for c in covariates]} of the covariates: give each "
+                "covariate one entry for each row"
+            )
         self.x = x
         self.labels = None if labels is None else labels.to(x.device)
         self.covariates = [c.to(x.device) for c in covariates]
@@ -130,7 +138,7 @@ class ResidentBatches:
             yield (x if self.transform is None else self.transform(x)), labels, *rest
 
     def sample(self, n: int) -> tuple[Tensor, *tuple[Tensor, ...]]:
-        """Give rows drawn without replacement, by a seed of its own; see `BatchSource`."""
+        """Give rows drawn without replacement, by a fixed seed; see `BatchSource`."""
         if n >= self.n_rows:
             return self.x, *self.covariates
         order = torch.randperm(self.n_rows, generator=torch.Generator().manual_seed(0))
@@ -140,7 +148,7 @@ class ResidentBatches:
     def _order(self) -> Tensor:
         if not self.shuffle:
             return torch.arange(self.n_rows, device=self.x.device)
-        # A generator draws only on its own device; the order then goes to that of the data.
+        # A generator draws only on its own device; the order is moved to that of the data.
         where = self.x.device if self.generator is None else self.generator.device
         order = torch.randperm(self.n_rows, generator=self.generator, device=where)
         return order.to(self.x.device)

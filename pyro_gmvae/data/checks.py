@@ -1,4 +1,4 @@
-"""What a table of numbers must be before a model may see it."""
+"""Check that a model can use a table of numbers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -10,19 +10,19 @@ from torch import Tensor
 
 from pyro_gmvae.errors import InputError
 
-# A model is fitted to data that vary; a fitted one may be applied to a single row.
+# To fit a model takes data that vary; a fitted model can be applied to a single row.
 Purpose = Literal["fit", "apply"]
 
 
 def listed(names: Iterable[object], limit: int = 5) -> str:
-    """`a, b, c`, cut after `limit` names."""
+    """Join names by commas; name only the first ``limit``, and count the rest."""
     every = [str(name) for name in names]
     rest = len(every) - limit
     return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def check_rows(count: int, name: str, purpose: Purpose) -> None:
-    """Raises InputError unless there are enough rows: 2 to fit, 1 to apply."""
+    """Raise an `InputError` unless there are enough rows: 2 to fit, 1 to apply."""
     least = 2 if purpose == "fit" else 1
     if count < least:
         raise InputError(
@@ -33,7 +33,7 @@ def check_rows(count: int, name: str, purpose: Purpose) -> None:
 def table_tensor(
     values: np.ndarray, columns: Sequence[str] | None, name: str, purpose: Purpose
 ) -> Float64[Tensor, "rows features"]:
-    """Turns checked numbers `(N, D)` into a float64 tensor in the same units.
+    """Check numbers ``(N, D)`` and return them as a float64 tensor in the same units.
 
     Raises:
         InputError: for too few rows, no columns, cells that are NaN, infinite or beyond float32,
@@ -44,7 +44,7 @@ def table_tensor(
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     columns = [f"column {i}" for i in range(values.shape[1])] if columns is None else columns
     table = values.astype(np.float64)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes inf, and is reported
+    with np.errstate(over="ignore"):  # a value beyond float32 becomes inf, and is reported
         bad = ~np.isfinite(table.astype(np.float32))
     if bad.any():
         counts = bad.sum(0)

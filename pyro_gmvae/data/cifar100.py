@@ -1,4 +1,4 @@
-"""The 20 superclasses of CIFAR-100, which torchvision leaves out."""
+"""List the 20 superclasses of CIFAR-100, which torchvision leaves out."""
 
 SUPERCLASS_NAMES = (
     "aquatic_mammals",
@@ -23,8 +23,8 @@ SUPERCLASS_NAMES = (
     "vehicles_2",
 )
 
-# Superclass of fine class 0, 1, ..., 99. A table, because reading it from the archive would mean
-# to unpickle it a second time.
+# The superclass of fine class 0, 1, ..., 99. It is written out, because to read it from the archive
+# would mean to unpickle that a second time.
 # fmt: off
 SUPERCLASS_OF = (
     4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11, 6, 11, 5, 10, 7,

@@ -30,12 +30,12 @@ class Dataset:
         kind: the class that encodes such rows.
         feature_names: names of the D columns of a table, if it has any.
         class_names: name of class 0, 1, ... of ``class_labels``, if known.
-        row_names: what each row is called, such as the file of an image, if it is called anything.
-        labels: ``(N,)`` int64 cluster of each row that is known beforehand, -1 where it is not, to
-            be trained with; None if none is.
-        must_link: ``(N,)`` int64 number that rows which belong in one cluster share, -1 for rows of
-            which nothing is known; None if there are none.
-        places: ``(N,)`` int64 row of the source that each row was; None for a whole source.
+        row_names: name of each row, such as the file of an image; None if rows have no names.
+        labels: ``(N,)`` int64 cluster of each row, to train with, -1 where it is not known; None if
+            no cluster is known.
+        must_link: ``(N,)`` int64 group of each row, -1 where it has none; rows of one group belong
+            in one cluster. None if there are no groups.
+        places: ``(N,)`` int64 place of each row in its source; None for a whole source.
 
     Raises:
         InputError: if ``class_labels`` does not have one label for each row.
@@ -99,8 +99,8 @@ class Dataset:
         )
 
     def fingerprint(self) -> str:
-        """Return a digest of the rows' values, by which a run knows its data again."""
-        # A table in float32, as it was when the first runs were made.
+        """Return a digest of the rows' values, by which a run recognises its data."""
+        # A table is hashed in float32, as it was when the first runs were made.
         x = self.x.float() if self.x.is_floating_point() else self.x
         return hashlib.sha256(x.contiguous().numpy().data).hexdigest()
 
@@ -162,16 +162,16 @@ def hold_out(
 ) -> tuple[Dataset, Dataset]:
     """Cut a random ``fraction`` of the rows off; both parts keep the order of the rows.
 
-    Rows with a label or a group are held out only if there are not enough others: they teach more
-    than they would tell.
+    Rows with a label or a group are held out only if there are not enough others, because they are
+    worth more in training.
 
     Args:
         data: the rows.
         fraction: the share to hold out, from 0 up to below 1.
-        part: what the part is for, for messages.
-        seed: of the choice.
-        least: the fewest rows that are worth holding out; none are if there would be fewer.
-        known: rows of the source that have a label or a group, where the data do not say.
+        part: the name of the part in messages, such as ``"test"``.
+        seed: the seed of the choice.
+        least: the fewest rows that are worth holding out; if there would be fewer, none are.
+        known: rows of the source that have a label or a group, where ``data`` does not hold them.
 
     Returns:
         The rows that stay, and those held out.

@@ -1,11 +1,11 @@
-"""Bring raw rows to the scale that a model sees, and back: what every kind of data has."""
+"""Bring raw rows of any kind of data to the scale that a model sees, and back."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float, Shaped
@@ -23,23 +23,23 @@ __all__ = ["Binarize", "Encoding", "KindDefaults"]
 
 Binarize = Literal["dynamic", "static", "none"]
 
-BINARIZED = 1  # the stream of `RowNoise` that scored binarisations are drawn from
+BINARIZED = 1  # the stream of `RowNoise` for the binarisations of scored rows
 
 
 @dataclass(frozen=True)
 class KindDefaults:
-    """Say what a training on one kind of data takes where the user does not say.
+    """Hold the settings that a training on one kind of data has by default.
 
     Attributes:
         learning_rate: the learning rate of Adam.
         latent_dim: Z.
         hidden: the sizes of the hidden layers.
-        epoch_steps: an epoch of few rows has about so many steps; None always takes full batches.
+        epoch_steps: steps that an epoch of few rows has, about; None always takes full batches.
         anneals_found_clusters: whether KL(y) is annealed in a training that begins near clusters.
             While it costs little, clusters form where there are none, but those that a table's
             training begins near drift into each other (see docs/clusters.md).
-        start_steps: for so many steps a model learns the clusters that it begins near; None takes
-            the least number.
+        start_steps: steps in which a model learns the clusters that it begins near; None takes the
+            least number.
         tolerates_bfloat16: whether networks in bfloat16 find the same clusters.
 
     >>> from pyro_gmvae.data import TableEncoding
@@ -61,8 +61,8 @@ class Encoding(nn.Module, ABC):
 
     .. math:: x = (\mathrm{raw} - \mathrm{shift}) / \mathrm{scale}
 
-    and, under a likelihood of zeros and ones, a binarisation of it. A class for each kind of data
-    owns all that depends on the kind: no other part of the program asks whether rows are images
+    Under a likelihood of zeros and ones, x is then binarised. A class for each kind of data owns
+    everything that depends on the kind: no other part of the program asks whether rows are images
     or a table. ``shift`` and ``scale`` are buffers: they go with the module to a device and into
     its ``state_dict``; `to_config` holds the rest. Missing entries are NaN, in raw units and on
     model scale.
@@ -80,7 +80,7 @@ class Encoding(nn.Module, ABC):
 
     kind: ClassVar[str]
     plural: ClassVar[str]
-    convolves: ClassVar[bool]  # whether convolutional networks can look at such rows
+    convolves: ClassVar[bool]  # whether convolutional networks suit such rows
     defaults: ClassVar[KindDefaults]
     # Random changes that leave a row's meaning, by name (see `pyro_gmvae.fitting.regularizers`).
     moves: ClassVar[Mapping[str, Callable[[], Transformation]]]
@@ -96,12 +96,12 @@ class Encoding(nn.Module, ABC):
         self.event_shape = tuple(event_shape)
         self.binarize = binarize
 
-    # What the kind of data decides before there is a model.
+    # These methods decide what depends on the kind of data before there is a model.
 
     @classmethod
     @abstractmethod
     def support_of(cls, data: Dataset) -> Support:
-        """Say which numbers the raw rows are, so that a likelihood can be chosen by it."""
+        """Say which kind of numbers the raw rows hold, so that a likelihood can be chosen."""
 
     @classmethod
     @abstractmethod
@@ -112,17 +112,17 @@ class Encoding(nn.Module, ABC):
         *,
         likelihood: str = "this",
         binarize: Binarize | None = None,
-    ) -> Self:
+    ) -> Encoding:
         """Make the encoding that brings rows to the numbers that a likelihood takes.
 
         Args:
             data: the training rows.
-            support: the likelihood's.
-            likelihood: its name, for messages.
+            support: the support of the likelihood.
+            likelihood: the name of the likelihood in messages.
             binarize: None binarises dynamically under a likelihood of zeros and ones alone.
 
         Raises:
-            InputError: if the rows cannot be brought there.
+            InputError: if the likelihood does not take such rows.
         """
 
     @classmethod
@@ -133,7 +133,7 @@ class Encoding(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def augmentation(cls, data: Dataset, name: str) -> Compose | None:
-        """Make the random change of raw training batches that has this name, None for "none".
+        """Make the random change of raw training batches that has this name, None for ``"none"``.
 
         Raises:
             InputError: for a name that this kind of data does not have.
@@ -147,14 +147,14 @@ class Encoding(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def cluster_network(cls, *, regularized: bool) -> Literal["mlp", "conv"] | None:
-        """Name the network that tells the cluster; None is the one of the other encoders."""
+        """Name the network of q(y|x); None is the one of the other encoders."""
 
     @classmethod
     @abstractmethod
     def describe(cls, event_shape: Sequence[int]) -> str:
-        """Say what rows of this shape are, for messages."""
+        """Describe rows of this shape in messages."""
 
-    # From raw rows to model scale and back.
+    # These methods bring rows from raw units to model scale and back.
 
     def forward(
         self,
@@ -173,17 +173,17 @@ class Encoding(nn.Module, ABC):
         return self._rounded(x) if self.binarize == "static" else x
 
     def encode_mean(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
-        """Encode rows without a random draw, as clusters and latents are asked for."""
+        """Encode rows without a random draw, to infer their clusters and latents."""
         x = self.scaled(raw)
         return self._rounded(x) if self.binarize == "static" else x
 
     def encode_scored(
         self, raw: Shaped[Tensor, "rows *event"], *, seed: int = 0
     ) -> Float[Tensor, "rows *event"]:
-        """Encode rows as their likelihood is asked for.
+        """Encode rows to score their likelihood.
 
-        Rows that training binarises dynamically are binarised by a draw, as in training. It depends
-        on ``seed`` and the row's own values alone, so that a row has the same likelihood
+        Rows that training binarises dynamically are binarised by a draw, as in training. The draw
+        depends on ``seed`` and the row's own values alone, so that a row has the same likelihood
         whatever other rows are beside it.
         """
         x = self.scaled(raw)
@@ -233,7 +233,7 @@ class Encoding(nn.Module, ABC):
         """
 
     def to_config(self) -> dict[str, Any]:
-        """Return the structure as plain JSON; the numbers are in ``state_dict()``."""
+        """Return the structure as plain JSON; ``state_dict()`` holds the numbers."""
         return {
             "kind": self.kind,
             "event_shape": list(self.event_shape),
@@ -241,7 +241,7 @@ class Encoding(nn.Module, ABC):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, Any]) -> Encoding:
         """Make an encoding of the stored structure, ready for ``load_state_dict``.
 
         Raises:

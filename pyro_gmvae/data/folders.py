@@ -1,4 +1,4 @@
-"""A folder of images: a class in each subfolder, or all in one place and without labels."""
+"""Load a folder of images: a class in each subfolder, or all in one place without labels."""
 
 import os
 from pathlib import Path
@@ -17,22 +17,22 @@ HELD_OUT = {"test", "val", "valid", "validation"}
 
 
 def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose = "fit") -> Dataset:
-    """Reads the images of a folder, in the order of their names.
+    """Read the images of a folder, in the order of their names.
 
     Images in subfolders are read as torchvision's `ImageFolder` does: each subfolder is a class, in
     alphabetical order. Images directly in the folder have no labels. Hidden files, and files whose
-    name is not that of an image, are passed over. The photos of a camera are turned upright, an
-    alpha channel is dropped, and of a file with several images the first is taken.
+    name is not that of an image, are left out. Photos are turned upright as their camera noted it,
+    an alpha channel is dropped, and a file with several images gives the first one.
 
     Args:
         path: the folder.
         image_size: H = W to resize (the shorter side) and crop (the centre) to; None takes the
             images as they are, which then must be of one size.
-        purpose: `"apply"` accepts a single image.
+        purpose: ``"apply"`` accepts a single image.
 
     Returns:
-        Images `(N, C, H, W)`: C is 1 if all files are grey, else 3. The `row_names` are the files'
-        paths in the folder.
+        Images ``(N, C, H, W)``: C is 1 if all files are grey, else 3. The ``row_names`` are the
+        files' paths in the folder.
 
     Raises:
         InputError: if there are no images or too few, one cannot be read or is of more than 8 bits
@@ -59,7 +59,7 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
 
 
 def _files(path: Path) -> tuple[list[Path], list[int] | None, tuple[str, ...] | None]:
-    """The images, the class of each, and the names of the classes."""
+    """List the images, the class of each, and the names of the classes."""
     from torchvision.datasets import ImageFolder
     from torchvision.datasets.folder import IMG_EXTENSIONS
 
@@ -79,7 +79,7 @@ def _files(path: Path) -> tuple[list[Path], list[int] | None, tuple[str, ...] | 
             "into one subfolder for each class."
         )
     if "train" in classes and HELD_OUT & set(classes):
-        # Else the parts would be taken for the classes, and a model would train on test images.
+        # Otherwise the parts would be read as classes, and a model would train on test images.
         raise InputError(
             f"{path} has the parts {listed(classes)}, which are no classes: name {path / 'train'} "
             "to train on, and another part to evaluate."
@@ -90,7 +90,7 @@ def _files(path: Path) -> tuple[list[Path], list[int] | None, tuple[str, ...] | 
 
 
 def _is_image(file: str | Path) -> bool:
-    """By its name; hidden files are the thumbnails and leavings of other programs."""
+    """Recognise an image by its name; hidden files are the leavings of other programs."""
     from torchvision.datasets.folder import is_image_file
 
     name = os.path.basename(file)
@@ -98,7 +98,7 @@ def _is_image(file: str | Path) -> bool:
 
 
 def _holds_images(folder: Path) -> bool:
-    """At any depth."""
+    """Look for an image in a folder, at any depth."""
     if folder.name.startswith("."):
         return False
     walk = os.walk(folder, followlinks=True)
@@ -115,7 +115,7 @@ def _read(file: Path, image_size: int | None) -> UInt8[Tensor, "C H W"]:
             deep = image.mode[0] in "IF"  # integers of 16 or 32 bits, floats
             if not deep:
                 image = image.convert("L" if image.mode in GREY else "RGB")
-    # Pillow raises whatever its decoders stumble over.
+    # Pillow passes on the errors of its decoders, of many types.
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(

@@ -1,4 +1,4 @@
-"""Own what depends on rows being images."""
+"""Encode images, and own everything that depends on rows being images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageEncoding", "greyness"]
 
-GREY = 0.15  # images of more `greyness` than this are spoilt by binarising them
+GREY = 0.15  # binarisation spoils images of more `greyness` than this
 GREY_ROWS = 10_000  # rows that greyness is measured on
 CROP_SHARE = 8  # a crop shifts by an eighth of the shorter side: 4 pixels of 32
 
@@ -92,7 +92,10 @@ class ImageEncoding(Encoding):
                 counts.
         """
         if support == "count":
-            raise InputError(f"the {likelihood} likelihood is for counts, {data.name} has images")
+            raise InputError(
+                f"the {likelihood} likelihood is for counts and {data.name} has images: use a "
+                "likelihood of pixels"
+            )
         if support == "binary" and binarize == "none":
             raise InputError(
                 f"the {likelihood} likelihood is for black and white pixels: use binarize dynamic "
@@ -127,7 +130,7 @@ class ImageEncoding(Encoding):
 
     @classmethod
     def cluster_network(cls, *, regularized: bool) -> Literal["mlp", "conv"] | None:
-        """Take convolutions under a regulariser: they find what images show."""
+        """Take convolutions under a regulariser, since they find what images show."""
         return "conv" if regularized else None
 
     @classmethod
@@ -140,7 +143,7 @@ class ImageEncoding(Encoding):
         return self.scale.new_zeros(())
 
     def conform(self, data: Dataset) -> Dataset:
-        """Accept images of the training's size; grey ones do for a model of colour.
+        """Accept images of the size in training; a model of colour accepts grey ones too.
 
         Raises:
             InputError: for other data, or images of another size.
@@ -164,9 +167,10 @@ class ImageEncoding(Encoding):
 
 
 def greyness(x: Shaped[Tensor, "rows *event"]) -> float:
-    """Measure how little is left of uint8 pixels p in [0, 1] drawn black or white: mean 4 p (1-p).
+    """Measure how grey uint8 images are: the mean of 4 p (1 - p) over pixels p, as shares of 255.
 
-    It is 0 for black and white and 1 for middle grey. MNIST has 0.07, Fashion-MNIST 0.32.
+    The greyer a pixel, the less is left of it when it is drawn black or white. The measure is 0 for
+    black and white and 1 for middle grey. MNIST has 0.07, Fashion-MNIST 0.32.
     """
     p = x[:GREY_ROWS].float() / 255
     return (4 * p * (1 - p)).mean().item()

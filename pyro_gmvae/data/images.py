@@ -1,4 +1,4 @@
-"""Image sets: scikit-learn's digits, and those that torchvision reads."""
+"""Load image sets: scikit-learn's digits, and those that torchvision reads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,7 +24,7 @@ TORCHVISION_CLASSES = {
 
 
 def load_digits() -> Dataset:
-    """The 1,797 handwritten digits inside scikit-learn: `(1797, 1, 8, 8)`, 16 grey levels."""
+    """Load the 1,797 handwritten digits of scikit-learn: ``(1797, 1, 8, 8)``, 16 grey levels."""
     from sklearn.datasets import load_digits as sklearn_digits
 
     bunch = sklearn_digits()
@@ -40,10 +40,10 @@ def load_torchvision(
     data_dir: str | Path = "data",
     download: bool = False,
 ) -> Dataset:
-    """One of `TORCHVISION_CLASSES`, where torchvision puts it in `data_dir`.
+    """Load one of `TORCHVISION_CLASSES` from where torchvision puts it in ``data_dir``.
 
-    The labels of `cifar100` are its 20 superclasses, those of `cifar100-fine` (the same files) its
-    100 classes. `"all"` is the training images and then the test images.
+    The labels of ``cifar100`` are its 20 superclasses, those of ``cifar100-fine`` (the same files)
+    its 100 classes. The split ``"all"`` is the training images and then the test images.
 
     Raises:
         InputError: if the files are missing, damaged, or cannot be downloaded.
@@ -62,9 +62,10 @@ def load_torchvision(
 
 
 def channels_first(x: np.ndarray, name: str = "array") -> np.ndarray:
-    """`(N, H, W)`, `(N, H, W, C)` or `(N, C, H, W)` as contiguous `(N, C, H, W)`.
+    """Bring ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)`` to contiguous ``(N, C, H, W)``.
 
-    An axis of length 1, 3 or 4 is the channels; where both could be, the second axis is.
+    The channels are the axis of length 1, 3 or 4. If both the second and the last axis have such a
+    length, the channels are the second.
 
     Raises:
         InputError: if neither axis of a 4-dimensional array has the length of channels.
@@ -90,7 +91,7 @@ def _read(
     reader = getattr(datasets, TORCHVISION_CLASSES[name])
     try:
         return reader(root=str(data_dir), train=train, download=download)
-    # torchvision raises RuntimeError for missing files, and whatever comes for damaged ones.
+    # torchvision raises RuntimeError for missing files, and other errors for damaged ones.
     except (RuntimeError, OSError, ValueError, AssertionError, EOFError) as error:
         if download:
             raise InputError(
@@ -98,6 +99,6 @@ def _read(
                 "that the folder can be written, or fetch the files by hand."
             ) from error
         raise InputError(
-            f"{name} is not, or not whole, in the folder {data_dir}: pass --download to fetch it "
-            "or --data-dir to say where it is."
+            f"{name} is missing or incomplete in the folder {data_dir}: pass --download to fetch "
+            "it or --data-dir to say where it is."
         ) from error

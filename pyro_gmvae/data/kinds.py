@@ -1,4 +1,4 @@
-"""List the kinds of data."""
+"""List the kinds of data, and rebuild the encoding of any kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody knows of some rows: their clusters, or which of them belong together."""
+"""Read what is known about some rows: their clusters, or which of them belong together."""
 
 from numbers import Real
 from pathlib import Path
@@ -15,21 +15,23 @@ from pyro_gmvae.errors import InputError
 
 
 def read_known(path: Path, column: Literal["label", "group"], n_rows: int) -> Int64[Tensor, "rows"]:
-    """Labels or groups of some rows, from a table.
+    """Read the labels or groups of some rows from a table.
 
     Args:
-        path: a .csv or .parquet file with this column: for all rows in their order, empty where
-            nothing is known; or, with a column `row` (from 0), for those rows alone. Integers are
-            kept, -1 is as good as empty; text is numbered in sorted order.
-        column: `"label"` for clusters, `"group"` for what belongs together, whatever its cluster.
+        path: a ``.csv`` or ``.parquet`` file with this column. It has a line for each row of the
+            data, in their order and empty where nothing is known, or a column ``row`` with the
+            numbers of some rows, counted from 0. Integers are kept, -1 counts as empty; text is
+            numbered in sorted order.
+        column: ``"label"`` for clusters, ``"group"`` for rows that belong together, whatever their
+            cluster.
         n_rows: how many rows the data have.
 
     Returns:
-        The numbers `(n_rows,)`, -1 where nothing is known.
+        The numbers ``(n_rows,)``, -1 where nothing is known.
 
     Raises:
-        InputError: for a file that cannot be read, rows that are not there or are there twice, or
-            one that tells nothing.
+        InputError: for a file that cannot be read, for rows that the data do not have or that are
+            named twice, or if the file holds no label or group.
     """
     if not path.is_file():
         raise InputError(f"There is no file {path} of {column}s: check its path.")
@@ -37,12 +39,13 @@ def read_known(path: Path, column: Literal["label", "group"], n_rows: int) -> In
         raise InputError(f"{path} is no .csv or .parquet file of {column}s: save it as one.")
     table = read_frame(path)
     if column in table and "row" not in table:
-        table = read_frame(path, blank_lines=True)  # each is a row of which nothing is known
+        table = read_frame(path, blank_lines=True)  # each blank line is a row without a label
         known_at = np.flatnonzero(table[column].notna())
-        table = table.iloc[: max(n_rows, *known_at[-1:] + 1)]  # but not those after the end
+        table = table.iloc[: max(n_rows, *known_at[-1:] + 1)]  # blank lines at the end are no rows
     if column not in table:
         raise InputError(
-            f"{path} has no column {column}: give it one, and a column row if only some"
+            f"{path} has no column {column}: give it one, and a column row if only "
+            f"some rows have a {column}"
         )
     codes = _codes(table[column].to_numpy(), str(path), f"{column}s")
     if "row" in table:
@@ -63,13 +66,13 @@ def read_known(path: Path, column: Literal["label", "group"], n_rows: int) -> In
 def known_of_rows(
     values: Any, what: Literal["labels", "groups"], n_rows: int
 ) -> Int64[Tensor, "rows"]:
-    """The same from an array, tensor or column of one integer for each row, -1 where unknown.
+    """Read the labels or groups of all rows from an array, tensor or column of integers.
 
-    None and NaN are as good as -1. Groups may be text as well, empty where unknown; a label is the
-    number of its cluster.
+    An entry is -1, None or NaN where nothing is known. Groups may be text as well, empty where
+    unknown. A label is the number of its cluster.
 
     Raises:
-        InputError: for another number of rows, labels that are no integers, or if none is known.
+        InputError: for another number of rows, labels that are not integers, or if none is known.
     """
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if what == "labels" and array.dtype.kind in "OUS" and _numbers(_cells(array)) is None:
@@ -99,7 +102,7 @@ def _codes(values: np.ndarray, name: str, what: str) -> Int64[Tensor, "rows"]:
 
 
 def _cells(values: np.ndarray) -> list[Any]:
-    """The values, None where nothing is known."""
+    """Return the values, None where nothing is known."""
     import pandas
 
     cells = [v.strip() if isinstance(v, str) else v for v in values.ravel().tolist()]
@@ -107,12 +110,12 @@ def _cells(values: np.ndarray) -> list[Any]:
 
 
 def _integer(cell: Any) -> Any:
-    """An integer that was read as text, for a cell of its column was blank."""
+    """Turn text into an integer where a blank cell made pandas read a column as text."""
     return int(cell) if isinstance(cell, str) and cell.isdecimal() else cell
 
 
 def _numbers(cells: list[Any]) -> np.ndarray | None:
-    """The cells as an array of numbers, if all that are known are numbers."""
+    """Return the cells as an array of numbers, or None if a known cell is not a number."""
     if any(not isinstance(v, Real) for v in cells if v is not None):
         return None
     return np.array([MISSING if v is None else v for v in cells], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Labels of any type, as integers."""
+"""Turn labels of any type into integers."""
 
 import numpy as np
 import torch
@@ -11,29 +11,29 @@ MISSING = -1
 
 
 def factorize(values: np.ndarray) -> tuple[Int64[Tensor, "rows"], tuple[str, ...]]:
-    """Numbers the distinct values of `(N,)` 0, 1, ... in sorted order; a missing one is -1.
+    """Give the distinct values of ``(N,)`` numbers from 0 in sorted order; a missing one is -1.
 
     Returns:
-        The codes `(N,)` and the name of each class.
+        The codes ``(N,)`` and the name of each class.
     """
     import pandas
 
-    if values.dtype == object:  # mixed types cannot be sorted, their names can
+    if values.dtype == object:  # mixed types cannot be sorted, but their text can
         values = np.array([None if pandas.isna(v) else str(v) for v in values], dtype=object)
     codes, classes = pandas.factorize(values, sort=True)
     return torch.from_numpy(codes.astype(np.int64)), tuple(str(c) for c in classes)
 
 
 def labels_from_array(values: np.ndarray, name: str, what: str = "labels") -> Int64[Tensor, "rows"]:
-    """Labels stored beside an array: integers are kept as they are, text is factorised.
+    """Read the labels stored beside an array: keep integers as they are, and number text.
 
     Args:
-        values: `(N,)`; NaN and -1 mean that a label is missing.
-        name: of the data set, for messages.
-        what: they are called there.
+        values: ``(N,)``; NaN and -1 mean that a label is missing.
+        name: the name of the data set in messages.
+        what: the word for the labels in messages.
 
     Raises:
-        InputError: if they are not one integer or text per row.
+        InputError: if the labels are not one integer or text for each row.
     """
     if values.ndim != 1:
         raise InputError(

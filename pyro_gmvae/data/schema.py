@@ -1,4 +1,4 @@
-"""Describe the columns that a table's model was trained on, and bring other tables to them."""
+"""Describe the columns of a training table, and find them in other tables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Column", "Schema"]
 
 @dataclass(frozen=True)
 class Column:
-    """Describe one column.
+    """Describe one column of a table.
 
     Attributes:
-        name: what the table calls it; None where its columns have no names.
-        kind: what its numbers are.
+        name: its name in the table; None where columns have no names.
+        kind: the kind of its numbers.
 
     >>> Column("height")
     Column(name='height', kind='real')
@@ -44,7 +44,7 @@ class Schema:
 
     @classmethod
     def infer(cls, width: int, names: Sequence[str] | None = None) -> Schema:
-        """Describe ``width`` numeric columns, named where there are names."""
+        """Describe ``width`` numeric columns, which have ``names`` or none."""
         every = [None] * width if names is None else list(names)
         return cls(tuple(Column(name) for name in every))
 
@@ -61,14 +61,15 @@ class Schema:
         """Find where another table has these columns.
 
         Args:
-            names: the names of its columns; None where it has none, which is taken to be in order.
-            source: what the other table is called in messages.
+            names: the names of the other table's columns; None where it has none, and then its
+                columns are taken to be in order.
+            source: the name of the other table in messages.
 
         Returns:
-            For each column of the schema its place in the other table.
+            The place in the other table of each column of the schema.
 
         Raises:
-            InputError: if a column is missing, or one is not known.
+            InputError: if a column is missing or unknown.
         """
         if self.names is None or names is None:
             return torch.arange(len(self))

@@ -1,4 +1,4 @@
-"""From what a user names (a data set, a file or a folder) to a data set, and its split."""
+"""Load the data set, file or folder that a user names, and split it."""
 
 import difflib
 import os
@@ -21,7 +21,7 @@ from pyro_gmvae.errors import InputError
 
 BUILT_IN = ("digits", *TORCHVISION_CLASSES)
 ARRAY_SUFFIXES = (".npy", ".npz")
-MIN_VALIDATION = 50  # rows; the held-out ELBO of fewer is too noisy to stop a training by
+MIN_VALIDATION = 50  # rows; with fewer, the held-out ELBO is too noisy for early stopping
 
 
 def load(
@@ -34,17 +34,18 @@ def load(
     image_size: int | None = None,
     purpose: Purpose = "fit",
 ) -> Dataset:
-    """Loads a built-in data set, a file or a folder of images.
+    """Load a built-in data set, a file or a folder of images.
 
     Args:
-        source: one of `BUILT_IN`, a path ending in `.csv`, `.parquet`, `.npy` or `.npz`, or a
-            folder of images. A folder that has the name of a built-in set is `./name`.
-        split: an official part; what has none (`digits`, files and folders) is given whole.
-        data_dir: where torchvision's data sets are, or go.
-        download: whether a missing one may be downloaded.
-        label_column: of a table: the column that becomes `class_labels`.
-        image_size: of a folder: the height and width to resize and crop its images to.
-        purpose: `"fit"` refuses constant columns and fewer than 2 rows, `"apply"` accepts them.
+        source: one of `BUILT_IN`, a path ending in ``.csv``, ``.parquet``, ``.npy`` or ``.npz``, or
+            a folder of images. A folder that has the name of a built-in set is ``./name``.
+        split: an official part; a source without parts (``digits``, files and folders) is loaded
+            whole.
+        data_dir: the folder that torchvision's data sets are in, or are downloaded to.
+        download: whether a missing data set may be downloaded.
+        label_column: the column of a table that becomes ``class_labels``.
+        image_size: the height and width to resize and crop the images of a folder to.
+        purpose: ``"fit"`` refuses constant columns and fewer than 2 rows, ``"apply"`` accepts them.
 
     Raises:
         InputError: if there is no such source, or its content cannot be used.
@@ -75,7 +76,7 @@ def load(
 
 
 def is_folder(source: str) -> bool:
-    """Whether a source is a folder; a built-in set goes before a folder of its name."""
+    """Return True if a source is a folder and not the name of a built-in set."""
     return source not in BUILT_IN and Path(source).is_dir()
 
 
@@ -93,30 +94,31 @@ def load_splits(
     must_link: str | Path | None = None,
     known: Sequence[int] | None = None,
 ) -> Splits:
-    """Loads a source in three disjoint parts; the same seed gives the same parts.
+    """Load a source in three disjoint parts; the same seed gives the same parts.
 
-    The sets that torchvision reads keep their official test part; a random share of `digits`, files
-    and folders is kept. Rows that have a label or a group stay in training as long as there are
-    enough others. Validation rows are a random share of what is not test; none are kept if there
-    would be fewer than 50, for their ELBO is too noisy to stop a training by.
+    The test rows are the official test part of a set that torchvision reads, and a random share of
+    ``digits``, a file or a folder. Rows that have a label or a group stay in training as long as
+    there are enough others. The validation rows are a random share of the rest; none are held out
+    if there would be fewer than 50, because their ELBO is too noisy for early stopping.
 
     Args:
         source: as in `load`.
-        seed: of the shuffles that choose the rows; each part keeps them in their order.
-        validation_fraction: share of what is not test that is kept for validation.
-        test_fraction: share that is kept for testing, where there is no official test part.
+        seed: the seed of the shuffles that choose the rows; each part keeps them in their order.
+        validation_fraction: the share of the rows outside the test part that is held out for
+            validation.
+        test_fraction: the share held out for testing, where there is no official test part.
         data_dir: as in `load`.
         download: as in `load`.
         label_column: as in `load`.
         image_size: as in `load`.
-        labels: a file of clusters that are known of some rows (see `read_known`); of a set with an
-            official test part, of its training rows.
-        must_link: likewise, of the groups of some rows that belong together.
+        labels: a file with the known clusters of some rows (see `read_known`). The file of a set
+            with an official test part is about the training rows.
+        must_link: a file with the groups of some rows that belong together, likewise.
         known: the rows that these files name, where the files are not given.
 
     Raises:
-        InputError: for what `load` or `read_known` refuses, fractions outside [0, 1), or too few
-            rows to split.
+        InputError: as `load` and `read_known`, for fractions outside [0, 1), or for too few rows to
+            split.
     """
     read = partial(
         load,

@@ -1,4 +1,4 @@
-"""Own what depends on rows being those of a table."""
+"""Encode tables, and own everything that depends on rows being those of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WIDE", "TableEncoding"]
 
-WIDE = 100  # columns; among more, a mixture fits no covariance between two and begins badly
+WIDE = 100  # columns; in a wider table a mixture fits no covariances, and is a bad start
 
 
 class TableEncoding(Encoding):
@@ -83,7 +83,7 @@ class TableEncoding(Encoding):
         double = x.double()
         shift = double.nanmean(0)
         scale = (double - shift).square().nanmean(0).sqrt()
-        # A constant column leaves a rounding error for a deviation, so the range is asked.
+        # The deviation of a constant column may be a rounding error, so the range decides.
         top = double.nan_to_num(nan=-torch.inf).amax(0)
         constant = top == double.nan_to_num(nan=torch.inf).amin(0)
         made.shift.copy_(shift)
@@ -135,7 +135,7 @@ class TableEncoding(Encoding):
 
     @classmethod
     def augmentation(cls, data: Dataset, name: str) -> Compose | None:
-        """Refuse all but ``"none"``."""
+        """Refuse every name but ``"none"``, since only images are augmented."""
         if name != "none":
             raise InputError(
                 f"{data.name} is a table: only images are augmented, leave augment out"
@@ -209,8 +209,8 @@ class TableEncoding(Encoding):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableEncoding:
         """Make an encoding of the stored structure; see `Encoding.from_config`."""
-        made = super().from_config(config)
-        made.schema = Schema.from_config(config.get("columns"))
-        if len(made.event_shape) != 1 or len(made.schema) != made.event_shape[0]:
+        stored = super().from_config(config)
+        schema = Schema.from_config(config.get("columns"))
+        if len(stored.event_shape) != 1 or len(schema) != stored.event_shape[0]:
             raise InputError("The stored columns are not those of the table: train again.")
-        return made
+        return cls(stored.event_shape, stored.binarize, schema=schema)

@@ -1,4 +1,4 @@
-"""Tables: `.csv`, `.parquet` and pandas data frames whose columns are numbers."""
+"""Load tables: ``.csv``, ``.parquet`` and pandas data frames whose columns are numbers."""
 
 import difflib
 import warnings
@@ -21,30 +21,30 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 
 
 class MissingLabelColumn(InputError):
-    """The table has no such label column; one to be clustered by a trained model needs none."""
+    """Report a table without the label column, which a trained model does not need."""
 
 
 def load_table(path: Path, *, label_column: str | None = None, purpose: Purpose = "fit") -> Dataset:
-    """Reads a `.csv` (separated by commas, semicolons, tabs or bars) or a `.parquet` file.
+    """Read a ``.csv`` (separated by commas, semicolons, tabs or bars) or a ``.parquet`` file.
 
-    A `.csv` whose first line holds only numbers has no header: its columns are named
-    `column 0`, `column 1`, ...
+    A ``.csv`` whose first line holds only numbers has no header: its columns are named
+    ``column 0``, ``column 1``, ...
 
     Raises:
-        InputError: if the file cannot be read, or for what `from_frame` refuses.
+        InputError: if the file cannot be read, or if `from_frame` refuses its columns.
     """
     return from_frame(read_frame(path), name=path.stem, label_column=label_column, purpose=purpose)
 
 
 def read_frame(path: Path, *, blank_lines: bool = False) -> "pandas.DataFrame":
-    """The columns of a `.csv` or `.parquet` file as they are.
+    """Read the columns of a ``.csv`` or ``.parquet`` file as they are.
 
     Args:
-        path: of the file.
-        blank_lines: whether a blank line of a `.csv` is a row of missing values, or none.
+        path: the file.
+        blank_lines: whether a blank line of a ``.csv`` is a row of missing values, or no row.
 
     Raises:
-        InputError: if it cannot be read.
+        InputError: if the file cannot be read.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
@@ -58,13 +58,14 @@ def from_frame(
     label_column: str | None = None,
     purpose: Purpose = "fit",
 ) -> Dataset:
-    """Checks a data frame and turns it into a data set of kind `TableEncoding`.
+    """Check a data frame and turn it into a data set of kind `TableEncoding`.
 
     Args:
         frame: N rows of D columns of numbers (or booleans), besides the label column.
-        name: of the data set, for messages.
-        label_column: its values, of any type, become `y` (sorted, numbered; missing is -1).
-        purpose: `"apply"` accepts a single row and constant columns.
+        name: the name of the data set in messages.
+        label_column: the column whose values, of any type, become ``class_labels``, numbered in
+            sorted order; a missing one is -1.
+        purpose: ``"apply"`` accepts a single row and constant columns.
 
     Raises:
         InputError: for an unknown label column, columns that are not numbers, cells that are NaN or
@@ -120,7 +121,7 @@ def _read_csv(path: Path, blank_lines: bool) -> "pandas.DataFrame":
         cells = [cell.strip().strip('"') for cell in first.split(separator)]
         headless = all(_is_number(cell) for cell in cells)
         with warnings.catch_warnings():
-            # index_col=False: else a surplus cell shifts its row. With it, pandas only warns.
+            # Without index_col=False a surplus cell shifts its row; with it, pandas only warns.
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(
                 path,
@@ -145,7 +146,7 @@ def _read_csv(path: Path, blank_lines: bool) -> "pandas.DataFrame":
         return frame.rename(columns=lambda i: f"column {i}")
     nameless = [i for i, c in enumerate(frame.columns) if c == f"Unnamed: {i}"]
     if nameless:
-        # Mostly row numbers that to_csv wrote; as a feature they would rule the clusters.
+        # Such a column is mostly row numbers from to_csv, which would dominate the clusters.
         raise InputError(
             f"{path} has no name in its header for column {listed(nameless)}, counted from 0: "
             "name it, or leave it out if it only numbers the rows."

@@ -1,8 +1,8 @@
-"""Decide what a training takes where the user does not say: every ``"auto"``, and every None.
+"""Choose the settings that the user leaves open: every ``"auto"``, and every None.
 
-Nothing else decides one. Each function takes what the user said and what it depends on, and returns
-a plain value. It goes by the data, the settings and the hardware, never by a clock, so that the
-same training is the same training the next time.
+No other module chooses one. Each function takes the user's value and what the choice depends on,
+and returns a plain value. A choice depends on the data, the settings and the hardware, never on a
+clock, so that the same call is the same training the next time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pyro_gmvae.training.resources import bytes_per_cluster, free_memory
 
 AUTO = "auto"
 
-# The likelihood of data by the numbers that they are.
+# The likelihood for each kind of numbers.
 LIKELIHOOD_OF: dict[Support, str] = {
     "real": "gaussian",
     "binary": "bernoulli",
@@ -33,7 +33,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
     "levels": "discretized_logistic",
 }
 BATCH, LEAST_BATCH = 128, 16  # rows in a step
-FEW_ROWS, FEW_STARTS = 5_000, 3  # a start of so few is short
+FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
 # (benchmarks step and epoch).
@@ -49,7 +49,7 @@ def device(said: str) -> Literal["cpu", "cuda"]:
 
 
 def likelihood(said: str, binarize: str, data: Dataset) -> str:
-    """Take the likelihood of the numbers that the data are; pixels to be binarised are 0 or 1."""
+    """Take the likelihood for the kind of numbers; pixels to be binarised count as 0 or 1."""
     if said != AUTO:
         return said
     support = "binary" if binarize in ("dynamic", "static") else data.kind.support_of(data)
@@ -57,7 +57,7 @@ def likelihood(said: str, binarize: str, data: Dataset) -> str:
 
 
 def binarize(said: str) -> Binarize | None:
-    """Leave it to the encoding, which goes by the likelihood."""
+    """Leave the choice to the encoding, which goes by the likelihood."""
     return None if said == AUTO else said  # type: ignore[return-value]
 
 
@@ -79,23 +79,23 @@ def hidden(said: tuple[int, ...] | None, kind: type[Encoding]) -> tuple[int, ...
 def cluster_network(
     said: str, kind: type[Encoding], *, regularized: bool, shared_trunk: bool
 ) -> str | None:
-    """Take the network that tells clusters best; a shared trunk is of one network."""
+    """Take the network that tells clusters best, unless a shared trunk excludes a second one."""
     if said != AUTO:
         return said
     return None if shared_trunk else kind.cluster_network(regularized=regularized)
 
 
 def learn_mixture(said: bool | None, *, regularized: bool) -> bool:
-    """Learn p(y) unless a regulariser balances the clusters, which would chase what is learned."""
+    """Learn p(y), unless a regulariser balances the clusters and would chase a learned p(y)."""
     return not regularized if said is None else said
 
 
 def drawn_share(said: float | None, *, regularized: bool) -> float:
     """Decode the drawn cluster of a quarter of a batch under a regulariser, else of all.
 
-    A regularised q(y|x) is sure of nearly every datum, and what it leaves for the drawn cluster
-    hardly matters. Trained by the likelihood alone it is not sure, and a quarter costs some
-    likelihood (see docs/paper.md).
+    A regularised q(y|x) is sure of nearly every datum, so that the drawn cluster hardly matters.
+    A q(y|x) trained by the likelihood alone is not sure, and a quarter costs some likelihood (see
+    docs/paper.md).
     """
     if said is not None:
         return said
@@ -132,7 +132,7 @@ def learning_rate(said: float | None, kind: type[Encoding]) -> float:
 
 
 def annealing_epochs(said: float | None, start: str, kind: type[Encoding]) -> float:
-    """Anneal for 10 epochs, or not where clusters that training begins with would be lost."""
+    """Anneal for 10 epochs, or for none where that would lose the clusters of the start."""
     if said is not None:
         return said
     begun = start not in ("information", "random")
@@ -140,11 +140,12 @@ def annealing_epochs(said: float | None, start: str, kind: type[Encoding]) -> fl
 
 
 def start_steps(data: Dataset, total_steps: int) -> int:
-    """Learn the clusters that a training begins near for so many steps, at least.
+    """Return the least number of steps in which a model learns the clusters it begins near.
 
-    A table's clusters often touch: it takes long to learn where, and what a model has not learned
-    it soon leaves (see docs/clusters.md). At most a third of the training goes there. Where labels
-    or groups of some rows are known, clusters should stay easy to leave, for they may want others.
+    A table's clusters often touch. It takes long to learn where, and a model soon leaves clusters
+    that it has not learned (see docs/clusters.md). The steps are at most a third of the training.
+    Where labels or groups of some rows are known, clusters should stay easy to leave, because the
+    labels or groups may want others.
     """
     wanted = data.kind.defaults.start_steps
     if wanted is None or data.labels is not None or data.must_link is not None:
@@ -175,10 +176,10 @@ def chunk_size(said: int | None, gmvae: GMVAE, x: Tensor, device: str) -> int | 
     """Sum all clusters of the exact method at a time, or as many as half of the memory holds.
 
     Args:
-        said: what the user says.
+        said: the user's value.
         gmvae: the model.
         x: as many rows on model scale as a step has.
-        device: of the training.
+        device: the device of the training.
     """
     if said is not None or gmvae.method != "exact":
         return said

@@ -1,7 +1,7 @@
-"""State what a user says of a training: small groups of settings, each with its range and help.
+"""Define the settings of a training in small groups, each with its range and help line.
 
 A setting is written here once. Its metadata check it and make the command's option and help line;
-`pyro_gmvae.fitting.plan` is where it is used.
+`pyro_gmvae.fitting.plan` uses it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DataSettings(Checked):
-    """Say which rows there are, what is known of them, and which are held out.
+    """Choose the rows, what is known about them, and which are held out.
 
     >>> DataSettings(test_fraction=0.2).test_fraction
     0.2
@@ -73,7 +73,7 @@ class DataSettings(Checked):
 
 @dataclass(frozen=True)
 class ModelSettings(Checked):
-    """Say what the model is, whatever the method; each method has a class of its own.
+    """Configure the model; each method has a subclass with its own settings.
 
     >>> ModelSettings(hidden=[64, 64]).hidden
     (64, 64)
@@ -143,7 +143,7 @@ class ModelSettings(Checked):
     learn_mixture: bool | None = knob(
         None,
         "flag",
-        "Learn how large the clusters are, or take them all for equally large.",
+        "Learn how large the clusters are, or take them all as equally large.",
         unset="learned without a regulariser",
         flags=("--learn-mixture/--uniform-mixture",),
     )
@@ -236,7 +236,7 @@ METHODS: dict[str, type[ModelSettings]] = {
 
 @dataclass(frozen=True)
 class StartSettings(Checked):
-    """Say what shapes the clusters besides the likelihood, and where they begin.
+    """Configure the regulariser and the start, which shape the clusters.
 
     >>> StartSettings(initialization="kmeans").initialization
     'kmeans'
@@ -276,7 +276,7 @@ class StartSettings(Checked):
 
 @dataclass(frozen=True)
 class TrainingSettings(Checked):
-    """Say how the training goes.
+    """Configure the training.
 
     >>> TrainingSettings(epochs=20).epochs
     20
@@ -296,13 +296,13 @@ class TrainingSettings(Checked):
     learning_rate_schedule: str = knob(
         "constant",
         "word",
-        "Whether the learning rate falls to almost zero by the last epoch (cosine).",
+        "Course of the learning rate; cosine lets it fall to almost zero by the last epoch.",
         choices=("constant", "cosine"),
     )
     annealing: str = knob(
         "linear",
         "word",
-        "How the weight of the cluster KL rises to 1.",
+        "Shape of the rise of the cluster KL's weight to 1.",
         choices=("linear", "cosine", "cyclical", "constant"),
     )
     annealing_epochs: float | None = knob(
@@ -335,7 +335,7 @@ class TrainingSettings(Checked):
 
 @dataclass(frozen=True)
 class HardwareSettings(Checked):
-    """Say what the training runs on.
+    """Configure the hardware that the training runs on.
 
     >>> HardwareSettings(device="cpu").precision
     'auto'
@@ -344,14 +344,14 @@ class HardwareSettings(Checked):
     device: str = knob(
         "auto",
         "word",
-        "Where to compute; auto takes a GPU if there is one.",
+        "Device to compute on; auto takes a GPU if there is one.",
         choices=("auto", "cpu", "cuda"),
         resumable=True,
     )
     compile: str = knob(
         "auto",
         "word",
-        "Whether a step is compiled; auto does so where the training is long enough to gain.",
+        "Compile the training step; auto does so where the training is long enough to gain.",
         choices=("auto", "on", "off"),
     )
     precision: str = knob(

@@ -16,11 +16,11 @@ Kind = Literal["int", "float", "text", "word", "flag", "sizes", "file"]
 
 
 class SettingError(InputError):
-    """Report a setting that cannot be.
+    """Report a setting with a value that is not allowed.
 
     Attributes:
         name: the setting.
-        reason: what is wrong with it, to follow the name.
+        reason: what is wrong with it, as text that follows the name.
     """
 
     def __init__(self, name: str, reason: str, shown: str | None = None) -> None:
@@ -48,16 +48,16 @@ def knob(
     """Describe a setting.
 
     Args:
-        default: what it is if nobody says; None leaves it to the plan.
-        kind: what it holds.
+        default: its value if the user sets none; None leaves it to the plan.
+        kind: the type of its value.
         help: the help line of its option.
-        choices: the words that it may be.
+        choices: the words that are allowed.
         least, above, below, most: the range of a number, or of each of several sizes.
-        unset: what None stands for, for the help line.
+        unset: the meaning of None, for the help line.
         metavar: what the help line shows for a value.
         flags: the option's names where they are not the setting's.
-        resumable: whether a resumed training may be told it anew.
-        passed: whether the method's model takes it as it is.
+        resumable: whether a resumed training may change it.
+        passed: whether the model of the method takes it as it is.
     """
     return field(
         default=default,
@@ -79,7 +79,7 @@ def knob(
 
 
 def choices_of(described: Field[Any]) -> tuple[str, ...]:
-    """Return the words that a setting may be."""
+    """Return the words that a setting allows."""
     choices = described.metadata["choices"]
     return tuple(choices() if callable(choices) else choices)
 
@@ -155,5 +155,5 @@ def _check_range(name: str, value: float, meta: Mapping[str, Any]) -> None:
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Say whether a value is a number of a kind; True and False are none."""
+    """Return True for a number of a kind; True and False are no numbers."""
     return isinstance(value, kind) and not isinstance(value, bool)

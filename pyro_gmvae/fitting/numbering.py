@@ -1,4 +1,4 @@
-"""Number the clusters of a trained model: as labels are, or by their sizes."""
+"""Renumber the clusters of a trained model, by labels or by size."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def number_as(
     The matching is one to one, so that a training with these labels goes on where it was.
 
     Args:
-        labels: of rows that have one, all below K.
-        gmvae: one with the built-in networks.
-        responsibilities: of the same rows.
+        labels: the labels of rows that have one, all below K.
+        gmvae: a model with the built-in networks.
+        responsibilities: the responsibilities of the same rows.
     """
     wanted = one_hot(labels, gmvae.n_components).to(responsibilities.dtype)
     reorder_components(gmvae, best_matching(wanted, responsibilities))
@@ -32,8 +32,8 @@ def number_by_size(gmvae: GMVAE, responsibilities: Float[Tensor, "N K"]) -> None
     """Renumber the clusters in place, the largest first; empty ones go last.
 
     Args:
-        gmvae: one with the built-in networks.
-        responsibilities: of the rows that are counted.
+        gmvae: a model with the built-in networks.
+        responsibilities: the responsibilities of the rows that are counted.
     """
     sizes = responsibilities.argmax(-1).bincount(minlength=gmvae.n_components)
     reorder_components(gmvae, sizes.argsort(descending=True, stable=True))

@@ -62,11 +62,11 @@ class Plan:
         splits: the rows in their parts.
         encoding: from raw rows to model scale.
         augment: the random change of raw training batches, or None.
-        regularizer: what the model is trained with beside the ELBO, or None.
-        model: all that builds the model, as `pyro_gmvae.models.from_config` takes it.
-        config: the training loop's; its seed is that of the first training.
+        regularizer: the regulariser of the model, or None.
+        model: the structure of the model, as `pyro_gmvae.models.from_config` takes it.
+        config: the settings of the training loop; its seed is that of the first training.
         start: how a training begins.
-        seeds: one for each whole training, of which the best is kept.
+        seeds: one for each whole training; the best training is kept.
         about: where the model comes from.
 
     >>> from pyro_gmvae.data import load_splits
@@ -95,10 +95,10 @@ class Plan:
 
 
 def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) -> Plan:
-    """Decide everything about a training, and refuse what cannot be.
+    """Decide everything about a training, and refuse settings that do not fit.
 
     Args:
-        settings: what the user says.
+        settings: the settings of the user.
         splits: the rows in their parts.
         clusters: clusters ``(N,)`` or responsibilities ``(N, K)`` of the training rows, to begin
             near in place of the start that the settings name.
@@ -219,7 +219,7 @@ def _start(
 def _model(
     settings: Settings, splits: Splits, likelihood: str, regularized: bool
 ) -> dict[str, Any]:
-    """Return what `from_config` builds."""
+    """Return the structure of the model, as `from_config` takes it."""
     model, train = settings.model, splits.train
     kind = train.kind
     network = defaults.cluster_network(
@@ -264,7 +264,7 @@ def _config(
     batch_size: int,
     total_steps: int,
 ) -> TrainConfig:
-    """Return what the training loop is told, but for what only a model can tell."""
+    """Return the settings of the training loop, except the chunk size, which needs a model."""
     said, hardware, kind = settings.training, settings.hardware, splits.train.kind
     compiled = defaults.compiled(hardware.compile, device, total_steps)
     with as_input_error():

@@ -1,4 +1,4 @@
-"""Make the regulariser that suits some data, by name."""
+"""Make a regulariser from the names of its moves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_regularizer(
     strength: float = 1.0,
     seed: int = 0,
 ) -> Regularizer | None:
-    """Make a regulariser that wants the same cluster for a datum and for what the moves make of it.
+    """Make a regulariser that wants a datum to keep its cluster when the moves change it.
 
     Args:
         moves: ``"none"``, or names joined by ``+``: those of ``kind.moves`` and ``"adversarial"``.
@@ -40,13 +40,13 @@ def make_regularizer(
             ``adversarial`` moves any datum a quarter of the way to its neighbours, to where its
             cluster is least sure.
         x: data.
-        kind: the class that encodes them.
-        encode_mean: puts some of them on model scale; None if they are.
+        kind: the class that encodes such data.
+        encode_mean: brings data to model scale; None if they are on it.
         strength: factor of all three penalties.
-        seed: of the data that distances are measured between.
+        seed: the seed of the choice of data that distances are measured between.
 
     Raises:
-        InputError: for unknown moves, or ones that are not for such data.
+        InputError: for unknown moves, or moves that are for another kind of data.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> make_regularizer("none", torch.zeros(4, 2), TableEncoding) is None
@@ -95,7 +95,7 @@ def neighbour_distance(
         x, encode_mean, seed: as in `make_regularizer`.
 
     Raises:
-        InputError: if it is zero.
+        InputError: if the distance is zero.
     """
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MEASURED_ROWS]
     seen = x[order.to(x.device)]
@@ -105,6 +105,6 @@ def neighbour_distance(
     if distance == 0:
         raise InputError(
             "most rows are copies of others, so there is no distance to move them by: regularise "
-            "otherwise than by adversarial moves, or not at all"
+            "by other moves than adversarial, or not at all"
         )
     return distance

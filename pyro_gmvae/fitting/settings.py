@@ -23,13 +23,13 @@ from pyro_gmvae.fitting.knobs import SettingError
 
 __all__ = ["Settings", "locate"]
 
-# What settings were called in runs of version 0.1.
+# Settings that had another name in runs of version 0.1.
 _RENAMED = {"kl_annealing": "annealing"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Hold all that a training depends on but the data themselves.
+    """Hold everything that a training depends on, except the data themselves.
 
     Attributes:
         source: a built-in name, a file or a folder of images (see `pyro_gmvae.data.load`); None for
@@ -65,13 +65,13 @@ class Settings:
         """Sort settings into their groups by name.
 
         Args:
-            source: of the data.
-            method: of `METHODS`.
-            shown: what the user calls a setting, where that is another name.
-            values: the settings. One that another method has may be None.
+            source: the source of the data.
+            method: a name in `METHODS`.
+            shown: the names in messages of settings that have another name for the user.
+            values: the settings. A setting of another method may be None.
 
         Raises:
-            SettingError: for a value that cannot be, or a setting that the method does not have.
+            SettingError: for a value that is not allowed, or a setting of another method.
         """
         try:
             if method not in METHODS:
@@ -107,7 +107,7 @@ class Settings:
         """
         try:
             named = {_RENAMED.get(name, name): value for name, value in values.items()}
-            # Runs from before there were any have none.
+            # Runs of the time before regularisers have none.
             return cls.of(named.pop("data"), **{"regularize": "none", **named})
         except InputError:
             raise
@@ -117,12 +117,12 @@ class Settings:
             ) from error
 
     def with_(self, **values: Any) -> Settings:
-        """Return the same settings but for some, by name; see `of`."""
+        """Return the same settings with some new values, by name; see `of`."""
         flat = self.to_dict() | values
         return Settings.of(flat.pop("data"), **flat)
 
     def resumed_with(self, given: Mapping[str, Any]) -> Settings:
-        """Return these settings, to continue a training, with what is ``given`` anew.
+        """Return the settings to continue a training with, where some are ``given`` anew.
 
         Raises:
             InputError: for a setting that would make it another training.

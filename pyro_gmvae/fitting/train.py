@@ -31,7 +31,7 @@ from pyro_gmvae.training.device import make_accelerator
 __all__ = ["attempt_checkpoint", "begin", "train"]
 
 BOUND_SAMPLES = 10  # draws for each row behind the lower bound that trainings are compared by
-BOUND_ROWS = 10_000  # rows that it is measured on, at most
+BOUND_ROWS = 10_000  # rows that the lower bound is measured on, at most
 
 
 def train(
@@ -41,16 +41,16 @@ def train(
     resume: bool = False,
     reporters: Sequence[Reporter] = (),
 ) -> FittedModel:
-    """Train as planned: once for each of the plan's seeds, of which the best bound is kept.
+    """Train as planned, once for each of the plan's seeds, and keep the best bound.
 
     Cluster k is label k where labels are known; else cluster 0 is the largest.
 
     Args:
-        plan: what to do.
+        plan: every decision of the training.
         checkpoint: file to keep the training's state in (see `pyro_gmvae.training.fit`).
-        resume: continue from what is there; a training without a checkpoint begins anew, to the
+        resume: whether to continue from the checkpoint. A training without one begins anew, to the
             same end.
-        reporters: told about progress.
+        reporters: objects that report the progress.
 
     Returns:
         The fitted model, on the CPU.
@@ -90,7 +90,7 @@ def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
 
 
 def _number_clusters(plan: Plan, fitted: FittedModel) -> None:
-    """Number clusters without labels by their sizes in all rows that training knew of."""
+    """Renumber clusters without labels by their sizes in the training rows."""
     if plan.splits.train.labels is None:
         number_by_size(fitted.gmvae, fitted.responsibilities(plan.splits.train.x))
 
@@ -139,9 +139,9 @@ def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult) -> FittedModel:
 
 
 def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -> GMVAE:
-    """Make the model that training goes on with: a new one, or the best of several like it.
+    """Make the model that the training loop takes, after its start or the best of several starts.
 
-    With labels its clusters are numbered as these are.
+    If there are labels, cluster k is label k.
     """
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
     seed = config.seed or 0

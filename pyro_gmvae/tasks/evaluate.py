@@ -1,4 +1,4 @@
-"""Give the figures of a model on some data."""
+"""Evaluate a model on some data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Figures", "evaluate_run"]
 
 @dataclass(frozen=True)
 class Figures:
-    """Hold what `evaluate_run` found.
+    """Hold the result of `evaluate_run`.
 
     Attributes:
-        values: plain JSON, likelihoods in nats per row, and ``bits_per_dim`` where p(x) is a
-            probability over the levels of 8-bit images; null where a figure is not finite.
+        values: the figures as plain JSON, null where one is not finite. Likelihoods are in nats per
+            row; ``bits_per_dim`` is there if p(x) is a probability over the levels of 8-bit images.
         warning: why the log-likelihood is not to be trusted, in plain words, or None.
     """
 
@@ -43,7 +43,7 @@ def evaluate_run(
         data: rows that conform to it.
         num_samples: importance samples for each row.
         seed: fixes every draw.
-        part: which rows these are, for the record.
+        part: the name of these rows in the figures.
 
     Raises:
         InputError: for ``num_samples`` below 1.

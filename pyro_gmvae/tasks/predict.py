@@ -1,4 +1,4 @@
-"""Tell the cluster of each row, as a table."""
+"""Assign each row to a cluster, in a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["predict_run"]
 def predict_run(fitted: FittedModel, data: Dataset) -> pandas.DataFrame:
     """Return the columns ``row`` (from 0, in the data's order), ``cluster`` and ``probability``.
 
-    The rows of a folder of images have their ``file`` as well, a path in that folder.
+    The rows of a folder of images also have the column ``file``, a path in that folder.
     """
     import pandas
 

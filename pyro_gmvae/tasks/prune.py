@@ -1,4 +1,4 @@
-"""Drop the clusters that hardly anything is in."""
+"""Drop the clusters that have hardly any rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Pruned", "prune_run"]
 
 @dataclass(frozen=True)
 class Pruned:
-    """Hold what `prune_run` did.
+    """Hold the result of `prune_run`.
 
     Attributes:
         fitted: the model with the clusters that stay, numbered anew in the same order.
-        kept: the numbers that they had before.
-        dropped: the numbers of the others.
+        kept: the former numbers of the clusters that stay.
+        dropped: the numbers of the clusters that were dropped.
     """
 
     fitted: FittedModel
@@ -46,9 +46,9 @@ def prune_run(
     Args:
         fitted: a trained model.
         data: the rows it was trained on.
-        folder: to write to.
-        least_share: of the rows, that a cluster needs to stay; 0 drops empty ones only.
-        overwrite: whether to replace a run that is there.
+        folder: the folder to write to.
+        least_share: the share of the rows that a cluster needs to stay; 0 drops empty ones only.
+        overwrite: whether to replace a run that is in ``folder``.
 
     Raises:
         InputError: for a share outside [0, 1), if no cluster has so many rows, or for a folder that
@@ -67,7 +67,7 @@ def prune_run(
     try:
         gmvae = keep_components(fitted.gmvae, kept)
     except ValueError as error:
-        raise InputError(f"this model cannot do without these clusters: {error}") from error
+        raise InputError(f"clusters of this model cannot be dropped: {error}") from error
     about = replace(fitted.about, kept_clusters=tuple(kept.tolist()))
     if about.settings is not None:
         about = replace(about, settings={**about.settings, "clusters": len(kept)})

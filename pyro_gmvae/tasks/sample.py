@@ -23,7 +23,7 @@ def sample_run(
     """Write ``per_cluster`` draws of each cluster: a grid of images, or rows in raw units.
 
     Raises:
-        InputError: for a file of another type than the data's, or one that cannot be written.
+        InputError: for a type of file that does not suit the data, or one that cannot be written.
     """
     if per_cluster < 1:
         raise InputError(f"per-cluster must be at least 1, got {per_cluster}")
@@ -39,7 +39,7 @@ def sample_run(
 def _write(
     encoding: Encoding, fitted: FittedModel, per_cluster: int, seed: int, path: Path
 ) -> None:
-    raise TypeError(f"no way is known to write samples of {encoding.plural}")
+    raise TypeError(f"samples of {encoding.plural} cannot be written: register a function for them")
 
 
 @_write.register(ImageEncoding)
@@ -56,10 +56,10 @@ def _write_rows(
     import pandas
 
     y = torch.arange(fitted.gmvae.n_components).repeat_interleave(per_cluster)
-    # Draws from p(x|z), not its means: rows that could be data.
+    # The rows are draws from p(x|z), not its means, so that they could be data.
     x, _ = fitted.sample(len(y), clusters=y, seed=seed)
     names = encoding.schema.names or [f"column {i}" for i in range(x.shape[1])]
     frame = pandas.DataFrame(x.numpy(), columns=list(names))
-    # A feature may have that name too.
+    # A feature may be called cluster too.
     frame.insert(len(names), "cluster", y.numpy(), allow_duplicates=True)
     frame.to_csv(path, index=False, float_format="%.12g")

@@ -1,4 +1,4 @@
-"""Train with several numbers of clusters, several times each, to find how many there are."""
+"""Find the number of clusters by several trainings with each of several numbers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from pyro_gmvae.runs import TRAINING, open_run_folder, read_training, write_trai
 
 __all__ = ["counts", "select_clusters"]
 
-RUN_SHARE = 0.8  # of the training rows, of which each run sees its own
+RUN_SHARE = 0.8  # share of the training rows that a run sees; each run draws its own
 JUDGED_ROWS = 20_000  # rows that runs are compared on, at most
-ANY_NUMBER = 1  # takes the place of the number of clusters in the settings that are kept
+ANY_NUMBER = 1  # stands for the number of clusters in the settings that are kept
 
 
 def counts(text: str) -> list[int]:
-    """Read ``"2:20"`` as 2 to 20, ``"2:20:3"`` in steps of 3, ``"5,10"`` as these.
+    """Read ``"2:20"`` as 2 to 20, ``"2:20:3"`` in steps of 3, ``"5,10"`` as these two.
 
     Raises:
         InputError: for anything else, or a single number.
@@ -44,7 +44,10 @@ def counts(text: str) -> list[int]:
     except ValueError:
         numbers = set()
     if len(numbers) < 2 or min(numbers) < 1:
-        raise InputError(f"clusters to choose from are such as 2:20, 2:20:2 or 5,10, not {text!r}")
+        raise InputError(
+            f"{text!r} does not name several numbers of clusters: write them as 2:20, 2:20:2 or "
+            "5,10"
+        )
     return sorted(numbers)
 
 
@@ -58,7 +61,7 @@ def _span(text: str) -> range:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Hold what a selection needs of the data."""
+    """Hold the rows that a selection trains and compares on."""
 
     splits: Splits
     held_out: Dataset
@@ -78,23 +81,23 @@ def select_clusters(
 ) -> Selection:
     """Train ``runs`` times with each number of clusters, on four fifths of the training rows each.
 
-    Runs of the same place see the same rows and draws whatever their number of clusters. What is
-    compared are the log-likelihood of rows that none has seen and the clusters of all rows. Every
-    finished run is kept in the folder, and the same call goes on where it stopped.
+    The n-th runs of all numbers see the same rows and draws. The runs are compared by the
+    log-likelihood of rows that none has seen and by the clusters of all rows. Every finished run is
+    kept in the folder, and the same call goes on where it stopped.
 
     Args:
-        settings: of all trainings; their number of clusters is not used.
-        numbers: of clusters, two or more.
-        folder: for ``selection.json``, ``selection.png`` and the runs' figures.
-        runs: with each number, two or more.
+        settings: the settings of all trainings; their number of clusters is not used.
+        numbers: two or more numbers of clusters.
+        folder: the folder for ``selection.json``, ``selection.png`` and the runs' figures.
+        runs: trainings with each number, two or more.
         num_samples: importance samples of the log-likelihood.
         overwrite: whether to replace another selection.
-        download: fetch a built-in data set that is missing.
-        on_training: told which training begins.
+        download: whether to fetch a built-in data set that is missing.
+        on_training: called with the number of clusters and the run before each training.
 
     Raises:
-        InputError: for settings or data that cannot be, too few runs or held-out rows, or a folder
-            that holds something else.
+        InputError: for settings or data that cannot be used, too few runs or held-out rows, or a
+            folder that holds something else.
         NonFiniteLossError: if the loss of a training becomes NaN or infinite.
     """
     if runs < 2:
@@ -108,11 +111,11 @@ def select_clusters(
             f"{max(numbers)} clusters are more than the {n_rows} rows of a training: try fewer"
         )
     path = Path(folder)
-    # But for where they are computed and where the data are.
+    # A selection may go on with another device and with another place of the same data.
     kept = settings.with_(clusters=ANY_NUMBER, device="auto", data_dir=DataSettings.data_dir)
     _open(path, kept, parts.splits.train.fingerprint(), overwrite)
     cells: dict[int, list[tuple[Tensor, Tensor]]] = {k: [] for k in numbers}
-    # All numbers once, then all again: what there is after a while speaks of all of them.
+    # Each round trains with every number once, so that early figures are of all numbers.
     for run, seed in enumerate(seeds_of(settings.training.seed, runs)):
         for k in numbers:
             file = path / f"K{k}-run{run}-S{num_samples}.npz"
@@ -162,7 +165,7 @@ def _trained(
     """Train once; return log p of the held-out rows in raw units, and a cluster for all rows."""
     splits = parts.splits.with_share(RUN_SHARE, seed=seed)
     planned = plan(settings.with_(seed=seed), splits)
-    # A short start: what counts is what a training holds on to, not the cuts that it begins near.
+    # The start is short, for the clusters that a training keeps count, not those it begins near.
     planned = replace(planned, start=replace(planned.start, steps=MIN_STEPS))
     fitted = train(planned).to(planned.config.device or "cpu")
     log_p = fitted.log_likelihood(

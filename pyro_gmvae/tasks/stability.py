@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["agreed_clusters", "compare_runs", "resampled"]
 
-RESAMPLED_SHARE = 0.5  # of the training rows that a resample has
+RESAMPLED_SHARE = 0.5  # share of the training rows in a resample
 
 
 def compare_runs(models: Sequence[FittedModel], data: Sequence[Dataset]) -> Stability:
-    """Say how far several models agree on the same rows.
+    """Measure how far several models agree on the same rows.
 
     Args:
         models: trained models; they may differ in method and in K.
@@ -52,22 +52,22 @@ def resampled(
     device: str = "auto",
     reporters: Callable[[int], Sequence[Reporter]] = lambda resample: (),
 ) -> ClusterStability:
-    """Say which clusters of a model come back when it is trained on other rows of the same kind.
+    """Find which clusters come back when a model is trained on other rows of the same kind.
 
     Each resample is a training by the model's own settings, with another seed, on half of the
-    training rows drawn without replacement. Halves rather than bootstraps: a row that is there
-    twice is a small cluster of its own to a model that can learn it by heart. All are compared on
-    all rows of the run, which a resample has not seen in part. Early stopping has the run's
-    validation rows.
+    training rows drawn without replacement. Halves are better than bootstraps here, because a row
+    that is drawn twice becomes a small cluster of its own in a model that can learn it by heart.
+    All are compared on all rows of the run, some of which a resample has not seen. Early stopping
+    uses the run's validation rows.
 
     Args:
-        fitted: trained from a named source.
+        fitted: a model trained from a named source.
         splits: its own data, with the labels that it was trained with
             (see `pyro_gmvae.run_data.load_run_splits`).
         resamples: R, the number of trainings.
-        seed: of the halves and of the trainings.
+        seed: the seed of the halves and of the trainings.
         device: where to train.
-        reporters: who is told about the training of resample 0, 1, ...
+        reporters: gives the reporters of the training of resample 0, 1, ...
 
     Raises:
         InputError: for ``resamples`` below 1, or halves with fewer rows than clusters.
@@ -93,8 +93,8 @@ def resampled(
 def agreed_clusters(report: Stability, data: Dataset) -> pandas.DataFrame:
     """Return the columns ``row``, ``cluster``, ``probability`` (the mean one) and ``agreement``.
 
-    Agreement is the share of the runs that put the row there. The rows of a folder of images have
-    their ``file`` as well.
+    Agreement is the share of the runs that put the row into its cluster. The rows of a folder of
+    images also have the column ``file``.
     """
     import pandas
 

@@ -1,4 +1,4 @@
-"""Train a source into a run folder."""
+"""Train on a source and write a run folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Trained:
     Attributes:
         fitted: the model, as saved.
         splits: the data in their parts.
-        is_main: whether this is the process that writes and speaks; there are others only under
+        is_main: whether this is the process that writes and reports; there are others only under
             torchrun or ``accelerate launch``.
     """
 
@@ -64,7 +64,7 @@ def train_run(
 ) -> Trained:
     """Train with early stopping on the validation rows; write the run and its pictures.
 
-    All that can be refused is refused before the folder is touched.
+    Settings and data are checked before the folder is touched.
 
     Raises:
         InputError: for settings, data or a folder that cannot be used. After another error the
@@ -95,7 +95,7 @@ def train_run(
 
 
 class _Writer:
-    """Write what a training leaves in its folder; only the main process has one that writes."""
+    """Write the files of a training into its folder; only the main process writes."""
 
     def __init__(self, path: Path, settings: Settings, planned: Plan) -> None:
         self.path = path
@@ -119,7 +119,7 @@ class _Writer:
     def open(
         self, *, overwrite: bool, resume: bool, reporters: Sequence[Reporter]
     ) -> list[Reporter]:
-        """Prepare the folder, and report into it too."""
+        """Prepare the folder, and return the reporters with those that write into it."""
         open_run_folder(self.path, overwrite=overwrite, resume=resume)
         if not resume:
             write_training(self.path, self.settings, self.fingerprint)
@@ -137,9 +137,9 @@ class _Writer:
                 figure.savefig(partial)
 
     def leave(self, error: BaseException, *, resume: bool) -> None:
-        """Keep what a training that ended early is worth keeping."""
+        """Keep what can be used of a training that ended by an error."""
         if isinstance(error, TrainingInterrupted):
-            # The settings of a resumed one may be new.
+            # A resumed training may have new settings.
             write_training(self.path, self.settings, self.fingerprint)
         elif isinstance(error, NonFiniteLossError) and error.fitted is not None:
             save_run(self.path, error.fitted)

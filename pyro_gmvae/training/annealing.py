@@ -1,4 +1,4 @@
-"""The weights of the objective, which move while a training lasts."""
+"""Set the weights of the objective, which change during a training."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Annealing", "put_back"]
 
 
 class Annealing:
-    """Sets w_t, b_t, tau and the weight of the penalties.
+    """Set w_t, b_t, tau and the weight of the penalties at each step.
 
     Args:
-        weights: a model's.
-        schedules: of some of them, by name; the others stay as they are.
-        steps_per_epoch: what a schedule's epochs are long.
+        weights: the weights of a model's objective.
+        schedules: schedules of some weights, by name; the others stay as they are.
+        steps_per_epoch: steps in an epoch, for schedules that count epochs.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Annealing:
         self._set: dict[str, float] = {}
 
     def at(self, step: int) -> None:
-        """For ``step``; a weight that stays as it is costs nothing."""
+        """Set the weights for ``step``; a weight that stays as it is costs nothing."""
         now = {n: s.at(step, self.steps_per_epoch) for n, s in self.schedules.items()}
         self.weights.set(**{n: value for n, value in now.items() if self._set.get(n) != value})
         self._set = now
@@ -37,7 +37,7 @@ class Annealing:
 
 @contextmanager
 def put_back(weights: ObjectiveWeights) -> Iterator[None]:
-    """What a training sets for its own ends it undoes: a saved model has none of it."""
+    """Restore the weights at the end, so that a saved model has none of a training's."""
     before = weights.values()
     try:
         yield

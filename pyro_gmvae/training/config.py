@@ -15,17 +15,16 @@ __all__ = ["TrainConfig"]
 class TrainConfig:
     """Tell `pyro_gmvae.training.fit` how to train.
 
-    All fields are plain values: whoever wants them chosen by the data and the machine takes
-    `pyro_gmvae.fitting.plan`.
+    All fields are plain values; `pyro_gmvae.fitting.plan` chooses them by the data and the machine.
 
     Args:
         epochs: passes over the data, at most.
         max_steps: gradient steps, at most; None leaves it to ``epochs``.
         batch_size: data per step, over all processes.
-        learning_rate: of Adam.
+        learning_rate: the learning rate of Adam.
         learning_rate_schedule: ``"constant"``, or ``"cosine"`` down to almost zero at the
             last step.
-        clip_norm: the gradient's norm is clipped to this; None does not clip.
+        clip_norm: the norm that the gradient is clipped to; None does not clip.
         kl_annealing: w_t, the weight of KL(q(y|x) || p(y)).
         z_kl_annealing: b_t, the weight of KL(q(z|x,y) || p(z|y)).
         temperature: tau of the Concrete method; None keeps the model's own.
@@ -34,16 +33,16 @@ class TrainConfig:
         patience: epochs without a better held-out ELBO before training stops, counted once
             annealing has ended; None never stops early. Needs validation data.
         keep_best: end with the weights of the best held-out ELBO since annealing ended.
-        seed: of the order of the data and of every draw; None takes the global generators as
-            they are.
-        device: ``"cpu"`` or ``"cuda"``; None is where the model is.
+        seed: the seed of the order of the data and of every draw; None takes the global generators
+            as they are.
+        device: ``"cpu"`` or ``"cuda"``; None takes the device of the model.
         checkpoint_seconds: least time between two checkpoints, in seconds.
-        compile: trace the ELBO and its gradient into one graph and compile it. True raises a
-            `pyro_gmvae.inference.CaptureError` where that cannot be; ``"try"`` warns and goes on
-            without.
-        record: record a step as a CUDA graph where there is one GPU and one process.
-        precision: ``"float32"`` or ``"bfloat16"``, of the networks alone: distributions, KL
-            divergences and sums are in float32.
+        compile: whether to trace the ELBO and its gradient into one graph and compile it. If that
+            is impossible, True raises a `pyro_gmvae.inference.CaptureError`, and ``"try"`` warns
+            and continues without compilation.
+        record: whether to record a step as a CUDA graph where there is one GPU and one process.
+        precision: the precision of the networks, ``"float32"`` or ``"bfloat16"``; distributions, KL
+            divergences and sums are in float32 in any case.
         chunk_size: clusters that the exact method sums at a time; None takes all.
         max_plate_nesting: depth of plates in model and guide; 1 unless a subclass adds some.
 
@@ -95,27 +94,30 @@ class TrainConfig:
         if self.compile not in ("try", True, False):
             raise ValueError(f'compile must be "try", True or False, got {self.compile!r}')
         if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"unknown precision {self.precision!r}")
+            raise ValueError(f"unknown precision {self.precision!r}: use float32 or bfloat16")
         if self.learning_rate_schedule not in ("constant", "cosine"):
-            raise ValueError(f"unknown learning_rate_schedule {self.learning_rate_schedule!r}")
+            raise ValueError(
+                f"unknown learning_rate_schedule {self.learning_rate_schedule!r}: use constant or "
+                "cosine"
+            )
 
     def total_steps(self, steps_per_epoch: int) -> int:
-        """Gradient steps, at most."""
+        """Count the gradient steps of a training, at most."""
         steps = self.epochs * steps_per_epoch
         return steps if self.max_steps is None else min(steps, self.max_steps)
 
     def learning_rate_at(self, step: int, total_steps: int) -> float:
-        """The learning rate at ``step`` of ``total_steps``, counted from 0."""
+        """Return the learning rate at ``step`` of ``total_steps``, counted from 0."""
         if self.learning_rate_schedule == "constant":
             return self.learning_rate
         return self.learning_rate * (1 + cos(pi * step / total_steps)) / 2
 
     def annealing_ends(self, steps_per_epoch: int) -> int:
-        """The first step at which every annealing has ended."""
+        """Return the first step at which every annealing has ended."""
         return max(s.end_step(steps_per_epoch) for s in self.schedules().values())
 
     def schedules(self) -> dict[str, Schedule]:
-        """How each of a model's `ObjectiveWeights` moves; what is not here stays as it is."""
+        """Return the schedules of a model's `ObjectiveWeights`; the others stay as they are."""
         moving = {
             "kl_weight": self.kl_annealing,
             "z_kl_weight": self.z_kl_annealing,

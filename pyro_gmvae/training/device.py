@@ -30,7 +30,7 @@ def make_accelerator(device: str) -> Accelerator:
         raise InputError(f"unknown device {device!r}: use auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("this machine has no CUDA device: use --device cpu or auto")
-    # accelerate keeps one state a process and refuses another device; each fit decides anew.
+    # accelerate keeps one state for a process and refuses another device; each fit may change it.
     if PartialState._shared_state and PartialState().device.type != device:
         AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device == "cpu")
@@ -44,7 +44,8 @@ def training_context(gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator
     with (
         keeping_freed_memory() if device.type == "cpu" else nullcontext(),
         own_stream(device, wanted=records_steps(config, accelerator)),
-        # Validation reads values back in every step; the parameter store would be one global dict.
+        # Validation would read values back in every step, and Pyro's parameter store would be one
+        # global dict.
         pyro.validation_enabled(False),
         pyro.settings.context(module_local_params=True),
         precision(gmvae.to(device).train()),

@@ -1,4 +1,4 @@
-"""What goes wrong with clusters while a model is trained, in plain words."""
+"""Warn in plain words when clusters die, merge or are not used during training."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pyro_gmvae.training.reporters import Record, Reporter
 __all__ = ["ClusterWarning", "ClusterWatch", "merged_clusters"]
 
 LEFT = 0.5  # clusters have died if no more than this share of the most ever used is left
-VANISHED = 0.02  # of log K: below it KL(q(y|x) || p(y)) tells next to nothing
-SETTLED = 100  # steps: before them components lie where they were drawn
-MERGED = 0.1  # nats: components of p(z|y) closer than this are one
+VANISHED = 0.02  # share of log K; a KL(q(y|x) || p(y)) below it tells next to nothing
+SETTLED = 100  # steps; until then components lie where they were drawn
+MERGED = 0.1  # nats; components of p(z|y) closer than this count as one
 
 
 class ClusterWarning(RuntimeWarning):
-    """Clusters die, merge or are not used."""
+    """Warn that clusters die, merge or are not used."""
 
 
 class ClusterWatch(Reporter):
-    """Says once of each trouble what it is and what to change.
+    """Warn once about each trouble with the clusters, and name what to change.
 
     Args:
         gmvae: the model in training.
-        say: told each warning; by default `warnings.warn`.
+        say: takes the text of each warning; `warnings.warn` by default.
     """
 
     def __init__(self, gmvae: GMVAE, say: Callable[[str], None] | None = None) -> None:
@@ -55,34 +55,35 @@ class ClusterWatch(Reporter):
             return {}
         if used == 1:
             return {
-                "one": "all data are in one cluster. Begin near a k-means clustering, let the "
-                "weight of KL(y) rise from more than 0, or regularise."
+                "one": "all data are in one cluster: begin near a k-means clustering, let the "
+                "weight of KL(y) rise from more than 0, or regularise"
             }
         found = {}
         if used <= LEFT * self.most:
             found["died"] = (
-                f"clusters have died: {used} are left of {self.most:.0f}. Regularise for balance, "
-                "or ask for fewer clusters if so few are what the data have."
+                f"clusters have died, {used} of {self.most:.0f} are left: regularise for balance, "
+                "or ask for fewer clusters if the data have so few"
             )
         settled = record["kl_weight"] >= 1 and record["step"] >= SETTLED
         if settled and record["kl_y"] < VANISHED * log(k):
             found["vanished"] = (
-                f"KL(y) has vanished ({record['kl_y']:.3f} nats of at most {log(k):.1f}): the "
-                "clusters tell nothing of a datum. Let its weight rise more slowly, or regularise."
+                f"KL(y) has vanished ({record['kl_y']:.3f} nats of at most {log(k):.1f}), so "
+                "that the clusters tell nothing about a datum: let its weight rise more slowly, or "
+                "regularise"
             )
         if settled and (pairs := merged_clusters(self.gmvae)):
             first, second = pairs[0]
             found["merged"] = (
                 f"clusters {first} and {second} are one and the same in latent space"
-                f"{f', and {len(pairs) - 1} more pairs' if pairs[1:] else ''}. Ask for fewer "
-                "clusters, or regularise."
+                f"{f', and {len(pairs) - 1} more pairs' if pairs[1:] else ''}: ask for fewer "
+                "clusters, or regularise"
             )
         return found
 
 
 @torch.no_grad()
 def merged_clusters(gmvae: GMVAE) -> list[tuple[int, int]]:
-    """Pairs whose components p(z|y) are less than 0.1 nats apart, by the mean of both KLs."""
+    """Find pairs whose components p(z|y) are less than 0.1 nats apart, by the mean of both KLs."""
     model = gmvae.model
     distance = symmetric_kl(model.component_loc, model.component_scale)
     close = (distance < MERGED).triu(1)
@@ -90,7 +91,7 @@ def merged_clusters(gmvae: GMVAE) -> list[tuple[int, int]]:
 
 
 def symmetric_kl(loc: Float[Tensor, "K Z"], scale: Float[Tensor, "K Z"]) -> Float[Tensor, "K K"]:
-    """(KL(a || b) + KL(b || a)) / 2 of every pair of diagonal normals, in nats."""
+    """Compute (KL(a || b) + KL(b || a)) / 2 of every pair of diagonal normals, in nats."""
     precision = scale**-2
     spread = (scale**2) @ precision.T  # sum over Z of var_a / var_b
     offset = (

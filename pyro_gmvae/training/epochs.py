@@ -1,4 +1,4 @@
-"""A training's epochs: the steps over the data, and what is known after each pass."""
+"""Run the epochs of a training, and record the metrics after each one."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class Epochs:
     """Run one epoch after another, within `training_context`.
 
     Args:
-        gmvae, config, accelerator: of the training.
-        objective: what is minimised.
+        gmvae: the model in training.
+        config: the settings of the training.
+        accelerator: accelerate's view of the devices and processes.
+        objective: the loss to minimise.
         batches: all data; each process takes its share of every batch.
-        order: the generator that shuffles them.
-        held_out: what the weights are chosen by; None keeps the last ones.
-        counted: the pair's arguments but ``y``, of data whose clusters are counted.
+        order: the generator that shuffles the data.
+        held_out: the data that the best weights are chosen by; None keeps the last weights.
+        counted: the data whose clusters are counted, as the pair's arguments without ``y``.
 
     Attributes:
-        state: where the training stands, to be saved and loaded.
+        state: the state of the training, to be saved and loaded.
         total_steps: the number of steps, at most.
     """
 
@@ -77,27 +79,27 @@ class Epochs:
             watch=self.watch,
         )
         self.make_step: TrainingStep | RecordedStep = self.step
-        # Chunks are heavy: starting them costs little.
+        # Chunks are not recorded: they are so heavy that starting them costs little.
         if records_steps(config, accelerator) and config.chunk_size is None:
             fallback = None if config.compile is True else warn_uncompiled
             self.make_step = RecordedStep(self.step, config.batch_size, fallback)
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Return True if no step is left to make."""
         return self.state.step >= self.total_steps or self.stopping.should_stop
 
     def run(
         self, on_step: Callable[[int], object], interrupted: Callable[[], bool]
     ) -> Record | None:
-        """The next epoch, or the rest of one that was interrupted.
+        """Run the next epoch, or the rest of one that was interrupted.
 
         Args:
-            on_step: told after each step how many are made in all.
+            on_step: called after each step with the number of steps made in all.
             interrupted: asked after each step whether to leave the epoch.
 
         Returns:
-            What is known after it; None if it was left.
+            The record of the epoch; None if it was left.
 
         Raises:
             NonFiniteLossError: if the loss becomes NaN or infinite.

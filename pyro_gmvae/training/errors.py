@@ -1,4 +1,4 @@
-"""How a training run ends before its time."""
+"""Define the errors that end a training before its time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HINTS = {
 
 
 class NonFiniteLossError(RuntimeError):
-    """The loss or its gradient is NaN or infinite; the model keeps its last good weights.
+    """Report a loss or gradient that is NaN or infinite; the model keeps its last good weights.
 
     Attributes:
         step: the step at which it was seen.
@@ -38,10 +38,10 @@ class NonFiniteLossError(RuntimeError):
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """A signal ended the training after its current step.
+    """Report that a signal ended the training after its current step.
 
     Attributes:
-        checkpoint: where training can resume from.
+        checkpoint: the file that training can resume from.
     """
 
     def __init__(self, checkpoint: Path) -> None:

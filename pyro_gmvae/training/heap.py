@@ -1,4 +1,4 @@
-"""What becomes of main memory between one step of a training and the next."""
+"""Keep freed main memory in the process from one step of a training to the next."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 __all__ = ["keeping_freed_memory"]
 
-# Of `mallopt`, as malloc.h has them.
+# The numbers of two parameters of `mallopt` in malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 MIB = 2**20
 KEPT = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_THRESHOLD: 1024 * MIB}
-# The highest that glibc goes to by itself, as blocks of this size are freed.
+# The highest thresholds that glibc sets by itself, as blocks of this size are freed.
 USUAL = {M_TRIM_THRESHOLD: 64 * MIB, M_MMAP_THRESHOLD: 32 * MIB}
 
 
 @contextmanager
 def keeping_freed_memory() -> Iterator[None]:
-    """Let the process keep within what it frees, and give it back at the end.
+    """Let the process keep the memory that it frees, and give it back at the end.
 
-    The GNU C library hands large blocks back to the system, and what a step frees the next one asks
-    for again, page by page. With another library, or where the environment says how memory is to
-    be kept, nothing is changed.
+    The GNU C library gives large blocks back to the system as they are freed. The next step then
+    asks for the same memory again, page by page. Nothing is changed with another library, or where
+    environment variables set the library's thresholds.
     """
     libc = _glibc()
     if libc is None or _set_by_user():
@@ -39,7 +39,7 @@ def keeping_freed_memory() -> Iterator[None]:
 
 
 def _glibc() -> Any:
-    """The process's own C library, if it is one with these functions."""
+    """Return the process's own C library, or None if it is not glibc."""
     if os.name != "posix":
         return None
     libc = ctypes.CDLL(None)

@@ -14,14 +14,14 @@ __all__ = ["HeldOut"]
 
 
 class HeldOut:
-    """Hold held-out data and evaluate the ELBO on them, ``w_t = b_t = 1``.
+    """Evaluate the ELBO on held-out data at full weights, ``w_t = b_t = 1``.
 
-    Its draws are the same at every call and leave the training's generators as they were, and it
-    puts the weights back. So a training is the same however often it is evaluated.
+    The draws are the same at every call and leave the training's generators as they were. The
+    weights of the objective are restored. So a training is the same however often it is evaluated.
 
     Args:
         batches: the held-out data, in order.
-        device: where the objective is.
+        device: the device of the objective.
     """
 
     def __init__(self, batches: BatchSource, device: torch.device) -> None:

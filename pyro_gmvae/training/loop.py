@@ -1,4 +1,4 @@
-"""Train a GMVAE: the loop, top to bottom."""
+"""Train a GMVAE; the loop is written to be read from top to bottom."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ N_COUNTED = 2048  # data whose clusters are counted after an epoch
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Hold what a training left behind.
+    """Hold the history of a training and how it ended.
 
     Attributes:
         history: one record per epoch: ``epoch``, ``step``, ``loss``, ``elbo`` and its parts in
@@ -94,28 +94,28 @@ def fit(
         covariates: tensors of N rows, passed on to model and guide after ``(x, labels)``.
         validation: held-out data, ``x`` or ``(x, *covariates)`` or a source, for early stopping.
         transform: applied to each batch of data on the device, such as an encoding.
-        augment: applied before it, to the batches that are trained on and to no others; its draws
-            must be from torch's global generators, or a resumed training is another one.
-        objective: what is minimised in place of minus the ELBO.
-        checkpoint: file to keep the training's state in; with it, Ctrl-C and SIGTERM end the
-            training after the current step, saved.
+        augment: applied before ``transform`` to the training batches alone. It must draw from
+            torch's global generators, or a resumed training differs.
+        objective: the loss to minimise in place of minus the ELBO.
+        checkpoint: the file to save the training's state in. With it, Ctrl-C and SIGTERM save the
+            state and end the training after the current step.
         resume: continue from ``checkpoint``; on CPU the result is that of an unbroken run, bit
             for bit.
-        reporters: told about progress.
+        reporters: objects that report the progress.
 
     Returns:
         The history and how it ended.
 
     Raises:
-        InputError: if the device is missing, the labels do not fit the data and the clusters,
-            groups tell nothing or the checkpoint does not fit.
+        InputError: if the device is missing, the labels do not fit the data and the clusters, no
+            group has two rows, or the checkpoint does not fit.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
         ValueError: for a resume without a checkpoint.
     """
     config = config or TrainConfig()
     if resume and checkpoint is None:
-        raise ValueError("resume=True needs the checkpoint to resume from")
+        raise ValueError("resume=True needs the checkpoint to resume from: name its file")
     accelerator = make_accelerator(config.device or gmvae.model.component_loc.device.type)
     device, signals = accelerator.device, Interruption()
     changed = _in_turn(augment, transform)
@@ -148,7 +148,7 @@ def fit(
                 labels=labels,
                 covariates=covariates,
                 transform=changed,
-                # A last batch that has not a row for every process is left out.
+                # A last batch with fewer rows than processes is left out.
                 drop_last=len(x) % config.batch_size < accelerator.num_processes,
             )
             seen = transform
@@ -207,7 +207,7 @@ def fit(
 
 
 def elbo_objective(gmvae: GMVAE, config: TrainConfig) -> ELBOObjective:
-    """Make minus the ELBO of ``gmvae``, as a config asks for it.
+    """Make the objective that is minus the ELBO of ``gmvae``, with the options of ``config``.
 
     Raises:
         InputError: for chunks of clusters where the method does not sum over all of them.

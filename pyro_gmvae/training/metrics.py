@@ -1,4 +1,4 @@
-"""What happened in an epoch, accumulated on the device and read once."""
+"""Accumulate the metrics of an epoch on the device, and read them once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["Meter", "clusters_in_use"]
 
 
 class Meter:
-    """Sum the loss and each site's contribution; read, they are means per datum.
+    """Sum the loss and each site's contribution, and return their means per datum.
 
     Args:
-        apart: sites that teach and are no part of the bound.
+        apart: sites that are trained on and are no part of the bound.
 
     Attributes:
-        count: data whose terms were added, to be kept by who adds them.
-        sums: on the device, changed in place.
+        count: number of data whose terms were added; the caller of `add` counts them.
+        sums: the sums by name, on the device, changed in place.
     """
 
     def __init__(self, apart: Collection[str] = ()) -> None:
@@ -30,7 +30,7 @@ class Meter:
         self.sums: dict[str, Tensor] = {}
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Set the sums and the count to zero."""
         self.count = 0
         for value in self.sums.values():
             value.zero_()
@@ -43,12 +43,14 @@ class Meter:
             self.sums[name] += value
 
     def means(self) -> dict[str, float]:
-        """Per datum, in nats: the annealed ``loss``, the ``elbo`` and its parts.
+        """Return means per datum, in nats: the annealed ``loss``, the ``elbo`` and its parts.
 
         ``log_likelihood`` is E_q log p(x|z), ``kl_z`` and ``kl_y`` the divergences of the latent
         sites; any further site has its own name.
         """
-        names = sorted(self.sums)  # one order: a resumed training adds up to the same last digit
+        names = sorted(
+            self.sums
+        )  # a fixed order, so that a resumed training has the same last digit
         values = torch.stack([self.sums[n].double() for n in names]).tolist()  # one read
         mean = {n: v / self.count for n, v in zip(names, values, strict=True)}
         loss = mean.pop("loss")
@@ -60,5 +62,5 @@ class Meter:
 
 @torch.no_grad()
 def clusters_in_use(gmvae: GMVAE, x: Tensor, *covariates: Tensor) -> int:
-    """How many clusters are the likeliest one of at least one datum."""
+    """Count the clusters that are the likeliest one of at least one datum."""
     return int(gmvae.responsibilities(x, *covariates).argmax(-1).unique().numel())

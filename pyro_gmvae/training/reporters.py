@@ -1,4 +1,4 @@
-"""Who is told about a training: the terminal, metrics.csv, accelerate's trackers."""
+"""Report the progress of a training: to the terminal, metrics.csv, accelerate's trackers."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ Record = dict[str, float]
 
 
 class Reporter:
-    """Told about a training's progress; by itself it does nothing."""
+    """Receive the progress of a training; the base class does nothing with it."""
 
     def beginning(self, share: float) -> None:
-        """``share`` of a start by information is done, from 0 to 1; training has not begun."""
+        """Report the ``share`` of the start that is done, from 0 to 1, before training begins."""
 
     def start(self, total_steps: int, history: list[Record]) -> None:
-        """Training begins, after the epochs in ``history`` if it resumes."""
+        """Report that training begins, after the epochs in ``history`` if it resumes."""
 
     def step(self, step: int) -> None:
-        """A gradient step is done; ``step`` in all."""
+        """Report that a gradient step is done, ``step`` of them in all."""
 
     def epoch(self, record: Record) -> None:
-        """An epoch is done."""
+        """Report that an epoch is done."""
 
     def close(self) -> None:
-        """Training has ended, one way or another."""
+        """Report that training has ended, whether well or by an error."""
 
 
 class MetricsCSV(Reporter):
-    """One row per epoch in a CSV file, complete after every epoch."""
+    """Write one row per epoch to a CSV file, which is complete after every epoch."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.columns: list[str] | None = None
 
     def start(self, total_steps: int, history: list[Record]) -> None:
-        # Rows after the checkpoint that training resumes from are written again.
+        # Epochs after the checkpoint that training resumes from will be written again.
         self.path.unlink(missing_ok=True)
         self.columns = None
         for record in history:
@@ -56,14 +56,14 @@ class MetricsCSV(Reporter):
 
 
 class ProgressBar(Reporter):
-    """A rich progress bar on standard error: the ELBO, its parts, w_t, tau, clusters, time left."""
+    """Show progress on standard error: the ELBO, its parts, w_t, tau, clusters, time left."""
 
     def __init__(self) -> None:
         self._live: Any = None
         self._progress: Any = None
         self._task: Any = None
         self._figures: list[str] = []
-        self._first: Any = None  # the bar of what comes before the training
+        self._first: Any = None  # the bar of the start, which comes before the training
 
     def beginning(self, share: float) -> None:
         if self._first is None:
@@ -95,7 +95,7 @@ class ProgressBar(Reporter):
         self._figures = []
         if history:
             self.epoch(history[-1])
-        # Below the bar, where a narrow terminal has room for all of them.
+        # The figures are below the bar, where a narrow terminal has room for all of them.
         self._live = Live(
             get_renderable=lambda: Group(self._progress, Columns(self._figures, padding=(0, 2))),
             console=Console(stderr=True),
@@ -126,7 +126,7 @@ class ProgressBar(Reporter):
 
 
 class Tracker(Reporter):
-    """Any tracker that accelerate knows: TensorBoard, Weights & Biases, MLflow and others.
+    """Report to any of accelerate's trackers: TensorBoard, Weights & Biases, MLflow and others.
 
     Args:
         tracker: such as ``accelerate.tracking.TensorBoardTracker("run", logging_dir)``.

@@ -1,4 +1,4 @@
-"""Measure what a step of the exact method takes, and what the machine has."""
+"""Measure the memory that a step of the exact method takes, and that the machine has."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pyro_gmvae.training.config import TrainConfig
 
 __all__ = ["bytes_per_cluster", "free_memory", "records_steps"]
 
-PEAK = 2  # the memory of a step over what it saves for the gradient, about
+PEAK = 2  # how many times the memory saved for the gradient a whole step takes, about
 
 
 def records_steps(config: TrainConfig, accelerator: Accelerator) -> bool:
-    """Say whether a step is recorded as a CUDA graph: on one GPU, if the config allows it."""
+    """Return True if steps are recorded as CUDA graphs: on one GPU, if the config allows it."""
     on_one = accelerator.device.type == "cuda" and accelerator.num_processes == 1
     return on_one and config.record
 
@@ -31,13 +31,13 @@ def bytes_per_cluster(
     """Measure the memory that one cluster of the exact sum takes in a training step, in bytes.
 
     Args:
-        gmvae: an exact one.
+        gmvae: a model of the exact method.
         elbo: the ELBO of the training.
-        batch: arguments of the pair, as many rows as a step has, on the model's device.
+        batch: the pair's arguments for as many rows as a step has, on the model's device.
     """
     one = torch.zeros(1, dtype=torch.long, device=gmvae.model.component_loc.device)
     training = gmvae.training
-    gmvae.eval()  # what a network keeps of its training, such as batch norm's means, stays as it is
+    gmvae.eval()  # so that no buffer changes, such as the means of batch norm
     size = bytes_saved(
         lambda: elbo.partial_terms(gmvae.model, gmvae.guide, one, *batch).loss, gmvae
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, answered after the current step."""
+"""Answer Ctrl-C and SIGTERM after the current step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Interruption"]
 
 
 class Interruption:
-    """A context in which SIGINT and SIGTERM set `requested`; a second SIGINT interrupts at once.
+    """Set `requested` at SIGINT or SIGTERM within a context; a second SIGINT interrupts at once.
 
     Outside the main thread, where Python allows no handlers, it does nothing.
     """

@@ -1,4 +1,4 @@
-"""Keep where a training stands in one file that is data, not code."""
+"""Save the state of a training in one file that is data, not code."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pyro_gmvae.training.stopping import EarlyStopping
 __all__ = ["TrainState", "load_checkpoint", "save_checkpoint"]
 
 VERSION = 2
-# A resumed training may be told these anew; all else would make it another training.
+# A resumed training may change these; any other change would make it another training.
 MAY_CHANGE = ("epochs", "max_steps", "patience", "device", "checkpoint_seconds")
 
 
 class TrainState:
-    """The moving parts of a training and its position in the data.
+    """Hold the moving parts of a training and its position in the data.
 
     Attributes:
         history: records of the epochs done.
@@ -88,7 +88,7 @@ class TrainState:
         """Continue from what `save` wrote.
 
         Raises:
-            InputError: if it is missing, damaged, or of a run with other settings or another model.
+            InputError: if the file is missing, damaged, or of other settings or another model.
         """
         tensors, values = load_checkpoint(path)
         self._check_config(path, values["config"])
@@ -106,7 +106,7 @@ class TrainState:
         self.meter.count = values["count"]
         self.stopping.load(values["stopping"], under_prefix("best", tensors))
         self.history, self.step, self.batch = values["history"], values["step"], values["batch"]
-        # Another kind of device has another kind of generator: there the order begins anew.
+        # Another kind of device has another kind of generator, so the order begins anew there.
         if len(tensors["order"]) == len(self._order_at_epoch):
             self.order.set_state(tensors["order"])
         self._order_at_epoch = self.order.get_state()
@@ -131,10 +131,10 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, An
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_checkpoint` wrote.
+    """Read what `save_checkpoint` wrote.
 
     Raises:
-        InputError: if there is none, or it is damaged or of another version.
+        InputError: if there is no file, or it is damaged or of another version.
     """
     if not path.is_file():
         raise InputError(f"there is no checkpoint at {path} to resume from: train without --resume")
@@ -151,13 +151,13 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimizer's moments, flat: ``{parameter index}.{name}``."""
+    """Return the optimizer's moments as a flat dict, by ``{parameter index}.{name}``."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{name}": value for i, entry in state.items() for name, value in entry.items()}
 
 
 def load_optimizer_tensors(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`."""
+    """Restore the moments that `optimizer_tensors` returned."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split(".", 1)
@@ -166,7 +166,7 @@ def load_optimizer_tensors(optimizer: Optimizer, tensors: dict[str, Tensor]) -> 
 
 
 def rng_tensors() -> dict[str, Tensor]:
-    """The states of the global generators."""
+    """Return the states of the global generators."""
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
@@ -174,7 +174,7 @@ def rng_tensors() -> dict[str, Tensor]:
 
 
 def load_rng_tensors(states: dict[str, Tensor]) -> None:
-    """The inverse of `rng_tensors`."""
+    """Restore the states that `rng_tensors` returned."""
     torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

@@ -1,4 +1,4 @@
-"""Make one step of a training: the gradient of the objective, a watch on it, the update."""
+"""Make one step of a training: the gradient of the objective, its check and the update."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Objective(nn.Module, ABC):
-    """Hold what a training minimises as one module, so that accelerate can wrap it."""
+    """Hold the loss of a training in one module, so that accelerate can wrap it."""
 
     @abstractmethod
     def forward(self, x: Tensor, labels: Tensor | None, *covariates: Tensor) -> ELBOTerms:
@@ -55,7 +55,7 @@ class ELBOObjective(Objective):
     Args:
         gmvae: the model and guide.
         elbo: the ELBO.
-        compiled: ``"try"`` compiles if it can and else warns; True raises then.
+        compiled: ``"try"`` warns if compilation is impossible; True raises.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ELBOObjective(Objective):
             self.captured = CapturedELBO(elbo, gmvae.model, gmvae.guide, fallback=fallback)
 
     def forward(self, x: Tensor, labels: Tensor | None, *covariates: Tensor) -> ELBOTerms:
-        """Return the terms of the ELBO; the arguments are the pair's."""
+        """Return the terms of the ELBO; model and guide take the same arguments."""
         if self.captured is not None:
             return self.captured(x, labels, *covariates)
         return self.elbo.terms(self.gmvae.model, self.gmvae.guide, x, labels, *covariates)
@@ -78,7 +78,7 @@ class ELBOObjective(Objective):
     def backward(
         self, scale: float, x: Tensor, labels: Tensor | None, *covariates: Tensor
     ) -> ELBOTerms:
-        """Take the gradient; the captured ELBO has its own."""
+        """Add the gradient to the parameters'; a captured ELBO has its own way."""
         if self.captured is not None:
             return self.captured.backward(x, labels, *covariates, scale=scale)
         return super().backward(scale, x, labels, *covariates)
@@ -90,14 +90,14 @@ def warn_uncompiled(error: CaptureError) -> None:
 
 
 class TrainingStep:
-    """Forward, backward, clipping, the meter's sums and the optimizer's step.
+    """Make a step: forward, backward, clipping, the meter's sums and the optimizer's update.
 
     Args:
         objective, optimizer: as accelerate prepared them.
-        accelerator: of the training.
-        clip_norm: of the gradient, at most; None leaves it.
-        meter: told the terms of each step.
-        watch: shown them, and asked before the update whether to go on.
+        accelerator: accelerate's view of the devices and processes.
+        clip_norm: the norm that the gradient is clipped to; None does not clip.
+        meter: sums the terms of each step.
+        watch: looks at the terms, and checks before the update that they are finite.
     """
 
     def __init__(
@@ -132,12 +132,16 @@ class TrainingStep:
         self.update()
 
     def made(self, number: int, x: Tensor) -> None:
-        """Count step ``number``, and let the watch look at it; raises as it does."""
+        """Count step ``number``, and let the watch check it.
+
+        Raises:
+            NonFiniteLossError: as `FiniteWatch.check`.
+        """
         self.watch.check(number)
         self.meter.count += len(x)
 
     def set_learning_rate(self, value: float) -> None:
-        """For the steps to come."""
+        """Set the learning rate of the steps to come."""
         if value == self._learning_rate:
             return
         self._learning_rate = value
@@ -148,12 +152,12 @@ class TrainingStep:
                 group["lr"] = value
 
     def gradient(self, batch_size: int, x: Tensor, y: Tensor | None, *covariates: Tensor) -> None:
-        """Backpropagate and clip; shown to watch and meter, on the device alone."""
+        """Backpropagate, clip, and show the terms to watch and meter, on the device alone."""
         if isinstance(self.objective, Objective):
             terms = self.objective.backward(1 / batch_size, x, y, *covariates)
-        else:  # of several processes: accelerate's wrapper, which averages the gradients
+        else:  # accelerate's wrapper for several processes, which averages the gradients
             terms = self.objective(x, y, *covariates)
-            # Over the processes, whose shares of a batch may differ.
+            # The average is over processes, whose shares of a batch may differ.
             self.accelerator.backward(terms.loss * self.accelerator.num_processes / batch_size)
         norm = self.accelerator.clip_grad_norm_(self.parameters, self.clip_norm)
         self.watch.see(terms, norm)
@@ -166,14 +170,14 @@ class TrainingStep:
 
 
 class RecordedStep:
-    """A `TrainingStep` on one GPU, of which whole batches are recorded.
+    """Make a `TrainingStep` on one GPU, and record the steps of whole batches.
 
-    The watch then looks after the update; what it falls back on is older than that.
+    The watch then checks after the update; the weights that it restores are older than that.
 
     Args:
         step: the step.
-        batch_size: of a whole batch.
-        fallback: as of `Recorded`.
+        batch_size: rows in a whole batch.
+        fallback: as in `Recorded`.
     """
 
     def __init__(
@@ -189,7 +193,7 @@ class RecordedStep:
     def __call__(
         self, number: int, batch_size: int, x: Tensor, y: Tensor | None, *covariates: Tensor
     ) -> None:
-        """As `TrainingStep`."""
+        """Make a step; see `TrainingStep`."""
         if batch_size == self.batch_size:
             self.whole(x, y, *covariates)
             self.step.made(number, x)
@@ -202,13 +206,14 @@ class RecordedStep:
 
 
 class Recorded:
-    """A step of whole batches as a `Recording`, or as it is if that cannot be.
+    """Run a step of whole batches as a `Recording`, or as it is if it cannot be recorded.
 
     Args:
-        step: gradient and update; of the same shapes in every call.
-        optimizer: that it updates with.
+        step: gradient and update, for inputs of the same shapes in every call.
+        optimizer: the optimizer of the update.
         device: a CUDA device.
-        fallback: told why the step cannot be recorded; without it a `CaptureError` is raised.
+        fallback: takes the error if the step cannot be recorded; without it a `CaptureError` is
+            raised.
     """
 
     def __init__(
@@ -234,7 +239,7 @@ class Recorded:
                     raise
                 self.fallback(error)
                 self.recording = None
-                self.optimizer.zero_grad()  # of which an attempt may have left some
+                self.optimizer.zero_grad()  # a failed recording may have left gradients
         self.step(*inputs)
 
 

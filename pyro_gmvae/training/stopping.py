@@ -1,4 +1,4 @@
-"""Early stopping on the held-out ELBO, and the best weights seen."""
+"""Stop early by the held-out ELBO, and keep the best weights seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping:
-    """Remembers the best held-out ELBO since annealing ended, and its weights.
+    """Remember the best held-out ELBO since annealing ended, and its weights.
 
     Args:
         patience: evaluations without an improvement before `should_stop`; None never stops.
@@ -26,7 +26,7 @@ class EarlyStopping:
         self.weights: dict[str, Tensor] | None = None
 
     def update(self, epoch: float, elbo: float, module: nn.Module) -> None:
-        """Take note of one evaluation."""
+        """Note the result of one evaluation."""
         if elbo > self.best_elbo:
             self.best_elbo, self.best_epoch, self.waited = elbo, epoch, 0
             if self.keep_best:
@@ -36,7 +36,7 @@ class EarlyStopping:
 
     @property
     def should_stop(self) -> bool:
-        """Whether patience has run out."""
+        """Return True if patience has run out."""
         return self.patience is not None and self.waited >= self.patience
 
     def restore(self, module: nn.Module) -> None:
@@ -45,10 +45,10 @@ class EarlyStopping:
             module.load_state_dict(self.weights)
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps beside the weights."""
+        """Return what a checkpoint keeps beside the weights."""
         return {"elbo": self.best_elbo, "epoch": self.best_epoch, "waited": self.waited}
 
     def load(self, state: dict[str, Any], weights: dict[str, Tensor]) -> None:
-        """The inverse of `state`."""
+        """Restore what `state` returned, and the best weights."""
         self.best_elbo, self.best_epoch = state["elbo"], state["epoch"]
         self.waited, self.weights = state["waited"], weights or None

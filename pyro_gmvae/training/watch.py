@@ -1,4 +1,4 @@
-"""Noticing a loss that is not finite, early on CPU and without a sync per step on CUDA."""
+"""Notice a loss that is not finite, early on CPU and without a sync per step on CUDA."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["FiniteWatch"]
 
 
 class FiniteWatch:
-    """Checks the loss, its sites and the gradient before each optimizer step.
+    """Check the loss, its sites and the gradient before each optimizer step.
 
     On CPU every step is checked, before it can spoil the weights. On CUDA the flags stay on the
     device and are read every ``every`` steps and whenever `read` is called; the weights of the
@@ -31,7 +31,7 @@ class FiniteWatch:
         return {n: t.detach().clone() for n, t in self.module.state_dict().items()}
 
     def see(self, terms: ELBOTerms, gradient_norm: Tensor) -> None:
-        """Look at one step, on the device alone."""
+        """Flag the terms of one step that are not finite, on the device alone."""
         sites = {**terms.sites, "gradient": gradient_norm}
         flags = torch.stack([~value.isfinite() for value in sites.values()])
         if self.flags is None:
@@ -40,20 +40,20 @@ class FiniteWatch:
         self.flags.copy_(torch.where(self.flags.any(), self.flags, flags))
 
     def check(self, step: int) -> None:
-        """After `see` has been shown the step of this number.
+        """Note that `see` has seen the step of this number, and read the flags when it is time.
 
         Raises:
-            NonFiniteLossError: as `read`, if it is time to.
+            NonFiniteLossError: as `read`.
         """
         self.step = step
         if (step + 1) % self.every == 0:
             self.read()
 
     def read(self) -> None:
-        """Read what `check` has seen since the last reading.
+        """Read the flags of the steps since the last reading.
 
         Raises:
-            NonFiniteLossError: with the site it came from.
+            NonFiniteLossError: with the site that is not finite.
         """
         if self.flags is None:
             return

@@ -55,8 +55,8 @@ def test_resamples_of_one_run(cli: Cli, runs: list[Path]) -> None:
 
 
 def test_what_resamples_are_not_for(refused: Cli) -> None:
-    assert "name two or more, or --resamples" in refused("stability", "run")
-    assert "--resamples is of one run" in refused("stability", "a", "b", "--resamples", 2)
+    assert "name two or more, or use --resamples" in refused("stability", "run")
+    assert "--resamples is for a single run" in refused("stability", "a", "b", "--resamples", 2)
     for option in (["--data", "digits"], ["-o", "agreed.csv"], ["--image-size", 8]):
         assert "leave it out" in refused("stability", "run", "--resamples", 2, *option)
 

@@ -65,7 +65,7 @@ def test_cut_idx_file(idx_set, tmp_path: Path) -> None:
     name, raw, _ = idx_set
     path = raw / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match=f"{name} is not, or not whole, in the folder"):
+    with pytest.raises(InputError, match=f"{name} is missing or incomplete in the folder"):
         load(name, data_dir=tmp_path)
 
 

@@ -58,8 +58,8 @@ def test_says_that_clusters_have_died_since_they_were_there() -> None:
     watch.epoch(record(epoch=6, used=3))
     told: list[str] = watch.told  # type: ignore[attr-defined]
     assert told == [
-        "epoch 5: clusters have died: 4 are left of 8. Regularise for balance, or ask for fewer "
-        "clusters if so few are what the data have."
+        "epoch 5: clusters have died, 4 of 8 are left: regularise for balance, or ask for fewer "
+        "clusters if the data have so few"
     ]
 
 

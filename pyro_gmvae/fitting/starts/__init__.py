@@ -1,4 +1,4 @@
-"""Name where a training may begin: near clusters that something simpler has found.
+"""Name the starts of a training: clusters near which it may begin, found by simpler methods.
 
 A start is one function from a `StartContext`, the data and the model that is to begin, to a
 cluster ``(N,)`` or responsibilities ``(N, K)`` for each row. A new one takes a function in a file
@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["CLUSTERINGS", "start_names"]
 
-# A function, or the file here that holds it and its name.
+# Each entry is a function, or the file here that holds it and its name.
 CLUSTERINGS: dict[str, str | Callable[..., Any]] = {
     "kmeans": "raw_data:kmeans_start",
     "mixture": "raw_data:mixture_start",

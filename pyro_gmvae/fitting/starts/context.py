@@ -1,4 +1,4 @@
-"""Hand a start the data and the model that is to begin."""
+"""Give a start its data and the model that is to begin."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class StartContext:
         gmvae: gives K, Z and the networks; a start leaves it as it is.
         x: data ``(N, *raw_event)``, in whatever form ``transform`` takes.
         config: the settings of the training to come.
-        transform: brings ``x`` to model scale as training sees it; None if they are there.
+        transform: brings ``x`` to model scale as training sees it; None if it is there.
         encode_mean: does the same without random draws; None is ``transform``.
         epochs: passes over the data for what a start trains itself, at least.
-        reporters: told how far it is.
+        reporters: objects that report the progress of the start.
 
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,))
@@ -57,7 +57,7 @@ class StartContext:
 
     @property
     def device(self) -> torch.device:
-        """Return where the training will be."""
+        """Return the device of the training."""
         return torch.device(self.config.device or self.gmvae.model.component_loc.device)
 
     @torch.no_grad()

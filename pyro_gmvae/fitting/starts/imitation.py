@@ -1,4 +1,4 @@
-"""Teach a model clusters that were found by something simpler."""
+"""Teach a model clusters that a simpler method has found."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def imitate(
             responsibilities ``(N, K)``, such as a mixture gives.
         config: the settings of the training to come.
         covariates, transform: as in `pyro_gmvae.training.fit`.
-        steps: how many it takes, at least; two epochs, if these have more.
+        steps: the least number of steps; two epochs are made if they have more.
 
     Raises:
         InputError: for clusters that do not fit the data and the model.
@@ -55,6 +55,6 @@ def imitate(
         kl_annealing=Schedule(),
         z_kl_annealing=Schedule(),
         patience=None,
-        compile=False,  # it is over before that would pay
+        compile=False,  # so short a training gains nothing by it
     )
     fit(gmvae, x, unannealed, labels=clusters, covariates=covariates, transform=transform)

@@ -24,7 +24,7 @@ from pyro_gmvae.training import Objective, Reporter, TrainConfig, Transform, fit
 __all__ = ["PenaltyObjective", "best_start", "information_loss", "maximize_information"]
 
 MIN_STEPS = 1_000  # what 10 clusters of well separated images take, about
-RAMP = 1 / 3  # of the steps, in which consistency comes in
+RAMP = 1 / 3  # share of the steps in which the penalty of consistency rises
 MIN_CONSISTENCY = 0.05
 JUDGED_ROWS = 10_000  # data that a start is judged by, at most
 
@@ -84,10 +84,10 @@ def maximize_information(
 ) -> None:
     """Train ``gmvae`` in place on the penalties of its regulariser, and of its links, alone.
 
-    Trained is what the responsibilities depend on: q(y|x), or in the marginal method q(z|x) and
-    p(y|z). A training that follows begins with clusters, and the regulariser keeps them. The
-    learning rate falls to zero along a cosine. Consistency comes in little by little over the
-    first third: in full from the first step on it would hold on to uniform responsibilities.
+    This trains the networks that the responsibilities depend on: q(y|x), or in the marginal method
+    q(z|x) and p(y|z). A training that follows begins with clusters, and the regulariser keeps them.
+    The learning rate falls to zero along a cosine. The penalty of consistency rises over the first
+    third. In full from the first step on it would hold on to uniform responsibilities.
 
     Args:
         gmvae: one of the four GMVAEs, with a `pyro_gmvae.models.Regularizer`.
@@ -95,7 +95,7 @@ def maximize_information(
         config: its batch size, learning rate, precision, seed and device.
         epochs: passes over the data; at least as many as make 1,000 steps are taken.
         transform: as in `pyro_gmvae.training.fit`.
-        reporters: told about this part alone.
+        reporters: objects that report the progress of this part alone.
 
     Raises:
         ValueError: without a regulariser.
@@ -177,8 +177,8 @@ def best_start(
         seeds: one for each start, which draws by it too.
         x, config, epochs, transform: as in `maximize_information`.
         must_link: the groups of ``x``, as in `pyro_gmvae.training.fit`.
-        judged: data to judge by that are not in ``x``; without any, ``x`` itself.
-        reporters: told how far the start is.
+        judged: data outside ``x`` to compare the starts on; ``x`` itself if None.
+        reporters: objects that report the progress of the start.
     """
     rounds = [len(seeds)]
     while rounds[-1] > 1:

@@ -26,8 +26,8 @@ from pyro_gmvae.training import fit
 
 __all__ = ["latent_kmeans", "latent_mixture", "latent_umap", "latents"]
 
-MIN_STEPS = 300  # of the VAE: what a small table takes to fill its latent space
-NEIGHBOURS, MOST_AXES = 20, 10  # of UMAP; N2D has as many axes as clusters
+MIN_STEPS = 300  # steps that the VAE of a small table takes to fill its latent space
+NEIGHBOURS, MOST_AXES = 20, 10  # settings of UMAP; N2D has as many axes as clusters
 
 
 def latent_kmeans(context: StartContext) -> Int64[Tensor, " N"]:
@@ -48,7 +48,7 @@ def latent_umap(context: StartContext) -> Float[Tensor, "N K"]:
     """
     check_start("latent-umap", regularized=False)
     points = latents(context).numpy()
-    import umap  # not before it is needed: that takes seconds
+    import umap  # imported only where it is needed, for that takes seconds
 
     mapped = umap.UMAP(
         n_components=min(max(2, context.n_clusters), MOST_AXES),
@@ -56,7 +56,7 @@ def latent_umap(context: StartContext) -> Float[Tensor, "N K"]:
         min_dist=0.0,
         init="spectral" if len(points) > 2 * MOST_AXES else "random",
         random_state=context.seed % 2**32,
-        n_jobs=1,  # more would not be the same every time
+        n_jobs=1,  # with more jobs the result would vary
     ).fit(points if len(points) <= FITTED_ROWS else drawn_rows(points, context.seed))
     return mixture_responsibilities(mapped.transform(points).astype(np.float64), context)
 
@@ -80,7 +80,7 @@ def latents(context: StartContext) -> Float[Tensor, "N Z"]:
         z_kl_annealing=Schedule(),
         temperature=None,
         patience=None,
-        compile=False,  # it is over before that would pay
+        compile=False,  # so short a training gains nothing by it
         chunk_size=None,
     )
     fit(

@@ -14,7 +14,7 @@ from pyro_gmvae.fitting.starts.sklearn_fits import drawn_rows, kmeans, mixture
 __all__ = ["kmeans_clusters", "kmeans_start", "mixture_responsibilities", "mixture_start"]
 
 FEW_POINTS = 5_000
-MIXTURES_OF_FEW, MIXTURES = 10, 3  # fits, the best of which is taken
+MIXTURES_OF_FEW, MIXTURES = 10, 3  # fits of a mixture, of which the best is taken
 
 
 def kmeans_clusters(
@@ -25,7 +25,7 @@ def kmeans_clusters(
     Args:
         x: data on model scale, or points of a latent space.
         n_clusters: K; with fewer data than that, each gets a cluster of its own.
-        seed: of the first centres and of the data that are fitted.
+        seed: the seed of the first centres and of the choice of data to fit.
     """
     flat = x.flatten(1).cpu().numpy()
     fitted = kmeans(drawn_rows(flat, seed), n_clusters, seed=seed, n_init=5)

@@ -24,7 +24,7 @@ def start_by_name(name: str) -> Start:
 
 
 def check_start(name: str, *, regularized: bool) -> None:
-    """Refuse a start that cannot be, before anything is trained.
+    """Refuse a start that is impossible, before anything is trained.
 
     Raises:
         InputError: for a start by information without a regulariser, or one by UMAP where it is
@@ -43,7 +43,7 @@ def start_from(name: str, context: StartContext, *, steps: int = MIN_STEPS) -> N
     """Train the model of ``context`` in place until it has the clusters that a start finds.
 
     Args:
-        name: of `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        name: a name in `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         context: data and model.
         steps: as in `imitate`.
 

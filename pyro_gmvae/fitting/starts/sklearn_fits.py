@@ -1,8 +1,8 @@
 """Fit k-means and a Gaussian mixture to points, by scikit-learn.
 
 The mixture's covariances are of the kind that the Bayesian information criterion prefers, as in
-mclust (Fraley and Raftery 2002, doi 10.1198/016214502760047131): full ones of few rows in many
-columns fit the noise, while round ones cut what is long into pieces.
+mclust (Fraley and Raftery 2002, doi 10.1198/016214502760047131). With few rows in many columns
+full covariances fit the noise, while spherical ones cut long clusters into pieces.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> A
     kinds = ["diag", "spherical"]
     if width <= WIDE:
         kinds.append("tied")
-        if n > n_clusters * width:  # with fewer, a cluster has not a row for each of its axes
+        if n > n_clusters * width:  # with fewer rows, a cluster has less than one for each axis
             kinds.append("full")
-    # Points are NumPy's; under array dispatch scikit-learn has no k-means to begin a mixture by.
+    # The points are NumPy's; with array dispatch scikit-learn has no k-means to start a mixture.
     with config_context(array_api_dispatch=False), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough, for a start
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not have converged
         fits = [
             GaussianMixture(
                 n_clusters,
