@@ -66,7 +66,11 @@ class Gaussian(Likelihood):
 
 
 class PredictedGaussian(Gaussian):
-    """Score real-valued entries whose mean and scale the decoder gives; see `Gaussian`."""
+    """Score real-valued entries whose mean and scale the decoder gives; see `Gaussian`.
+
+    >>> PredictedGaussian((3,)).output_shape
+    (2, 3)
+    """
 
     def __init__(self, event_shape: Sequence[int]) -> None:
         super().__init__(event_shape, scale="predicted")
