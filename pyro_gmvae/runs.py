@@ -219,10 +219,8 @@ def _from_version_1(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Bring a run of version 0.1 to this version's form."""
     details, encoding = dict(config["details"]), dict(config["preprocessor"])
-    names = details.get("feature_names")
-    if encoding["kind"] == "table":
-        every = names or [None] * encoding["event_shape"][0]
-        encoding["columns"] = [{"name": name, "kind": "real"} for name in every]
+    names = details.get("feature_names") or [None] * encoding["event_shape"][0]
+    encoding["columns"] = [{"name": name, "kind": "real"} for name in names]  # images have none
     saved = details.get("estimator", {})  # by `GMVAE.save`
     about = About(
         name=details.get("name", "data"),

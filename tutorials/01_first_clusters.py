@@ -49,7 +49,7 @@ from pyro_gmvae.evaluation import (
     log_likelihood,
     sample,
 )
-from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history
+from pyro_gmvae.plots import plot_cluster_members, plot_grid, plot_history
 
 # %% [markdown]
 # ## The data
@@ -71,8 +71,8 @@ print(f"to learn from: {tuple(X.shape)} {X.dtype}, put aside: {tuple(X_new.shape
 # For images training begins with the clusters alone. A *regulariser* asks for three things that
 # need no label: a digit that is turned, shifted or scaled a little should stay in its cluster, no
 # cluster should be empty, and each digit should be sure of its own. Then the likelihood comes in,
-# and the regulariser keeps the clusters. `n_init=4` would make four such starts and go on with the
-# best one, found without a label.
+# and the regulariser keeps the clusters. So few rows get three such starts, and the best one, found
+# without a label, goes on; `n_init` says how many.
 #
 # Thirty epochs keep this page quick. They are few, and the estimator would say so in a
 # `ConvergenceWarning`, which we know about and silence. In earnest, leave `max_iter` larger and let
@@ -115,9 +115,9 @@ pd.DataFrame(probabilities[:5]).round(2).rename_axis("row").rename_axis("cluster
 # spread over two clusters because people write it in two ways?
 
 # %%
-seen = gm.preprocessor_.mean_input(X)  # grey levels from 0 to 1
+seen = gm.encoding_.scaled(X)  # grey levels from 0 to 1
 q = torch.from_numpy(probabilities)
-plot_clusters(seen, q, cluster_means(gm.model_))
+plot_cluster_members(seen, q, cluster_means(gm.model_))
 
 # %% [markdown]
 # Which digits is it unsure about? Here are those whose likeliest cluster has the smallest
@@ -188,7 +188,7 @@ plot_grid(drawn.unflatten(0, (K, n_each)), [f"{k}" for k in range(K)], heads=["d
 # %%
 scores = gm.score_samples(X_new)
 order = np.argsort(scores)
-seen_new = gm.preprocessor_.mean_input(X_new)
+seen_new = gm.encoding_.scaled(X_new)
 plot_grid(
     torch.stack([seen_new[order[:10].copy()], seen_new[order[-10:].copy()]]),
     ["odd", "plain"],
@@ -268,7 +268,7 @@ alone = GMVAE(n_components=10, regularize="none", max_iter=30, random_state=0).f
 rows = []
 for name, model in (("seed 0", gm), ("seed 1", again), ("likelihood alone", alone)):
     found = torch.from_numpy(model.predict_proba(X_new))
-    against = clustering_scores(digits.test.y, found.argmax(-1))
+    against = clustering_scores(digits.test.class_labels, found.argmax(-1))
     in_use = cluster_usage(found)
     rows.append(
         {
@@ -288,7 +288,7 @@ pd.DataFrame(rows).set_index("model").round(2)
 # bright cells in a column mean that a cluster holds two digits.
 
 # %%
-table = pd.crosstab(digits.test.y.numpy(), gm.predict(X_new))
+table = pd.crosstab(digits.test.class_labels.numpy(), gm.predict(X_new))
 table = table.reindex(columns=range(K), fill_value=0)
 figure, axes = plt.subplots(figsize=(4.6, 4))
 axes.set(xlabel="cluster", ylabel="digit", xticks=range(K), yticks=range(K))
@@ -338,7 +338,7 @@ plot_grid(
 # ## Your own data
 #
 # Replace `X` by your table, as a data frame or an array. Columns are standardised for you, the
-# likelihood becomes Gaussian, and `plot_clusters` draws a heat map in place of the images. Then ask
-# the same questions: clusters in use, I(x;y), another seed.
+# likelihood becomes Gaussian, and `plot_cluster_profiles` draws a heat map in place of the images.
+# Then ask the same questions: clusters in use, I(x;y), another seed.
 #
 # Next: [the model in Pyro](02_the_model_in_pyro.ipynb), for those who would like to change it.

@@ -329,9 +329,9 @@ sales = torch.poisson(kinds[kind] * busy * weeks.unsqueeze(-1))
 # %% [markdown]
 # Trained from nothing, three clusters often end as two or one: look at `clusters in use`, and try
 # it. So the training starts near a clustering that is easy to have, k-means on the shares of the
-# days. Labels given to `fit` as `y` pin the guide, where they are not -1. After a few epochs we
-# take them away, and the model is free to leave them. (`GMVAE` does the like for you. On data this
-# plain k-means does well alone; what matters here is the recipe.)
+# days. Clusters given to `fit` as `labels` pin the guide, where they are not -1. After a few epochs
+# we take them away, and the model is free to leave them. (`GMVAE` does the like for you. On data
+# this plain k-means does well alone; what matters here is the recipe.)
 
 # %%
 shops = SalesGMVAE(
@@ -345,7 +345,7 @@ shops = SalesGMVAE(
 shares = sales / sales.sum(1, keepdim=True)
 start = torch.from_numpy(KMeans(3, n_init=5, random_state=0).fit_predict(shares)).long()
 options = {"batch_size": 100, "learning_rate": 1e-2}
-fit(shops, sales, TrainConfig(epochs=20, **options), y=start, covariates=(weeks,))
+fit(shops, sales, TrainConfig(epochs=20, **options), labels=start, covariates=(weeks,))
 result = fit(shops, sales, TrainConfig(epochs=50, **options), covariates=(weeks,))
 print(f"ELBO {result.history[-1]['elbo']:.1f} nats per shop")
 

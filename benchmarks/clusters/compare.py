@@ -39,8 +39,8 @@ from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report, write_json
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.evaluation import clustering_scores
-from pyro_gmvae.tasks.data import own_splits
-from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.run_data import load_settings_splits
 
 SMALL = {"data": ["digits"], "contenders": ["kmeans", "concrete"], "seeds": 1, "epochs": 1}
 SMALL |= {"rows": 150, "samples": 10}
@@ -93,7 +93,7 @@ def settings_of(arguments: Namespace) -> dict[str, Any]:
 
 def cell(data: str, contender: str, seed: int, arguments: Namespace, path: Path) -> dict[str, Any]:
     """Train one contender and compare its clusters with the classes of the test rows."""
-    settings = TrainSettings(
+    settings = Settings.of(
         data,
         seed=seed,
         clusters=arguments.clusters,
@@ -105,7 +105,7 @@ def cell(data: str, contender: str, seed: int, arguments: Namespace, path: Path)
         device=arguments.device,
         data_dir=arguments.data_dir,
     )
-    splits = limited(own_splits(settings), arguments.rows)
+    splits = limited(load_settings_splits(settings), arguments.rows)
     machine, started = describe(), time.perf_counter()
     found = contend(contender, settings, splits)
     seconds = time.perf_counter() - started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,14 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from pyro_gmvae.data import Dataset, Splits, preprocessing
+from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import embed, log_likelihood, responsibilities
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.plan import plan
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts.sklearn_fits import kmeans, mixture
+from pyro_gmvae.fitting.train import train
 from pyro_gmvae.models import METHODS
-from pyro_gmvae.tasks.settings import TrainSettings
-from pyro_gmvae.tasks.start import train_splits
-from pyro_gmvae.training.starts.classical import kmeans, mixture
 
 __all__ = ["CONTENDERS", "Found", "contend"]
 
@@ -36,58 +37,60 @@ class Found:
     log_likelihood: Callable[[Dataset, int], tuple[float, float]] | None = None
 
 
-def ours(method: str, regularize: str, settings: TrainSettings, splits: Splits) -> Found:
+def ours(method: str, regularize: str, settings: Settings, splits: Splits) -> Found:
     """Train this package's model by the defaults of `pyro-gmvae train`."""
-    settings = replace(settings, method=method, regularize=regularize)  # type: ignore[arg-type]
-    gmvae, preprocessor = train_splits(settings, splits)
+    fitted = trained(settings.with_(method=method, regularize=regularize), splits)
 
     def clusters(data: Dataset) -> Tensor:
-        seen = preprocessor.mean_input
-        return responsibilities(gmvae, data.x, transform=seen).argmax(-1)
+        return fitted.responsibilities(data.x).argmax(-1)
 
     def likelihood(data: Dataset, samples: int) -> tuple[float, float]:
-        found = log_likelihood(gmvae, data.x, num_samples=samples, transform=preprocessor)
+        found = fitted.log_likelihood(data.x, num_samples=samples)
         return found.mean, found.standard_error
 
     return Found(clusters, likelihood)
 
 
-def of_pixels(kind: str, settings: TrainSettings, splits: Splits) -> Found:
+def of_pixels(kind: str, settings: Settings, splits: Splits) -> Found:
     """Fit k-means or a Gaussian mixture to the pixels."""
     fitted = classical(kind, settings, flat(splits.train))
     return Found(lambda data: torch.from_numpy(fitted.predict(flat(data))).long())
 
 
-def of_latent(kind: str, settings: TrainSettings, splits: Splits) -> Found:
+def of_latent(kind: str, settings: Settings, splits: Splits) -> Found:
     """Fit k-means or a mixture in the latent space of a VAE, which is a GMVAE of one cluster."""
-    vae = replace(
-        settings, method="marginal", clusters=1, regularize="none", initialization="random"
+    vae = trained(
+        settings.with_(method="marginal", clusters=1, regularize="none", initialization="random"),
+        splits,
     )
-    gmvae, preprocessor = train_splits(vae, splits)
 
     def latent(data: Dataset) -> Any:
-        return embed(gmvae, data.x, transform=preprocessor.mean_input).double().numpy()
+        return vae.embed(data.x).double().numpy()
 
     fitted = classical(kind, settings, latent(splits.train))
     return Found(lambda data: torch.from_numpy(fitted.predict(latent(data))).long())
 
 
-def classical(kind: str, settings: TrainSettings, x: Any) -> Any:
+def trained(settings: Settings, splits: Splits) -> FittedModel:
+    """Train in memory; the model is on the device that it was trained on."""
+    planned = plan(settings, splits)
+    return train(planned).to(planned.config.device or "cpu")
+
+
+def classical(kind: str, settings: Settings, x: Any) -> Any:
     """Fit k-means or a Gaussian mixture to points ``(N, D)``."""
     if kind == "kmeans":
-        return kmeans(x, settings.clusters, seed=settings.seed, n_init=10)
-    return mixture(x, settings.clusters, seed=settings.seed, n_init=1)
+        return kmeans(x, settings.model.clusters, seed=settings.training.seed, n_init=10)
+    return mixture(x, settings.model.clusters, seed=settings.training.seed, n_init=1)
 
 
 def flat(data: Dataset) -> Any:
     """Return the rows as an array ``(N, D)`` on model scale."""
-    preprocessor, _ = preprocessing(data, "continuous_bernoulli", "none")
-    return preprocessor(data.x).flatten(1).double().numpy()
+    encoding = data.kind.fit(data, "unit_interval", likelihood="continuous_bernoulli")
+    return encoding(data.x).flatten(1).double().numpy()
 
 
-def clustpy(
-    kind: str, settings: TrainSettings, splits: Splits, *, clusters_too: bool = True
-) -> Found:
+def clustpy(kind: str, settings: Settings, splits: Splits, *, clusters_too: bool = True) -> Found:
     """Train ClustPy's deep clustering with its default layers, or its first phase alone."""
     try:
         from clustpy import deep
@@ -97,10 +100,10 @@ def clustpy(
         ) from error
 
     fitted = getattr(deep, kind)(
-        n_clusters=settings.clusters,
-        pretrain_epochs=settings.epochs,
-        clustering_epochs=settings.epochs if clusters_too else 0,
-        random_state=settings.seed,
+        n_clusters=settings.model.clusters,
+        pretrain_epochs=settings.training.epochs,
+        clustering_epochs=settings.training.epochs if clusters_too else 0,
+        random_state=settings.training.seed,
     ).fit(flat(splits.train).astype("float32"))
 
     def clusters(data: Dataset) -> Tensor:
@@ -109,7 +112,7 @@ def clustpy(
     return Found(clusters)
 
 
-Contender = Callable[[TrainSettings, Splits], Found]
+Contender = Callable[[Settings, Splits], Found]
 CONTENDERS: dict[str, Contender] = {
     **{method: partial(ours, method, "auto") for method in METHODS},
     **{f"{method}-elbo": partial(ours, method, "none") for method in METHODS},
@@ -121,6 +124,6 @@ CONTENDERS: dict[str, Contender] = {
 }
 
 
-def contend(name: str, settings: TrainSettings, splits: Splits) -> Found:
+def contend(name: str, settings: Settings, splits: Splits) -> Found:
     """Train the contender of this name."""
     return CONTENDERS[name](settings, splits)

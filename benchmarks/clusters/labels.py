@@ -17,6 +17,6 @@ def class_labels(data: Dataset) -> Int64[Tensor, " N"]:
     Raises:
         InputError: for data without classes.
     """
-    if data.y is None:
+    if data.class_labels is None:
         raise InputError(f"{data.name} has no labels to compare clusters with")
-    return data.y
+    return data.class_labels

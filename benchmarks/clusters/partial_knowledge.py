@@ -23,9 +23,9 @@ from benchmarks.clusters.contenders import contend
 from benchmarks.clusters.labels import class_labels
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
-from pyro_gmvae.data import Dataset, Splits, load_splits
+from pyro_gmvae.data import Dataset, Splits, TableEncoding, load_splits
 from pyro_gmvae.evaluation import clustering_scores
-from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.fitting.settings import Settings
 
 SMALL = {"data": ["blobs"], "seeds": 2, "epochs": 2}
 TOLD = ("nothing", "labels", "groups")
@@ -58,7 +58,7 @@ def accuracy(data: str, told: str, seed: int, arguments: Namespace) -> float:
     """Return the accuracy of the test rows after a training with this knowledge."""
     splits, n_clusters = SPLITS[data](seed)
     splits = replace(splits, train=taught(splits.train, told, arguments.each, seed))
-    settings = TrainSettings(
+    settings = Settings.of(
         data,
         clusters=n_clusters,
         epochs=arguments.epochs,
@@ -74,16 +74,16 @@ def accuracy(data: str, told: str, seed: int, arguments: Namespace) -> float:
 def taught(train: Dataset, told: str, each: int, seed: int) -> Dataset:
     """Add knowledge about ``each`` random rows of every class to the training rows."""
     y = class_labels(train)
-    given, groups = torch.full_like(y, -1), torch.full_like(y, -1)
+    labels, must_link = torch.full_like(y, -1), torch.full_like(y, -1)
     generator = torch.Generator().manual_seed(seed)
     for label in y.unique():
         rows = (y == label).nonzero().flatten()
         rows = rows[torch.randperm(len(rows), generator=generator)[: each - each % TOGETHER]]
-        given[rows] = label
-        groups[rows] = int(label) * each + torch.arange(len(rows)) // TOGETHER
+        labels[rows] = label
+        must_link[rows] = int(label) * each + torch.arange(len(rows)) // TOGETHER
     if told == "labels":
-        return replace(train, given=given)
-    return replace(train, groups=groups) if told == "groups" else train
+        return replace(train, labels=labels)
+    return replace(train, must_link=must_link) if told == "groups" else train
 
 
 def digits(seed: int) -> tuple[Splits, int]:
@@ -99,7 +99,8 @@ def blobs(seed: int) -> tuple[Splits, int]:
     centres = torch.stack([4.0 * left - 2, 2.0 * top - 1], 1)
     x = centres + 0.35 * torch.randn(400, 2, generator=generator)
     train, test = (
-        Dataset("blobs", x[rows], top[rows], "table") for rows in (slice(300), slice(300, None))
+        Dataset("blobs", x[rows], top[rows], TableEncoding)
+        for rows in (slice(300), slice(300, None))
     )
     return Splits(train, train.subset(torch.arange(0)), test), 2
 

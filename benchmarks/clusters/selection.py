@@ -14,15 +14,15 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
 from benchmarks.measuring.finished_cells import add_cells_option, cells_folder
 from benchmarks.measuring.options import Parser, at_least
 from benchmarks.measuring.report import Report
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts import start_names
 from pyro_gmvae.tasks.select import select_clusters
-from pyro_gmvae.tasks.settings import Initialization, TrainSettings
 
 SMALL = {"tables": ["mixed"], "digits": [], "rows": 100, "runs": 2, "beyond": 1, "epochs": 1}
 DIGITS = [5, *range(7, 14), 15]
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--digits-epochs", type=at_least(1), default=20, help="epochs of the digits"
     )
-    parser.add_argument("--initialization", default="auto", choices=get_args(Initialization))
+    parser.add_argument("--initialization", default="auto", choices=start_names())
     parser.add_argument(
         "--annealing-epochs", type=float, help="epochs of annealing; default: as the data need"
     )
@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> None:
     report = Report("selection", arguments)
     report.header("data   ", "truth", "found", "sure", "clusters found again")
     for data, truth, numbers, epochs in cases:
-        settings = TrainSettings(
+        settings = Settings.of(
             data,
             epochs=epochs,
             seed=arguments.seed,

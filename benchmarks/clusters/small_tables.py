@@ -25,8 +25,8 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from pyro_gmvae import GMVAE
+from pyro_gmvae.fitting.starts.sklearn_fits import kmeans, mixture
 from pyro_gmvae.models import METHODS
-from pyro_gmvae.training.starts.classical import kmeans, mixture
 
 MOVES = ("none", "adversarial", "resample")
 CENTERS = [[0, 0], [8, 0], [0, 8]]

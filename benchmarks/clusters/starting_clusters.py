@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from statistics import mean
 
@@ -21,9 +20,11 @@ from benchmarks.clusters.labels import class_labels
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from pyro_gmvae.data import load_splits
-from pyro_gmvae.tasks.settings import TrainSettings
-from pyro_gmvae.tasks.start import prepare, rows_to_start
-from pyro_gmvae.training import CLUSTERINGS
+from pyro_gmvae.fitting.plan import plan
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts import CLUSTERINGS
+from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.registry import start_by_name
 
 OF_DATA = ("kmeans", "mixture")  # strategies that train nothing
 
@@ -55,18 +56,27 @@ def available() -> list[str]:
 
 def index_of(name: str, epochs: int | None, seed: int, arguments: Namespace) -> float:
     """Return the index of a strategy's clusters of the training rows with the digits."""
-    settings = TrainSettings(
+    settings = Settings.of(
         "digits",
         clusters=10,
         regularize="none",
-        initialization=name,  # type: ignore[arg-type]
+        initialization=name,
         seed=seed,
         device=arguments.device,
     )
     if epochs is not None:
-        settings = replace(settings, initialization_epochs=epochs)
+        settings = settings.with_(initialization_epochs=epochs)
     splits = load_splits("digits", seed=seed)
-    clusters = CLUSTERINGS[name](rows_to_start(prepare(settings, splits), settings, splits))
+    made = plan(settings, splits)
+    context = StartContext(
+        made.make_model(seed),
+        splits.train.x,
+        made.config,
+        transform=made.encoding,
+        encode_mean=made.encoding.encode_mean,
+        epochs=made.start.epochs,
+    )
+    clusters = start_by_name(name)(context)
     if clusters.dim() == 2:
         clusters = clusters.argmax(-1)
     return float(adjusted_rand_score(class_labels(splits.train), clusters))

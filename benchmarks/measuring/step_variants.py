@@ -32,7 +32,7 @@ from pyro_gmvae.inference import (
 from pyro_gmvae.inference.capture import CPU_OPTIONS
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.heap import keeping_freed_memory
-from pyro_gmvae.training.recorded import changed_in_place
+from pyro_gmvae.training.step import changed_in_place
 
 __all__ = ["VARIANTS", "NotApplicableError", "build_step", "warmed_up"]
 

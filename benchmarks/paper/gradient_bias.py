@@ -20,8 +20,9 @@ from torch import Tensor
 
 from benchmarks.measuring.options import Parser, at_least
 from benchmarks.measuring.report import Report
+from benchmarks.measuring.resolved_config import resolved
 from benchmarks.paper.kmeans_start import start_near_kmeans
-from pyro_gmvae.data import load, preprocessing
+from pyro_gmvae.data import ImageEncoding, load
 from pyro_gmvae.inference import Schedule, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE, METHODS
 from pyro_gmvae.training import TrainConfig, fit
@@ -63,8 +64,7 @@ def main(argv: Sequence[str]) -> None:
 def trained(arguments: Namespace) -> tuple[dict[str, Tensor], Tensor]:
     """Train by the exact method; return the weights and a batch of the data."""
     data = load("digits")
-    transform, _ = preprocessing(data, "bernoulli", "static")
-    x = transform(data.x).flatten(1)
+    x = ImageEncoding(data.event_shape, "static")(data.x).flatten(1)
     torch.manual_seed(arguments.seed)
     gmvae = built("exact", {}, None, x)
     config = TrainConfig(
@@ -75,6 +75,7 @@ def trained(arguments: Namespace) -> tuple[dict[str, Tensor], Tensor]:
         seed=arguments.seed,
         device=arguments.device,
     )
+    config = resolved(config, gmvae, x)
     start_near_kmeans(gmvae, x, config, seed=arguments.seed)
     fit(gmvae, x, config)
     return gmvae.state_dict(), x[:BATCH].to(arguments.device)

@@ -24,6 +24,7 @@ import torch
 
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
+from benchmarks.measuring.resolved_config import resolved
 from benchmarks.measuring.summary import spread
 from benchmarks.paper.kmeans_start import start_near_kmeans
 from benchmarks.paper.run_cell import prepared
@@ -134,7 +135,7 @@ def run(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
     study = Study(
         "mnist", clusters=(CLUSTERS,), train_rows=arguments.rows, test_rows=arguments.test_rows
     )
-    splits, transform, likelihood = prepared(study, arguments.data_dir)
+    splits, transform = prepared(study, arguments.data_dir)
     device = torch.device(arguments.device)
     transform = transform.to(device)
     x = splits.train.x
@@ -144,7 +145,7 @@ def run(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
         CLUSTERS,
         20,
         hidden=(arguments.hidden, arguments.hidden),
-        likelihood=likelihood,
+        likelihood=study.likelihood,
         **variant.options,
     )
     config = TrainConfig(
@@ -156,15 +157,16 @@ def run(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
         device=arguments.device,
         **({"kl_annealing": KLAnnealing(duration=ANNEALING)} | variant.config),
     )
+    config = resolved(config, gmvae, x, transform=transform)
     if variant.kmeans:
         start_near_kmeans(gmvae, x, config, seed=seed, transform=transform)
     history = fit(gmvae, x, config, transform=transform).history
     test = evaluate(
         gmvae,
         splits.test.x,
-        labels=splits.test.y,
+        labels=splits.test.class_labels,
         num_samples=arguments.samples,
         transform=transform,
-        encode_mean=transform.mean_input,
+        encode_mean=transform.encode_mean,
     )
     return {"kl_y": history[-1]["kl_y"], **test.to_dict()}

@@ -24,14 +24,15 @@ import torch
 from benchmarks.measuring.machine import describe
 from benchmarks.measuring.options import Parser, at_least
 from benchmarks.measuring.report import write_json
-from pyro_gmvae.data import Preprocessor, load
+from benchmarks.measuring.resolved_config import resolved
+from pyro_gmvae.data import Encoding, ImageEncoding, load
 from pyro_gmvae.inference import Schedule, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS, ExactGMVAE, from_config, to_config
 from pyro_gmvae.models.gmvae import GMVAE
 from pyro_gmvae.training import ProgressBar, TrainConfig, fit
 
 
-def exact_loss(gmvae: GMVAE, raw: torch.Tensor, transform: Preprocessor) -> float:
+def exact_loss(gmvae: GMVAE, raw: torch.Tensor, transform: Encoding) -> float:
     """Return the mean -ELBO in nats, with y summed in closed form and one z per y."""
     if gmvae.method in ("concrete", "sparse"):
         own = {"temperature", "kl", "n_likeliest", "drawn_share"}
@@ -62,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
 
     train = load("mnist", split="train", data_dir=arguments.data_dir)
     test = load("mnist", split="test", data_dir=arguments.data_dir)
-    transform = Preprocessor.for_images(train.event_shape, "dynamic")
+    transform = ImageEncoding(train.event_shape, "dynamic")
     rows = {}
     if arguments.out and arguments.out.exists():
         rows = {row["method"]: row for row in json.loads(arguments.out.read_text())["results"]}
@@ -80,6 +81,7 @@ def main(argv: Sequence[str]) -> None:
         )
         machine = describe()
         started, cpu_started = time.perf_counter(), time.process_time()
+        config = resolved(config, gmvae, train.x, transform=transform)
         fit(gmvae, train.x, config, transform=transform, reporters=[] if quiet else [ProgressBar()])
         seconds = time.perf_counter() - started
         cpu_seconds = time.process_time() - cpu_started

@@ -18,16 +18,18 @@ from torch import Tensor
 from benchmarks.measuring.machine import describe
 from benchmarks.measuring.memory import peak_bytes
 from benchmarks.measuring.report import write_json
+from benchmarks.measuring.resolved_config import resolved
 from benchmarks.paper.kmeans_start import start_near_kmeans
 from benchmarks.paper.studies import Cell, Study
-from pyro_gmvae.data import Dataset, Preprocessor, Splits, load, load_splits, preprocessing
+from pyro_gmvae.data import Dataset, Encoding, Splits, load, load_splits
 from pyro_gmvae.evaluation import evaluate
+from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.inference import KLAnnealing
+from pyro_gmvae.likelihoods import likelihood_class
 from pyro_gmvae.models import GMVAE, from_config
-from pyro_gmvae.runs import Run, save_run
-from pyro_gmvae.tasks.pictures import draw_clusters, draw_reconstructions, draw_samples
+from pyro_gmvae.pictures import draw_clusters, draw_reconstructions, draw_samples
+from pyro_gmvae.runs import save_run
 from pyro_gmvae.training import Reporter, TrainConfig, fit
-from pyro_gmvae.training.resources import whether_to_compile
 
 __all__ = ["cell_file", "prepared", "run_cell"]
 
@@ -41,8 +43,7 @@ class Job:
 
     cell: Cell
     splits: Splits
-    transform: Preprocessor
-    likelihood: str
+    transform: Encoding
     device: torch.device
 
     def gmvae(self) -> GMVAE:
@@ -58,13 +59,13 @@ class Job:
                 "input_dim": self.splits.train.event_shape,
                 "n_components": self.cell.clusters,
                 "latent_dim": study.latent_dim,
-                "likelihood": self.likelihood,
+                "likelihood": study.likelihood,
                 **options,
             }
         )
 
-    def config(self) -> TrainConfig:
-        """Return the training's settings, with the decision whether a step is compiled."""
+    def config(self, gmvae: GMVAE) -> TrainConfig:
+        """Return the settings of the whole training of a model, with the library's decisions."""
         study = self.cell.study
         config = TrainConfig(
             epochs=study.epochs,
@@ -76,17 +77,12 @@ class Job:
             seed=self.cell.seed,
             device=self.device.type,  # type: ignore[arg-type]
         )
-        return replace(config, compile=whether_to_compile(config, self.device, self.total_steps))
+        return resolved(config, gmvae, self.splits.train.x, transform=self.transform)
 
     @property
     def steps_per_epoch(self) -> int:
         """Count the batches of an epoch."""
         return ceil(len(self.splits.train) / self.cell.study.batch_size)
-
-    @property
-    def total_steps(self) -> int:
-        """Count the steps of a training without an early stop."""
-        return self.cell.study.epochs * self.steps_per_epoch
 
 
 def cell_file(cell: Cell, folder: Path) -> Path:
@@ -107,8 +103,8 @@ def run_cell(cell: Cell, folder: Path, arguments: Namespace) -> dict[str, Any]:
         TrainingInterrupted: after a signal; the state is saved, and the next call resumes there.
     """
     device = torch.device(arguments.device)
-    splits, transform, likelihood = prepared(cell.study, arguments.data_dir)
-    job = Job(cell, splits, transform.to(device), likelihood, device)
+    splits, transform = prepared(cell.study, arguments.data_dir)
+    job = Job(cell, splits, transform.to(device), device)
     machine = describe()
     values = timed(job) if cell.timed else trained(job, folder)
     result = {"cell": cell.to_dict(), "machine": machine, **values}
@@ -117,14 +113,14 @@ def run_cell(cell: Cell, folder: Path, arguments: Namespace) -> dict[str, Any]:
 
 
 @cache
-def prepared(study: Study, data_dir: str) -> tuple[Splits, Preprocessor, str]:
+def prepared(study: Study, data_dir: str) -> tuple[Splits, Encoding]:
     """Load the images of a study, the same for all its cells.
 
     In place of torchvision's archive ``data_dir`` may hold ``NAME.npz``, the training part, and
     ``NAME-test.npz``, the test part.
 
     Returns:
-        The splits, the map to the model's input, and the name of the likelihood.
+        The splits, and the map to the model's input.
     """
     file, test_file = (Path(data_dir, f"{study.data}{part}.npz") for part in ("", "-test"))
     if file.is_file() and test_file.is_file():
@@ -138,7 +134,9 @@ def prepared(study: Study, data_dir: str) -> tuple[Splits, Preprocessor, str]:
         some(whole.validation, ceil(n / 10)),
         some(whole.test, study.test_rows),
     )
-    return splits, *preprocessing(splits.train, study.likelihood)
+    name = study.likelihood
+    support = likelihood_class(name).support
+    return splits, splits.train.kind.fit(splits.train, support, likelihood=name)
 
 
 def some(data: Dataset, n: int | None) -> Dataset:
@@ -168,7 +166,8 @@ class Pace(Reporter):
 
 def timed(job: Job) -> dict[str, Any]:
     """Time an epoch by a few of its batches."""
-    gmvae, config = job.gmvae(), job.config()
+    gmvae = job.gmvae()
+    config = job.config(gmvae)
     x = job.splits.train.x[: TIMED_BATCHES * config.batch_size]
     short = replace(config, epochs=TIMED_EPOCHS, patience=None, keep_best=False)
     pace = Pace(ceil(len(x) / config.batch_size), job.device)
@@ -184,7 +183,8 @@ def trained(job: Job, folder: Path) -> dict[str, Any]:
     cell, splits = job.cell, job.splits
     work = folder / "runs" / cell.name
     checkpoint = work / "training.safetensors"
-    gmvae, config = job.gmvae(), job.config()
+    gmvae = job.gmvae()
+    config = job.config(gmvae)
     if not checkpoint.is_file():
         work.mkdir(parents=True, exist_ok=True)
         start_near_kmeans(gmvae, splits.train.x, config, seed=cell.seed, transform=job.transform)
@@ -208,12 +208,17 @@ def trained(job: Job, folder: Path) -> dict[str, Any]:
         "test": [figures(gmvae, num_samples, job) for num_samples in cell.study.samples],
         "peak_bytes": step_memory(copy.deepcopy(gmvae), splits.train.x, job),
     }
-    run = Run(gmvae.cpu(), copy.deepcopy(job.transform).cpu(), {"name": splits.train.name})
-    save_run(work, run)
+    encoding = copy.deepcopy(job.transform).cpu()
+    fitted = FittedModel(gmvae.cpu(), encoding, About(splits.train.name), result.history)
+    save_run(work, fitted)
     if cell.seed == 0:
-        draw_clusters(run, splits.test, folder / f"{cell.name}-clusters.png")
-        draw_reconstructions(run, splits.test, folder / f"{cell.name}-reconstructions.png")
-        draw_samples(run, 10, cell.seed, folder / f"{cell.name}-samples.png")
+        pictures = {
+            "clusters": draw_clusters(fitted, splits.test),
+            "reconstructions": draw_reconstructions(fitted, splits.test),
+            "samples": draw_samples(fitted, 10, seed=cell.seed),
+        }
+        for name, picture in pictures.items():
+            picture.savefig(folder / f"{cell.name}-{name}.png")
     checkpoint.unlink()
     return values
 
@@ -224,16 +229,17 @@ def figures(gmvae: GMVAE, num_samples: int, job: Job) -> dict[str, Any]:
     return evaluate(
         gmvae,
         test.x,
-        labels=test.y,
+        labels=test.class_labels,
         num_samples=num_samples,
         transform=job.transform,
-        encode_mean=job.transform.mean_input,
+        encode_mean=job.transform.encode_mean,
     ).to_dict()
 
 
 def step_memory(gmvae: GMVAE, x: Tensor, job: Job) -> int | None:
     """Return the peak bytes of two steps beyond model and data, optimizer included."""
-    config = replace(job.config(), max_steps=2, patience=None, keep_best=False, compile=False)
+    config = replace(job.config(gmvae), max_steps=2, patience=None, keep_best=False)
+    config = replace(config, compile=False, record=False)
     x = x[: 2 * config.batch_size].to(job.device)
     gmvae.to(job.device)
     return peak_bytes(lambda: fit(gmvae, x, config, transform=job.transform), job.device)

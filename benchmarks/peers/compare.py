@@ -43,11 +43,11 @@ from benchmarks.measuring.report import Report
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.summary_table import Rows, summarise
 from benchmarks.peers.task import Compile, Task
-from pyro_gmvae.data import load_splits
+from pyro_gmvae.data import ImageEncoding, load_splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import clustering_scores
 
-COMPILE: dict[str, Compile] = {"auto": "auto", "yes": True, "no": False}
+COMPILE: dict[str, Compile] = {"auto": "auto", "yes": "on", "no": "off"}
 # The variables that set how many threads a library multiplies matrices with.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SMALL = {
@@ -155,11 +155,11 @@ def write_images(path: Path, source: str, data_dir: str, n_images: int | None) -
         InputError: for a source without labelled images.
     """
     splits = load_splits(source, seed=0, validation_fraction=0, data_dir=data_dir)
-    if splits.test.kind != "image" or splits.test.y is None:
+    if splits.test.kind is not ImageEncoding or splits.test.class_labels is None:
         raise InputError(f"{source} is not a set of labelled images: use mnist or digits.")
     train, test = splits.train.x[:n_images].flatten(1), splits.test.x.flatten(1)
     np.savez(path, train=train.numpy(), test=test.numpy())
-    return splits.test.y
+    return splits.test.class_labels
 
 
 def make_task(arguments: Namespace, peer: str, seed: int, images: Path) -> Task:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from benchmarks.measuring.resolved_config import resolved
 from benchmarks.peers.task import SAMPLES, Task, Trained
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import ImageEncoding
 from pyro_gmvae.evaluation import log_likelihood
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import METHODS
@@ -33,7 +34,7 @@ def train(task: Task, images: np.ndarray) -> Trained:
     gmvae = METHODS[method](
         n_pixels, task.clusters, task.latent, hidden=task.hidden, encoder=encoder
     )
-    transform = Preprocessor.for_images((n_pixels,), "static").to(task.device)
+    transform = ImageEncoding((n_pixels,), "static").to(task.device)
     config = TrainConfig(
         epochs=task.epochs,
         batch_size=task.batch,
@@ -43,9 +44,10 @@ def train(task: Task, images: np.ndarray) -> Trained:
         keep_best=False,
         seed=task.seed,
         device=task.device,
-        compile=task.compile,
     )
-    result = fit(gmvae, torch.from_numpy(images), config, transform=transform)
+    x = torch.from_numpy(images)
+    config = resolved(config, gmvae, x, transform=transform, compile=task.compile)
+    result = fit(gmvae, x, config, transform=transform)
 
     def on_device(test: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(test).to(task.device)

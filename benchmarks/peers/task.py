@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIKELIHOOD_IMAGES", "SAMPLES", "Compile", "Task", "Trained", "binary", "thinned"]
 
-Compile = Literal["auto"] | bool
+Compile = Literal["auto", "on", "off"]
 
 LIKELIHOOD_IMAGES = 500  # test images that log-likelihoods are averaged over
 SAMPLES = 100  # importance samples for each of them
@@ -37,7 +37,8 @@ class Task:
         seed: seed of everything that is drawn.
         device: ``"cpu"`` or ``"cuda"``.
         folder: a folder that the peer may write to.
-        compile: `TrainConfig.compile` of this package's methods.
+        compile: whether a step of this package's methods is compiled; ``"auto"`` leaves it to the
+            library.
     """
 
     peer: str

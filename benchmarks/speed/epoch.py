@@ -23,17 +23,18 @@ from torch import Tensor
 
 from benchmarks.measuring.options import Parser, at_least, hidden_sizes
 from benchmarks.measuring.report import Report
-from pyro_gmvae.data import Preprocessor, load
+from benchmarks.measuring.resolved_config import resolved
+from pyro_gmvae.data import ImageEncoding, load
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CaptureError
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import TrainConfig, fit
 
 WAYS: dict[str, dict[str, Any]] = {
-    "eager": {"compile": False, "precision": "float32"},
+    "eager": {"compile": "off", "precision": "float32"},
     "auto": {"compile": "auto", "precision": "auto"},
-    "compiled": {"compile": True, "precision": "float32"},
-    "bfloat16": {"compile": True, "precision": "bfloat16"},
+    "compiled": {"compile": "on", "precision": "float32"},
+    "bfloat16": {"compile": "on", "precision": "bfloat16"},
 }
 SMALL = {
     "methods": ["concrete"],
@@ -93,15 +94,16 @@ def measure_way(
         patience=None,
         seed=arguments.seed,
         device=arguments.device,
-        **WAYS[way],
     )
     torch.manual_seed(arguments.seed)
     event_shape = tuple(x.shape[1:])
     gmvae = METHODS[method](
         event_shape, arguments.clusters, arguments.latent, hidden=arguments.hidden
     )
+    transform = ImageEncoding(event_shape, "dynamic")
     try:
-        result = fit(gmvae, x, config, transform=Preprocessor.for_images(event_shape, "dynamic"))
+        config = resolved(config, gmvae, x, transform=transform, **WAYS[way])
+        result = fit(gmvae, x, config, transform=transform)
     except (InputError, CaptureError) as error:
         report.add(**row, not_applicable=str(error))
         return None

@@ -14,19 +14,18 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from statistics import mean, stdev
-from typing import Literal
 
 import torch
 
 from benchmarks.measuring.options import Parser, at_least, hidden_sizes, seeds_of
 from benchmarks.measuring.report import Report
-from pyro_gmvae.data import Preprocessor, Splits, load_splits
+from benchmarks.measuring.resolved_config import Precision, resolved
+from pyro_gmvae.data import ImageEncoding, Splits, load_splits
 from pyro_gmvae.evaluation import log_likelihood
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import TrainConfig, fit
 
-Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 SMALL = {"methods": ["concrete"], "hidden": (8,), "epochs": 1, "seeds": 2, "samples": 5}
 FULL = {"epochs": 150, "seeds": 5}
@@ -63,7 +62,7 @@ def main(argv: Sequence[str]) -> None:
 def end(method: str, precision: Precision, seed: int, arguments: Namespace) -> float:
     """Return the held-out log-likelihood after one training."""
     splits: Splits = load_splits("digits", seed=0)
-    transform = Preprocessor.for_images(splits.train.event_shape, "dynamic")
+    transform = ImageEncoding(splits.train.event_shape, "dynamic")
     config = TrainConfig(
         epochs=arguments.epochs,
         batch_size=64,
@@ -71,12 +70,12 @@ def end(method: str, precision: Precision, seed: int, arguments: Namespace) -> f
         kl_annealing=KLAnnealing(duration=arguments.epochs / 4),
         seed=seed,
         device=arguments.device,
-        compile=False,
-        precision=precision,
     )
     torch.manual_seed(seed)
     gmvae = METHODS[method](splits.train.event_shape, 10, 10, hidden=arguments.hidden)
-    fit(gmvae, splits.train.x, config, transform=transform)
+    x = splits.train.x
+    config = resolved(config, gmvae, x, transform=transform, compile="off", precision=precision)
+    fit(gmvae, x, config, transform=transform)
     held_out = torch.cat([splits.validation.x, splits.test.x])
     return log_likelihood(
         gmvae.cpu(), held_out, num_samples=arguments.samples, transform=transform, diagnostics=False

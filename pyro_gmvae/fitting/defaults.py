@@ -71,9 +71,9 @@ def latent_dim(said: int | None, kind: type[Encoding]) -> int:
     return kind.defaults.latent_dim if said is None else said
 
 
-def hidden(said: tuple[int, ...] | None, kind: type[Encoding]) -> tuple[int, ...]:
+def hidden(said: Sequence[int] | None, kind: type[Encoding]) -> tuple[int, ...]:
     """Take the sizes that suit the kind of data."""
-    return kind.defaults.hidden if said is None else said
+    return kind.defaults.hidden if said is None else tuple(said)
 
 
 def cluster_network(

@@ -6,6 +6,7 @@ A setting is written here once. Its metadata check it and make the command's opt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -94,7 +95,7 @@ class ModelSettings(Checked):
         least=1,
         unset="20 for images, 10 for tables",
     )
-    hidden: tuple[int, ...] | None = knob(
+    hidden: Sequence[int] | None = knob(
         None,
         "sizes",
         "Sizes of the hidden layers of every network.",
@@ -115,7 +116,7 @@ class ModelSettings(Checked):
         "regulariser, else the layers of --network.",
         choices=("auto", "mlp", "conv"),
     )
-    channels: tuple[int, ...] | None = knob(
+    channels: Sequence[int] | None = knob(
         None,
         "sizes",
         "Channels of the conv layers, from fine to coarse.",

@@ -117,8 +117,19 @@ class Settings:
             ) from error
 
     def with_(self, **values: Any) -> Settings:
-        """Return the same settings with some new values, by name; see `of`."""
-        flat = self.to_dict() | values
+        """Return the same settings with some new values, by name; see `of`.
+
+        Under another method the settings that only the former one has are left out.
+
+        >>> Settings.of("digits", n_likeliest=2).with_(method="exact").method
+        'exact'
+        """
+        stored = self.to_dict()
+        if values.get("method", self.method) != self.method:
+            shared = {f.name for f in fields(ModelSettings)}
+            own = {f.name for f in fields(self.model)} - shared
+            stored = {name: value for name, value in stored.items() if name not in own}
+        flat = stored | values
         return Settings.of(flat.pop("data"), **flat)
 
     def resumed_with(self, given: Mapping[str, Any]) -> Settings:

@@ -17,6 +17,7 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
         ValueError: for a model with a user's own networks, likelihood or class, which only the
             user's code can rebuild: save its ``state_dict`` instead.
 
+    >>> from pyro_gmvae.models import SparseGMVAE
     >>> gmvae = SparseGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), n_likeliest=2)
     >>> to_config(gmvae)["n_likeliest"]
     2

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.__main__ import NAMES
 from benchmarks.speed import import_time
-from pyro_gmvae.training.starts import latent
+from pyro_gmvae.fitting.starts import latent
 from tests.benchmarks.conftest import Bench
 
 ROOT = Path(__file__).parents[2]

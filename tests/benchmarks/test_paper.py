@@ -27,7 +27,7 @@ CELLS = {"mnist-K3-exact-seed0", "mnist-K3-concrete-seed0"} | {
 
 def run(bench: Bench, *options: object) -> dict[str, Any]:
     if not Path("data").exists():
-        write_mnist(Path("data"), 120, 20)
+        write_mnist(Path("data"), 600, 20)  # a tenth of fewer than 500 would not be held out
     result = bench("paper", "--small", "--device", "cpu", "--out", "out.json", *options)
     assert result.exit_code == 0, result.stderr
     values: dict[str, Any] = json.loads(Path("out.json").read_text())

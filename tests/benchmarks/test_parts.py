@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ import torch
 
 from benchmarks.measuring.flops import work_of
 from benchmarks.measuring.growth_curve import plot, slope
+from benchmarks.measuring.resolved_config import resolved
 from benchmarks.measuring.step_case import StepCase
 from benchmarks.measuring.timing import Step, ratio, side_by_side, turns_of, typical
 from benchmarks.paper.reference_elbo import exact_loss
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import TableEncoding
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
+from pyro_gmvae.training import TrainConfig
 from tests.helpers.small import D, binary_data, small_gmvae
 
 CPU = torch.device("cpu")
@@ -72,6 +75,20 @@ def test_work() -> None:
     assert 1.9 < twice.activation_bytes / work.activation_bytes < 2.1
 
 
+def test_a_training_is_computed_as_the_library_decides() -> None:
+    config, x = TrainConfig(epochs=2, batch_size=10, device="cpu"), binary_data(40)
+    short = resolved(config, small_gmvae("exact"), x)
+    assert (short.compile, short.record, short.precision) == (False, True, "float32")
+    assert short.chunk_size is None  # so few clusters fit into memory
+    long = resolved(replace(config, epochs=1250), small_gmvae("sparse"), x)
+    assert long.compile == "try"
+    limited = resolved(replace(config, epochs=1250, max_steps=4999), small_gmvae("sparse"), x)
+    assert limited.compile is False
+    told = resolved(config, small_gmvae("sparse"), x, compile="off", precision="bfloat16")
+    assert (told.compile, told.record, told.precision) == (False, False, "bfloat16")
+    assert resolved(config, small_gmvae("sparse"), x, compile="on").compile is True
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 def test_peak_memory() -> None:
     # In a process of its own, for it changes how malloc works.
@@ -88,11 +105,11 @@ def test_peak_memory() -> None:
 @pytest.mark.parametrize("method", ["exact", "sparse"])  # whose own ELBO has that expectation
 def test_the_golden_loss_is_that_of_the_discrete_model(method: str) -> None:
     gmvae, raw = small_gmvae(method).eval(), binary_data(4000)
-    loss = exact_loss(gmvae, raw, Preprocessor.identity((D,)))
+    loss = exact_loss(gmvae, raw, TableEncoding((D,)))
     terms = TraceEnumMeanField_ELBO(max_plate_nesting=1).terms(gmvae.model, gmvae.guide, raw)
     assert loss == pytest.approx(terms.loss.item() / len(raw), rel=0.02)
 
 
 def test_every_method_has_a_golden_loss() -> None:
     for method in METHODS:
-        assert exact_loss(small_gmvae(method), binary_data(), Preprocessor.identity((D,))) > 0
+        assert exact_loss(small_gmvae(method), binary_data(), TableEncoding((D,))) > 0
