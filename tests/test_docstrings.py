@@ -55,7 +55,10 @@ def found(module: ModuleType) -> list[doctest.DocTest]:
 def public_classes(place: str) -> dict[str, type]:
     """The classes of the face of a room or module; an exception needs no example."""
     module = importlib.import_module(f"pyro_gmvae.{place}")
-    members = {name: getattr(module, name) for name in module.__all__}
+    own = [
+        name for name, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__
+    ]
+    members = {name: getattr(module, name) for name in getattr(module, "__all__", own)}
     return {
         name: member
         for name, member in members.items()

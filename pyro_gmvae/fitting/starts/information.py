@@ -45,7 +45,7 @@ class PenaltyObjective(Objective):
     >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,))
     >>> gmvae.regularize(Regularizer(lambda x: x + 0.1 * torch.randn_like(x)))
     >>> sorted(PenaltyObjective(gmvae)(torch.randn(8, 2), None).sites)
-    ['balance', 'certainty', 'consistency']
+    ['balance', 'confidence', 'consistency']
     """
 
     def __init__(self, gmvae: GMVAE) -> None:
