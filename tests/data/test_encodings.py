@@ -299,7 +299,9 @@ def test_8_bit_likelihoods_are_for_grey_levels_of_images(likelihood: str) -> Non
 def test_images_refuse_what_does_not_suit_the_likelihood() -> None:
     with pytest.raises(InputError, match="bernoulli .* black and white pixels: use binarize dyn"):
         ImageEncoding.fit(images(1), "binary", likelihood="bernoulli", binarize="none")
-    with pytest.raises(InputError, match="poisson likelihood is for counts, pictures has images"):
+    with pytest.raises(
+        InputError, match="poisson likelihood is for counts and pictures has images"
+    ):
         ImageEncoding.fit(images(1), "count", likelihood="poisson")
 
 

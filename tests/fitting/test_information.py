@@ -23,10 +23,19 @@ X, CLUSTERS = blobs(120)
 CONFIG = quick(batch_size=60)
 
 
+MIN_STEPS = "pyro_gmvae.fitting.starts.information.MIN_STEPS"
+
+
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blobs need fewer steps than images."""
-    monkeypatch.setattr("pyro_gmvae.fitting.starts.information.MIN_STEPS", 400)
+    monkeypatch.setattr(MIN_STEPS, 400)
+
+
+@pytest.fixture
+def shorter(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what does not ask which clusters are found."""
+    monkeypatch.setattr(MIN_STEPS, 10)
 
 
 def regularized(method: str = "exact", seed: int = 0) -> GMVAE:
@@ -45,6 +54,7 @@ def test_finds_blobs_with_no_likelihood_at_all(method: str) -> None:
     assert clustering_scores(CLUSTERS, found).accuracy > 0.97
 
 
+@pytest.mark.usefixtures("shorter")
 def test_trains_what_tells_the_cluster_and_nothing_else() -> None:
     gmvae = regularized()
     before = weights_of(gmvae)
@@ -53,6 +63,7 @@ def test_trains_what_tells_the_cluster_and_nothing_else() -> None:
     assert changed and all(n.startswith(("guide.cluster_enc", "guide.y_head")) for n in changed)
 
 
+@pytest.mark.usefixtures("shorter")
 def test_is_the_same_again_and_leaves_the_generators_alone() -> None:
     states = []
     for _ in range(2):
@@ -116,7 +127,7 @@ class Told(Reporter):
 
 
 def test_reporters_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyro_gmvae.fitting.starts.information.MIN_STEPS", 4)
+    monkeypatch.setattr(MIN_STEPS, 4)
     alone, several = Told(), Told()
     maximize_information(regularized(), X, CONFIG, epochs=1, reporters=[alone])
     assert alone.steps == [1, 2, 3, 4] and alone.closed == 1
