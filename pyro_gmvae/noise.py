@@ -35,9 +35,11 @@ class RowNoise:
 
     def __init__(self, seed: int, keys: Sequence[int], size: int, *, stream: int = 0) -> None:
         self.size = size
+        # As a plain list, a counter with a key from 2^63 on would be rounded to floats.
+        counters = (np.array([0, 0, stream, key], dtype=np.uint64) for key in keys)
         self.streams = [
-            np.random.Generator(np.random.Philox(key=seed % 2**64, counter=[0, 0, stream, key]))
-            for key in keys
+            np.random.Generator(np.random.Philox(key=seed % 2**64, counter=counter))
+            for counter in counters
         ]
 
     def draw(self, num_samples: int, like: Tensor) -> Float[Tensor, "S B size"]:
@@ -45,7 +47,9 @@ class RowNoise:
 
         The numbers are the same in every floating point type, up to rounding.
         """
-        uniform = np.stack([s.random((num_samples, self.size)) for s in self.streams], 1)
+        uniform = np.empty((num_samples, len(self.streams), self.size))
+        for row, stream in enumerate(self.streams):
+            uniform[:, row] = stream.random((num_samples, self.size))
         # Rounded to 0 or 1, a number would have an infinite normal quantile.
         eps = torch.finfo(like.dtype).eps
         return torch.from_numpy(uniform).to(like).clamp(min=eps / 4, max=1 - eps / 2)

@@ -8,7 +8,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pyro_gmvae.evaluation import select
-from pyro_gmvae.plots import plot_clusters, plot_grid, plot_history, plot_selection
+from pyro_gmvae.plots import (
+    plot_cluster_members,
+    plot_cluster_profiles,
+    plot_grid,
+    plot_history,
+    plot_selection,
+)
 from pyro_gmvae.plots.clusters import MAX_ROWS
 from tests.evaluation.test_selection import candidates
 
@@ -18,6 +24,7 @@ def texts(figure: Figure) -> list[str]:
     for axes in figure.axes:
         found += [text.get_text() for text in axes.texts]
         found += [label.get_text() for label in axes.get_yticklabels() + axes.get_xticklabels()]
+        found.append(axes.get_title(loc="left"))
     return found
 
 
@@ -28,7 +35,7 @@ def assigned(clusters: Tensor, k: int) -> Tensor:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_with_an_empty_cluster(channels: int) -> None:
     x, q = torch.rand(30, channels, 8, 8), assigned(torch.arange(30) % 2, 3)
-    figure = plot_clusters(x, q, torch.rand(3, channels, 8, 8), title="three")
+    figure = plot_cluster_members(x, q, torch.rand(3, channels, 8, 8), title="three")
     found = texts(figure)
     assert {"0", "1", "2", "50.0%", "empty", "mean", "three"} <= set(found)
     figure.canvas.draw()
@@ -37,7 +44,7 @@ def test_images_with_an_empty_cluster(channels: int) -> None:
 def test_surest_members_come_first() -> None:
     x = torch.linspace(0.1, 0.9, 9).reshape(9, 1, 1, 1).expand(9, 1, 4, 4)
     q = torch.stack([1 - x[:, 0, 0, 0] / 3, x[:, 0, 0, 0] / 3], -1)
-    figure = plot_clusters(x, q, n_confident=3, n_random=0)
+    figure = plot_cluster_members(x, q, n_confident=3, n_random=0)
     picture = figure.axes[0].images[0].get_array()
     assert torch.tensor(picture[0, ::5]).float().allclose(torch.tensor([0.1, 0.2, 0.3]))
 
@@ -45,15 +52,19 @@ def test_surest_members_come_first() -> None:
 def test_only_the_largest_of_many_clusters() -> None:
     k = MAX_ROWS + 5
     x = torch.rand(2 * k, 1, 4, 4)
-    figure = plot_clusters(x, assigned(torch.arange(2 * k) % k, k), title="many")
-    assert f"many (the {MAX_ROWS} largest)" in texts(figure)
+    q = assigned(torch.arange(2 * k) % k, k)
+    for figure in (
+        plot_cluster_members(x, q, title="many"),
+        plot_cluster_profiles(x.flatten(1), q, title="many"),
+    ):
+        assert f"many (the {MAX_ROWS} largest)" in texts(figure)
 
 
 @pytest.mark.parametrize("columns", [1, 5, 30, 100])
 def test_table(columns: int) -> None:
     x, q = torch.randn(30, columns), assigned(torch.arange(30) % 2, 3)
     names = [f"name {i}" for i in range(columns)]
-    figure = plot_clusters(x, q, feature_names=names, title="table")
+    figure = plot_cluster_profiles(x, q, feature_names=names, title="table")
     found = texts(figure)
     assert "empty" in found
     assert ("name 0" in found) == (columns < 60)

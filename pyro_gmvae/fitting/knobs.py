@@ -85,7 +85,18 @@ def choices_of(described: Field[Any]) -> tuple[str, ...]:
 
 
 class Checked:
-    """Check every field of a group by its metadata."""
+    """Check every field of a group by its metadata.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Ovens(Checked):
+    ...     heat: float = knob(180, "float", "Temperature of the oven.", least=0, metavar="C")
+    >>> Ovens(heat=200).heat
+    200.0
+    >>> Ovens(heat=-5)
+    Traceback (most recent call last):
+    pyro_gmvae.fitting.knobs.SettingError: heat must be at least 0, got -5.0
+    """
 
     def __post_init__(self) -> None:
         for described in fields(self):  # type: ignore[arg-type]

@@ -31,6 +31,11 @@ class ClusterWatch(Reporter):
     Args:
         gmvae: the model in training.
         say: takes the text of each warning; `warnings.warn` by default.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> watch = ClusterWatch(ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,)), say=print)
+    >>> watch.epoch({"epoch": 7, "clusters_in_use": 1})
+    epoch 7: all data are in one cluster...
     """
 
     def __init__(self, gmvae: GMVAE, say: Callable[[str], None] | None = None) -> None:

@@ -14,7 +14,14 @@ Record = dict[str, float]
 
 
 class Reporter:
-    """Receive the progress of a training; the base class does nothing with it."""
+    """Receive the progress of a training; the base class does nothing with it.
+
+    >>> class Printed(Reporter):
+    ...     def epoch(self, record):
+    ...         print(record["elbo"])
+    >>> Printed().epoch({"epoch": 1, "elbo": -3.5})
+    -3.5
+    """
 
     def beginning(self, share: float) -> None:
         """Report the ``share`` of the start that is done, from 0 to 1, before training begins."""
@@ -33,7 +40,15 @@ class Reporter:
 
 
 class MetricsCSV(Reporter):
-    """Write one row per epoch to a CSV file, which is complete after every epoch."""
+    """Write one row per epoch to a CSV file, which is complete after every epoch.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "metrics.csv"
+    ...     MetricsCSV(path).epoch({"epoch": 1, "elbo": -3.5})
+    ...     print(path.read_text().split())
+    ['epoch,elbo', '1,-3.5']
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +71,13 @@ class MetricsCSV(Reporter):
 
 
 class ProgressBar(Reporter):
-    """Show progress on standard error: the ELBO, its parts, w_t, tau, clusters, time left."""
+    """Show progress on standard error: the ELBO, its parts, w_t, tau, clusters, time left.
+
+    >>> bar = ProgressBar()
+    >>> bar.start(total_steps=100, history=[])
+    >>> bar.step(40)
+    >>> bar.close()
+    """
 
     def __init__(self) -> None:
         self._live: Any = None
@@ -130,6 +151,13 @@ class Tracker(Reporter):
 
     Args:
         tracker: such as ``accelerate.tracking.TensorBoardTracker("run", logging_dir)``.
+
+    >>> class Printed(GeneralTracker):
+    ...     name, requires_logging_directory, tracker = "printed", False, None
+    ...     def log(self, values, step):
+    ...         print(step, values)
+    >>> Tracker(Printed()).epoch({"epoch": 1, "step": 40, "elbo": -3.5})
+    40 {'elbo': -3.5}
     """
 
     def __init__(self, tracker: GeneralTracker) -> None:

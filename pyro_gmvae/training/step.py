@@ -34,7 +34,19 @@ __all__ = [
 
 
 class Objective(nn.Module, ABC):
-    """Hold the loss of a training in one module, so that accelerate can wrap it."""
+    """Hold the loss of a training in one module, so that accelerate can wrap it.
+
+    >>> class Centre(Objective):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.centre = nn.Parameter(torch.zeros(2))
+    ...     def forward(self, x, labels, *covariates):
+    ...         loss = (x - self.centre).square().sum()
+    ...         return ELBOTerms(loss, {"x": -loss.detach()})
+    >>> objective = Centre()
+    >>> objective.backward(1 / 5, torch.ones(5, 2), None).loss.item(), objective.centre.grad
+    (10.0, tensor([-2., -2.]))
+    """
 
     @abstractmethod
     def forward(self, x: Tensor, labels: Tensor | None, *covariates: Tensor) -> ELBOTerms:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyro_gmvae.data import from_array, load
+from pyro_gmvae.data import ImageEncoding, TableEncoding, from_array, load
 from pyro_gmvae.errors import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
@@ -25,7 +25,7 @@ class Trap:
 def test_npy_table(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", TABLE)
     data = load(str(tmp_path / "a.npy"))
-    assert (data.name, data.kind, data.y) == ("a", "table", None)
+    assert (data.name, data.kind, data.class_labels) == ("a", TableEncoding, None)
     assert data.x.dtype == torch.float64
     np.testing.assert_allclose(data.x.numpy(), TABLE, rtol=1e-6)
 
@@ -34,19 +34,19 @@ def test_npy_table(tmp_path: Path) -> None:
 def test_npz_with_labels(tmp_path: Path, savez) -> None:
     savez(tmp_path / "a.npz", x=TABLE, y=np.array([4, 4, 2, 0, -1]))
     data = load(str(tmp_path / "a.npz"))
-    assert data.y is not None and data.y.tolist() == [4, 4, 2, 0, -1]
+    assert data.class_labels is not None and data.class_labels.tolist() == [4, 4, 2, 0, -1]
 
 
 def test_npz_without_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=TABLE)
-    assert load(str(tmp_path / "a.npz")).y is None
+    assert load(str(tmp_path / "a.npz")).class_labels is None
 
 
 @pytest.mark.parametrize("layout", ["last", "first"])
 def test_colour_images_become_channels_first(layout: str) -> None:
     expected = PIXELS.transpose(0, 3, 1, 2)
     data = from_array(PIXELS if layout == "last" else expected)
-    assert data.kind == "image"
+    assert data.kind is ImageEncoding
     assert data.x.dtype == torch.uint8
     assert data.event_shape == (3, 6, 7)
     np.testing.assert_array_equal(data.x.numpy(), expected)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from pyro_gmvae.data import load, load_splits
+from pyro_gmvae.data import ImageEncoding, load, load_splits
 from pyro_gmvae.errors import InputError
 
 KINDS = ("png", "jpg", "tif", "webp", "bmp")
@@ -29,7 +29,7 @@ def write(path: Path, array: np.ndarray) -> np.ndarray:
 def test_a_flat_folder_has_no_labels_and_goes_by_name(tmp_path: Path) -> None:
     written = {name: write(tmp_path / name, pixels(6, 5)) for name in ("b.png", "a.bmp", "c.PNG")}
     data = load(str(tmp_path))
-    assert (data.name, data.kind, data.y) == (tmp_path.name, "image", None)
+    assert (data.name, data.kind, data.class_labels) == (tmp_path.name, ImageEncoding, None)
     assert data.x.dtype == torch.uint8
     assert data.row_names == ("a.bmp", "b.png", "c.PNG")
     expected = np.stack([written[name] for name in data.row_names])[:, None]
@@ -41,7 +41,13 @@ def test_subfolders_are_classes_as_torchvision_has_them(tmp_path: Path) -> None:
         write(tmp_path / name, pixels(4, 4, 3))
     data, theirs = load(str(tmp_path)), ImageFolder(tmp_path)
     assert data.class_names == tuple(theirs.classes) == ("ape", "cat", "dog")
-    assert data.y is not None and data.y.tolist() == theirs.targets == [0, 1, 2, 2, 2]
+    assert data.class_labels is not None and data.class_labels.tolist() == theirs.targets == [
+        0,
+        1,
+        2,
+        2,
+        2,
+    ]
     assert data.row_names is not None
     assert [str(tmp_path / name) for name in data.row_names] == [path for path, _ in theirs.samples]
     for row, (image, _) in zip(data.x, theirs, strict=True):
@@ -198,16 +204,18 @@ def test_only_folders_have_an_image_size() -> None:
 
 
 def test_splits_take_labels_and_files_along(tmp_path: Path) -> None:
-    for i in range(20):
-        write(tmp_path / f"{'ab'[i % 2]}" / f"{i:02}.png", np.full((2, 2), i, np.uint8))
+    for i in range(250):
+        write(tmp_path / f"{'ab'[i % 2]}" / f"{i:03}.png", np.full((2, 2), i, np.uint8))
     splits = load_splits(str(tmp_path), seed=0, validation_fraction=0.25, test_fraction=0.2)
     parts = (splits.train, splits.validation, splits.test)
-    assert [len(part) for part in parts] == [12, 4, 4]
+    assert [len(part) for part in parts] == [150, 50, 50]
     for part in parts:
         numbers = part.x[:, 0, 0, 0].tolist()
-        assert part.y is not None and part.y.tolist() == [i % 2 for i in numbers]
-        assert part.row_names == tuple(f"{'ab'[i % 2]}/{i:02}.png" for i in numbers)
-    assert sorted(i for part in parts for i in part.x[:, 0, 0, 0].tolist()) == list(range(20))
+        assert part.class_labels is not None and part.class_labels.tolist() == [
+            i % 2 for i in numbers
+        ]
+        assert part.row_names == tuple(f"{'ab'[i % 2]}/{i:03}.png" for i in numbers)
+    assert sorted(i for part in parts for i in part.x[:, 0, 0, 0].tolist()) == list(range(250))
     again = load_splits(str(tmp_path), seed=0, validation_fraction=0.25, test_fraction=0.2)
     assert again.test.row_names == splits.test.row_names
 

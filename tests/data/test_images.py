@@ -40,7 +40,7 @@ def test_digits_are_images_of_0_to_255() -> None:
     assert data.x.dtype == torch.uint8
     assert (data.x.min(), data.x.max()) == (0, 255)
     assert data.x.unique().numel() == 17
-    assert data.y is not None and data.y.bincount().min() >= 170
+    assert data.class_labels is not None and data.class_labels.bincount().min() >= 170
     assert data.class_names == tuple("0123456789")
 
 
@@ -50,7 +50,7 @@ def test_idx_split(idx_set, tmp_path: Path, split: str) -> None:
     data = load(name, split=split, data_dir=tmp_path)
     x, y = arrays["train" if split == "train" else "t10k"]
     np.testing.assert_array_equal(data.x.numpy(), x[:, None])
-    assert data.y is not None and data.y.tolist() == y.tolist()
+    assert data.class_labels is not None and data.class_labels.tolist() == y.tolist()
     assert data.class_names is not None and len(data.class_names) == 10
 
 
@@ -116,15 +116,15 @@ def test_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert data.x.shape == (20, 3, 32, 32)
     x, y = written["data_batch_2"]
     np.testing.assert_array_equal(data.x[4:8].numpy().reshape(4, -1), x)
-    assert data.y is not None and data.y[4:8].tolist() == y
+    assert data.class_labels is not None and data.class_labels[4:8].tolist() == y
     assert data.class_names is not None and data.class_names[3] == "class 3"
 
 
 def test_cifar100_has_superclasses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = write_cifar(datasets.CIFAR100, tmp_path, monkeypatch, "fine_labels", 100)
     data = load("cifar100", data_dir=tmp_path, split="test")
-    assert data.y is not None
-    assert data.y.tolist() == [SUPERCLASS_OF[fine] for fine in written["test"][1]]
+    assert data.class_labels is not None
+    assert data.class_labels.tolist() == [SUPERCLASS_OF[fine] for fine in written["test"][1]]
     assert data.class_names == SUPERCLASS_NAMES
 
 
@@ -133,8 +133,8 @@ def test_cifar100_fine_has_the_classes_of_the_same_images(
 ) -> None:
     written = write_cifar(datasets.CIFAR100, tmp_path, monkeypatch, "fine_labels", 100)
     fine, coarse = (load(name, data_dir=tmp_path) for name in ("cifar100-fine", "cifar100"))
-    assert fine.y is not None
-    assert fine.y.tolist() == written["train"][1] + written["test"][1]
+    assert fine.class_labels is not None
+    assert fine.class_labels.tolist() == written["train"][1] + written["test"][1]
     assert fine.class_names == tuple(f"class {i}" for i in range(100))
     assert torch.equal(fine.x, coarse.x)
 

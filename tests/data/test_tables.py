@@ -5,7 +5,7 @@ import pandas
 import pytest
 import torch
 
-from pyro_gmvae.data import from_frame, load
+from pyro_gmvae.data import TableEncoding, from_frame, load
 from pyro_gmvae.errors import InputError
 
 
@@ -25,12 +25,12 @@ def test_csv_with_any_usual_separator(
     tmp_path: Path, frame: pandas.DataFrame, separator: str
 ) -> None:
     data = load(write(tmp_path, frame.to_csv(index=False, sep=separator)))
-    assert data.kind == "table"
+    assert data.kind is TableEncoding
     assert data.name == "t"
     assert data.feature_names == ("age", "spent")
     assert data.x.dtype == torch.float64
     assert data.x.tolist() == [[31.0, 1.5], [45.0, 0.25], [28.0, 4.0]]
-    assert data.y is None
+    assert data.class_labels is None
 
 
 def test_csv_without_a_header_loses_no_row(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_label_column_is_numbered_and_taken_out(tmp_path: Path) -> None:
     path = write(tmp_path, "a,kind\n1,red\n2,\n3,blue\n")
     data = load(path, label_column="kind")
     assert data.feature_names == ("a",)
-    assert data.y is not None and data.y.tolist() == [1, -1, 0]
+    assert data.class_labels is not None and data.class_labels.tolist() == [1, -1, 0]
     assert data.class_names == ("blue", "red")
 
 

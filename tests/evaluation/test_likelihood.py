@@ -8,6 +8,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import LogLikelihood, log_likelihood, sample
 from pyro_gmvae.evaluation._arviz import pareto_k
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, ExactGMVAE
+from pyro_gmvae.noise import row_keys
 from tests.helpers.linear_gaussian import linear_gaussian
 
 
@@ -57,6 +58,27 @@ def test_each_datum_has_its_own_draws() -> None:
     gmvae = linear_gaussian("exact")
     result = log_likelihood(gmvae, data(1).expand(4, 3), num_samples=10)
     assert len(result.log_p.unique()) == 4
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+def test_draws_by_a_key_do_not_depend_on_the_rows_beside_it(batch_size: int | None) -> None:
+    gmvae, x = linear_gaussian("sparse"), data(7)
+
+    def figures(rows: list[int], seed: int = 0) -> LogLikelihood:
+        given = x[rows]
+        keys = row_keys(given)
+        return log_likelihood(
+            gmvae, given, num_samples=26, keys=keys, seed=seed, batch_size=batch_size
+        )
+
+    whole = figures(list(range(7)))
+    for rows in ([6, 2], [3], [5, 5, 0, 1]):
+        some = figures(rows)
+        for field in ("log_p", "elbo_per_datum", "ess", "pareto_k"):
+            torch.testing.assert_close(getattr(some, field), getattr(whole, field)[rows])
+    assert not torch.allclose(figures([0], seed=1).log_p, whole.log_p[:1])
+    same = log_likelihood(gmvae, data(1).expand(4, 3), num_samples=10, keys=[5, 5, 5, 6])
+    assert len(same.log_p.unique()) == 2
 
 
 def test_leaves_no_trace() -> None:

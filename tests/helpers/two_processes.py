@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
             gmvae,
             x,
             quick(epochs=4),
-            y=torch.where(y == 0, 0, -1),
+            labels=torch.where(y == 0, 0, -1),
             validation=x,
             checkpoint=folder / f"{method}.state.safetensors",
             reporters=[MetricsCSV(folder / f"{method}.csv")],

@@ -20,7 +20,7 @@ GRID = torch.arange(256) / 255
 
 
 def test_only_these_are_probabilities_of_levels() -> None:
-    assert {n for n in LIKELIHOODS if make_likelihood(n, (2,)).eight_bit} == set(NAMES)
+    assert {n for n in LIKELIHOODS if make_likelihood(n, (2,)).support == "levels"} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

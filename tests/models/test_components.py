@@ -1,10 +1,22 @@
 """The clusters of a trained model: the order is only a name, and some may go."""
 
+from typing import Any
+
+import pyro.distributions as dist
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from pyro_gmvae.models import GMVAE, METHODS, keep_components, reorder_components
+from pyro_gmvae.models import (
+    GMVAE,
+    METHODS,
+    ExactGMVAE,
+    GenerativeModel,
+    keep_components,
+    reorder_components,
+)
+from pyro_gmvae.models.components import component_dims
 
 
 def small(method: str) -> GMVAE:
@@ -55,3 +67,47 @@ def test_a_model_that_cannot_be_rebuilt() -> None:
 def test_an_order_that_is_no_permutation() -> None:
     with pytest.raises(ValueError, match="each of 0 to 2 once"):
         reorder_components(small("exact"), torch.tensor([0, 0, 1]))
+
+
+class OwnModel(GenerativeModel):
+    """Each cluster has a shift of its own, along the last dimension."""
+
+    component_dims = {**GenerativeModel.component_dims, "component_shift": 1}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.component_shift = nn.Parameter(torch.randn(self.latent_dim, self.n_components))
+        self.unrelated = nn.Parameter(torch.randn(self.n_components))
+
+    def p_z(self, y: Tensor) -> dist.TorchDistribution:
+        loc = y @ (self.component_loc + self.component_shift.T)
+        return dist.Normal(loc, y @ self.component_scale).to_event(1)
+
+
+class Own(ExactGMVAE):
+    model_class = OwnModel
+
+
+@torch.no_grad()
+def test_what_a_subclass_declares_is_reordered_too() -> None:
+    gmvae, order = Own(4, 3, 2, hidden=(5,), learn_mixture=True), [2, 0, 1]
+    assert component_dims(gmvae)["model.component_shift"] == 1
+    before, y = {n: t.clone() for n, t in gmvae.state_dict().items()}, torch.eye(3)
+    p_z = gmvae.model.p_z(y).mean
+    reorder_components(gmvae, torch.tensor(order))
+    after = gmvae.state_dict()
+    shift = "model.component_shift"
+    assert torch.equal(after[shift], before[shift][:, order])
+    assert not torch.equal(after[shift], before[shift])
+    assert torch.equal(after["model.unrelated"], before["model.unrelated"])
+    torch.testing.assert_close(gmvae.model.p_z(y).mean, p_z[order])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_declared_has_a_place_for_each_cluster(method: str) -> None:
+    gmvae = METHODS[method](4, 3, 2, hidden=(5,))
+    state, dims = gmvae.state_dict(), component_dims(gmvae)
+    declared = {name: dim for name, dim in dims.items() if name in state}
+    assert all(state[name].shape[dim] == 3 for name, dim in declared.items())
+    # No width but K is 3, so that whatever has one is known.
+    assert declared.keys() == {name for name, tensor in state.items() if 3 in tensor.shape}

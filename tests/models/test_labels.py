@@ -6,14 +6,23 @@ import pytest
 import torch
 from pyro.infer import Trace_ELBO
 
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
-from pyro_gmvae.models.labels import is_labels, label_log_evidence, label_log_prob, pin_logits
+from pyro_gmvae.models.labels import (
+    check_label_rows,
+    drawn_labels,
+    is_labels,
+    label_log_evidence,
+    label_log_prob,
+    pin_logits,
+)
 from tests.helpers.small import B, K, Z, binary_data, fix_noise, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
 LABELS = torch.tensor([2, 0, 1, 1])
 WITH_Y = ["exact", "concrete", "sparse"]
+N = 20_000
 
 
 def test_is_labels() -> None:
@@ -125,3 +134,32 @@ def test_a_label_counts_however_unlikely_its_cluster() -> None:
         losses[method] = gradient[1, 0] / 2000
     assert losses["exact"] > 15
     torch.testing.assert_close(losses["marginal"], losses["exact"], rtol=0.02, atol=0)
+
+
+def test_labels_are_drawn_with_the_probabilities_given() -> None:
+    probabilities = torch.tensor([[0.0, 0.2, 0.5, 0.3], [0.0, 0.0, 1.0, 0.0]])
+    drawn = drawn_labels(probabilities.repeat_interleave(N, 0)).reshape(2, N)
+    shares = torch.stack([each.bincount(minlength=4) / N for each in drawn])
+    within = 4 * (probabilities * (1 - probabilities) / N).sqrt()  # standard errors; 0 where sure
+    assert ((shares - probabilities).abs() <= within).all()
+
+
+def test_labels_stay_as_they_are() -> None:
+    labels = torch.tensor([2, -1, 0])
+    assert drawn_labels(labels) is labels
+
+
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (torch.zeros(4, dtype=torch.long), r"integers of shape \(5,\)"),
+        (torch.zeros(5, 2), r"responsibilities of shape \(5, 3\)"),
+        (torch.tensor([0, 1, 2, 3, 0]), "label 3 has no cluster"),
+        (torch.full((5, 3), 0.5), "probabilities"),
+        (torch.tensor([[1.5, -0.5, 0.0]]).expand(5, 3), "probabilities"),
+        (torch.full((5, 3), torch.nan), "probabilities"),
+    ],
+)
+def test_what_is_no_clustering_of_five_rows(known: torch.Tensor, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check_label_rows(known, 5, 3)

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import ImageEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, TraceEnumMeanField_ELBO, autocast_networks
 from pyro_gmvae.models import METHODS, MUST_LINK, MustLink
+from pyro_gmvae.models.must_link import check_must_link, must_linked
 from tests.helpers.small import B, D, K, binary_data, flat_gradients, small_gmvae
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
@@ -136,7 +137,7 @@ def test_compiled_equals_eager(method: str, backend: Any) -> None:
     """Raw grey levels, that each step binarises anew."""
     gmvae, x = small_gmvae(method, input_dim=(1, 2, 3)), binary_data(B, 1, 2, 3)
     raw = torch.randint(0, 256, (7, 1, 2, 3)).to(torch.uint8)
-    scale = Preprocessor.for_images((1, 2, 3), "dynamic")
+    scale = ImageEncoding((1, 2, 3), "dynamic")
     gmvae.train().link(MustLink(raw, GROUPS[:7], transform=scale))
     assert not any("must_link" in name for name in gmvae.state_dict())
     with pyro.settings.context(module_local_params=True), pyro.validation_enabled(False):
@@ -188,3 +189,33 @@ def test_refusals() -> None:
         MustLink(ROWS, torch.where(GROUPS >= 0, torch.arange(8), -1))
     with pytest.raises(ValueError, match="strength must be positive, got 0"):
         MustLink(ROWS, GROUPS, strength=0)
+
+
+def test_linked_for_as_long_as_it_lasts() -> None:
+    gmvae, x = small_gmvae("exact"), binary_data(8)
+    before = MustLink(binary_data(4), torch.tensor([0, 0, 1, 1]))
+    gmvae.link(before)
+    with must_linked(gmvae, x, GROUPS, covariates=(ROWS,), transform=torch.neg):
+        assert gmvae.must_link is not before
+        assert torch.equal(gmvae.must_link.x, x[[2, 5, 0, 3, 6]])
+        assert gmvae.must_link.transforms == (torch.neg,)
+        assert gmvae.must_link.covariate_0.flatten().tolist() == [2, 5, 0, 3, 6]
+    assert gmvae.must_link is before
+    with must_linked(gmvae, x, None):
+        assert gmvae.must_link is before
+    with pytest.raises(ZeroDivisionError), must_linked(gmvae, x, GROUPS):
+        raise ZeroDivisionError
+    assert gmvae.must_link is before
+
+
+def test_groups_that_tell_nothing_link_nothing() -> None:
+    gmvae = small_gmvae("exact")
+    with (
+        pytest.raises(InputError, match="no group has two rows to train with"),
+        must_linked(gmvae, binary_data(8), torch.arange(8)),
+    ):
+        pytest.fail("it is not entered")
+    assert gmvae.must_link is None
+    check_must_link(GROUPS, 8)
+    with pytest.raises(InputError, match="there are 8 groups for 9 rows"):
+        check_must_link(GROUPS, 9)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import ImageEncoding
 from pyro_gmvae.data.transformations import Compose, RandomCrop, RandomFlip
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training import TrainingInterrupted, TrainResult, fit
@@ -45,7 +45,7 @@ class Seen:
 
 def test_it_sees_the_raw_training_batches_and_the_transform_what_it_made() -> None:
     augment = Seen(lambda x: 255 - x)
-    transform = Seen(Preprocessor.for_images(SHAPE))
+    transform = Seen(ImageEncoding(SHAPE))
     x, held_out = raw(40), raw(20, seed=1)
     fit(model(), x, quick(epochs=1), validation=held_out, transform=transform, augment=augment)
     assert [len(batch) for batch in augment.batches] == [16, 16, 8]
@@ -68,7 +68,7 @@ def train(
         raw(50),
         quick(epochs=3),
         validation=raw(20, seed=1),
-        transform=Preprocessor.for_images(SHAPE, "dynamic"),
+        transform=ImageEncoding(SHAPE, "dynamic"),
         augment=AUGMENT,
         checkpoint=checkpoint,
         resume=resume,
@@ -92,7 +92,7 @@ def test_looking_on_does_not_change_an_augmented_training() -> None:
     results = []
     for validation in (None, raw(20, seed=1)):
         gmvae = model()
-        transform = Preprocessor.for_images(SHAPE, "dynamic")
+        transform = ImageEncoding(SHAPE, "dynamic")
         config = quick(keep_best=False, patience=None)
         fit(gmvae, raw(50), config, validation=validation, transform=transform, augment=AUGMENT)
         results.append(weights_of(gmvae))

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pyro_gmvae.fitting.starts.information import information_loss, maximize_information
 from pyro_gmvae.inference import CaptureError, Recording, own_stream
 from pyro_gmvae.models import METHODS, Regularizer
-from pyro_gmvae.training import Reporter, fit, information_loss, maximize_information
+from pyro_gmvae.training import Reporter, fit
 from tests.helpers.tiny import blobs, quick, tiny
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("unchecked_shapes")]
@@ -32,31 +33,34 @@ class NoSync(Reporter):
         torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("compiled", [False, "auto", True])
+PLAIN, RECORDED, COMPILED = {"record": False}, {"record": True}, {"compile": True}
+
+
+@pytest.mark.parametrize("how", [PLAIN, RECORDED, COMPILED], ids=str)
 @pytest.mark.parametrize("method", METHODS)
-def test_the_steady_state_never_waits_for_the_device(method: str, compiled: bool | str) -> None:
+def test_the_steady_state_never_waits_for_the_device(method: str, how: dict[str, bool]) -> None:
     x, _ = blobs(16 * 40)
     spy = NoSync(5, 35)  # within the first epoch, and before the flags are read at step 50
-    fit(tiny(method), x, quick(epochs=1, device="cuda", compile=compiled), reporters=[spy])
+    fit(tiny(method), x, quick(epochs=1, device="cuda", **how), reporters=[spy])
     assert spy.steps == 40
 
 
 @pytest.mark.parametrize(
-    ("method", "compiled"),
+    ("method", "how"),
     [
-        *((method, "auto") for method in METHODS),
+        *((method, RECORDED) for method in METHODS),
         # Before torch 2.14 Inductor may change the order of draws, where there is more than one.
-        ("exact", True),
-        ("marginal", True),
+        ("exact", COMPILED),
+        ("marginal", COMPILED),
     ],
 )
 def test_a_recorded_or_compiled_training_is_the_same_training(
-    method: str, compiled: bool | str
+    method: str, how: dict[str, bool]
 ) -> None:
     x, _ = blobs(64)
     elbos = []
-    for asked in (False, compiled):
-        settings = quick(device="cuda", compile=asked, precision="float32")
+    for asked in (PLAIN, how):
+        settings = quick(device="cuda", **asked)
         elbos.append([r["elbo"] for r in fit(tiny(method), x, settings).history])
     assert elbos[1] == pytest.approx(elbos[0], rel=1e-3)
 
@@ -75,10 +79,10 @@ class ReadsBack(nn.Module):
 def test_what_cannot_be_recorded_trains_as_it_is_and_says_why() -> None:
     x, _ = blobs(16 * 10)
     elbos = []
-    for compiled in ("auto", False):
+    for recorded in (True, False):
         gmvae = tiny("concrete", decoder=ReadsBack())
-        settings = quick(device="cuda", compile=compiled, precision="float32")
-        if compiled == "auto":
+        settings = quick(device="cuda", record=recorded)
+        if recorded:
             with pytest.warns(RuntimeWarning, match="cannot be recorded") as seen:
                 history = fit(gmvae, x, settings).history
             assert len([w for w in seen if "recorded" in str(w.message)]) == 1
@@ -115,10 +119,10 @@ def test_a_recording_draws_what_the_function_draws() -> None:
 def test_a_recorded_start_is_the_same_start(method: str) -> None:
     x, _ = blobs(64)
     losses = []
-    for compiled in (False, "auto"):
+    for recorded in (False, True):
         gmvae = tiny(method)
         gmvae.regularize(Regularizer(lambda x: x + 0.1 * torch.randn_like(x)))
-        settings = quick(device="cuda", compile=compiled, precision="float32")
+        settings = quick(device="cuda", record=recorded)
         maximize_information(gmvae, x, settings, epochs=1)
         losses.append(information_loss(gmvae, x))
     assert losses[1] == pytest.approx(losses[0], rel=1e-2, abs=1e-2)

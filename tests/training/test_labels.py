@@ -21,7 +21,7 @@ SOME = torch.where(torch.arange(150) < N_LABELLED, LABELS, -1)
 def accuracy_of_the_rest(method: str, y: Tensor | None, *, match: bool) -> float:
     """Accuracy where no label was given; with the best naming of the clusters if ``match``."""
     gmvae = tiny(method, seed=1)
-    fit(gmvae, X, quick(epochs=30, batch_size=50, learning_rate=2e-2), y=y)
+    fit(gmvae, X, quick(epochs=30, batch_size=50, learning_rate=2e-2), labels=y)
     predicted = gmvae.responsibilities(X)[N_LABELLED:].argmax(-1)
     names = permutations(range(N_CLUSTERS)) if match else [range(N_CLUSTERS)]
     true = LABELS[N_LABELLED:]
@@ -38,7 +38,7 @@ def test_a_few_labels_help_the_rest(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_are_in_the_record(method: str) -> None:
-    record = fit(tiny(method), X, quick(epochs=1), y=SOME).history[0]
+    record = fit(tiny(method), X, quick(epochs=1), labels=SOME).history[0]
     parts = {"log_likelihood": 1, "kl_z": -1, "kl_y": -1, "label": 1}
     total = sum(sign * record.get(name, 0.0) for name, sign in parts.items())
     assert record["elbo"] == pytest.approx(total)
@@ -50,7 +50,7 @@ def test_labels_are_in_the_record(method: str) -> None:
 def test_labels_all_missing_are_no_labels(method: str) -> None:
     without, missing = tiny(method), tiny(method)
     fit(without, X, quick(epochs=1))
-    fit(missing, X, quick(epochs=1), y=torch.full((150,), -1))
+    fit(missing, X, quick(epochs=1), labels=torch.full((150,), -1))
     for ours, theirs in zip(without.parameters(), missing.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 
@@ -59,5 +59,5 @@ def test_a_label_without_a_cluster() -> None:
     gmvae = tiny()
     before = weights_of(gmvae)
     with pytest.raises(InputError, match="label 3 has no cluster: labels go from 0 to 2, -1"):
-        fit(gmvae, X, quick(), y=torch.where(SOME == 2, 3, SOME))
+        fit(gmvae, X, quick(), labels=torch.where(SOME == 2, 3, SOME))
     assert same_weights(before, weights_of(gmvae))

@@ -1,8 +1,9 @@
-"""What is compiled, in which precision, and how many clusters at a time."""
+"""A training that is compiled, in bfloat16 or in chunks of clusters is the same training."""
 
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,12 +13,9 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
-from pyro_gmvae.training import Reporter, TrainConfig, fit, objective, resources
-from pyro_gmvae.training.resources import (
-    fitting_chunk_size,
-    networks_in_bfloat16,
-    whether_to_compile,
-)
+from pyro_gmvae.models import METHODS
+from pyro_gmvae.training import Reporter, TrainConfig, elbo_objective, fit, resources, step
+from pyro_gmvae.training.resources import bytes_per_cluster, free_memory, records_steps
 from tests.helpers.tiny import blobs, quick, tiny
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)
@@ -25,41 +23,24 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
-    ("asked", "device", "steps", "answer"),
+    ("device", "processes", "record", "answer"),
     [
-        ("auto", CPU, 100, False),
-        ("auto", CPU, 100_000, "auto"),
-        ("auto", CUDA, 100, False),
-        ("auto", CUDA, 100_000, "auto"),
-        (True, CPU, 1, True),
-        (False, CUDA, 100_000, False),
+        (CUDA, 1, True, True),
+        (CUDA, 1, False, False),
+        (CUDA, 2, True, False),
+        (CPU, 1, True, False),
     ],
 )
-def test_compilation_where_it_pays(
-    asked: str | bool, device: torch.device, steps: int, answer: str | bool
+def test_steps_are_recorded_on_one_gpu(
+    device: torch.device, processes: int, record: bool, answer: bool
 ) -> None:
-    assert whether_to_compile(TrainConfig(compile=asked), device, steps) == answer
-
-
-def test_a_cpu_is_asked_for_bfloat16_by_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the processor has it, which is imitated."""
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: True)
-    assert not networks_in_bfloat16(TrainConfig(), CPU)
-    assert networks_in_bfloat16(TrainConfig(precision="bfloat16"), CPU)
-
-
-@pytest.mark.parametrize(("capability", "answer"), [((7, 5), False), ((8, 0), True)])
-def test_a_gpu_takes_bfloat16_if_it_has_it(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], answer: bool
-) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert networks_in_bfloat16(TrainConfig(), CUDA) == answer
-    assert not networks_in_bfloat16(TrainConfig(precision="float32"), CUDA)
+    accelerator = SimpleNamespace(device=device, num_processes=processes)
+    unchecked = getattr(records_steps, "__wrapped__", records_steps)
+    assert unchecked(TrainConfig(record=record), accelerator) is answer
 
 
 def backend(monkeypatch: pytest.MonkeyPatch, name: object) -> None:
-    monkeypatch.setattr(objective, "CapturedELBO", partial(CapturedELBO, backend=name))
+    monkeypatch.setattr(step, "CapturedELBO", partial(CapturedELBO, backend=name))
 
 
 class CompiledAt(Reporter):
@@ -104,10 +85,10 @@ def fails(graph: object, inputs: object) -> None:
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     backend(monkeypatch, fails)
-    monkeypatch.setattr(resources, "MIN_STEPS_ON_CPU", 1)
     (x, _) = blobs(60)
-    with pytest.warns(RuntimeWarning, match="goes on without compilation: .*no compiler") as seen:
-        result = fit(tiny("concrete"), x, quick())
+    words = "training continues without compilation: .*no compiler"
+    with pytest.warns(RuntimeWarning, match=words) as seen:
+        result = fit(tiny("concrete"), x, quick(compile="try"))
     ours = [str(w.message) for w in seen if "compilation" in str(w.message)]
     assert len(ours) == 1
     assert "\n" not in ours[0]
@@ -128,52 +109,41 @@ def test_bfloat16_trains_to_about_the_same() -> None:
     assert ends[1] == pytest.approx(ends[0], abs=0.3)  # the epochs before rise by some nats
 
 
-class TestChunkSize:
+class TestChunks:
     def batch(self) -> list[Tensor | None]:
         return [blobs(16)[0], None]
 
-    def free(self, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-        monkeypatch.setattr(resources, "_free_memory", lambda device: size)
-
-    def test_all_clusters_where_they_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.free(monkeypatch, 10**9)
-        assert fitting_chunk_size(TrainConfig(), tiny("exact"), ELBO, self.batch()) is None
-
-    def test_as_many_as_fit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        gmvae, sizes = tiny("exact"), []
-        batch = self.batch()
+    def test_the_memory_of_a_cluster_is_what_a_step_saves_for_it(self) -> None:
+        gmvae, batch = tiny("exact"), self.batch()
         one = torch.zeros(1, dtype=torch.long)
         kept = bytes_saved(
             lambda: ELBO.partial_terms(gmvae.model, gmvae.guide, one, *batch).loss, gmvae
         )
         assert kept > 0
-        per_cluster = resources.PEAK * kept / resources.SHARE
-        for room in (0.5, 2.5, 3.5):  # of 3 clusters
-            self.free(monkeypatch, int(room * per_cluster))
-            sizes.append(fitting_chunk_size(TrainConfig(), gmvae, ELBO, batch))
-        assert sizes == [1, 2, None]
+        assert bytes_per_cluster(gmvae, ELBO, batch) == resources.PEAK * kept
+        assert free_memory(CPU) > 2**20
 
-    def test_looking_leaves_the_model_as_it_is(self) -> None:
+    @pytest.mark.parametrize("training", [True, False])
+    def test_measuring_leaves_the_model_as_it_is(self, training: bool) -> None:
         encoder = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.BatchNorm1d(5))
-        gmvae = tiny("exact", encoder=encoder).train()
-        batch, before = self.batch(), encoder[1].running_mean.clone()
-        state = torch.get_rng_state()
-        fitting_chunk_size(TrainConfig(), gmvae, ELBO, batch)
+        gmvae = tiny("exact", encoder=encoder).train(training)
+        before = encoder[1].running_mean.clone()
+        bytes_per_cluster(gmvae, ELBO, self.batch())
         assert torch.equal(encoder[1].running_mean, before)
-        assert gmvae.training and encoder[1].training
-        assert torch.equal(torch.get_rng_state(), state)
+        assert gmvae.training is encoder[1].training is training
 
     def test_a_number_is_obeyed(self) -> None:
-        assert fitting_chunk_size(TrainConfig(chunk_size=2), tiny("exact"), ELBO, self.batch()) == 2
-        assert (
-            fitting_chunk_size(TrainConfig(chunk_size=None), tiny("exact"), ELBO, self.batch())
-            is None
-        )
+        objective = elbo_objective(tiny("exact"), TrainConfig(chunk_size=2))
+        assert objective.elbo.chunk_size == 2
+        assert elbo_objective(tiny("exact"), TrainConfig()).elbo.chunk_size is None
 
-    def test_only_the_exact_method_sums_over_all(self) -> None:
-        assert fitting_chunk_size(TrainConfig(), tiny("sparse"), ELBO, self.batch()) is None
+    @pytest.mark.parametrize("method", [m for m in METHODS if m != "exact"])
+    def test_only_the_exact_method_sums_over_all(self, method: str) -> None:
+        assert elbo_objective(tiny(method), TrainConfig()).elbo.chunk_size is None
         with pytest.raises(InputError, match="chunk_size is for the exact method"):
-            fitting_chunk_size(TrainConfig(chunk_size=2), tiny("sparse"), ELBO, self.batch())
+            elbo_objective(tiny(method), TrainConfig(chunk_size=2))
+        with pytest.raises(InputError, match="chunk_size is for the exact method"):
+            fit(tiny(method), blobs()[0], quick(chunk_size=2))
 
     def test_a_training_in_chunks_is_the_same_training(self) -> None:
         (x, _), histories = blobs(64), []
@@ -186,7 +156,13 @@ class TestChunkSize:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"chunk_size": 0}, {"chunk_size": "many"}, {"compile": "yes"}, {"precision": "float16"}],
+    [
+        {"chunk_size": 0},
+        {"compile": "yes"},
+        {"compile": "auto"},
+        {"precision": "float16"},
+        {"precision": "auto"},
+    ],
     ids=str,
 )
 def test_wrong_settings(wrong: dict) -> None:

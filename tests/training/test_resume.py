@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 import torch
 
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import ImageEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training import MetricsCSV, Reporter, TrainingInterrupted, TrainResult, fit
-from pyro_gmvae.training.checkpoint import load_checkpoint
+from pyro_gmvae.training.state import load_checkpoint
 from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny, weights_of, without_seconds
 
 SETTINGS = {
@@ -52,7 +52,7 @@ def train(
         grey(50),
         quick(**(SETTINGS | settings)),
         validation=grey(20),
-        transform=Preprocessor.for_images((4,), "dynamic"),
+        transform=ImageEncoding((4,), "dynamic"),
         checkpoint=checkpoint,
         resume=resume,
         reporters=reporters,

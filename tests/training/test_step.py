@@ -43,16 +43,16 @@ class Replays:
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> type[Replays]:
     """Trainings on a CPU believe themselves to be on a GPU."""
-    monkeypatch.setattr("pyro_gmvae.training.epochs.whether_to_record", lambda *_: True)
-    monkeypatch.setattr("pyro_gmvae.training.recorded.Recording", Replays)
+    monkeypatch.setattr("pyro_gmvae.training.epochs.records_steps", lambda *_: True)
+    monkeypatch.setattr("pyro_gmvae.training.step.Recording", Replays)
     monkeypatch.setattr(Replays, "made", [])
     return Replays
 
 
 def train(y: Tensor | None = None, **settings: Any) -> TrainResult:
     x, _ = blobs(56)  # three whole batches of 16, and one of 8
-    config = quick(learning_rate_schedule="cosine", compile="auto", **settings)
-    return fit(tiny("concrete"), x, config, y=y, validation=x[:10])
+    config = quick(learning_rate_schedule="cosine", **settings)
+    return fit(tiny("concrete"), x, config, labels=y, validation=x[:10])
 
 
 def test_the_training_is_the_same(recorded: type[Replays], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_the_training_is_the_same(recorded: type[Replays], monkeypatch: pytest.M
         found = without_seconds(train(y).history)
         assert recorded.made[-1].calls == 3 * 3  # whole batches, in three epochs
         with monkeypatch.context() as patch:
-            patch.setattr("pyro_gmvae.training.epochs.whether_to_record", lambda *_: False)
+            patch.setattr("pyro_gmvae.training.epochs.records_steps", lambda *_: False)
             plain = without_seconds(train(y).history)
         for ours, theirs in zip(found, plain, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-5)
@@ -84,7 +84,7 @@ def test_asked_for_by_name_it_is_an_error(
 ) -> None:
     monkeypatch.setattr(recorded, "fails_at", 0)
     monkeypatch.setattr(
-        "pyro_gmvae.training.objective.CapturedELBO.backward",
+        "pyro_gmvae.training.step.CapturedELBO.backward",
         lambda self, *args, scale: self.elbo.terms(self.model, self.guide, *args),
     )
     x, _ = blobs(56)

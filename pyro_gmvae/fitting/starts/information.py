@@ -40,6 +40,12 @@ class PenaltyObjective(Objective):
 
     Raises:
         ValueError: without a regulariser.
+
+    >>> from pyro_gmvae.models import ExactGMVAE, Regularizer
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,))
+    >>> gmvae.regularize(Regularizer(lambda x: x + 0.1 * torch.randn_like(x)))
+    >>> sorted(PenaltyObjective(gmvae)(torch.randn(8, 2), None).sites)
+    ['balance', 'confidence', 'consistency']
     """
 
     def __init__(self, gmvae: GMVAE) -> None:

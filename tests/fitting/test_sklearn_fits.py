@@ -1,4 +1,4 @@
-"""The clusterings that a training begins near."""
+"""The k-means and mixtures that a training begins near."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
+from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters, mixture_start
+from pyro_gmvae.fitting.starts.sklearn_fits import FITTED_ROWS, WIDE, drawn_rows, mixture
 from pyro_gmvae.models import ExactGMVAE
-from pyro_gmvae.training import Rows
-from pyro_gmvae.training.starts.classical import WIDE, mixture
-from pyro_gmvae.training.starts.data import mixture_of_data
 from tests.helpers.tiny import quick
 
 RNG = np.random.default_rng(0)
@@ -52,7 +52,19 @@ def test_fewer_points_than_clusters_leave_clusters_empty() -> None:
     gmvae = ExactGMVAE(2, 5, 2, hidden=(8,), likelihood="gaussian")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = mixture_of_data(Rows(gmvae, x, quick()))
+        found = mixture_start(StartContext(gmvae, x, quick()))
     assert found.shape == (3, 5)
     torch.testing.assert_close(found.sum(-1), torch.ones(3))
     assert len(found.argmax(-1).unique()) == 3
+    clusters = kmeans_clusters(x, 5, seed=0)
+    assert clusters.dtype == torch.long and len(clusters.unique()) == 3
+
+
+def test_a_fit_is_to_some_of_many_rows() -> None:
+    points = np.arange(3.0 * (FITTED_ROWS + 5)).reshape(-1, 3)
+    drawn, again, other = (drawn_rows(points, seed) for seed in (0, 0, 1))
+    assert drawn.shape == (FITTED_ROWS, 3)
+    assert len(np.unique(drawn, axis=0)) == FITTED_ROWS and np.isin(drawn, points).all()
+    assert (drawn == again).all() and (drawn != other).any()
+    few = drawn_rows(points[:7], 0)
+    assert sorted(few[:, 0].tolist()) == points[:7, 0].tolist()

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from pyro_gmvae import files
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.training import checkpoint, fit
-from pyro_gmvae.training.checkpoint import load_checkpoint, save_checkpoint
+from pyro_gmvae.training import fit, state
+from pyro_gmvae.training.state import load_checkpoint, save_checkpoint
 from tests.helpers.tiny import blobs, quick, tiny
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3, dtype=torch.int64)}
@@ -54,7 +54,7 @@ def test_a_failing_write_leaves_the_old_one(
 
     with monkeypatch.context() as patch:
         if where == "save_file":
-            patch.setattr(checkpoint, "save_file", half_written)
+            patch.setattr(state, "save_file", half_written)
         else:
             patch.setattr(files.os, "replace", fails)
         with pytest.raises(OSError, match="no space left"):
@@ -119,7 +119,7 @@ def test_damaged(damage: Any, tmp_path: Path) -> None:
 
 def test_another_version(tmp_path: Path) -> None:
     path = tmp_path / "state.safetensors"
-    save_file(TENSORS, path, {"state": json.dumps({"version": checkpoint.VERSION + 1, **VALUES})})
+    save_file(TENSORS, path, {"state": json.dumps({"version": state.VERSION + 1, **VALUES})})
     with pytest.raises(InputError, match="another version"):
         load_checkpoint(path)
 
@@ -131,6 +131,6 @@ def test_a_training_keeps_nothing_but_tensors_and_json(tmp_path: Path) -> None:
     assert all(isinstance(tensor, torch.Tensor) for tensor in load_file(path).values())
     size = int.from_bytes(path.read_bytes()[:8], "little")
     header = json.loads(path.read_bytes()[8 : 8 + size])  # the format: a length, JSON, raw numbers
-    state = json.loads(header["__metadata__"]["state"])
-    assert state["step"] == 4 and len(state["history"]) == 1
+    kept = json.loads(header["__metadata__"]["state"])
+    assert kept["step"] == 4 and len(kept["history"]) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
