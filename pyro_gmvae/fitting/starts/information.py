@@ -195,14 +195,19 @@ def best_start(
     with ExitStack() as stack:
         for gmvae, _ in starts:
             stack.enter_context(must_linked(gmvae, x, must_link, transform=transform))
-        for _ in rounds:
-            for gmvae, own in starts:
-                progress = StartProgress(reporters, done=done, parts=sum(rounds))
-                maximize_information(
-                    gmvae, x, own, epochs=epochs, transform=transform, reporters=[progress]
-                )
-                done += 1
-            if len(starts) > 1:
-                starts.sort(key=lambda s: information_loss(s[0], judged, transform=transform))
-                del starts[len(starts) // 2 :]
+        try:
+            for _ in rounds:
+                for gmvae, own in starts:
+                    progress = StartProgress(reporters, done=done, parts=sum(rounds))
+                    maximize_information(
+                        gmvae, x, own, epochs=epochs, transform=transform, reporters=[progress]
+                    )
+                    done += 1
+                if len(starts) > 1:
+                    starts.sort(key=lambda s: information_loss(s[0], judged, transform=transform))
+                    del starts[len(starts) // 2 :]
+        except BaseException:  # no training follows, which would close them
+            for reporter in reporters:
+                reporter.close()
+            raise
     return starts[0][0]
