@@ -40,3 +40,6 @@ def test_two_processes_stay_in_step(tmp_path: Path) -> None:
         rows = pd.read_csv(tmp_path / f"{method}.csv")  # one process writes
         assert rows["epoch"].tolist() == [1, 2, 3, 4]
         assert rows["validation_elbo"].iloc[-1] > rows["validation_elbo"].iloc[0]
+    started, again = (load_file(tmp_path / f"information.{rank}.safetensors") for rank in (0, 1))
+    assert same_weights(started, again)
+    assert not same_weights(started, weights_of(tiny("sparse")))
