@@ -50,6 +50,7 @@ NAMES = {
         "clusters.compare", "accuracy of the clusters and agreement of seeds, beside other methods"
     ),
     "small-tables": Benchmark("clusters.small_tables", "clusters of small tables by each method"),
+    "table-defaults": Benchmark("clusters.table_defaults", "clusters of tables by other defaults"),
     "starting-clusters": Benchmark(
         "clusters.starting_clusters", "accuracy of the clusters that a training starts from"
     ),

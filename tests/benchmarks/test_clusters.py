@@ -67,6 +67,14 @@ def test_a_missing_peer_says_how_to_get_it(bench: Bench) -> None:
     assert "clustpy-dec needs ClustPy" in result.stderr or "DEC needs ClustPy" in result.stderr
 
 
+def test_table_defaults(bench: Bench) -> None:
+    variants = ["--variants", "defaults", "few held-out rows"]
+    found = json.loads(bench("table-defaults", "--small", *variants, "--json").stdout)
+    assert [row["variant"] for row in found["results"]] == variants[1:]
+    rules = [row["ari"] + row["log_p"] for row in found["results"]]
+    assert rules[0] != rules[1]  # one of them trained on fewer rows
+
+
 def test_small_tables(bench: Bench) -> None:
     found = json.loads(bench("small-tables", "--small", "--device", "cpu", "--json").stdout)
     named = [(row["table"], row["method"], row["moves"]) for row in found["results"]]
