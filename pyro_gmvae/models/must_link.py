@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import log
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyro
 import torch
@@ -21,6 +21,7 @@ MAX_PAIRS = 32  # most pairs in a step: 64 more rows for the encoder, however ma
 STRENGTH = 10.0  # nats per nat; a strength of 2 gave the same clusters
 
 
+@runtime_checkable
 class Linkable(Protocol):
     """Stand for a model that can be trained with a `MustLink`, such as a GMVAE."""
 
