@@ -224,9 +224,12 @@ def _from_version_1(
         every = names or [None] * encoding["event_shape"][0]
         encoding["columns"] = [{"name": name, "kind": "real"} for name in every]
     saved = details.get("estimator", {})  # by `GMVAE.save`
+    settings = details.get("settings")  # by the command
     about = About(
         name=details.get("name", "data"),
-        settings=details.get("settings") or _settings_of_version_1(saved.get("parameters")),
+        settings=Settings.from_dict(settings).to_dict()
+        if settings
+        else _settings_of_version_1(saved.get("parameters")),
         class_names=details.get("class_names"),
         fingerprint=details.get("train_sha256"),
         stopped=details.get("stopped"),

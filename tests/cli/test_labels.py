@@ -13,7 +13,7 @@ from pyro_gmvae.data import load
 from tests.cli.conftest import TINY, Cli
 
 OPTIONS = ["--epochs", 15, "--hidden", "64", "--latent-dim", 4, "--regularize", "none", "--json"]
-OPTIONS += ["--quiet", "--annealing-epochs", 2]
+OPTIONS += ["--quiet", "--annealing-epochs", 2, "--clusters", 10, "--uniform-mixture"]
 
 
 def accuracy(cli: Cli, *options: object) -> float:
@@ -24,7 +24,7 @@ def accuracy(cli: Cli, *options: object) -> float:
 
 
 def test_a_few_labels_raise_accuracy_and_name_the_clusters(cli: Cli) -> None:
-    y = load("digits").y
+    y = load("digits").class_labels
     assert y is not None
     rows = np.random.default_rng(0).choice(len(y), 200, replace=False)
     pd.DataFrame({"row": rows, "label": y.numpy()[rows]}).to_csv("known.csv", index=False)
