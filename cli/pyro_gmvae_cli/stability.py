@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--resamples",
     type=click.IntRange(min=1),
     metavar="R",
-    help="Of one run: train it anew R times, on halves of its training rows.",
+    help="Train one run anew R times, on halves of its training rows.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the clusters that they agree on.")
 @options.seed

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pyro_gmvae.inference import CapturedELBO
 from pyro_gmvae.fitting import defaults
+from pyro_gmvae.inference import CapturedELBO
 from pyro_gmvae.training import step
 from tests.cli.conftest import TINY, Cli
 
