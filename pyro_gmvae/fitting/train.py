@@ -163,9 +163,7 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
     return gmvae
 
 
-def _started(
-    plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]
-) -> GMVAE:
+def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:
     """Let a new model begin as planned; a start by information gives another one."""
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
     if start.name == "information":
