@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae import evaluation
-from pyro_gmvae.data import Dataset, Encoding
+from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.noise import row_keys
@@ -34,6 +34,7 @@ class About:
         class_names: names of the classes that the data came with, if they have any.
         fingerprint: the digest of the training rows (see `pyro_gmvae.data.Dataset.fingerprint`).
         known_rows: rows of the source that were kept in training, for they had a label or a group.
+        least_validation: the fewest rows that were held out for early stopping.
         stopped: why training ended: ``"patience"``, ``"epochs"``, ``"max_steps"``, or
             ``"non-finite loss"``; None if it has not.
         best_epoch: the epoch whose weights were kept; None if they are the last ones.
@@ -52,6 +53,7 @@ class About:
     class_names: tuple[str, ...] | None = None
     fingerprint: str | None = None
     known_rows: tuple[int, ...] | None = None
+    least_validation: int = MIN_VALIDATION
     stopped: str | None = None
     best_epoch: float | None = None
     n_steps: int | None = None

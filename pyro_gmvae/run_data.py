@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pyro_gmvae.data import Dataset, Splits, load, load_splits
+from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, load, load_splits
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.tables import TABLE_SUFFIXES, MissingLabelColumn
 from pyro_gmvae.errors import InputError
@@ -36,14 +36,19 @@ class ReadOptions(NamedTuple):
 
 
 def load_settings_splits(
-    settings: Settings, *, download: bool = False, known: Sequence[int] | None = None
+    settings: Settings,
+    *,
+    download: bool = False,
+    known: Sequence[int] | None = None,
+    least_validation: int = MIN_VALIDATION,
 ) -> Splits:
     """Load the training, validation and test rows that ``settings`` name.
 
     Args:
         settings: the settings of the training.
         download: fetch a built-in data set that is missing.
-        known: the rows that the files of labels and groups name, if these are not to be read.
+        known: the rows that were kept in training, where the files of labels and groups do not say.
+        least_validation: the fewest rows that are held out for early stopping.
 
     Raises:
         InputError: without a source, and as `pyro_gmvae.data.load_splits`.
@@ -63,6 +68,7 @@ def load_settings_splits(
         labels=data.labels,
         must_link=data.must_link,
         known=known,
+        least_validation=least_validation,
     )
 
 
@@ -98,10 +104,15 @@ def load_run_splits(
     settings = settings_of(fitted)
     if data_dir is not None:
         settings = settings.with_(data_dir=data_dir)
-    known = None
     if not with_known:
-        settings, known = settings.with_(labels=None, must_link=None), fitted.about.known_rows
-    splits = load_settings_splits(settings, download=download, known=known)
+        settings = settings.with_(labels=None, must_link=None)
+    about = fitted.about
+    splits = load_settings_splits(
+        settings,
+        download=download,
+        known=about.known_rows,
+        least_validation=about.least_validation,
+    )
     # Otherwise training rows might be counted as held out.
     if splits.train.fingerprint() != fitted.about.fingerprint:
         raise InputError(

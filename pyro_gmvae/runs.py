@@ -219,19 +219,23 @@ def _from_version_1(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Bring a run of version 0.1 to this version's form."""
     details, encoding = dict(config["details"]), dict(config["preprocessor"])
-    names = details.get("feature_names") or [None] * encoding["event_shape"][0]
-    encoding["columns"] = [{"name": name, "kind": "real"} for name in names]  # images have none
+    columns = details.get("feature_names") or [None] * encoding["event_shape"][0]
+    encoding["columns"] = [{"name": name, "kind": "real"} for name in columns]  # images have none
     saved = details.get("estimator", {})  # by `GMVAE.save`
-    about = About(
-        name=details.get("name", "data"),
-        settings=details.get("settings") or _settings_of_version_1(saved.get("parameters")),
-        class_names=details.get("class_names"),
-        fingerprint=details.get("train_sha256"),
-        stopped=details.get("stopped"),
-        best_epoch=details.get("best_epoch"),
-        n_steps=details.get("n_steps"),
-        seconds=details.get("seconds"),
-        kept_clusters=details.get("kept_clusters"),
+    settings = details.get("settings")  # by the command
+    names = ("class_names", "stopped", "best_epoch", "n_steps", "seconds", "kept_clusters")
+    about = About.from_dict(
+        {
+            "name": details.get("name", "data"),
+            "settings": Settings.from_dict(settings).to_dict()
+            if settings
+            else _settings_of_version_1(saved.get("parameters")),
+            "fingerprint": details.get("train_sha256"),
+            # Rows were held out by chance, whatever was known of them and however few.
+            "known_rows": [],
+            "least_validation": 1,
+            **{name: details.get(name) for name in names},
+        }
     )
     if attributes := saved.get("attributes"):
         about = replace(

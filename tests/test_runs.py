@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,32 @@ from safetensors.torch import load_file, save, save_file
 from torch import nn
 
 from pyro_gmvae import GMVAE, runs
-from pyro_gmvae.data import Preprocessor
+from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, TableEncoding
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import evaluate, sample
+from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS, ExactGMVAE
-from pyro_gmvae.runs import Run, checkpoint_path, load_run, open_run_folder, save_run
+from pyro_gmvae.runs import checkpoint_path, load, open_run_folder, save_run
 from pyro_gmvae.training import fit
 from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny
 
-DETAILS = {"features": ["a", "b"], "rows": 60, "nested": {"seed": None}}
+ABOUT = About(
+    "blobs",
+    settings={"data": "blobs.csv", "method": "exact", "hidden": (8,), "nested": {"seed": None}},
+    class_names=("a", "b"),
+    fingerprint="abc",
+    known_rows=(1, 5),
+    stopped="epochs",
+    best_epoch=2.0,
+    n_steps=8,
+    seconds=0.5,
+    lower_bound=-1.5,
+    kept_clusters=(0, 2),
+    estimator={"num_samples": 7},
+)
+# As JSON has it: lists where there were tuples.
+STORED = replace(ABOUT, settings=dict(ABOUT.settings or {}) | {"hidden": [8]})
 OPTIONS: dict[str, dict[str, Any]] = {
     "exact": {"likelihood": "gaussian_predicted", "learn_mixture": True},
     "concrete": {"temperature": 0.7, "kl": "relaxed", "label_weight": 2.0},
@@ -34,22 +50,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def trained(method: str, dtype: torch.dtype = torch.float32) -> Run:
-    """A run of a model that is no longer what its constructor made."""
+def trained(method: str, dtype: torch.dtype = torch.float32) -> FittedModel:
+    """A fitted model that is no longer what its constructor made."""
     x, _ = blobs(dtype=dtype)
-    preprocessor = Preprocessor.standardize(x)
+    encoding: Encoding = TableEncoding.standardize(x)
     if method == "marginal":
-        x, preprocessor = grey(60), Preprocessor.for_images((4,))
+        x, encoding = grey(60), ImageEncoding((4,))
     gmvae = tiny(method, **OPTIONS[method]).to(dtype)
     config = quick(epochs=2, temperature=Schedule("linear", end=0.2, duration=5))
-    fit(gmvae, x, config, transform=preprocessor.to(dtype))
-    return Run(gmvae, preprocessor, DETAILS)
+    result = fit(gmvae, x, config, transform=encoding.to(dtype))
+    return FittedModel(gmvae, encoding, ABOUT, result.history)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run that was saved."""
-    save_run(tmp_path / "run", Run(tiny(), Preprocessor.identity((4,)), DETAILS))
+    save_run(tmp_path / "run", FittedModel(tiny(), TableEncoding((4,)), ABOUT))
     return tmp_path / "run"
 
 
@@ -60,50 +76,51 @@ def test_loaded_is_what_was_saved(method: str, dtype: torch.dtype, tmp_path: Pat
     save_run(tmp_path / "new" / "run", run)
     torch.manual_seed(99)
     rng = torch.get_rng_state()
-    loaded = load_run(str(tmp_path / "new" / "run"))
+    loaded = load(str(tmp_path / "new" / "run"))
     assert torch.equal(rng, torch.get_rng_state())
 
     assert type(loaded.gmvae) is type(run.gmvae) and not loaded.gmvae.training
     assert same_weights(run.gmvae.state_dict(), loaded.gmvae.state_dict())
     assert {t.dtype for t in loaded.gmvae.state_dict().values()} == {dtype}
-    assert same_weights(run.preprocessor.state_dict(), loaded.preprocessor.state_dict())
-    assert {t.dtype for t in loaded.preprocessor.state_dict().values()} == {dtype}
-    assert loaded.preprocessor.to_config() == run.preprocessor.to_config()
+    assert same_weights(run.encoding.state_dict(), loaded.encoding.state_dict())
+    assert {t.dtype for t in loaded.encoding.state_dict().values()} == {dtype}
+    assert type(loaded.encoding) is type(run.encoding)
+    assert loaded.encoding.to_config() == run.encoding.to_config()
     assert loaded.gmvae.options == run.gmvae.options
-    assert loaded.details == DETAILS
+    assert loaded.about == STORED
+    assert loaded.history == run.history and len(run.history) == 2
 
     raw = grey(20) if method == "marginal" else blobs(20, seed=1, dtype=dtype)[0]
     for mean in (True, False):
-        ours, theirs = (sample(r.gmvae, 10, mean=mean, seed=3) for r in (run, loaded))
+        ours, theirs = (r.sample(10, mean=mean, seed=3) for r in (run, loaded))
         assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
     prior = [r.gmvae.weights for r in (run, loaded)]
     assert torch.equal(prior[0].temperature, prior[1].temperature)
     assert torch.equal(prior[0].kl_weight, prior[1].kl_weight)
-    assert torch.equal(
-        run.gmvae.responsibilities(run.preprocessor(raw)),
-        loaded.gmvae.responsibilities(loaded.preprocessor(raw)),
-    )
-    figures = [
-        evaluate(r.gmvae, raw, num_samples=30, transform=r.preprocessor).to_dict()
-        for r in (run, loaded)
-    ]
-    assert figures[0] == figures[1]
+    for answer in ("responsibilities", "embed", "reconstruct"):
+        assert torch.equal(getattr(run, answer)(raw), getattr(loaded, answer)(raw))
+    figures = [r.log_likelihood(raw, num_samples=30) for r in (run, loaded)]
+    assert torch.equal(figures[0].log_p, figures[1].log_p)
+    assert torch.equal(figures[0].elbo_per_datum, figures[1].elbo_per_datum)
+    data = Dataset("new", raw, None, type(run.encoding))
+    judged = [r.evaluate(data, num_samples=30).to_dict() for r in (run, loaded)]
+    assert judged[0] == judged[1]
 
 
 def test_the_files_are_named_and_whole(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "weights.safetensors"]
     config = json.loads((folder / "config.json").read_text())
-    assert (config["format"], config["version"], config["dtype"]) == (runs.FORMAT, 1, "float32")
+    assert (config["format"], config["version"], config["dtype"]) == (runs.FORMAT, 2, "float32")
     assert {name.split("/")[0] for name in load_file(folder / "weights.safetensors")} == {
         "model",
-        "preprocessor",
+        "encoding",
     }
 
 
 def test_saving_again_replaces(folder: Path) -> None:
-    save_run(folder, Run(tiny("sparse", seed=4), Preprocessor.identity((4,))))
-    loaded = load_run(folder)
-    assert loaded.gmvae.method == "sparse" and loaded.details == {}
+    save_run(folder, FittedModel(tiny("sparse", seed=4), TableEncoding((4,))))
+    loaded = load(folder)
+    assert loaded.gmvae.method == "sparse" and loaded.about == About()
     assert same_weights(loaded.gmvae.state_dict(), tiny("sparse", seed=4).state_dict())
     assert len(list(folder.iterdir())) == 2
 
@@ -125,14 +142,15 @@ class Mine(ExactGMVAE):
 )
 def test_what_only_the_users_code_can_rebuild(make: Callable, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot be rebuilt from a file: save its state_dict\(\)"):
-        save_run(tmp_path / "run", Run(make(), Preprocessor.identity((4,))))
+        save_run(tmp_path / "run", FittedModel(make(), TableEncoding((4,))))
     assert not (tmp_path / "run").exists()
 
 
 def test_details_that_are_not_json_leave_the_old_run(folder: Path) -> None:
+    about = About(estimator={"x": torch.zeros(1)})
     with pytest.raises(TypeError):
-        save_run(folder, Run(tiny(seed=5), Preprocessor.identity((4,)), {"x": torch.zeros(1)}))
-    assert load_run(folder).details == DETAILS
+        save_run(folder, FittedModel(tiny(seed=5), TableEncoding((4,)), about))
+    assert load(folder).about == STORED
 
 
 def test_a_failing_write_leaves_no_half(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,8 +160,8 @@ def test_a_failing_write_leaves_no_half(folder: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(runs.os, "replace", fails)
         with pytest.raises(OSError, match="no space left"):
-            save_run(folder, Run(tiny("sparse"), Preprocessor.identity((4,))))
-    assert load_run(folder).gmvae.method == "exact"
+            save_run(folder, FittedModel(tiny("sparse"), TableEncoding((4,))))
+    assert load(folder).gmvae.method == "exact"
 
 
 # What is wrong with a folder, and what is said about it.
@@ -215,8 +233,9 @@ WRONGS: dict[str, tuple[Callable[[Path], None], str]] = {
         "not the file that was saved",
     ),
     "no digest": (drop("weights_sha256"), "not the file that was saved"),
-    "a later version": (edit(version=2), "of version 2, this program reads version 1"),
-    "no version": (drop("version"), "of version None, this program reads version 1"),
+    "a later version": (edit(version=3), "of version 3, this program reads version 2"),
+    "no version": (drop("version"), "of version None, this program reads version 2"),
+    "an older version by name only": (edit(version=1), "does not fit together"),
     "other sizes": (edit_model(n_components=7), "does not fit together"),
     "an impossible size": (edit_model(latent_dim=0), "does not fit together"),
     "unknown method": (edit_model(method="magic"), "does not fit together"),
@@ -225,9 +244,26 @@ WRONGS: dict[str, tuple[Callable[[Path], None], str]] = {
     "model is text": (edit(model="exact"), "does not fit together"),
     "unknown dtype": (edit(dtype="float31"), "does not fit together"),
     "dtype is a function": (edit(dtype="load"), "does not fit together"),
-    "no preprocessor": (drop("preprocessor"), "does not fit together"),
-    "unknown preprocessing": (edit(preprocessor={"kind": "audio"}), "does not fit together"),
-    "no details": (drop("details"), "does not fit together"),
+    "no encoding": (drop("encoding"), "does not fit together"),
+    "unknown encoding": (edit(encoding={"kind": "audio"}), "does not fit together"),
+    "encoding is text": (edit(encoding="table"), "does not fit together"),
+    "no columns": (
+        edit(encoding={"kind": "table", "event_shape": [4], "binarize": "none"}),
+        "does not fit together",
+    ),
+    "too few columns": (
+        edit(
+            encoding={
+                "kind": "table",
+                "event_shape": [4],
+                "binarize": "none",
+                "columns": [{"name": None, "kind": "real"}],
+            }
+        ),
+        "does not fit together",
+    ),
+    "no about": (drop("about"), "does not fit together"),
+    "unknown about": (edit(about={"magic": 1}), "does not fit together"),
     "other weights": (put_weights(save({"model/x": torch.zeros(1)})), "does not fit together"),
     "a pickle": (put_weights(pickle.dumps(Bomb())), "does not fit together"),
     "not safetensors": (put_weights(b"what is this"), "does not fit together"),
@@ -239,24 +275,24 @@ def test_refuses(wrong: str, folder: Path) -> None:
     break_it, message = WRONGS[wrong]
     break_it(folder)
     with pytest.raises(InputError, match=message):
-        load_run(folder)
+        load(folder)
 
 
 def test_a_pickle_by_torch_is_not_opened(folder: Path) -> None:
     torch.save({"model/x": Bomb()}, folder / WEIGHTS)
     with pytest.raises(InputError, match="not the file that was saved"):
-        load_run(folder)
+        load(folder)
     put_weights((folder / WEIGHTS).read_bytes())(folder)
     with pytest.raises(InputError, match="does not fit together"):
-        load_run(folder)
+        load(folder)
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no run folder"):
-        load_run(tmp_path / "nothing")
+        load(tmp_path / "nothing")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="there is no run folder"):
-        load_run(tmp_path / "file")
+        load(tmp_path / "file")
 
 
 # The folder a run goes into.
@@ -271,11 +307,11 @@ def test_a_new_folder_is_made(tmp_path: Path) -> None:
 def test_an_existing_run(folder: Path) -> None:
     with pytest.raises(InputError, match="exists: choose another folder, --overwrite .*--resume"):
         open_run_folder(folder)
-    load_run(folder)
+    load(folder)
     assert open_run_folder(folder, resume=True) == folder
-    load_run(folder)
+    load(folder)
     assert open_run_folder(folder, overwrite=True, resume=True) == folder
-    load_run(folder)
+    load(folder)
     (folder / "clusters.png").touch()
     assert list(open_run_folder(folder, overwrite=True).iterdir()) == []
 
@@ -314,13 +350,14 @@ def test_a_link_to_a_run_is_not_followed_to_its_end(folder: Path) -> None:
     link.symlink_to(folder)
     with pytest.raises(InputError, match="cannot be written"):
         open_run_folder(link, overwrite=True)
-    load_run(folder)
+    load(folder)
 
 
 class TestEstimator:
     def test_what_cannot_be_saved_overwrites_nothing(self, tmp_path: Path) -> None:
         x = torch.randn(40, 3).numpy()
         options: dict = {"hidden": (4,), "max_iter": 1, "device": "cpu", "random_state": 0}
+        options["init_params"] = "random"
         good = GMVAE(2, **options).fit(x)
         good.save(tmp_path / "run")
         expected = good.predict(x)
@@ -336,6 +373,7 @@ class TestEstimator:
 
     def test_sizes_in_an_array(self, tmp_path: Path) -> None:
         x = torch.randn(40, 3).numpy()
-        gmvae = GMVAE(2, hidden=np.array([4, 3]), max_iter=1, device="cpu", random_state=0).fit(x)
+        sizes = np.array([4, 3])
+        gmvae = GMVAE(2, hidden=sizes, max_iter=1, init_params="random", random_state=0).fit(x)
         gmvae.save(tmp_path / "run")
         assert GMVAE.load(tmp_path / "run").hidden == (4, 3)

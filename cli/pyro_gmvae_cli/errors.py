@@ -38,7 +38,7 @@ class Command(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {name: [] for name in SECTIONS}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if record is not None and not isinstance(param, click.Argument):
                 sections.setdefault(getattr(param, "section", "Options"), []).append(record)
         for name, records in sections.items():
             if records:

@@ -13,6 +13,7 @@ import click
 from pyro_gmvae.fitting.settings import Settings, locate
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
+from pyro_gmvae_cli.options import GroupedOption
 from pyro_gmvae_cli.settings import named_settings, training_settings
 
 if TYPE_CHECKING:
@@ -24,11 +25,20 @@ if TYPE_CHECKING:
 @click.option(
     "-k",
     "--clusters",
+    cls=GroupedOption,
+    section="First steps",
     required=True,
     metavar="FROM:TO",
     help="Numbers of clusters to choose from, such as 2:20, 2:20:2 or 5,10.",
 )
-@click.option("--out", required=True, metavar="FOLDER", help="Folder to write the figures to.")
+@click.option(
+    "--out",
+    cls=GroupedOption,
+    section="First steps",
+    required=True,
+    metavar="FOLDER",
+    help="Folder to write the figures to.",
+)
 @click.option(
     "--runs", default=3, show_default=True, help="Trainings with each number of clusters."
 )
@@ -38,7 +48,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Importance samples for each row.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the selection that is in --out.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    cls=GroupedOption,
+    section="First steps",
+    help="Replace the selection that is in --out.",
+)
 @training_settings(without=("clusters", "tensorboard"))
 @options.download
 @options.quiet

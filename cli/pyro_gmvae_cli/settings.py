@@ -96,12 +96,7 @@ def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorato
     elif kind == "sizes":
         more["type"] = Sizes()
     elif kind == "file":
-        # The path is absolute, so that a run finds the file again from anywhere.
-        more |= {
-            "type": str,
-            "callback": lambda ctx, param, value: value and os.path.abspath(value),
-        }
-        more["metavar"] = "FILE"
+        more |= {"type": str, "callback": _absolute, "metavar": "FILE"}
     else:
         more["type"] = {"int": int, "float": float}.get(kind, str)
     if meta["metavar"]:

@@ -93,6 +93,7 @@ def load_splits(
     labels: str | Path | None = None,
     must_link: str | Path | None = None,
     known: Sequence[int] | None = None,
+    least_validation: int = MIN_VALIDATION,
 ) -> Splits:
     """Load a source in three disjoint parts; the same seed gives the same parts.
 
@@ -115,6 +116,7 @@ def load_splits(
             with an official test part is about the training rows.
         must_link: a file with the groups of some rows that belong together, likewise.
         known: the rows that these files name, where the files are not given.
+        least_validation: the fewest rows that are worth holding out for validation.
 
     Raises:
         InputError: as `load` and `read_known`, for fractions outside [0, 1), or for too few rows to
@@ -139,7 +141,7 @@ def load_splits(
     else:
         rest, test = hold_out(whole, test_fraction, "test", seed=seed, known=known)
     train, validation = hold_out(
-        rest, validation_fraction, "validation", seed=seed, least=MIN_VALIDATION, known=known
+        rest, validation_fraction, "validation", seed=seed, least=least_validation, known=known
     )
     return Splits(train, validation, test)
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Binarize, Dataset, Encoding
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Support
@@ -42,9 +43,15 @@ MEMORY_SHARE = 0.5  # of the free memory that a step may take, at most
 
 
 def device(said: str) -> Literal["cpu", "cuda"]:
-    """Take a GPU if there is one."""
+    """Take a GPU if there is one.
+
+    Raises:
+        InputError: for CUDA where there is none.
+    """
     if said == AUTO:
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if said == "cuda" and not torch.cuda.is_available():
+        raise InputError("this machine has no CUDA device: use device cpu or auto")
     return said  # type: ignore[return-value]
 
 

@@ -146,9 +146,10 @@ def _checked_sizes(name: str, value: Any, meta: Mapping[str, Any]) -> tuple[int,
         raise SettingError(name, f"must be ints, such as (128, 128), got {value!r}")
     if not sizes:
         raise SettingError(name, "must have one size at least")
-    for size in sizes:
+    plain = tuple(int(size) for size in sizes)
+    for size in plain:
         _check_range(name, size, meta)
-    return tuple(int(size) for size in sizes)
+    return plain
 
 
 def _check_range(name: str, value: float, meta: Mapping[str, Any]) -> None:

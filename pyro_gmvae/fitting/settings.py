@@ -25,6 +25,8 @@ __all__ = ["Settings", "locate"]
 
 # Settings that had another name in runs of version 0.1.
 _RENAMED = {"kl_annealing": "annealing"}
+# None stood for the default of these there.
+_DEFAULTED = ("temperature", "n_likeliest")
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,11 @@ class Settings:
             InputError: if it is not what this version writes.
         """
         try:
-            named = {_RENAMED.get(name, name): value for name, value in values.items()}
+            named = {
+                _RENAMED.get(name, name): value
+                for name, value in values.items()
+                if value is not None or name not in _DEFAULTED
+            }
             # Runs of the time before regularisers have none.
             return cls.of(named.pop("data"), **{"regularize": "none", **named})
         except InputError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def _train_once(
     resume = resume and checkpoint is not None and checkpoint.is_file()
     gmvae = plan.make_model(seed) if resume else begin(plan, config, reporters)
     validation = plan.splits.validation
-    try:
+    with _last_good_weights(plan, gmvae):
         result = fit(
             gmvae,
             train.x,
@@ -113,11 +114,18 @@ def _train_once(
             resume=resume,
             reporters=[*reporters, ClusterWatch(gmvae)],
         )
+    return _fitted(plan, gmvae, result)
+
+
+@contextmanager
+def _last_good_weights(plan: Plan, gmvae: GMVAE) -> Iterator[None]:
+    """Give the model along with the error where the loss is not finite."""
+    try:
+        yield
     except NonFiniteLossError as error:
         about = replace(plan.about, stopped="non-finite loss")
-        error.fitted = FittedModel(gmvae.eval(), encoding, about).to("cpu")
+        error.fitted = FittedModel(gmvae.eval(), plan.encoding, about).to("cpu")
         raise
-    return _fitted(plan, gmvae, result)
 
 
 def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult) -> FittedModel:
@@ -137,12 +145,25 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
 
     If there are labels, cluster k is label k.
     """
+    train, encoding = plan.splits.train, plan.encoding
+    gmvae = plan.make_model(config.seed or 0)
+    with _last_good_weights(plan, gmvae):
+        gmvae = _started(plan, gmvae, config, reporters)
+    if train.labels is not None:
+        known = train.labels >= 0
+        gmvae.to(encoding.scale.device)
+        found = FittedModel(gmvae, encoding).responsibilities(train.x[known])
+        number_as(train.labels[known], gmvae, found)
+    return gmvae
+
+
+def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:
+    """Let a new model begin as planned; a start by information gives another one."""
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
-    seed = config.seed or 0
     if start.name == "information":
-        gmvae = best_start(
+        return best_start(
             plan.make_model,
-            seeds_of(seed, plan.start.tries),
+            seeds_of(config.seed or 0, start.tries),
             train.x,
             config,
             epochs=start.epochs,
@@ -151,8 +172,6 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
             transform=encoding,
             reporters=reporters,
         )
-    else:
-        gmvae = plan.make_model(seed)
     if start.name in CLUSTERINGS:
         context = StartContext(
             gmvae,
@@ -166,11 +185,6 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
         start_from(start.name, context, steps=start.steps)
     if start.clusters is not None and start.name == "given":
         imitate(gmvae, train.x, start.clusters, config, transform=encoding, steps=start.steps)
-    if train.labels is not None:
-        known = train.labels >= 0
-        gmvae.to(encoding.scale.device)
-        found = FittedModel(gmvae, encoding).responsibilities(train.x[known])
-        number_as(train.labels[known], gmvae, found)
     return gmvae
 
 

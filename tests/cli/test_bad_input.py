@@ -74,7 +74,7 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--clusters", 2000], "2000 clusters are more than the 1455 training rows"),
         (["--clusters", "many"], "'many' is not a valid integer"),
         (["--method", "concrete", "--temperature", -1], "temperature must be above 0, got -1"),
-        (["--method", "concrete", "--temperature", "nan"], "temperature must be above 0"),
+        (["--method", "concrete", "--temperature", "nan"], "temperature must be a number, got nan"),
         (["--method", "exact", "--temperature", 0.5], "belongs to the concrete method"),
         (["--method", "exact", "--n-likeliest", 2], "belongs to the sparse method"),
         (["--method", "exact", "--drawn-share", 1], "belongs to the sparse method"),
@@ -86,7 +86,7 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--initialization", "magic"], "'magic' is not one of"),
         (["--method", "magic"], "'magic' is not one of"),
         (["--hidden", "8,x"], "not a list of sizes"),
-        (["--hidden", "0"], "sizes of at least 1"),
+        (["--hidden", "0"], "hidden must be at least 1, got 0"),
         (["--channels", "8,8"], "channels belong to the conv network"),
         (["--network", "conv", "--channels", "8,10"], "channels must be multiples of 4"),
         (["--network", "conv", "--channels", "8,x"], "not a list of sizes"),
@@ -94,13 +94,14 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--latent-dim", 0], "latent dim must be at least 1"),
         (["--epochs", 0], "epochs must be at least 1"),
         (["--learning-rate", 0], "learning rate must be above 0"),
-        (["--test-fraction", 1], "test fraction must be from 0 up to below 1"),
-        (["--seed", -1], "seed must be between"),
+        (["--test-fraction", 1], "test fraction must be at least 0 and below 1"),
+        (["--seed", -1], "seed must be at least 0 and below"),
+        (["--seed", 2**63], "seed must be at least 0 and below"),
         (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
         (["--likelihood", "bernoulli", "--binarize", "none"], "use binarize dynamic or static"),
         (["--regularize", "sideways"], "unknown move 'sideways'"),
         (["--regularize", "resample"], "resample is for tables: regularise images by affine"),
-        (["--initialization", "information"], "initialization by information needs a regulariser"),
+        (["--initialization", "information"], "a start by information needs a regulariser"),
         (["--starts", 0], "starts must be at least 1"),
         (["--regularizer-strength", 0], "regularizer strength must be above 0"),
         (["--likelihood", "gaussian", "--binarize", "static"], "for grey levels"),
@@ -129,7 +130,7 @@ def test_options(refused: Cli, options: list[object], words: str) -> None:
         (["--likelihood", "bernoulli"], "wants values in [0, 1]"),
         (["--likelihood", "continuous_bernoulli"], "wants values in [0, 1]"),
         (["--likelihood", "discretized_logistic"], "is for 8-bit images and t is a table"),
-        (["--likelihood", "discretized_logistic_mixture"], "use likelihood gaussian"),
+        (["--likelihood", "discretized_logistic_mixture"], "use a likelihood of real numbers"),
     ],
 )
 def test_options_of_a_table(refused: Cli, options: list[object], words: str) -> None:
@@ -140,7 +141,13 @@ def test_options_of_a_table(refused: Cli, options: list[object], words: str) -> 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
 @pytest.mark.parametrize(
-    "command", ["train digits --out new", "evaluate RUN", "predict RUN digits -o a.csv"]
+    "command",
+    [
+        "train digits --out new",
+        "train digits --method exact --out new",
+        "evaluate RUN",
+        "predict RUN digits -o a.csv",
+    ],
 )
 def test_cuda_where_there_is_none(refused: Cli, run_folder: Path, command: str) -> None:
     arguments = [run_folder if a == "RUN" else a for a in command.split()]
@@ -179,7 +186,7 @@ def test_a_late_failure_leaves_nothing(
         assert Path("run/train.json").is_file()
         raise InputError("too late")
 
-    monkeypatch.setattr("pyro_gmvae.tasks.start.fit", fit)
+    monkeypatch.setattr("pyro_gmvae.fitting.train.fit", fit)
     assert "too late" in refused("train", "digits", "--out", "run", *TINY)
 
 
@@ -221,14 +228,17 @@ def test_tampered_weights(refused: Cli, run_folder: Path, command: str) -> None:
     assert "not the file that was saved" in _run(refused, command, run_folder)
 
 
-@pytest.mark.parametrize("details", [None, [1], {"settings": {"data": "digits"}}, {"settings": 3}])
-def test_damaged_details(refused: Cli, run_folder: Path, details: object) -> None:
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("about", [None, [1], {"settings": {"data": "digits"}}, {"settings": 3}])
+def test_damaged_details(refused: Cli, run_folder: Path, about: object) -> None:
     config = json.loads((run_folder / "config.json").read_text())
-    (run_folder / "config.json").write_text(json.dumps(config | {"details": details}))
+    (run_folder / "config.json").write_text(json.dumps(config | {"about": about}))
     refused("evaluate", run_folder)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 2}', '{"version": 1}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"version": 2}', '{"version": 1}', '{"version": 99}']
+)
 def test_damaged_settings(refused: Cli, run_folder: Path, content: str) -> None:
     (run_folder / "train.json").write_text(content)
     refused("train", "digits", "--out", run_folder, "--resume")

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from pyro_gmvae.networks import ConvSizes
-from pyro_gmvae.runs import load_run
+from pyro_gmvae.runs import load
 from tests.cli.conftest import TINY, Cli
 
 CONV = ["--network", "conv", "--channels", "8,8"]
@@ -17,7 +17,7 @@ OPTIONS = [*TINY, *CONV, "--method", "marginal"]
 def test_train_and_evaluate(cli: Cli) -> None:
     trained = cli("train", "digits", "--out", "a", *OPTIONS, "--json")
     assert trained.exit_code == 0, trained.output
-    options = load_run("a").gmvae.options
+    options = load("a").gmvae.options
     assert (options["network"], options["conv"]) == ("conv", ConvSizes((8, 8), patch=1))
     evaluated = cli("evaluate", "a", "--samples", 100, "--json")
     figures = json.loads(evaluated.stdout)

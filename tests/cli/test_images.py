@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pyro_gmvae.runs import load_run
+from pyro_gmvae.runs import load
 from tests.cli.conftest import TINY, Cli
 
 RNG = np.random.default_rng(0)
@@ -40,9 +40,9 @@ def test_a_folder_from_training_to_assignments(
     options = ["--augment", "flip+crop", "--likelihood", "continuous_bernoulli"]
     trained = done(cli, "train", "photos", "--out", "run", *TINY, *options)
     assert (trained["data"], trained["n"]) == ("photos", 2) and "accuracy" in trained
-    run = load_run("run")
+    run = load("run")
     assert run.gmvae.event_shape == (3, 8, 8)
-    assert run.details["class_names"] == ["blue", "red"]
+    assert run.about.class_names == ("blue", "red")
 
     # The run finds its folder again from elsewhere.
     (tmp_path / "elsewhere").mkdir()
@@ -75,7 +75,7 @@ def test_sizes_are_those_of_training(cli: Cli) -> None:
     assert "images of shape (3, 10, 12)" in words and "or --image-size 8" in words
 
     done(cli, "train", "wide", "--image-size", 6, "--out", "given", *TINY)
-    assert load_run("given").gmvae.event_shape == (3, 6, 6)
+    assert load("given").gmvae.event_shape == (3, 6, 6)
     assert done(cli, "predict", "given", "photos", "-o", "a.csv")["rows"] == 24
     assert done(cli, "evaluate", "given", "--samples", 5)["n"] == 1
 
@@ -105,7 +105,7 @@ def test_colour_images_in_an_array(cli: Cli, layout: str) -> None:
     options = ["--likelihood", "gaussian", "--augment", "flip"]
     trained = done(cli, "train", "x.npz", "--out", "run", *TINY, *options)
     assert trained["n"] == 3 and "accuracy" in trained
-    assert load_run("run").gmvae.event_shape == (3, 7, 8)
+    assert load("run").gmvae.event_shape == (3, 7, 8)
     assert done(cli, "evaluate", "run", "x.npz", "--samples", 5)["n"] == 30
     assert done(cli, "predict", "run", "x.npz", "-o", "a.csv")["rows"] == 30
     assert cli("sample", "run", "-o", "a.png").exit_code == 0

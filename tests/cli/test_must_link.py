@@ -52,12 +52,3 @@ def test_groups_turn_the_clusters_and_are_needed_no_more_afterwards(cli: Cli) ->
 def test_refusals(refused: Cli, content: str, words: str) -> None:
     Path("together.csv").write_text(content)
     assert words in refused("train", "digits", "--out", "run", *TINY, "--must-link", "together.csv")
-
-
-def test_a_label_that_is_held_out(refused: Cli) -> None:
-    Path("known.csv").write_text("row,label\n0,1\n")
-    words = "every row with a label is held out: label more rows, or hold out fewer"
-    held_out = ["--test-fraction", 0.9, "--seed", 1]
-    assert words in refused(
-        "train", "digits", "--out", "run", *TINY, *held_out, "--labels", "known.csv"
-    )

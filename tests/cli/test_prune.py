@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pyro_gmvae.runs import load_run
-from pyro_gmvae.tasks.data import own_data
+from pyro_gmvae.run_data import load_run_rows
+from pyro_gmvae.runs import load
 from pyro_gmvae.tasks.predict import predict_run
 from tests.cli.conftest import TINY, Cli, write_table
 
@@ -23,8 +23,8 @@ def run(cli: Cli) -> str:
 
 
 def clusters(folder: str) -> pd.Series:
-    run = load_run(folder)
-    return predict_run(run, own_data(run, "train"))["cluster"]
+    run = load(folder)
+    return predict_run(run, load_run_rows(run, "train"))["cluster"]
 
 
 def test_drops_what_is_smaller_than_asked(cli: Cli, run: str) -> None:
@@ -35,7 +35,7 @@ def test_drops_what_is_smaller_than_asked(cli: Cli, run: str) -> None:
     told = json.loads(result.stdout)
     assert told["kept"] == sorted(share.index[share >= least])
     assert sorted(told["kept"] + told["dropped"]) == list(range(5))
-    assert load_run("smaller").gmvae.n_components == len(told["kept"])
+    assert load("smaller").gmvae.n_components == len(told["kept"])
     assert set(clusters("smaller")) <= set(range(len(told["kept"])))
     evaluated = json.loads(cli("evaluate", "smaller", "--json", "--samples", 5).stdout)
     assert evaluated["clusters"] == len(told["kept"])

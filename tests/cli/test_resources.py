@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pyro_gmvae.fitting import defaults
 from pyro_gmvae.inference import CapturedELBO
-from pyro_gmvae.training import objective, resources
+from pyro_gmvae.training import step
 from tests.cli.conftest import TINY, Cli
 
 TRAIN = ("train", "digits", "--out", "a", *TINY)
@@ -22,8 +23,8 @@ def no_compiler(graph: object, inputs: object) -> None:
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = partial(CapturedELBO, backend=no_compiler)
-    monkeypatch.setattr(objective, "CapturedELBO", broken)
-    monkeypatch.setattr(resources, "MIN_STEPS_ON_CPU", 1)
+    monkeypatch.setattr(step, "CapturedELBO", broken)
+    monkeypatch.setitem(defaults.COMPILED_STEPS, "cpu", 1)
 
 
 def test_the_options_reach_the_training(cli: Cli) -> None:
@@ -41,7 +42,7 @@ def test_the_options_reach_the_training(cli: Cli) -> None:
 def test_without_a_compiler_auto_says_so_in_one_line(cli: Cli) -> None:
     result = cli(*TRAIN)
     assert result.exit_code == 0, result.output
-    said = "Warning: training goes on without compilation: no compiler here"
+    said = "Warning: training continues without compilation: no compiler here"
     assert result.stderr.splitlines().count(said) == 1
     assert "much more" not in result.stderr
 

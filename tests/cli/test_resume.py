@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from pyro_gmvae.tasks.build import make_config
-from pyro_gmvae.tasks.settings import TrainSettings
+from pyro_gmvae.data import Splits
+from pyro_gmvae.fitting.plan import Plan, plan
+from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.tasks.train import train_run
-from pyro_gmvae.training import MetricsCSV, Record, TrainConfig
+from pyro_gmvae.training import MetricsCSV, Record
 from tests.cli.conftest import TINY, Cli, write_table
 
 # Long enough to be interrupted, short enough to wait for.
@@ -143,7 +143,7 @@ def test_damaged_checkpoint(refused: Cli, run_folder: Path) -> None:
 def test_an_error_leaves_the_checkpoint(cli: Cli) -> None:
     write_table(Path("blobs.csv"))
     data = str(Path("blobs.csv").absolute())
-    settings = TrainSettings(data, label_column="kind", epochs=3, hidden=(4,), clusters=2)
+    settings = Settings.of(data, label_column="kind", epochs=3, hidden=(4,), clusters=2)
 
     class FullDisk(MetricsCSV):
         def epoch(self, record: Record) -> None:
@@ -151,12 +151,13 @@ def test_an_error_leaves_the_checkpoint(cli: Cli) -> None:
             if record["epoch"] == 3:
                 raise OSError(28, "No space left on device")
 
-    def saving(*arguments: Any, **options: Any) -> TrainConfig:
-        return replace(make_config(*arguments, **options), checkpoint_seconds=0.0)
+    def saving(settings: Settings, splits: Splits) -> Plan:
+        made = plan(settings, splits)
+        return replace(made, config=replace(made.config, checkpoint_seconds=0.0))
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pyro_gmvae.tasks.train.MetricsCSV", FullDisk)
-        patched.setattr("pyro_gmvae.tasks.start.make_config", saving)
+        patched.setattr("pyro_gmvae.tasks.train.plan", saving)
         with pytest.raises(OSError, match="No space left") as caught:
             train_run(settings, "run")
     assert any("resume it" in note for note in caught.value.__notes__)

@@ -15,15 +15,18 @@ import torch
 
 from pyro_gmvae.data import Splits
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.plan import Plan, plan
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.tasks import select
-from pyro_gmvae.tasks.settings import TrainSettings
 from tests.cli.conftest import TINY, Cli, write_table
 
 SELECT = ["select", "blobs.csv", "--label-column", "kind", "--out", "chosen", "--runs", 2]
 SELECT += ["--samples", 5, *TINY[: TINY.index("--clusters")], "--regularize", "none"]
 
 
-def write_round_blobs(path: Path, rows: int = 300) -> None:
+def write_round_blobs(path: Path, rows: int = 160) -> None:
     """Two blobs that are as wide in every direction: there is no one way to cut them in two."""
     rng = np.random.default_rng(0)
     kind = rng.integers(2, size=rows)
@@ -33,7 +36,8 @@ def write_round_blobs(path: Path, rows: int = 300) -> None:
 
 def test_finds_two_blobs(cli: Cli) -> None:
     write_round_blobs(Path("blobs.csv"))
-    result = cli(*SELECT, "--clusters", "2:3", "--runs", 3, "--hidden", 32, "--json")
+    options = ["--runs", 3, "--hidden", 32, "--initialization", "kmeans"]
+    result = cli(*SELECT, "--clusters", "2:3", *options, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report["n_clusters"] == 2
@@ -48,9 +52,9 @@ def test_finds_two_blobs(cli: Cli) -> None:
 def trained() -> Iterator[mock.Mock]:
     """In place of a training, which is of no account here: figures of its number and seed."""
 
-    def drawn(settings: TrainSettings, seed: int, parts: Any, num_samples: int) -> Any:
-        generator = torch.Generator().manual_seed((seed + settings.clusters) % 2**62)
-        clusters = torch.randint(settings.clusters, (60,), generator=generator)
+    def drawn(settings: Settings, seed: int, parts: Any, num_samples: int) -> Any:
+        generator = torch.Generator().manual_seed((seed + settings.model.clusters) % 2**62)
+        clusters = torch.randint(settings.model.clusters, (60,), generator=generator)
         return torch.randn(6, generator=generator).double(), clusters
 
     with mock.patch.object(select, "_trained", side_effect=drawn) as replaced:
@@ -68,35 +72,50 @@ def test_goes_on_where_it_stopped(cli: Cli, trained: mock.Mock) -> None:
     assert Path("chosen/selection.json").read_bytes() == first
 
 
-def test_every_run_has_rows_of_its_own_and_units_are_the_datas(cli: Cli) -> None:
-    """log p of data in units a thousand times smaller is lower by log 1000 a column."""
+def test_every_run_has_rows_of_its_own_and_units_are_the_datas(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """log p of data in units 1024 times smaller is lower by log 1024 a column.
+
+    A power of two, so that the standardised rows are the same to the last bit.
+    """
+    # Each row's draws depend on its values; here they are to be the same in both units.
+    monkeypatch.setattr("pyro_gmvae.fitted.row_keys", lambda x: list(range(len(x))))
     write_table(Path("blobs.csv"))
-    assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
+    options = ["--clusters", "2,3", "--initialization", "random"]
+    assert cli(*SELECT, *options).exit_code == 0
     seen = [np.load(f"chosen/K2-run{run}-S5.npz")["log_p"] for run in range(2)]
     assert not np.array_equal(*seen)
     table = pd.read_csv("blobs.csv")
-    table[["width", "height"]] *= 1000
+    table[["width", "height"]] *= 1024
     table.to_csv("blobs.csv", index=False)
-    assert cli(*SELECT, "--clusters", "2,3", "--overwrite").exit_code == 0
+    assert cli(*SELECT, *options, "--overwrite").exit_code == 0
     again = np.load("chosen/K2-run0-S5.npz")["log_p"]
-    np.testing.assert_allclose(seen[0] - again, 2 * np.log(1000), rtol=1e-3)
+    np.testing.assert_allclose(seen[0] - again, 2 * np.log(1024), rtol=1e-6)
 
 
 def test_a_training_that_is_compared_begins_for_a_short_while(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has to hold on by itself to what a mixture cuts."""
-    seen = []
-    train = select.train_splits
+    seen, own = [], []
 
-    def listen(settings: TrainSettings, splits: Splits, *, steps: int) -> Any:
-        seen.append((settings.clusters, steps))
-        return train(settings, splits, steps=steps)
+    def listen(settings: Settings, splits: Splits) -> Plan:
+        made = plan(settings, splits)
+        own.append(made.start.steps)
+        return made
 
-    monkeypatch.setattr(select, "train_splits", listen)
+    def untrained(made: Plan) -> FittedModel:
+        seen.append((made.model["n_components"], made.start.steps))
+        return FittedModel(made.make_model(made.seeds[0]).eval(), made.encoding, made.about)
+
+    monkeypatch.setattr(select, "plan", listen)
+    monkeypatch.setattr(select, "train", untrained)
     write_table(Path("blobs.csv"))
-    assert cli(*SELECT, "--clusters", "2,3").exit_code == 0
-    assert seen == [(2, 50), (3, 50)] * 2
+    # So many epochs that a training of its own would begin for longer.
+    assert cli(*SELECT, "--clusters", "2,3", "--epochs", 60).exit_code == 0
+    assert seen == [(2, MIN_STEPS), (3, MIN_STEPS)] * 2 and MIN_STEPS == 50
+    assert min(own) > 50
 
 
 def test_other_settings_are_another_selection(cli: Cli, refused: Cli, trained: mock.Mock) -> None:

@@ -21,6 +21,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for seed in (0, 1):
         command = ["train", folder / "blobs.csv", "--label-column", "kind"]
         command += ["--out", folder / f"run{seed}", *TINY, "--clusters", 2, "--seed", seed]
+        command += ["--initialization", "kmeans"]
         assert run_cli(*command).exit_code == 0
     return [folder / "run0", folder / "run1"]
 

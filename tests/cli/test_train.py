@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from pyro_gmvae.models import METHODS
-from pyro_gmvae.runs import load_run
+from pyro_gmvae.runs import load
 from tests.cli.conftest import TINY, Cli, write_table
 
 FIGURES = {
@@ -46,7 +46,7 @@ def test_each_method(cli: Cli, method: str) -> None:
     assert {p.name for p in Path("runs/a").iterdir()} == FILES
     for picture in ("clusters", "reconstructions"):
         assert Path(f"runs/a/{picture}.png").read_bytes().startswith(b"\x89PNG")
-    run = load_run("runs/a")
+    run = load("runs/a")
     assert (run.gmvae.method, run.gmvae.n_components, run.gmvae.latent_dim) == (method, 3, 2)
     with open("runs/a/metrics.csv", newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]
@@ -67,11 +67,11 @@ def test_quiet_says_nothing(cli: Cli) -> None:
 
 def test_options_reach_the_model(cli: Cli) -> None:
     options = ["--hidden", "9,7", "--shared-trunk", "--learn-mixture", "--temperature", 0.7]
-    options += ["--temperature-end", 0.4, "--kl-annealing", "cosine", "--annealing-epochs", 1]
+    options += ["--temperature-end", 0.4, "--annealing", "cosine", "--annealing-epochs", 1]
     options += ["--epochs", 2, "--likelihood", "continuous_bernoulli", "--method", "concrete"]
     assert cli("train", "digits", "--out", "a", *TINY, *options).exit_code == 0
-    run = load_run("a")
-    assert run.preprocessor.binarize == "none"
+    run = load("a")
+    assert run.encoding.binarize == "none"
     assert run.gmvae.options == {
         "hidden": (9, 7),
         "likelihood": "continuous_bernoulli",
@@ -93,14 +93,14 @@ def test_options_reach_the_model(cli: Cli) -> None:
 def test_sparse_option(cli: Cli) -> None:
     options = ["--method", "sparse", "--n-likeliest", 2, "--drawn-share", 0.5]
     assert cli("train", "digits", "--out", "a", *TINY, *options).exit_code == 0
-    found = load_run("a").gmvae.options
+    found = load("a").gmvae.options
     assert (found["n_likeliest"], found["drawn_share"]) == (2, 0.5)
 
 
 def test_static_binarisation(cli: Cli) -> None:
     result = cli("train", "digits", "--out", "a", *TINY, "--binarize", "static", "--json")
     assert result.exit_code == 0
-    assert load_run("a").preprocessor.binarize == "static"
+    assert load("a").encoding.binarize == "static"
 
 
 @pytest.mark.parametrize("likelihood", ["discretized_logistic", "discretized_logistic_mixture"])
@@ -111,23 +111,23 @@ def test_levels_of_grey(cli: Cli, likelihood: str) -> None:
     bits = -figures["log_likelihood"] / (64 * np.log(2))
     assert figures["bits_per_dim"] == pytest.approx(bits)
     assert 0 < bits < 8
-    assert load_run("a").preprocessor.binarize == "none"
+    assert load("a").encoding.binarize == "none"
 
 
 def test_colour_is_not_binarised(cli: Cli) -> None:
     x = np.random.default_rng(0).integers(256, size=(60, 4, 4, 3), dtype=np.uint8)
     np.save("colour.npy", x)
     assert cli("train", "colour.npy", "--out", "a", *TINY).exit_code == 0
-    run = load_run("a")
+    run = load("a")
     assert run.gmvae.options["likelihood"] == "discretized_logistic"
-    assert run.preprocessor.binarize == "none"
+    assert run.encoding.binarize == "none"
     table = cli("evaluate", "a", "--split", "all", "--samples", 5).stdout
     shown = re.search(r"bits per dim +(\d+\.\d+)", table)
     assert shown is not None
     assert 7.5 < float(shown[1]) < 10  # noise takes 8
     asked = cli("train", "colour.npy", "--out", "b", *TINY, "--binarize", "static", "--json")
     assert "bits_per_dim" not in json.loads(asked.stdout)
-    assert load_run("b").gmvae.options["likelihood"] == "bernoulli"
+    assert load("b").gmvae.options["likelihood"] == "bernoulli"
 
 
 def test_schedules_reach_the_training(cli: Cli) -> None:
@@ -145,10 +145,10 @@ def test_table(cli: Cli) -> None:
     result = cli("train", "t.csv", "--label-column", "kind", "--out", "a", *TINY, "--json")
     assert result.exit_code == 0, result.output
     assert set(json.loads(result.stdout)) >= FIGURES | SCORES
-    run = load_run("a")
-    assert run.details["feature_names"] == ["width", "height"]
+    run = load("a")
+    assert run.encoding.feature_names == ("width", "height")
     assert run.gmvae.options["likelihood"] == "gaussian"
-    assert (run.preprocessor.scale > 2).all()  # standardised
+    assert (run.encoding.scale > 2).all()  # standardised
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "continuous_bernoulli"])
@@ -193,7 +193,7 @@ def test_overwrite(cli: Cli) -> None:
     options = ["--overwrite", "--clusters", 4]
     assert cli("train", "digits", "--out", "a", *TINY, *options).exit_code == 0
     assert {p.name for p in Path("a").iterdir()} == FILES
-    assert load_run("a").gmvae.n_components == 4
+    assert load("a").gmvae.n_components == 4
 
 
 def test_overwrite_where_training_was_killed_at_once(cli: Cli) -> None:
@@ -215,5 +215,5 @@ def test_loss_that_is_not_finite(cli: Cli) -> None:
     assert result.exit_code == 1
     assert "the loss is not finite at step" in result.stderr
     assert "Traceback" not in result.stderr
-    assert load_run("a").details["stopped"] == "non-finite loss"
+    assert load("a").about.stopped == "non-finite loss"
     assert all(torch.isfinite(t).all() for t in load_file("a/weights.safetensors").values())
