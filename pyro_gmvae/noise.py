@@ -61,8 +61,12 @@ def row_keys(x: Shaped[Tensor, "rows *event"]) -> list[int]:
     >>> a, b, c = row_keys(torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
     >>> a == c, a == b
     (True, False)
+    >>> row_keys(torch.tensor([[1.0, 2.0]], dtype=torch.float64)) == [a]
+    True
     """
-    rows = x.detach().cpu().contiguous().numpy()
+    # In float32, so that a row has one key in every precision; and no minus zero.
+    values = x.detach().cpu().float() + 0.0 if x.is_floating_point() else x.detach().cpu()
+    rows = values.contiguous().numpy()
     return [
         int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little")
         for row in rows
