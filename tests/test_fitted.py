@@ -118,7 +118,15 @@ def test_another_precision_is_a_copy(table: FittedModel) -> None:
 
 
 def test_about_survives_json() -> None:
-    about = About("digits", {"epochs": 3}, ("0", "1"), "abc", (1, 5), "patience", 2.0, 30, 1.5)
+    about = About(
+        name="digits",
+        settings={"epochs": 3},
+        class_names=("0", "1"),
+        known_rows=(1, 5),
+        stopped="patience",
+        best_epoch=2.0,
+        n_steps=30,
+    )
     assert About.from_dict(json.loads(json.dumps(about.to_dict()))) == about
     with pytest.raises(TypeError, match="magic"):
         About.from_dict({"magic": 1})

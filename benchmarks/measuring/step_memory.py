@@ -13,6 +13,7 @@ from dataclasses import asdict
 import torch
 
 from benchmarks.measuring.memory import peak_bytes
+from benchmarks.measuring.processes import environment
 from benchmarks.measuring.step_case import StepCase
 from benchmarks.measuring.step_variants import build_step, warmed_up
 from benchmarks.measuring.timing import warm_up
@@ -33,7 +34,7 @@ def step_peak_bytes(variant: str, case: StepCase) -> int | None:
         return peak_bytes(lambda: warm_up(step, case.device), case.device)
     request = json.dumps({"variant": variant, "case": asdict(case)})
     command = [sys.executable, "-m", "benchmarks.measuring.step_memory", request]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
     answer: int | None = json.loads(done.stdout.splitlines()[-1])
     return answer
 

@@ -17,7 +17,6 @@ finished. With --jobs, the cells that are only timed run first, one at a time.
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from typing import Any
 
 from benchmarks.measuring.finished_cells import add_cells_option, cells_folder, finished
 from benchmarks.measuring.options import Parser, at_least, seeds_of
+from benchmarks.measuring.processes import environment
 from benchmarks.measuring.report import Report
 from benchmarks.paper.run_cell import cell_file, run_cell
 from benchmarks.paper.studies import PRESETS, Cell, cells_of, narrowed
@@ -108,9 +108,9 @@ def share(jobs: int, argv: Sequence[str]) -> None:
     """Run the cells in several processes of one thread each; a signal reaches all of them."""
     command = [sys.executable, "-m", "benchmarks", "paper", *argv, "--jobs", "1"]
     command += ["--threads", "1", "--of", str(jobs)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     started = [
-        subprocess.Popen([*command, "--part", str(part)], env=environment) for part in range(jobs)
+        subprocess.Popen([*command, "--part", str(part)], env=environment({"OMP_NUM_THREADS": "1"}))
+        for part in range(jobs)
     ]
     try:
         failed = [process for process in started if process.wait()]

@@ -23,7 +23,6 @@ their own is best:
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from argparse import Namespace
@@ -39,6 +38,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measuring.options import Parser, hidden_sizes
+from benchmarks.measuring.processes import environment
 from benchmarks.measuring.report import Report
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.summary_table import Rows, summarise
@@ -195,12 +195,12 @@ def start(task: Task, threads: int) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     given, outcome, log = (folder / name for name in ("task.json", "outcome.json", "log.txt"))
     given.write_text(json.dumps(asdict(task)))
-    environment = os.environ | dict.fromkeys(THREADS, str(threads))
+    own = environment(dict.fromkeys(THREADS, str(threads)))
     command = [sys.executable, "-m", "benchmarks.peers.worker", str(given), str(outcome)]
     # Progress bars and all else that a peer prints go to a file, where they cost next to nothing.
     with log.open("w") as printed:
         done = subprocess.run(
-            command, env=environment, stdout=printed, stderr=subprocess.STDOUT, check=False
+            command, env=own, stdout=printed, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode != 0 or not outcome.exists():
         lines = log.read_text().strip().splitlines() or ["it printed nothing"]

@@ -128,7 +128,7 @@ def test_other_settings_are_another_selection(cli: Cli, refused: Cli, trained: m
 @pytest.mark.parametrize("text", ["5", "a:b", "2:3:4:5", "0:3", "7:3", ""])
 def test_what_are_no_numbers_of_clusters(refused: Cli, text: str) -> None:
     write_table(Path("blobs.csv"))
-    assert "such as 2:20" in refused(*SELECT, "--clusters", text)
+    assert "write them as 2:20, 2:20:2 or 5,10" in refused(*SELECT, "--clusters", text)
 
 
 def test_one_run_says_nothing(refused: Cli) -> None:

@@ -128,4 +128,4 @@ def test_what_are_no_counts(wrong: float) -> None:
 def test_images_are_no_counts() -> None:
     np.save("x.npy", np.random.default_rng(0).integers(256, size=(30, 4, 4), dtype=np.uint8))
     done = run_cli("train", "x.npy", "--likelihood", "poisson", "--out", "run", *TINY)
-    assert done.exit_code == 2 and "is for counts, x has images" in done.stderr
+    assert done.exit_code == 2 and "is for counts and x has images" in done.stderr
