@@ -17,7 +17,7 @@ def array_api(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks([QUICK])
-def test_scikit_learn_check(estimator, check, array_api: None) -> None:
+def test_scikit_learn_check(estimator, check, array_api: None, unchecked_shapes: None) -> None:
     check(estimator)
 
 
