@@ -25,6 +25,9 @@ from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import TrainResult
 
+# The commands' tests check the shapes of the same code; checked, a fit takes thrice as long.
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
 CENTERS = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
 QUICK = {"hidden": (16,), "latent_dim": 2, "max_iter": 5, "random_state": 0}
 
