@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,13 @@ class Poisson(Likelihood):
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # A command makes its options when it is imported. Each is imported before the name is known
+    # too, so that the undo of delitem has modules to put back for the tests of other files.
+    for module in ("settings", "train", "select"):
+        import_module(f"pyro_gmvae_cli.{module}")
+    for module in ("settings", "train", "select"):
+        monkeypatch.delitem(sys.modules, f"pyro_gmvae_cli.{module}")
     monkeypatch.setitem(LIKELIHOODS, "poisson", Poisson)
-    # The command makes its options when it is imported.
-    for module in ("pyro_gmvae_cli.settings", "pyro_gmvae_cli.train"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
