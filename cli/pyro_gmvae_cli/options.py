@@ -11,6 +11,7 @@ import click
 __all__ = [
     "Decorator",
     "GroupedOption",
+    "absolute_path",
     "data_dir",
     "data_of_run",
     "device",
@@ -60,24 +61,22 @@ download: Decorator = click.option(
 )
 
 
-def data_dir(default: str | None) -> Decorator:
-    """Make ``--data-dir``; without a default it is the folder of the run's training."""
-    help_ = "Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
-    if default is None:
-        help_ += "  [default: the one at training]"
-    return click.option(
-        "--data-dir",
-        metavar="DIR",
-        default=default,
-        show_default=default is not None,
-        # The path is absolute, so that a run finds its data again from anywhere.
-        callback=lambda ctx, param, value: value and os.path.abspath(value),
-        help=help_,
-    )
+def absolute_path(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Make a path absolute, so that a run finds it again from anywhere."""
+    return value and os.path.abspath(value)
+
+
+data_dir: Decorator = click.option(
+    "--data-dir",
+    metavar="DIR",
+    callback=absolute_path,
+    help="Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
+    "  [default: the one at training]",
+)
 
 
 def data_of_run(command: Any) -> Any:
     """Add the options by which new rows are read for a run."""
-    for option in (download, image_size, data_dir(None)):
+    for option in (download, image_size, data_dir):
         command = option(command)
     return command

@@ -22,7 +22,7 @@ from pyro_gmvae_cli.errors import Command
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run that is in --out.")
 @options.device
-@options.data_dir(None)
+@options.data_dir
 @options.download
 @options.quiet
 @options.json_output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from dataclasses import Field, fields
 from typing import Any
@@ -12,7 +11,7 @@ from click.core import ParameterSource
 
 from pyro_gmvae.fitting.groups import GROUPS, METHODS, ModelSettings
 from pyro_gmvae.fitting.knobs import choices_of
-from pyro_gmvae_cli.options import Decorator, GroupedOption
+from pyro_gmvae_cli.options import Decorator, GroupedOption, absolute_path
 
 __all__ = ["given_settings", "named_settings", "training_settings"]
 
@@ -96,7 +95,7 @@ def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorato
     elif kind == "sizes":
         more["type"] = Sizes()
     elif kind == "file":
-        more |= {"type": str, "callback": _absolute, "metavar": "FILE"}
+        more |= {"type": str, "callback": absolute_path, "metavar": "FILE"}
     else:
         more["type"] = {"int": int, "float": float}.get(kind, str)
     if meta["metavar"]:
@@ -112,11 +111,6 @@ def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorato
         show_default=known,
         **more,
     )
-
-
-def _absolute(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Make a path absolute, so that a run finds it again from anywhere."""
-    return value and os.path.abspath(value)
 
 
 def _all_options() -> dict[str, Decorator]:

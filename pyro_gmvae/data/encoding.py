@@ -166,16 +166,16 @@ class Encoding(nn.Module, ABC):
         A dynamic binarisation draws from ``generator``, or from the global one of the device.
         Nothing is read back to the host.
         """
+        if self.binarize != "dynamic":
+            return self.encode_mean(raw)
         x = self.scaled(raw)
-        if self.binarize == "dynamic":
-            noise = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-            return (noise < x).to(x.dtype)
-        return self._rounded(x) if self.binarize == "static" else x
+        noise = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        return (noise < x).to(x.dtype)
 
     def encode_mean(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
         """Encode rows without a random draw, to infer their clusters and latents."""
         x = self.scaled(raw)
-        return self._rounded(x) if self.binarize == "static" else x
+        return (x >= 0.5).to(x.dtype) if self.binarize == "static" else x
 
     def encode_scored(
         self, raw: Shaped[Tensor, "rows *event"], *, seed: int = 0
@@ -186,9 +186,9 @@ class Encoding(nn.Module, ABC):
         depends on ``seed`` and the row's own values alone, so that a row has the same likelihood
         whatever other rows are beside it.
         """
-        x = self.scaled(raw)
         if self.binarize != "dynamic":
-            return self._rounded(x) if self.binarize == "static" else x
+            return self.encode_mean(raw)
+        x = self.scaled(raw)
         size = x[0].numel() if len(x) else 0
         noise = RowNoise(seed, row_keys(raw), size, stream=BINARIZED).draw(1, x)
         return (noise[0].view_as(x) < x).to(x.dtype)
@@ -196,10 +196,6 @@ class Encoding(nn.Module, ABC):
     def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
         """Bring rows to model scale before any binarisation, as pictures show them."""
         return ((raw.to(self.shift.dtype) - self.shift) / self.scale).to(self.scale.dtype)
-
-    @staticmethod
-    def _rounded(x: Tensor) -> Tensor:
-        return (x >= 0.5).to(x.dtype)
 
     def decode(self, x: Float[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
         """Bring rows ``(..., *event)`` on model scale to raw units, as floats, unrounded."""
@@ -224,6 +220,12 @@ class Encoding(nn.Module, ABC):
         Raises:
             InputError: for rows that do not fit.
         """
+
+    def _misfit(self, data: Dataset, more: str = "") -> InputError:
+        return InputError(
+            f"{data.name} has {data.kind.describe(data.event_shape)}, the model was trained on "
+            f"{self.describe(self.event_shape)}: give it data like those it was trained on{more}"
+        )
 
     def check(self, x: Shaped[Tensor, "rows *event"], support: Support, likelihood: str) -> None:
         """Refuse raw values that the likelihood does not take.

@@ -148,22 +148,19 @@ class ImageEncoding(Encoding):
         Raises:
             InputError: for other data, or images of another size.
         """
+        if data.kind is not type(self):
+            raise self._misfit(data)
         wanted = self.event_shape
-        if data.kind is type(self) and wanted[0] == 3 and data.event_shape == (1, *wanted[1:]):
-            data = replace(data, x=data.x.expand(-1, *wanted))
-        if data.kind is type(self) and data.event_shape == wanted:
+        if wanted[0] == 3 and data.event_shape == (1, *wanted[1:]):
+            return replace(data, x=data.x.expand(-1, *wanted))
+        if data.event_shape == wanted:
             return data
         # The images of a folder may be brought to any square size.
-        resizable = (
-            data.kind is type(self)
-            and data.row_names is not None
-            and (wanted[0], wanted[1]) == (data.event_shape[0], wanted[2])
+        resizable = data.row_names is not None and (wanted[0], wanted[1]) == (
+            data.event_shape[0],
+            wanted[2],
         )
-        resize = f", or --image-size {wanted[1]}" if resizable else ""
-        raise InputError(
-            f"{data.name} has {data.kind.describe(data.event_shape)}, the model was trained on "
-            f"{self.describe(wanted)}: give it data like those it was trained on{resize}"
-        )
+        raise self._misfit(data, f", or --image-size {wanted[1]}" if resizable else "")
 
 
 def greyness(x: Shaped[Tensor, "rows *event"]) -> float:

@@ -173,10 +173,7 @@ class TableEncoding(Encoding):
             InputError: for another kind or number of columns, or names that are not known.
         """
         if data.kind is not type(self) or data.event_shape != self.event_shape:
-            raise InputError(
-                f"{data.name} has {data.kind.describe(data.event_shape)}, the model was trained on "
-                f"{self.describe(self.event_shape)}: give it data like those it was trained on"
-            )
+            raise self._misfit(data)
         order = self.schema.order_of(data.feature_names, data.name)
         if torch.equal(order, torch.arange(len(order))):
             return data

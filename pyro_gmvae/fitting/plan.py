@@ -131,8 +131,9 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
     batch_size = defaults.batch_size(training.batch_size, kind, len(train))
     total_steps = defaults.total_steps(training.epochs, len(train), batch_size)
     start = _start(settings, splits, support, regularized, total_steps, clusters)
-    tries = defaults.starts(settings.start.starts, start.name, len(train))
-    by_information = start.name == "information"
+    several = defaults.starts(settings.start.starts, start.name, len(train))
+    # Starts by information are compared before one training; of the others, whole trainings are.
+    tries, trainings = (several, 1) if start.name == "information" else (1, several)
     config = _config(settings, start.name, splits, device, batch_size, total_steps)
 
     made = Plan(
@@ -142,10 +143,8 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
         regularizer=regularizer,
         model=_model(settings, splits, likelihood, regularized),
         config=config,
-        start=StartPlan(
-            start.name, tries if by_information else 1, start.epochs, start.steps, start.clusters
-        ),
-        seeds=seeds_of(training.seed, 1 if by_information else tries),
+        start=replace(start, tries=tries),
+        seeds=seeds_of(training.seed, trainings),
         about=About(
             name=train.name,
             settings=settings.to_dict(),
@@ -213,7 +212,9 @@ def _start(
     if settings.model.clusters == 1:
         name = "random"  # one cluster has nowhere else to begin
     steps = defaults.start_steps(train, total_steps)
-    return StartPlan(name, 1, said.initialization_epochs, steps, clusters)
+    return StartPlan(
+        name, tries=1, epochs=said.initialization_epochs, steps=steps, clusters=clusters
+    )
 
 
 def _model(
