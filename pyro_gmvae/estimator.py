@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +33,7 @@ from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.models.labels import check_label_rows
+from pyro_gmvae.run_folder import open_run_folder
 from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
@@ -47,6 +47,7 @@ SETTING_OF = {
     "random_state": "seed",
 }
 SHOWN = {setting: parameter for parameter, setting in SETTING_OF.items()}
+HINT = "pass overwrite=True"  # in the message about a folder that holds a run
 OWN = ("num_samples", "verbose")  # parameters that a training does not depend on
 
 
@@ -307,14 +308,11 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
                 plain value. Nothing is written then, and nothing overwritten.
         """
         check_is_fitted(self)
-        path = Path(folder)
-        if not overwrite and path.is_dir() and any(path.iterdir()):
-            raise InputError(f"{path} exists: choose another folder, or pass overwrite=True")
         own = {name: _plain(getattr(self, name)) for name in OWN}
         about = replace(self.fitted_.about, estimator=own)
         models.to_config(self.model_)  # before anything is overwritten: it may refuse
-        runs.open_run_folder(path, overwrite=overwrite)
-        runs.save_run(path, replace(self.fitted_, about=about))
+        with open_run_folder(folder, overwrite=overwrite, hint=HINT) as path:
+            runs.replace_run(path, replace(self.fitted_, about=about))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> GMVAE:

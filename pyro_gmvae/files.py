@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import secrets
+import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TypeVar
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["under_prefix", "with_prefix", "written_whole"]
+__all__ = ["is_partial", "under_prefix", "with_prefix", "written_whole"]
 
 T = TypeVar("T")
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial(\.\w+)*")
 
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary file to write to, which replaces ``path`` when the context ends well.
 
-    The temporary file is created at once, so that a path which cannot be written is refused
-    before the long work. After an error ``path`` is as it was.
+    The temporary file is made at once, so that a path which cannot be written is refused before
+    the long work. After an error ``path`` is as it was. A link stays a link, and its target is
+    replaced; the target keeps its permissions. A pipe or a device is not replaced: the content is
+    written into it. So is a file whose folder takes no new files.
 
     Raises:
         InputError: if ``path`` is a folder or cannot be written.
+        OSError: if the system fails while the file is written, as on a full disk.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -33,19 +44,34 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     ...     target.read_text()
     'hello'
     """
-    final = Path(path)
-    partial = final.with_name(f".{final.stem}.partial{final.suffix}")
-    if final.is_dir():
-        raise InputError(f"{final} is a folder: name a file in it")
+    given = Path(path)
     try:
-        partial.touch()
-    except OSError as error:
-        raise InputError(f"{final} cannot be written ({error.strerror}): choose another") from error
+        final, partial = _begin(given)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{given} cannot be written ({reason}): choose another") from error
     try:
         yield partial
-        os.replace(partial, final)
+        _finish(partial, final)
+    except OSError as error:
+        other = error.filename is not None and Path(os.fsdecode(error.filename)) != partial
+        if other or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(given)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be gone
+            partial.unlink(missing_ok=True)
+
+
+def is_partial(name: str) -> bool:
+    """Recognise the temporary file that a killed process left behind.
+
+    >>> is_partial(".0123456789abcdef.partial.csv"), is_partial("table.csv")
+    (True, False)
+    """
+    return _PARTIAL.fullmatch(name) is not None
 
 
 def with_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
@@ -57,3 +83,91 @@ def under_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
     """Find the tensors that `with_prefix` put under ``prefix/``."""
     start = f"{prefix}/"
     return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+
+
+def _begin(given: Path) -> tuple[Path | int, Path]:
+    """Return the file or the open descriptor that is to have the content, and a temporary file."""
+    descriptor = _descriptor(given)
+    if descriptor is not None:
+        os.fstat(descriptor)  # it must be open
+        return descriptor, _private_file(given)
+    try:
+        old: os.stat_result | None = os.stat(given)
+    except FileNotFoundError:  # nothing is there, or a link to nothing
+        old = None
+    if old is not None and stat.S_ISDIR(old.st_mode):
+        raise InputError(f"{given} is a folder: name a file in it")
+    final = Path(os.path.realpath(given))
+    if old is None or stat.S_ISREG(old.st_mode):
+        try:
+            return final, _new_file(final.parent, final, old)
+        except OSError:
+            if old is None:
+                raise
+    if not os.access(final, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(given))
+    return final, _private_file(given)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as ``/dev/stdout`` stands for.
+
+    What such a path leads to may be a file that others append to, which must not be replaced.
+    """
+    for _ in range(40):  # the system follows as many links
+        folder = os.path.realpath(path.parent)
+        if folder == f"/proc/{os.getpid()}/fd" and path.name.isdecimal():
+            return int(path.name)
+        if not path.is_symlink():
+            break
+        path = path.parent / os.readlink(path)
+    return None
+
+
+def _private_file(like: Path) -> Path:
+    """Make a temporary file that only the user can read."""
+    return _new_file(Path(gettempdir()), like, None, mode=0o600)
+
+
+def _new_file(folder: Path, like: Path, old: os.stat_result | None, *, mode: int = 0o666) -> Path:
+    """Make an empty file of a name that nobody can guess, with the suffix of ``like``."""
+    suffixes = "".join(re.findall(r"\.\w{1,16}", like.name.lstrip("."))[-2:])
+    path = folder / f".{secrets.token_hex(8)}.partial{suffixes}"
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    try:
+        if old is not None:
+            with suppress(OSError):  # only root may give files away
+                os.fchown(descriptor, old.st_uid, old.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def _finish(partial: Path, final: Path | int) -> None:
+    """Put the content in its place, on the disk as well as in the system's memory."""
+    if isinstance(final, int):
+        with partial.open("rb") as source, os.fdopen(os.dup(final), "wb") as target:
+            shutil.copyfileobj(source, target)
+        return
+    if partial.parent == final.parent:
+        _sync(partial)
+        try:
+            os.replace(partial, final)
+        except OSError as error:
+            if error.errno != errno.EBUSY:  # a file that is mounted by itself
+                raise
+        else:
+            with suppress(OSError):  # some file systems cannot sync a folder
+                _sync(final.parent)
+            return
+    with partial.open("rb") as source, final.open("wb") as target:
+        shutil.copyfileobj(source, target)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, load, load_splits
-from pyro_gmvae.data.sources import is_folder
+from pyro_gmvae.data.sources import BUILT_IN, is_folder
 from pyro_gmvae.data.tables import TABLE_SUFFIXES, MissingLabelColumn
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
@@ -22,6 +22,7 @@ __all__ = [
     "load_run_splits",
     "load_settings_splits",
     "settings_of",
+    "sources_of",
 ]
 
 Part = Literal["test", "train", "validation", "all"]
@@ -70,6 +71,13 @@ def load_settings_splits(
         known=known,
         least_validation=least_validation,
     )
+
+
+def sources_of(settings: Settings) -> list[str]:
+    """Return the files and folders that a training reads: its data, labels and groups."""
+    named = settings.source if settings.source not in BUILT_IN else None
+    every = (named, settings.data.labels, settings.data.must_link)
+    return [source for source in every if source is not None]
 
 
 def settings_of(fitted: FittedModel) -> Settings:

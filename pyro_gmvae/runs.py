@@ -1,16 +1,4 @@
-"""Keep a fitted model as a run folder: files that are data, not code.
-
-========================= ======================================================================
-``config.json``           all that rebuilds the model, versioned, with the digest of its weights
-``weights.safetensors``   the weights of the model and the numbers of its encoding
-``train.json``            the settings that a training was begun with
-``metrics.csv``           one row per epoch
-``clusters.png``          the rows in each cluster
-``history.png``           the course of the training
-``reconstructions.png``   images beside their reconstructions
-``checkpoint/``           the training's state, for resuming
-========================= ======================================================================
-"""
+"""Keep a fitted model as a run folder: files that are data, not code."""
 
 from __future__ import annotations
 
@@ -18,7 +6,7 @@ import csv
 import hashlib
 import json
 import os
-import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,24 +23,24 @@ from pyro_gmvae.files import under_prefix, with_prefix, written_whole
 from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.locks import holder
 from pyro_gmvae.models import GMVAE, from_config, to_config
 from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.run_folder import (
+    CONFIG,
+    FORMAT,
+    METRICS,
+    NEW_WEIGHTS,
+    TRAINING,
+    WEIGHTS,
+    clear,
+)
 from pyro_gmvae.training import MetricsCSV, Record
 from pyro_gmvae.training.device import make_accelerator
 
-__all__ = [
-    "checkpoint_path",
-    "load",
-    "open_run_folder",
-    "read_training",
-    "save_run",
-    "write_training",
-]
+__all__ = ["load", "read_training", "replace_run", "save_run", "write_training"]
 
-FORMAT = "pyro_gmvae.run"
 VERSION = 2
-CONFIG, WEIGHTS, METRICS = "config.json", "weights.safetensors", "metrics.csv"
-TRAINING = "train.json"  # written first
 _MISFITS = (
     KeyError,
     TypeError,
@@ -64,44 +52,11 @@ _MISFITS = (
 )
 
 
-def checkpoint_path(folder: str | os.PathLike[str]) -> Path:
-    """Return the file that keeps the state of a run's training."""
-    return Path(folder) / "checkpoint" / "state.safetensors"
-
-
-def open_run_folder(
-    folder: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False
-) -> Path:
-    """Prepare the folder of a run: new and empty, or as it was if it is to be resumed.
-
-    Raises:
-        InputError: if it exists and neither ``overwrite`` nor ``resume`` is set, if it holds
-            something else than a run, or cannot be written.
-    """
-    path = Path(folder)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file: choose another folder for the run")
-    occupied = path.is_dir() and any(path.iterdir())
-    if occupied and not (overwrite or resume):
-        raise InputError(
-            f"{path} exists: choose another folder, --overwrite it or --resume its training"
-        )
-    if occupied and not resume and not _is_run(path):
-        raise InputError(f"{path} is not a run folder, so it is not overwritten: choose another")
-    try:
-        if occupied and not resume:
-            shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another") from error
-    return path
-
-
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
-    """Write ``fitted`` into ``folder``, with the configuration last, so that half a run is none.
+    """Write ``fitted`` into ``folder``, in place of the model that is there.
+
+    The files are those of `pyro_gmvae.run_folder`. The folder holds the former model until the
+    configuration is replaced, and from then on the new one, whenever the process is killed.
 
     Raises:
         ValueError: if the model cannot be rebuilt from a file (see `pyro_gmvae.models.to_config`).
@@ -125,9 +80,20 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     path.mkdir(parents=True, exist_ok=True)
     if fitted.history:
         MetricsCSV(path / METRICS).start(0, fitted.history)
-    for name, content in {WEIGHTS: weights, CONFIG: text.encode()}.items():
+    for name, content in {NEW_WEIGHTS: weights, CONFIG: text.encode()}.items():
         with written_whole(path / name) as partial:
             partial.write_bytes(content)
+    os.replace(path / NEW_WEIGHTS, path / WEIGHTS)
+
+
+def replace_run(folder: Path, fitted: FittedModel) -> None:
+    """Write ``fitted`` into a folder, and then remove what is left of the run that was there.
+
+    Raises:
+        ValueError: as `save_run`, before anything is removed.
+    """
+    save_run(folder, fitted)
+    clear(folder, keep=(CONFIG, WEIGHTS, *([METRICS] if fitted.history else [])))
 
 
 def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
@@ -149,7 +115,7 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
         raise InputError(f"there is no run folder {path}: check the path, or train one first")
     for name in (CONFIG, WEIGHTS):
         if not (path / name).is_file():
-            raise InputError(f"{path} is not a complete run, {name} is missing: train it again")
+            raise _unfinished(path, name)
     try:
         config = json.loads((path / CONFIG).read_text())
         is_run = config["format"] == FORMAT
@@ -160,9 +126,14 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
             f"{path} is of version {config.get('version')}, this program reads version {VERSION}: "
             "use the matching release, or train it again"
         )
-    content = (path / WEIGHTS).read_bytes()
-    if hashlib.sha256(content).hexdigest() != config.get("weights_sha256"):
-        raise InputError(f"{path / WEIGHTS} is not the file that was saved: train the run again")
+    content = _weights(path, config.get("weights_sha256"))
+    writer = holder(path)
+    if writer is not None:
+        warnings.warn(
+            f"{path} is being trained or written by {writer}: this is the model from before",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     try:
         tensors = load_tensors(content)
         if config["version"] == 1:
@@ -272,18 +243,31 @@ def _settings_of_version_1(parameters: dict[str, Any] | None) -> dict[str, Any] 
     return Settings.of(None, **named).to_dict()
 
 
+def _weights(path: Path, digest: Any) -> bytes:
+    """Return the weights that the configuration names, whatever file a killed save left them in."""
+    for name in (WEIGHTS, NEW_WEIGHTS):
+        if (path / name).is_file():
+            content = (path / name).read_bytes()
+            if hashlib.sha256(content).hexdigest() == digest:
+                return content
+    raise InputError(f"{path / WEIGHTS} is not the file that was saved: train the run again")
+
+
+def _unfinished(path: Path, missing: str) -> InputError:
+    """Say why there is no model in a folder."""
+    writer = holder(path)
+    if writer is not None:
+        return InputError(f"{path} is being trained by {writer}: wait until that has ended")
+    if (path / TRAINING).is_file() and missing == CONFIG:
+        return InputError(f"the training in {path} has not ended: continue it with --resume")
+    return InputError(f"{path} is not a complete run, {missing} is missing: train it again")
+
+
 def _read_metrics(path: Path) -> list[Record]:
     if not path.is_file():
         return []
     with path.open(newline="") as file:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
-def _is_run(path: Path) -> bool:
-    # Even a truncated configuration names its format. A folder of another program is not deleted.
-    config = path / CONFIG
-    ours = config.is_file() and FORMAT.encode() in config.read_bytes()
-    return ours or (path / TRAINING).is_file() or checkpoint_path(path).is_file()
 
 
 def _parts(gmvae: GMVAE, encoding: Encoding) -> list[tuple[str, nn.Module]]:

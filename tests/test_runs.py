@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from pyro_gmvae import GMVAE, runs
@@ -21,8 +23,10 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.likelihoods import Gaussian
+from pyro_gmvae.locks import locked
 from pyro_gmvae.models import METHODS, ExactGMVAE
-from pyro_gmvae.runs import checkpoint_path, load, open_run_folder, save_run
+from pyro_gmvae.run_folder import CONFIG, NEW_WEIGHTS, TRAINING, WEIGHTS
+from pyro_gmvae.runs import load, replace_run, save_run
 from pyro_gmvae.training import fit
 from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny
 
@@ -67,6 +71,12 @@ def folder(tmp_path: Path) -> Path:
     """A run that was saved."""
     save_run(tmp_path / "run", FittedModel(tiny(), TableEncoding((4,)), ABOUT))
     return tmp_path / "run"
+
+
+@pytest.fixture
+def other() -> FittedModel:
+    """Another model, to replace the one in the folder."""
+    return FittedModel(tiny("exact"), TableEncoding((4,)), ABOUT)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -217,7 +227,6 @@ def put_weights(content: bytes) -> Callable[[Path], None]:
     return change
 
 
-CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 WRONGS: dict[str, tuple[Callable[[Path], None], str]] = {
     "no config": (remove(CONFIG), "config.json is missing"),
     "no weights": (remove(WEIGHTS), "weights.safetensors is missing"),
@@ -295,62 +304,57 @@ def test_no_such_folder(tmp_path: Path) -> None:
         load(tmp_path / "file")
 
 
-# The folder a run goes into.
+# A save that is killed.
 
 
-def test_a_new_folder_is_made(tmp_path: Path) -> None:
-    path = open_run_folder(tmp_path / "a" / "b")
-    assert path.is_dir() and list(path.iterdir()) == []
-    assert open_run_folder(str(path)) == path  # an empty one will do
+class Killed(BaseException):
+    pass
 
 
-def test_an_existing_run(folder: Path) -> None:
-    with pytest.raises(InputError, match="exists: choose another folder, --overwrite .*--resume"):
-        open_run_folder(folder)
+@pytest.mark.parametrize("moment", range(4))
+def test_a_killed_save_leaves_the_old_run_or_the_new_one(
+    moment: int, folder: Path, other: FittedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = load(folder).gmvae.state_dict()
+    calls = iter(range(9))
+    real = os.replace
+
+    def replace(*paths: str) -> None:
+        if next(calls) == moment:
+            raise Killed
+        real(*paths)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with contextlib.suppress(Killed):
+        save_run(folder, other)
+    monkeypatch.undo()
+    found = load(folder).gmvae.state_dict()
+    wanted = old if moment < 2 else other.gmvae.state_dict()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    save_run(folder, other)  # the next save is as if nothing had happened
+    assert not (folder / NEW_WEIGHTS).exists()
     load(folder)
-    assert open_run_folder(folder, resume=True) == folder
-    load(folder)
-    assert open_run_folder(folder, overwrite=True, resume=True) == folder
-    load(folder)
+
+
+def test_a_run_that_replaces_another_takes_its_files_along(
+    folder: Path, other: FittedModel
+) -> None:
     (folder / "clusters.png").touch()
-    assert list(open_run_folder(folder, overwrite=True).iterdir()) == []
+    (folder / "metrics.csv").write_text("epoch,step\n1,2\n")
+    (folder / "thesis.txt").write_text("precious")
+    replace_run(folder, other)
+    assert {f.name for f in folder.iterdir()} == {CONFIG, WEIGHTS, "thesis.txt"}
 
 
-def test_an_interrupted_run_may_be_overwritten(tmp_path: Path) -> None:
-    checkpoint_path(tmp_path / "run").parent.mkdir(parents=True)
-    save_file({"a": torch.zeros(1)}, checkpoint_path(tmp_path / "run"))
-    assert list(open_run_folder(tmp_path / "run", overwrite=True).iterdir()) == []
-
-
-def test_a_damaged_run_may_be_overwritten(folder: Path) -> None:
-    WRONGS["truncated config"][0](folder)
-    assert list(open_run_folder(folder, overwrite=True).iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["thesis.tex", "config.json"])
-def test_what_is_not_a_run_is_not_overwritten(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text('{"model_type": "of another program"}')
-    with pytest.raises(InputError, match="not a run folder"):
-        open_run_folder(tmp_path, overwrite=True)
-    assert (tmp_path / name).is_file()
-
-
-@pytest.mark.parametrize("arguments", [{}, {"overwrite": True}, {"resume": True}])
-def test_a_file_in_the_way(arguments: dict[str, bool], tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("precious")
-    with pytest.raises(InputError, match="is a file: choose another folder"):
-        open_run_folder(tmp_path / "file", **arguments)
-    with pytest.raises(InputError, match="cannot be written .*: choose another"):
-        open_run_folder(tmp_path / "file" / "run", **arguments)
-    assert (tmp_path / "file").read_text() == "precious"
-
-
-def test_a_link_to_a_run_is_not_followed_to_its_end(folder: Path) -> None:
-    link = folder.parent / "link"
-    link.symlink_to(folder)
-    with pytest.raises(InputError, match="cannot be written"):
-        open_run_folder(link, overwrite=True)
-    load(folder)
+def test_a_run_that_is_written_says_so(folder: Path) -> None:
+    with locked(folder), pytest.warns(RuntimeWarning, match="trained or written by process"):
+        load(folder)
+    (folder / CONFIG).unlink()
+    with locked(folder), pytest.raises(InputError, match="is being trained by process"):
+        load(folder)
+    (folder / TRAINING).touch()
+    with pytest.raises(InputError, match="has not ended: continue it with --resume"):
+        load(folder)
 
 
 class TestEstimator:
@@ -368,6 +372,7 @@ class TestEstimator:
         with pytest.raises(ValueError, match="is code, which is not saved"):
             good.save(tmp_path / "run", overwrite=True)
         np.testing.assert_array_equal(GMVAE.load(tmp_path / "run").predict(x), expected)
+        good.verbose = False
         with pytest.raises(InputError, match="pass overwrite=True"):
             good.save(tmp_path / "run")
 

@@ -10,7 +10,9 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import cluster_usage
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import keep_components
-from pyro_gmvae.runs import open_run_folder, save_run
+from pyro_gmvae.run_data import settings_of, sources_of
+from pyro_gmvae.run_folder import open_run_folder
+from pyro_gmvae.runs import replace_run
 
 __all__ = ["Pruned", "prune_run"]
 
@@ -72,5 +74,7 @@ def prune_run(
     if about.settings is not None:
         about = replace(about, settings={**about.settings, "clusters": len(kept)})
     smaller = replace(fitted, gmvae=gmvae, about=about)
-    save_run(open_run_folder(folder, overwrite=overwrite), smaller)
+    sources = [] if about.settings is None else sources_of(settings_of(fitted))
+    with open_run_folder(folder, overwrite=overwrite, sources=sources) as path:
+        replace_run(path, smaller)
     return Pruned(smaller, kept.tolist(), (~stays).nonzero().squeeze(-1).tolist())

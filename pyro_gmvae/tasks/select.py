@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -23,8 +24,9 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.plots import plot_selection
-from pyro_gmvae.run_data import load_settings_splits
-from pyro_gmvae.runs import TRAINING, open_run_folder, read_training, write_training
+from pyro_gmvae.run_data import load_settings_splits, sources_of
+from pyro_gmvae.run_folder import TRAINING, clear, open_run_folder
+from pyro_gmvae.runs import read_training, write_training
 
 __all__ = ["counts", "select_clusters"]
 
@@ -110,30 +112,30 @@ def select_clusters(
         raise InputError(
             f"{max(numbers)} clusters are more than the {n_rows} rows of a training: try fewer"
         )
-    path = Path(folder)
     # A selection may go on with another device and with another place of the same data.
     kept = settings.with_(clusters=ANY_NUMBER, device="auto", data_dir=DataSettings.data_dir)
-    _open(path, kept, parts.splits.train.fingerprint(), overwrite)
     cells: dict[int, list[tuple[Tensor, Tensor]]] = {k: [] for k in numbers}
-    # Each round trains with every number once, so that early figures are of all numbers.
-    for run, seed in enumerate(seeds_of(settings.training.seed, runs)):
-        for k in numbers:
-            file = path / f"K{k}-run{run}-S{num_samples}.npz"
-            if not file.is_file():
-                on_training(k, run)
-                _write(file, *_trained(settings.with_(clusters=k), seed, parts, num_samples))
-            cells[k].append(_read(file))
-    selection = select(
-        [
-            Candidate(k, torch.stack([c[0] for c in cell]), torch.stack([c[1] for c in cell]))
-            for k, cell in cells.items()
-        ]
-    )
-    figures = {"data": parts.splits.train.name, "runs": runs, "samples": num_samples}
-    with written_whole(path / "selection.json") as partial:
-        partial.write_text(json.dumps(figures | selection.to_dict(), indent=2) + "\n")
-    with written_whole(path / "selection.png") as partial:
-        plot_selection(selection, title=parts.splits.train.name).savefig(partial)
+    with _opened(folder, kept, parts.splits.train.fingerprint(), overwrite) as path:
+        # Each round trains with every number once, so that early figures are of all numbers.
+        for run, seed in enumerate(seeds_of(settings.training.seed, runs)):
+            for k in numbers:
+                file = path / f"K{k}-run{run}-S{num_samples}.npz"
+                if not file.is_file():
+                    on_training(k, run)
+                    _write(file, *_trained(settings.with_(clusters=k), seed, parts, num_samples))
+                cells[k].append(_read(file))
+        selection = select(
+            [
+                Candidate(k, torch.stack([c[0] for c in cell]), torch.stack([c[1] for c in cell]))
+                for k, cell in cells.items()
+            ]
+        )
+        name = parts.splits.train.name
+        figures = {"data": name, "runs": runs, "samples": num_samples} | selection.to_dict()
+        with written_whole(path / "selection.json") as partial:
+            partial.write_text(json.dumps(figures, indent=2) + "\n")
+        with written_whole(path / "selection.png") as partial:
+            plot_selection(selection, title=name).savefig(partial)
     return selection
 
 
@@ -146,17 +148,23 @@ def _parts(splits: Splits) -> _Parts:
     return _Parts(splits, held_out, rows[::step])
 
 
-def _open(path: Path, settings: Settings, fingerprint: str, overwrite: bool) -> None:
-    """Prepare a new folder, or accept one in which the same selection was begun."""
-    if (path / TRAINING).is_file() and not overwrite:
-        if read_training(path) != (settings, fingerprint):
-            raise InputError(
-                f"{path} holds a training or selection with other settings or data: choose another "
-                "folder, or --overwrite it"
-            )
-        return
-    open_run_folder(path, overwrite=overwrite)
-    write_training(path, settings, fingerprint)
+@contextmanager
+def _opened(
+    folder: str | os.PathLike[str], settings: Settings, fingerprint: str, overwrite: bool
+) -> Iterator[Path]:
+    """Hold a new folder, or one in which the same selection was begun."""
+    begun = not overwrite and Path(folder, TRAINING).is_file()
+    if begun and read_training(Path(folder)) != (settings, fingerprint):
+        raise InputError(
+            f"{folder} holds a training or selection with other settings or data: choose another "
+            "folder, or --overwrite it"
+        )
+    sources = sources_of(settings)
+    with open_run_folder(folder, overwrite=overwrite, resume=begun, sources=sources) as path:
+        if not begun:
+            clear(path)
+            write_training(path, settings, fingerprint)
+        yield path
 
 
 def _trained(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +17,9 @@ from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
-from pyro_gmvae.run_data import load_settings_splits
-from pyro_gmvae.runs import (
-    checkpoint_path,
-    open_run_folder,
-    read_training,
-    save_run,
-    write_training,
-)
+from pyro_gmvae.run_data import load_settings_splits, sources_of
+from pyro_gmvae.run_folder import METRICS, checkpoint_path, clear, open_run_folder
+from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.training import (
     MetricsCSV,
     NonFiniteLossError,
@@ -68,7 +63,7 @@ def train_run(
 
     Raises:
         InputError: for settings, data or a folder that cannot be used. After another error the
-            folder stays if there is a checkpoint to resume from.
+            folder stays if there is a checkpoint to resume from, or an epoch was recorded.
         NonFiniteLossError: if the loss becomes NaN or infinite; the run is saved with the last good
             weights.
         TrainingInterrupted: after a signal, with the state saved.
@@ -81,16 +76,17 @@ def train_run(
     writer = _Writer(Path(folder), settings, planned)
     if resume:
         writer.check_same_rows()
-    if is_main:
-        reporters = writer.open(overwrite=overwrite, resume=resume, reporters=reporters)
-    try:
-        fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)
-    except BaseException as error:
+    with ExitStack() as stack:
         if is_main:
-            writer.leave(error, resume=resume)
-        raise
-    if is_main:
-        writer.save(fitted)
+            held = open_run_folder(
+                folder, overwrite=overwrite, resume=resume, sources=sources_of(settings)
+            )
+            stack.enter_context(held)
+            stack.enter_context(writer.leaving_well(resume=resume))
+            reporters = writer.begin(overwrite=overwrite, resume=resume, reporters=reporters)
+        fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)
+        if is_main:
+            writer.save(fitted)
     return Trained(fitted, splits, is_main)
 
 
@@ -102,7 +98,6 @@ class _Writer:
         self.settings = settings
         self.planned = planned
         self.checkpoint = checkpoint_path(path)
-        self.existed = path.exists()
 
     @property
     def fingerprint(self) -> str:
@@ -116,14 +111,15 @@ class _Writer:
                 "train another run, or --overwrite this one"
             )
 
-    def open(
+    def begin(
         self, *, overwrite: bool, resume: bool, reporters: Sequence[Reporter]
     ) -> list[Reporter]:
-        """Prepare the folder, and return the reporters with those that write into it."""
-        open_run_folder(self.path, overwrite=overwrite, resume=resume)
+        """Write the settings, and return the reporters with those that write into the folder."""
+        if overwrite:
+            clear(self.path)
         if not resume:
             write_training(self.path, self.settings, self.fingerprint)
-        own: list[Reporter] = [MetricsCSV(self.path / "metrics.csv"), *reporters]
+        own: list[Reporter] = [MetricsCSV(self.path / METRICS), *reporters]
         if self.settings.training.tensorboard:
             own.append(_tensorboard(self.path))
         return own
@@ -136,19 +132,28 @@ class _Writer:
             with written_whole(self.path / f"{name}.png") as partial:
                 figure.savefig(partial)
 
-    def leave(self, error: BaseException, *, resume: bool) -> None:
-        """Keep what can be used of a training that ended by an error."""
-        if isinstance(error, TrainingInterrupted):
+    @contextmanager
+    def leaving_well(self, *, resume: bool) -> Iterator[None]:
+        """Keep what can be used of a training that ends by an error."""
+        try:
+            yield
+        except NonFiniteLossError as error:
+            if error.fitted is not None:
+                save_run(self.path, error.fitted)
+            raise
+        except TrainingInterrupted:
             # A resumed training may have new settings.
             write_training(self.path, self.settings, self.fingerprint)
-        elif isinstance(error, NonFiniteLossError) and error.fitted is not None:
-            save_run(self.path, error.fitted)
-        elif self.checkpoint.is_file():
-            error.add_note(f"The training up to its last checkpoint is in {self.path}: resume it.")
-        elif not resume:
-            shutil.rmtree(self.path, ignore_errors=True)
-            if self.existed:
-                self.path.mkdir()
+            raise
+        except BaseException as error:
+            if self.checkpoint.is_file():
+                error.add_note(
+                    f"The training up to its last checkpoint is in {self.path}: resume it."
+                )
+            elif not resume and not (self.path / METRICS).is_file():
+                with suppress(InputError):  # the disk may have failed
+                    clear(self.path)
+            raise
 
 
 def _tensorboard(folder: Path) -> Tracker:

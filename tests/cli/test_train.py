@@ -189,10 +189,11 @@ def test_leaves_the_global_generator_alone(cli: Cli) -> None:
 
 def test_overwrite(cli: Cli) -> None:
     cli("train", "digits", "--out", "a", *TINY)
-    Path("a/old.txt").touch()
+    Path("a/checkpoint/state-1.safetensors").touch()
     options = ["--overwrite", "--clusters", 4]
     assert cli("train", "digits", "--out", "a", *TINY, *options).exit_code == 0
     assert {p.name for p in Path("a").iterdir()} == FILES
+    assert [p.name for p in Path("a/checkpoint").iterdir()] == ["state.safetensors"]
     assert load("a").gmvae.n_components == 4
 
 
