@@ -103,9 +103,7 @@ def table_output(
         yield write
 
 
-def _write(
-    frame: pandas.DataFrame, file: IO[bytes], suffix: str, float_format: str | None
-) -> None:
+def _write(frame: pandas.DataFrame, file: IO[bytes], suffix: str, float_format: str | None) -> None:
     frame = with_text(frame, unicode_text)
     if suffix == ".parquet":
         repeated = frame.columns[frame.columns.duplicated()]
