@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["safe_text", "unicode_text", "with_text"]
+__all__ = ["safe_text", "with_text"]
 
 # The wide forms are those of East Asian keyboards, which some spreadsheets read as the plain ones.
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
@@ -25,15 +25,6 @@ def safe_text(text: str) -> str:
     ("'=1+1", 'photo-1.png')
     """
     return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def unicode_text(text: str) -> str:
-    r"""Write what is no text, as in a file name of another encoding, as escapes.
-
-    >>> print(unicode_text("caf\udce9.png"))
-    caf\udce9.png
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def with_text(frame: pandas.DataFrame, change: Callable[[str], str]) -> pandas.DataFrame:

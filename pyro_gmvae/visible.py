@@ -1,10 +1,10 @@
-"""Show text from files on a terminal, and let none of it steer the terminal."""
+"""Show text from files as it is, and let none of it steer a terminal or end a program."""
 
 from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["visible"]
+__all__ = ["unicode_text", "visible"]
 
 # Control characters, marks that turn the direction of writing, halves of a pair, line separators.
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -21,6 +21,15 @@ def visible(text: str) -> str:
     size\x1b[31m of\na ☂
     """
     return "".join(_escaped(c) if _unseen(c) else c for c in text)
+
+
+def unicode_text(text: str) -> str:
+    r"""Write what is no text, as in a file name of another encoding, as escapes.
+
+    >>> print(unicode_text("caf\udce9.png"))
+    caf\udce9.png
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _unseen(character: str) -> bool:

@@ -38,7 +38,6 @@ LOWERED = {
     "batch_size": "--batch-size",
     "chunk_size": "--chunk-size (exact method)",
     "hidden": "--hidden",
-    "image_size": "--image-size",
     "samples": "--samples",
     "per_cluster": "--per-cluster",
 }
@@ -79,15 +78,11 @@ def memory_words(options: dict[str, Any]) -> str:
     """Say which of a command's options to lower.
 
     >>> memory_words({"samples": 100, "quiet": False})
-    'there is not enough memory: lower --samples'
+    'there is not enough memory: lower --samples, or free some'
     """
-    lowered = [flag for name, flag in LOWERED.items() if name in options]
-    return f"there is not enough memory: {_any_of(lowered) or 'use fewer rows at a time'}"
-
-
-def _any_of(flags: list[str]) -> str:
-    *first, last = flags or [""]
-    return last and f"lower {', '.join(first)}{' or ' if first else ''}{last}"
+    flags = [flag for name, flag in LOWERED.items() if name in options]
+    fix = f"lower {' or '.join(flags)}" if flags else "use fewer rows"
+    return f"there is not enough memory: {fix}, or free some"
 
 
 def _text(name: Any) -> str:

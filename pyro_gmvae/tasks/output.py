@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from pyro_gmvae.data import TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
-from pyro_gmvae.spreadsheets import safe_text, unicode_text, with_text
+from pyro_gmvae.spreadsheets import safe_text, with_text
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def suffix_of(path: Name, suffixes: tuple[str, ...], words: str | None = None) -
             return suffix
     if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
         return suffixes[0]
-    stem = Path(path).stem.lstrip(".-") or "output"
+    stem = Path(path).name.split(".")[0].strip("-") or "output"
     words = words or f"{os.fspath(path)} does not end in {', '.join(suffixes)}"
     named = " or ".join(f"{stem}{suffix}" for suffix in suffixes)
     raise InputError(f"{words}: name a file such as {named}")
@@ -104,7 +104,6 @@ def table_output(
 
 
 def _write(frame: pandas.DataFrame, file: IO[bytes], suffix: str, float_format: str | None) -> None:
-    frame = with_text(frame, unicode_text)
     if suffix == ".parquet":
         repeated = frame.columns[frame.columns.duplicated()]
         if len(repeated):
@@ -120,17 +119,21 @@ def _write(frame: pandas.DataFrame, file: IO[bytes], suffix: str, float_format: 
 
 
 def _csv(frame: pandas.DataFrame, float_format: str | None) -> str:
-    safe = with_text(with_text(frame, unicode_text), safe_text)
+    safe = with_text(frame, safe_text)
     return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
 
 
 def _print(text: str) -> None:
     """Print rows: visible text on a terminal, and UTF-8 to another program."""
     raw = getattr(sys.stdout, "buffer", None)
-    if raw is None or sys.stdout.isatty():
-        lines = text.removesuffix("\n").split("\n")
-        sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
-    else:
+    try:
+        if raw is None or sys.stdout.isatty():
+            lines = text.removesuffix("\n").split("\n")
+            sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
+        else:
+            sys.stdout.flush()
+            raw.write(text.encode())
         sys.stdout.flush()
-        raw.write(text.encode())
-    sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise

@@ -13,6 +13,7 @@ from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.pictures import draw_samples
 from pyro_gmvae.tasks.output import STANDARD_OUTPUT, suffix_of, table_output
+from pyro_gmvae.visible import unicode_text
 
 __all__ = ["sample_run"]
 
@@ -74,7 +75,7 @@ def _write_rows(
         # The rows are draws from p(x|z), not its means, so that they could be data.
         x, _ = fitted.sample(len(y), clusters=y, seed=seed)
         names = encoding.schema.names or [f"column {i}" for i in range(x.shape[1])]
-        frame = pandas.DataFrame(x.numpy(), columns=list(names))
+        frame = pandas.DataFrame(x.numpy(), columns=list(map(unicode_text, names)))
         # A feature may be called cluster too.
         frame.insert(len(names), "cluster", y.numpy(), allow_duplicates=True)
         write(frame)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from accelerate.tracking import GeneralTracker
 
@@ -61,40 +61,48 @@ class MetricsCSV(Reporter):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.columns: list[str] | None = None
+        self.columns: list[str] = []
+        self.records: list[Record] = []
         self._fails = False
 
     def start(self, total_steps: int, history: list[Record]) -> None:
         # Epochs after the checkpoint that training resumes from will be written again.
-        self.columns, self._fails = None, False
+        self.columns, self.records, self._fails = [], list(history), False
         with self._warned():
-            if not history:
+            if history:
+                self._rewrite()
+            else:
                 self.path.unlink(missing_ok=True)
-                return
-            # Whole or not at all: a full disk leaves the file as it was.
-            with written_whole(self.path) as partial, partial.open("w", newline="") as file:
-                for record in history:
-                    self._write(file, record)
 
     def epoch(self, record: Record) -> None:
+        self.records.append(record)
         # After a failure the file misses rows, and more would only hide that.
         if not self._fails:
             with self._warned():
-                size = self.path.stat().st_size if self.path.exists() else 0
-                try:
-                    with self.path.open("a", newline="") as file:
-                        self._write(file, record)
-                except OSError:
-                    # Half a row would make the whole file unreadable.
-                    os.truncate(self.path, size)
-                    raise
+                if record.keys() <= set(self.columns):
+                    self._append(record)
+                else:
+                    self._rewrite()
 
-    def _write(self, file: TextIO, record: Record) -> None:
-        writer = csv.DictWriter(file, self.columns or list(record))
-        if self.columns is None:
-            self.columns = list(record)
+    def _rewrite(self) -> None:
+        """Write all records, whole or not at all; a full disk leaves the file as it was."""
+        # A new column needs a new header, and empty cells in the rows before.
+        self.columns = list(dict.fromkeys(name for record in self.records for name in record))
+        with written_whole(self.path) as partial, partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
-        writer.writerow(record)
+            writer.writerows(self.records)
+
+    def _append(self, record: Record) -> None:
+        # A row for a file that is gone would stand there without its header.
+        size = self.path.stat().st_size
+        try:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, self.columns).writerow(record)
+        except OSError:
+            # Half a row would make the whole file unreadable.
+            os.truncate(self.path, size)
+            raise
 
     @contextmanager
     def _warned(self) -> Iterator[None]:
