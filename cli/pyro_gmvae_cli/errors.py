@@ -19,7 +19,7 @@ from pyro_gmvae.visible import visible
 from pyro_gmvae_cli.failures import is_user_path, lacks_memory, memory_words, system_words
 from pyro_gmvae_cli.terminal import say
 
-__all__ = ["Command", "reported", "training_errors"]
+__all__ = ["Command", "Failure", "reported", "training_errors"]
 
 # The sections of the help, in its order.
 SECTIONS = ("First steps", "Data", "Model", "Clusters", "Training", "Hardware", "Output", "Options")
@@ -55,18 +55,19 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with reported(ctx.params), _plain_warnings():
+        place = ctx.params.get("output") or ctx.params.get("out") or "standard output"
+        with reported(ctx.params, place), _plain_warnings():
             return super().invoke(ctx)
 
 
 @contextmanager
-def reported(options: dict[str, Any]) -> Iterator[None]:
+def reported(options: dict[str, Any], place: str = "standard output") -> Iterator[None]:
     """Turn errors that are no faults of this program into one line and an exit code.
 
     Args:
-        options: those of the command, which name the place that it writes to.
+        options: those of the command.
+        place: where it writes to; an error of the system that has no name is there.
     """
-    place = options.get("output") or options.get("out")
     try:
         yield
     except click.UsageError as error:
@@ -83,7 +84,7 @@ def reported(options: dict[str, Any]) -> Iterator[None]:
         raise Failure(*told, *getattr(error, "__notes__", ())) from error
 
 
-def _told(error: Exception, options: dict[str, Any], place: str | None) -> tuple[str, int] | None:
+def _told(error: Exception, options: dict[str, Any], place: str) -> tuple[str, int] | None:
     """Return the words and the exit code, or None for a fault of this program."""
     if lacks_memory(error) or lacks_memory(error.__cause__):
         return memory_words(options), FAILED

@@ -48,7 +48,7 @@ def is_user_path(error: OSError) -> bool:
     return error.errno in USER_PATH
 
 
-def system_words(error: OSError, place: str | None) -> str:
+def system_words(error: OSError, place: str) -> str:
     """Word an error of the system as a name, a reason and a fix.
 
     >>> system_words(OSError(errno.ENOSPC, "No space left on device"), "runs/a")

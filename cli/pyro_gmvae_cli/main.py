@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
 from pyro_gmvae import __version__
-from pyro_gmvae_cli.errors import reported
+from pyro_gmvae_cli.errors import Failure, reported
 from pyro_gmvae_cli.signals import ending_signals
 from pyro_gmvae_cli.terminal import prepare_streams, settle_streams
 
@@ -43,7 +45,15 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         prepare_streams()
         try:
-            return super().main(*args, **options)
+            # A help that cannot be printed is an error here, not in `invoke`.
+            with reported({}):
+                return super().main(*args, **options)
+        except Failure as failure:
+            if not options.get("standalone_mode", True):
+                raise
+            with suppress(OSError):  # standard error may be what cannot be written
+                failure.show()
+            sys.exit(failure.exit_code)
         finally:
             settle_streams()
 

@@ -25,9 +25,7 @@ TRAIN = ["train", "t.csv", "--label-column", "kind", "--out", "a run", *TINY, "-
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """As a terminal starts a program, and all as before when a command has ended."""
-    usual = {number: signal.SIG_DFL for number in NUMBERS} | {
-        signal.SIGINT: signal.default_int_handler
-    }
+    usual = dict.fromkeys(NUMBERS, signal.SIG_DFL) | {signal.SIGINT: signal.default_int_handler}
     before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
     after = {number: signal.signal(number, handler) for number, handler in before.items()}
@@ -84,7 +82,7 @@ def test_in_the_training_its_state_is_kept(
         result = cli(*TRAIN)
     assert result.exit_code == 128 + number, result.output
     path = Path("t.csv").absolute()
-    assert result.stderr.startswith("Error: training was interrupted; its state is in a run/")
+    assert "\nError: training was interrupted; its state is in a run/" in f"\n{result.stderr}"
     assert result.stderr.endswith(
         f"\nContinue it with: pyro-gmvae train {path} --out 'a run' --resume\n"
     )
