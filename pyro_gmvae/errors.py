@@ -21,9 +21,9 @@ class SignalReceived(KeyboardInterrupt):
     Attributes:
         number: the number of the signal; a shell expects the exit code 128 + ``number``.
 
-    >>> raise SignalReceived(15, "the training was interrupted")
-    Traceback (most recent call last):
-    pyro_gmvae.errors.SignalReceived: the training was interrupted
+    >>> error = SignalReceived(15, "the training was interrupted")
+    >>> error.number, str(error)
+    (15, 'the training was interrupted')
     """
 
     def __init__(self, number: int, message: str = "interrupted") -> None:

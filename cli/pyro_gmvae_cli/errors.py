@@ -71,7 +71,7 @@ def reported(options: dict[str, Any], place: str = "standard output") -> Iterato
     try:
         yield
     except click.UsageError as error:
-        error.message = visible(error.message)
+        error.message = visible(error.message)  # type: ignore[misc]
         raise
     except BrokenPipeError:
         raise  # the reader has seen enough, and click ends quietly
@@ -106,13 +106,17 @@ def exit_code(error: KeyboardInterrupt) -> int:
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print the library's warnings as one line each, without the place in the code."""
+    """Print the library's warnings as one line each, once, without the place in the code."""
     with warnings.catch_warnings():
         others = warnings.showwarning
+        # Python forgets what it has shown whenever a library changes the filters.
+        said: set[str] = set()
 
         def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
             if issubclass(category, RuntimeWarning):
-                say(f"Warning: {message}", err=True)
+                if str(message) not in said:
+                    said.add(str(message))
+                    say(f"Warning: {message}", err=True)
             else:
                 others(message, category, *where, **more)
 

@@ -115,7 +115,7 @@ class MetricsCSV(Reporter):
             warnings.warn(
                 f"{self.path} cannot be written ({reason}): training continues without it",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=2,
             )
 
 
