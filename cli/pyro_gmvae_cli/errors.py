@@ -81,7 +81,10 @@ def reported(options: dict[str, Any], place: str = "standard output") -> Iterato
         told = _told(error, options, place)
         if told is None:
             raise
-        raise Failure(*told, *getattr(error, "__notes__", ())) from error
+        message, code = told
+        # Advice to resume is not for one who has to correct the input first.
+        notes = getattr(error, "__notes__", ()) if code == FAILED else ()
+        raise Failure(message, code, *notes) from error
 
 
 def _told(error: Exception, options: dict[str, Any], place: str) -> tuple[str, int] | None:
