@@ -80,19 +80,22 @@ def command(
     else:
         settings = Settings.of(data, **named_settings(values))
 
-    from pyro_gmvae.runs import checkpoint_path
+    from pyro_gmvae.runs import TRAINING, checkpoint_path
     from pyro_gmvae.tasks.train import train_run
     from pyro_gmvae.training import ProgressBar
 
     checkpoint = checkpoint_path(out)
-    before = None if resume else _identity(checkpoint)
+    begun = Path(out, TRAINING)
+    before = (None, None) if resume else (_identity(checkpoint), _identity(begun))
 
     def how_to_go_on() -> tuple[str, ...]:
+        again = command_line(["pyro-gmvae", "train", data, "--out", out, "--resume"])
         # The checkpoint of a run that is to be overwritten is of another training.
-        if _identity(checkpoint) == before:
-            return ("There is no checkpoint yet: the same command begins anew.",)
-        again = ["pyro-gmvae", "train", data, "--out", out, "--resume"]
-        return (f"Continue it with: {command_line(again)}",)
+        if _identity(checkpoint) not in (None, before[0]):
+            return (f"Continue it with: {again}",)
+        if not (resume or overwrite) and _identity(begun) not in (None, before[1]):
+            return (f"There is no checkpoint yet. Begin anew with: {again}",)
+        return ("There is no checkpoint yet: the same command begins anew.",)
 
     with training_errors(how_to_go_on):
         trained = train_run(
