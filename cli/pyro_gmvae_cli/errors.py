@@ -1,32 +1,36 @@
 """Report errors to the user by one line, and to scripts by an exit code.
 
-The code is 2 for input that the user can correct (`InputError`), 1 for a training that failed, and
-130 for a training that was interrupted.
+The code is 2 for what the user can correct (`InputError`, a path), 1 for a failure of the training
+or the system, and 128 + n for the signal n, such as 130 for Ctrl-C.
 """
 
 from __future__ import annotations
 
+import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from pyro_gmvae.errors import InputError
+from pyro_gmvae.errors import InputError, SignalReceived
+from pyro_gmvae.visible import visible
+from pyro_gmvae_cli.failures import is_user_path, lacks_memory, memory_words, system_words
+from pyro_gmvae_cli.terminal import say
 
-__all__ = ["Command", "training_errors"]
+__all__ = ["Command", "Failure", "reported", "training_errors"]
 
 # The sections of the help, in its order.
 SECTIONS = ("First steps", "Data", "Model", "Clusters", "Training", "Hardware", "Output", "Options")
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+BAD_INPUT, FAILED, SIGNALLED = 2, 1, 128
 
 
 class Failure(click.ClickException):
-    """Print one line on standard error, and end with an exit code."""
+    """Print one line on standard error, and lines that say how to go on; end with an exit code."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, exit_code: int, *then: str) -> None:
+        super().__init__("\n".join(map(visible, [message, *then])))
         self.exit_code = exit_code  # type: ignore[misc]
 
 
@@ -45,27 +49,77 @@ class Command(click.Command):
                 with formatter.section(name):
                     formatter.write_dl(records)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if any("\0" in each for each in args):
+            raise click.UsageError("an argument holds the character NUL: leave it out", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with _plain_warnings():
-                return super().invoke(ctx)
-        except InputError as error:
-            raise Failure(str(error), BAD_INPUT) from error
-        except PermissionError as error:
-            raise Failure(f"{error.filename}: {error.strerror}", BAD_INPUT) from error
-        except KeyboardInterrupt as error:
-            raise Failure("interrupted", INTERRUPTED) from error
+        place = ctx.params.get("output") or ctx.params.get("out") or "standard output"
+        with reported(ctx.params, place), _plain_warnings():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def reported(options: dict[str, Any], place: str = "standard output") -> Iterator[None]:
+    """Turn errors that are no faults of this program into one line and an exit code.
+
+    Args:
+        options: those of the command.
+        place: where it writes to; an error of the system that has no name is there.
+    """
+    try:
+        yield
+    except click.UsageError as error:
+        error.message = visible(error.message)  # type: ignore[misc]
+        raise
+    except BrokenPipeError:
+        raise  # the reader has seen enough, and click ends quietly
+    except KeyboardInterrupt as error:
+        raise Failure(str(error) or "interrupted", exit_code(error)) from error
+    except (InputError, OSError, MemoryError, RuntimeError, ImportError, ValueError) as error:
+        told = _told(error, options, place)
+        if told is None:
+            raise
+        message, code = told
+        # Advice to resume is not for one who has to correct the input first.
+        notes = getattr(error, "__notes__", ()) if code == FAILED else ()
+        raise Failure(message, code, *notes) from error
+
+
+def _told(error: Exception, options: dict[str, Any], place: str) -> tuple[str, int] | None:
+    """Return the words and the exit code, or None for a fault of this program."""
+    if lacks_memory(error) or lacks_memory(error.__cause__):
+        return memory_words(options), FAILED
+    if isinstance(error, InputError):
+        cause = error.__cause__
+        failed = isinstance(cause, OSError) and cause.errno and not is_user_path(cause)
+        return str(error), FAILED if failed else BAD_INPUT
+    if isinstance(error, OSError):
+        return system_words(error, place), BAD_INPUT if is_user_path(error) else FAILED
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return "a path holds the character NUL: name another", BAD_INPUT
+    return None
+
+
+def exit_code(error: KeyboardInterrupt) -> int:
+    """Return the exit code that a shell expects of a program that a signal ended."""
+    return SIGNALLED + (error.number if isinstance(error, SignalReceived) else signal.SIGINT)
 
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print the library's warnings as one line each, without the place in the code."""
+    """Print the library's warnings as one line each, once, without the place in the code."""
     with warnings.catch_warnings():
         others = warnings.showwarning
+        # Python forgets what it has shown whenever a library changes the filters.
+        said: set[str] = set()
 
         def show(message: Any, category: Any, *where: Any, **more: Any) -> None:
             if issubclass(category, RuntimeWarning):
-                click.echo(f"Warning: {message}", err=True)
+                if str(message) not in said:
+                    said.add(str(message))
+                    say(f"Warning: {message}", err=True)
             else:
                 others(message, category, *where, **more)
 
@@ -74,18 +128,24 @@ def _plain_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def training_errors(resume_command: str) -> Iterator[None]:
-    """Report the errors that end a training before its time."""
+def training_errors(how_to_go_on: Callable[[], tuple[str, ...]]) -> Iterator[None]:
+    """Report the errors that end a training before its time.
+
+    Args:
+        how_to_go_on: gives the lines that say so, after an interruption.
+    """
     from pyro_gmvae.inference import CaptureError
-    from pyro_gmvae.training import NonFiniteLossError, TrainingInterrupted
+    from pyro_gmvae.training import NonFiniteLossError
 
     try:
         yield
-    except TrainingInterrupted as error:
-        message = f"{error}.\nContinue it with: {resume_command}"
-        raise Failure(message, INTERRUPTED) from error
+    except KeyboardInterrupt as error:
+        words = f"{str(error) or 'interrupted'}."
+        raise Failure(words, exit_code(error), *how_to_go_on()) from error
     except NonFiniteLossError as error:
         raise Failure(str(error), FAILED) from error
     except CaptureError as error:
-        message = f"this training cannot be compiled: {error}\nUse --compile off."
-        raise Failure(message, BAD_INPUT) from error
+        if lacks_memory(error):
+            raise
+        message = f"this training cannot be compiled: {error}"
+        raise Failure(message, BAD_INPUT, "Use --compile off.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from click.core import ParameterSource
 from pyro_gmvae.errors import InputError
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command
+from pyro_gmvae_cli.terminal import say_json, warn
 
 
 @click.command(cls=Command)
@@ -63,7 +63,7 @@ def command(
     from pyro_gmvae.run_data import load_new_rows, load_run_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.evaluate import evaluate_run
-    from pyro_gmvae_cli.show import figures_table, warn
+    from pyro_gmvae_cli.show import figures_table
 
     opened = load(run, device)
     if data is None:
@@ -76,7 +76,7 @@ def command(
         split = "all"
     figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=split)
     if as_json:
-        click.echo(json.dumps(figures.values))
+        say_json(figures.values)
     elif not quiet:
         figures_table(figures)
         warn(figures.warning)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from pyro_gmvae.errors import InputError
+
 __all__ = [
     "Decorator",
     "GroupedOption",
@@ -21,6 +23,7 @@ __all__ = [
     "quiet",
     "run_argument",
     "seed",
+    "to_standard_output",
 ]
 
 Decorator = Callable[[Any], Any]
@@ -73,6 +76,19 @@ data_dir: Decorator = click.option(
     help="Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
     "  [default: the one at training]",
 )
+
+
+def to_standard_output(output: str | None, as_json: bool) -> bool:
+    """Return True if the rows go to standard output, which then holds nothing else.
+
+    Raises:
+        InputError: if the JSON object is to be there too.
+    """
+    if output == "-" and as_json:
+        raise InputError(
+            "--json and --output - both write to standard output: name a file, or leave out --json"
+        )
+    return output == "-"
 
 
 def data_of_run(command: Any) -> Any:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command
+from pyro_gmvae_cli.terminal import say, say_json
 
 
 @click.command(cls=Command)
 @options.run_argument
 @click.argument("data")
-@click.option("-o", "--output", required=True, metavar="FILE", help="The .csv file to write.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="The .csv, .csv.gz or .parquet file to write, or - for .csv on standard output.",
+)
 @options.device
 @options.data_of_run
 @options.quiet
@@ -31,28 +36,32 @@ def command(
 ) -> None:
     """Assign each row of DATA to a cluster of the model in the folder RUN.
 
-    DATA is a built-in name, a file or a folder of images. The .csv file has the columns row
-    (counted from 0), file (for a folder of images), cluster, and probability.
+    DATA is a built-in name, a file or a folder of images. The output has the columns row (counted
+    from 0), file (for a folder of images), cluster, and probability. In a .csv an apostrophe comes
+    before a file's name that a spreadsheet would take for a formula.
 
     \b
     Examples:
       pyro-gmvae predict runs/customers new.csv -o assignments.csv
-      pyro-gmvae predict runs/photos more-photos -o assignments.csv
+      pyro-gmvae predict runs/photos more-photos -o - | head
     """
-    from pyro_gmvae.files import written_whole
+    to_stdout = options.to_standard_output(output, as_json)
+
     from pyro_gmvae.run_data import load_new_rows
     from pyro_gmvae.runs import load
+    from pyro_gmvae.tasks.output import check_name, table_output
     from pyro_gmvae.tasks.predict import predict_run
 
+    check_name(output)
     opened = load(run, device)
     rows = load_new_rows(opened, data, data_dir=data_dir, download=download, image_size=image_size)
-    with written_whole(output) as partial:
+    with table_output(output) as write:
         table = predict_run(opened, rows)
-        table.to_csv(partial, index=False)
+        write(table)
     sizes = table["cluster"].value_counts().reindex(range(opened.gmvae.n_components), fill_value=0)
     if as_json:
-        figures = {"output": output, "rows": len(table), "cluster_sizes": sizes.tolist()}
-        click.echo(json.dumps(figures))
+        say_json({"output": output, "rows": len(table), "cluster_sizes": sizes.tolist()})
     elif not quiet:
         used = int((sizes > 0).sum())
-        click.echo(f"Assigned {len(table)} rows to {used} clusters, in {output}.")
+        where = "on standard output" if to_stdout else f"in {output}"
+        say(f"Assigned {len(table)} rows to {used} clusters, {where}.", err=to_stdout)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command
+from pyro_gmvae_cli.terminal import say, say_json
 
 
 @click.command(cls=Command)
@@ -54,7 +53,7 @@ def command(
     rows = load_run_rows(opened, "train", data_dir=data_dir, download=download)
     pruned = prune_run(opened, rows, out, least_share=least, overwrite=overwrite)
     if as_json:
-        click.echo(json.dumps({"run": out, "kept": pruned.kept, "dropped": pruned.dropped}))
+        say_json({"run": out, "kept": pruned.kept, "dropped": pruned.dropped})
     elif not quiet:
         gone = ", ".join(map(str, pruned.dropped)) or "none"
-        click.echo(f"Dropped: {gone}. The model with {len(pruned.kept)} clusters is in {out}.")
+        say(f"Dropped: {gone}. The model with {len(pruned.kept)} clusters is in {out}.")

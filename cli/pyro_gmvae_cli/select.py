@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
 from pyro_gmvae_cli.options import GroupedOption
 from pyro_gmvae_cli.settings import named_settings, training_settings
+from pyro_gmvae_cli.terminal import command_line, say, say_json, show
 
 if TYPE_CHECKING:
     from pyro_gmvae.evaluation import Selection
@@ -88,7 +87,7 @@ def command(
     from pyro_gmvae.tasks.select import counts, select_clusters
 
     numbers = counts(clusters)
-    with training_errors(shlex.join(["pyro-gmvae", *sys.argv[1:]])):
+    with training_errors(_how_to_go_on):
         selection = select_clusters(
             settings,
             numbers,
@@ -100,9 +99,15 @@ def command(
             on_training=_nothing if quiet else _Progress(numbers, runs),
         )
     if as_json:
-        click.echo(json.dumps({"data": data, **selection.to_dict()}))
+        say_json({"data": data, **selection.to_dict()})
     elif not quiet:
         _show(selection, out)
+
+
+def _how_to_go_on() -> tuple[str, ...]:
+    # A second --overwrite would drop the trainings that are finished.
+    words = [word for word in sys.argv[1:] if word != "--overwrite"]
+    return ("Finished trainings are kept.", f"Go on with: {command_line(['pyro-gmvae', *words])}")
 
 
 def _nothing(k: int, run: int) -> None:
@@ -119,11 +124,10 @@ class _Progress:
     def __call__(self, k: int, run: int) -> None:
         place = run * len(self.numbers) + self.numbers.index(k) + 1
         total = self.runs * len(self.numbers)
-        click.echo(f"training {place} of {total}: {k} clusters, run {run + 1}", err=True)
+        say(f"training {place} of {total}: {k} clusters, run {run + 1}", err=True)
 
 
 def _show(selection: Selection, out: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2))
@@ -141,9 +145,9 @@ def _show(selection: Selection, out: str) -> None:
             "<-" if chosen else "",
             style="bold" if chosen else None,
         )
-    Console().print(table)
+    show(table)
     n = selection.n_clusters
-    click.echo(f"{n} clusters." if selection.sure else f"{n} clusters, but this is not sure:")
+    say(f"{n} clusters." if selection.sure else f"{n} clusters, but this is not sure:")
     for doubt in selection.doubts:
-        click.echo(f"- {doubt}")
-    click.echo(f"The picture is {Path(out, 'selection.png')}.")
+        say(f"- {doubt}")
+    say(f"The picture is {Path(out, 'selection.png')}.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +9,7 @@ import click
 from pyro_gmvae.errors import InputError
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
+from pyro_gmvae_cli.terminal import say, say_json, show
 
 if TYPE_CHECKING:
     from pyro_gmvae.evaluation import ClusterStability, Stability
@@ -29,7 +28,11 @@ if TYPE_CHECKING:
     help="Train a single run anew R times, on halves of its training rows.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="The .csv file to write the agreed clusters to."
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="The .csv, .csv.gz or .parquet file to write the agreed clusters to, or - for .csv on"
+    " standard output.",
 )
 @options.seed
 @options.device
@@ -74,15 +77,17 @@ def command(
             "one run cannot be compared with itself: name two or more, or use --resamples"
         )
 
-    from pyro_gmvae.files import written_whole
+    to_stdout = options.to_standard_output(output, as_json)
+
     from pyro_gmvae.run_data import load_rows_for_each, load_run_splits
     from pyro_gmvae.runs import load
+    from pyro_gmvae.tasks.output import check_name, table_output
     from pyro_gmvae.tasks.stability import agreed_clusters, compare_runs, resampled
 
     if resamples is not None:
         opened = load(runs[0], device)
         splits = load_run_splits(opened, data_dir=data_dir, download=download, with_known=True)
-        with training_errors(shlex.join(["pyro-gmvae", "stability", *runs])):
+        with training_errors(lambda: ("Nothing is kept: the same command begins anew.",)):
             found = resampled(
                 opened,
                 splits,
@@ -92,34 +97,36 @@ def command(
                 reporters=lambda n: [] if quiet else _progress(n, resamples),
             )
         if as_json:
-            click.echo(json.dumps({"run": runs[0], "data": splits.train.name, **found.to_dict()}))
+            say_json({"run": runs[0], "data": splits.train.name, **found.to_dict()})
         elif not quiet:
             _show_resampled(found, splits.train.name)
         return
+    if output is not None:
+        check_name(output)
     several = [load(run, device) for run in runs]
     rows = load_rows_for_each(
         several, data, data_dir=data_dir, download=download, image_size=image_size
     )
     report = compare_runs(several, rows)
     if output is not None:
-        with written_whole(output) as partial:
-            agreed_clusters(report, rows[0]).to_csv(partial, index=False)
+        with table_output(output) as write:
+            write(agreed_clusters(report, rows[0]))
     if as_json:
-        click.echo(json.dumps({"runs": list(runs), "data": rows[0].name, **report.to_dict()}))
+        say_json({"runs": list(runs), "data": rows[0].name, **report.to_dict()})
     elif not quiet:
-        _show(report, rows[0].name)
-        if output is not None:
-            click.echo(f"The clusters that the runs agree on are in {output}.")
+        _show(report, rows[0].name, err=to_stdout)
+        if output is not None and not to_stdout:
+            say(f"The clusters that the runs agree on are in {output}.")
 
 
 def _progress(resample: int, resamples: int) -> list[Reporter]:
     from pyro_gmvae.training import ProgressBar
 
-    click.echo(f"resample {resample + 1} of {resamples}", err=True)
+    say(f"resample {resample + 1} of {resamples}", err=True)
     return [ProgressBar()]
 
 
-def _show(report: Stability, name: str) -> None:
+def _show(report: Stability, name: str, *, err: bool) -> None:
     figures = report.to_dict()
     alive = figures["alive"]
     span = f"{min(alive)}" if min(alive) == max(alive) else f"{min(alive)} to {max(alive)}"
@@ -132,6 +139,7 @@ def _show(report: Stability, name: str) -> None:
             ("clusters with rows", span, "in each run"),
         ],
         figures["clusters"],
+        err=err,
     )
 
 
@@ -148,20 +156,18 @@ def _show_resampled(found: ClusterStability, name: str) -> None:
 
 
 def _tables(
-    title: str, summary: list[tuple[str, str, str]], clusters: list[dict[str, Any]]
+    title: str,
+    figures: list[tuple[str, str, str]],
+    clusters: list[dict[str, Any]],
+    *,
+    err: bool = False,
 ) -> None:
-    """Print the summary, and a row for each cluster."""
-    from rich.console import Console
+    """Print the figures, and a row for each cluster."""
     from rich.table import Table
 
-    console = Console()
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    for row in summary:
-        table.add_row(*row)
-    console.print(table)
+    from pyro_gmvae_cli.show import summary
+
+    summary(title, figures, err=err)
     rows = Table(box=None, padding=(0, 2))
     for heading in ("cluster", "rows", "Jaccard"):
         rows.add_column(heading, justify="right")
@@ -170,4 +176,4 @@ def _tables(
         rows.add_row(
             str(each["cluster"]), str(each["size"]), f"{each['jaccard']:.2f}", each["verdict"]
         )
-    console.print(rows)
+    show(rows, err=err)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shlex
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
 from pyro_gmvae_cli.options import GroupedOption
 from pyro_gmvae_cli.settings import given_settings, named_settings, training_settings
+from pyro_gmvae_cli.terminal import command_line, say, say_json, warn
 
 if TYPE_CHECKING:
     from pyro_gmvae.tasks.train import Trained
@@ -80,10 +80,24 @@ def command(
     else:
         settings = Settings.of(data, **named_settings(values))
 
+    from pyro_gmvae.run_folder import TRAINING, checkpoint_path
     from pyro_gmvae.tasks.train import train_run
     from pyro_gmvae.training import ProgressBar
 
-    with training_errors(shlex.join(["pyro-gmvae", "train", data, "--out", out, "--resume"])):
+    checkpoint = checkpoint_path(out)
+    begun = Path(out, TRAINING)
+    before = (None, None) if resume else (_identity(checkpoint), _identity(begun))
+
+    def how_to_go_on() -> tuple[str, ...]:
+        again = command_line(["pyro-gmvae", "train", data, "--out", out, "--resume"])
+        # The checkpoint of a run that is to be overwritten is of another training.
+        if _identity(checkpoint) not in (None, before[0]):
+            return (f"Continue it with: {again}",)
+        if not (resume or overwrite) and _identity(begun) not in (None, before[1]):
+            return (f"There is no checkpoint yet. Begin anew with: {again}",)
+        return ("There is no checkpoint yet: the same command begins anew.",)
+
+    with training_errors(how_to_go_on):
         trained = train_run(
             settings,
             out,
@@ -96,16 +110,25 @@ def command(
         _report(trained, out, as_json)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell a file from those that replace it; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def _report(trained: Trained, out: str, as_json: bool) -> None:
     """Print the figures on held-out rows, and where the run and its picture are."""
     from pyro_gmvae.tasks.evaluate import evaluate_run
-    from pyro_gmvae_cli.show import figures_table, say, warn
+    from pyro_gmvae_cli.show import figures_table
 
     splits, fitted = trained.splits, trained.fitted
     part = next(p for p in ("test", "validation", "train") if len(getattr(splits, p)))
     figures = evaluate_run(fitted, getattr(splits, part), part=part)
     if as_json:
-        click.echo(json.dumps({"run": out, **figures.values}))
+        say_json({"run": out, **figures.values})
         return
     best = fitted.about.best_epoch
     at_best = "" if best is None else f", best at epoch {best:.0f}"

@@ -56,7 +56,7 @@ class TableEncoding(Encoding):
         tolerates_bfloat16=False,
     )
     moves: ClassVar = {"resample": Resample, "dropout": FeatureDropout}
-    sample_suffixes = (".csv",)
+    sample_suffixes = (".csv", ".csv.gz", ".parquet")
     sample_words = "samples of a table are a table"
 
     def __init__(

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pyro_gmvae.plots.grid import plot_grid
-from pyro_gmvae.plots.style import FONT, MUTED
+from pyro_gmvae.plots.style import FONT, MUTED, drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,7 +150,7 @@ def _heat_map(
         )
         if named:
             names = feature_names or [f"column {i}" for i in range(columns)]
-            axes.set_xticks(range(columns), list(names), rotation=45, ha="right")
+            axes.set_xticks(range(columns), list(map(drawable, names)), rotation=45, ha="right")
         else:
             axes.set_xlabel(f"{columns} columns", color=MUTED)
             axes.set_xticks([])
@@ -165,5 +165,5 @@ def _heat_map(
         bar.ax.tick_params(length=0, colors=MUTED)
         bar.set_label("mean, standard deviations", color=MUTED)
         if title:
-            axes.set_title(title, loc="left", weight="bold", size=11)
+            axes.set_title(drawable(title), loc="left", weight="bold", size=11)
     return figure

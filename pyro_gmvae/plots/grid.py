@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pyro_gmvae.plots.style import FONT, MUTED
+from pyro_gmvae.plots.style import FONT, MUTED, drawable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,7 +88,8 @@ def plot_grid(
                 annotation_clip=False,
             )
         if title:
-            figure.text(0.1 / size[0], 1 - 0.1 / size[1], title, va="top", weight="bold", size=11)
+            corner = (0.1 / size[0], 1 - 0.1 / size[1])
+            figure.text(*corner, drawable(title), va="top", weight="bold", size=11)
     return figure
 
 

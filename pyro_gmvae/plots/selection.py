@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyro_gmvae.plots.style import ACCENT, FONT, MUTED, SECOND, plain_axes
+from pyro_gmvae.plots.style import ACCENT, FONT, MUTED, SECOND, drawable, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,6 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
             axes.xaxis.get_major_locator().set_params(integer=True)
         again.set_ylim(bottom=0)
         words = f"{selection.n_clusters} clusters" + ("" if selection.sure else ", with doubts")
-        figure.suptitle(
-            f"{title}: {words}" if title else words, x=0.01, ha="left", weight="bold", size=11
-        )
+        words = f"{drawable(title)}: {words}" if title else words
+        figure.suptitle(words, x=0.01, ha="left", weight="bold", size=11)
     return figure

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyro_gmvae.visible import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ACCENT", "FONT", "GRID", "MUTED", "SECOND", "plain_axes"]
+__all__ = ["ACCENT", "FONT", "GRID", "MUTED", "SECOND", "drawable", "plain_axes"]
 
 MUTED, ACCENT, SECOND, GRID = "#6b7280", "#2563eb", "#d97706", "#e5e7eb"
 FONT: Any = {"font.family": "sans-serif", "font.size": 9, "axes.edgecolor": "#9ca3af"}
+
+
+def drawable(text: str) -> str:
+    r"""Make a name from a file something that matplotlib can draw as it stands.
+
+    A pair of dollar signs would be a formula, and characters that are no text an error.
+
+    >>> print(drawable("price_$ to $"))
+    price_\$ to \$
+    """
+    return visible(text).replace("$", r"\$")
 
 
 def plain_axes(axes: Axes, title: str, x: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import singledispatch
-from pathlib import Path
 
 import torch
 
@@ -13,6 +12,8 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.pictures import draw_samples
+from pyro_gmvae.tasks.output import STANDARD_OUTPUT, suffix_of, table_output
+from pyro_gmvae.visible import unicode_text
 
 __all__ = ["sample_run"]
 
@@ -22,44 +23,59 @@ def sample_run(
 ) -> None:
     """Write ``per_cluster`` draws of each cluster: a grid of images, or rows in raw units.
 
+    Rows may go to standard output, whose name is ``-``.
+
     Raises:
         InputError: for a type of file that does not suit the data, or one that cannot be written.
     """
     if per_cluster < 1:
         raise InputError(f"per-cluster must be at least 1, got {per_cluster}")
-    encoding = fitted.encoding
-    if Path(path).suffix.lower() not in encoding.sample_suffixes:
-        named = Path(path).with_suffix(encoding.sample_suffixes[0]).name
-        raise InputError(f"{encoding.sample_words}: name a file such as {named}")
-    with written_whole(path) as partial:
-        _write(encoding, fitted, per_cluster, seed, partial)
+    _write(fitted.encoding, fitted, path, per_cluster, seed)
 
 
 @singledispatch
 def _write(
-    encoding: Encoding, fitted: FittedModel, per_cluster: int, seed: int, path: Path
+    encoding: Encoding,
+    fitted: FittedModel,
+    path: str | os.PathLike[str],
+    per_cluster: int,
+    seed: int,
 ) -> None:
     raise TypeError(f"samples of {encoding.plural} cannot be written: register a function for them")
 
 
 @_write.register(ImageEncoding)
 def _write_picture(
-    encoding: ImageEncoding, fitted: FittedModel, per_cluster: int, seed: int, path: Path
+    encoding: ImageEncoding,
+    fitted: FittedModel,
+    path: str | os.PathLike[str],
+    per_cluster: int,
+    seed: int,
 ) -> None:
-    draw_samples(fitted, per_cluster, seed=seed).savefig(path)
+    suffix = suffix_of(path, encoding.sample_suffixes, encoding.sample_words)
+    with written_whole(path) as partial:
+        figure = draw_samples(fitted, per_cluster, seed=seed)
+        figure.savefig(partial, format=suffix.removeprefix("."))
 
 
 @_write.register(TableEncoding)
 def _write_rows(
-    encoding: TableEncoding, fitted: FittedModel, per_cluster: int, seed: int, path: Path
+    encoding: TableEncoding,
+    fitted: FittedModel,
+    path: str | os.PathLike[str],
+    per_cluster: int,
+    seed: int,
 ) -> None:
     import pandas
 
-    y = torch.arange(fitted.gmvae.n_components).repeat_interleave(per_cluster)
-    # The rows are draws from p(x|z), not its means, so that they could be data.
-    x, _ = fitted.sample(len(y), clusters=y, seed=seed)
-    names = encoding.schema.names or [f"column {i}" for i in range(x.shape[1])]
-    frame = pandas.DataFrame(x.numpy(), columns=list(names))
-    # A feature may be called cluster too.
-    frame.insert(len(names), "cluster", y.numpy(), allow_duplicates=True)
-    frame.to_csv(path, index=False, float_format="%.12g")
+    if os.fspath(path) != STANDARD_OUTPUT:
+        suffix_of(path, encoding.sample_suffixes, encoding.sample_words)
+    with table_output(path, float_format="%.12g") as write:
+        y = torch.arange(fitted.gmvae.n_components).repeat_interleave(per_cluster)
+        # The rows are draws from p(x|z), not its means, so that they could be data.
+        x, _ = fitted.sample(len(y), clusters=y, seed=seed)
+        names = encoding.schema.names or [f"column {i}" for i in range(x.shape[1])]
+        frame = pandas.DataFrame(x.numpy(), columns=list(map(unicode_text, names)))
+        # A feature may be called cluster too.
+        frame.insert(len(names), "cluster", y.numpy(), allow_duplicates=True)
+        write(frame)

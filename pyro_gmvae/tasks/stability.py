@@ -20,6 +20,7 @@ from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.run_data import settings_of
 from pyro_gmvae.training import Reporter
+from pyro_gmvae.visible import unicode_text
 
 if TYPE_CHECKING:
     import pandas
@@ -101,7 +102,7 @@ def agreed_clusters(report: Stability, data: Dataset) -> pandas.DataFrame:
     probability, cluster = report.consensus.max(-1)
     columns: dict[str, object] = {"row": range(len(data))}
     if data.row_names is not None:
-        columns["file"] = data.row_names
+        columns["file"] = [unicode_text(name) for name in data.row_names]
     columns |= {
         "cluster": cluster.numpy(),
         "probability": probability.numpy(),

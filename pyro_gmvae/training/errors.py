@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
+
+from pyro_gmvae.errors import SignalReceived
 
 __all__ = ["NonFiniteLossError", "TrainingInterrupted"]
 
@@ -37,13 +40,14 @@ class NonFiniteLossError(RuntimeError):
         self.site = site
 
 
-class TrainingInterrupted(KeyboardInterrupt):
+class TrainingInterrupted(SignalReceived):
     """Report that a signal ended the training after its current step.
 
     Attributes:
         checkpoint: the file that training can resume from.
+        number: the number of the signal.
     """
 
-    def __init__(self, checkpoint: Path) -> None:
-        super().__init__(f"training was interrupted; its state is in {checkpoint}")
+    def __init__(self, checkpoint: Path, number: int = signal.SIGINT) -> None:
+        super().__init__(number, f"training was interrupted; its state is in {checkpoint}")
         self.checkpoint = checkpoint

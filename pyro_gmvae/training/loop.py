@@ -13,7 +13,7 @@ from jaxtyping import Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import BatchSource, ResidentBatches
-from pyro_gmvae.errors import InputError
+from pyro_gmvae.errors import InputError, SignalReceived
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels, check_label_rows
@@ -27,6 +27,7 @@ from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
 from pyro_gmvae.training.reporters import Record, Reporter
 from pyro_gmvae.training.signals import Interruption
+from pyro_gmvae.training.state import save_or_warn
 from pyro_gmvae.training.step import ELBOObjective, Objective
 
 __all__ = ["TrainResult", "Transform", "elbo_objective", "fit"]
@@ -97,8 +98,9 @@ def fit(
         augment: applied before ``transform`` to the training batches alone. It must draw from
             torch's global generators, or a resumed training differs.
         objective: the loss to minimise in place of minus the ELBO.
-        checkpoint: the file to save the training's state in. With it, Ctrl-C and SIGTERM save the
-            state and end the training after the current step.
+        checkpoint: the file to save the training's state in. With it, Ctrl-C, SIGTERM and SIGHUP
+            save the state and end the training after the current step. A state that cannot be
+            written is a warning, and the last whole one stays.
         resume: continue from ``checkpoint``; on CPU the result is that of an unbroken run, bit
             for bit.
         reporters: objects that report the progress.
@@ -111,6 +113,7 @@ def fit(
             group has two rows, or the checkpoint does not fit.
         NonFiniteLossError: if the loss becomes NaN or infinite.
         TrainingInterrupted: after a signal, with the state saved.
+        SignalReceived: after a signal, if no state could ever be saved.
         ValueError: for a resume without a checkpoint.
     """
     config = config or TrainConfig()
@@ -189,12 +192,14 @@ def fit(
             for reporter in reporters:
                 reporter.epoch(record)
             if save_to is not None and time.monotonic() - saved_at > config.checkpoint_seconds:
-                state.save(save_to)
+                save_or_warn(state, save_to)
                 saved_at = time.monotonic()
         if save_to is not None:
-            state.save(save_to)
-        if checkpoint is not None and signals.requested and not epochs.done:
-            raise TrainingInterrupted(checkpoint)
+            save_or_warn(state, save_to)
+        if checkpoint is not None and signals.number is not None and not epochs.done:
+            if save_to is not None and not save_to.is_file():
+                raise SignalReceived(signals.number)
+            raise TrainingInterrupted(checkpoint, signals.number)
         epochs.stopping.restore(gmvae)
         gmvae.eval()
     ended = "max_steps" if state.step == config.max_steps else "epochs"

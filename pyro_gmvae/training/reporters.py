@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from accelerate.tracking import GeneralTracker
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
 
 __all__ = ["MetricsCSV", "ProgressBar", "Record", "Reporter", "Tracker"]
 
@@ -42,6 +49,8 @@ class Reporter:
 class MetricsCSV(Reporter):
     """Write one row per epoch to a CSV file, which is complete after every epoch.
 
+    A file that can no longer be written is one warning, and is then left alone.
+
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "metrics.csv"
@@ -52,22 +61,62 @@ class MetricsCSV(Reporter):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.columns: list[str] | None = None
+        self.columns: list[str] = []
+        self.records: list[Record] = []
+        self._fails = False
 
     def start(self, total_steps: int, history: list[Record]) -> None:
         # Epochs after the checkpoint that training resumes from will be written again.
-        self.path.unlink(missing_ok=True)
-        self.columns = None
-        for record in history:
-            self.epoch(record)
+        self.columns, self.records, self._fails = [], list(history), False
+        with self._warned():
+            if history:
+                self._rewrite()
+            else:
+                self.path.unlink(missing_ok=True)
 
     def epoch(self, record: Record) -> None:
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.columns or list(record))
-            if self.columns is None:
-                self.columns = list(record)
-                writer.writeheader()
-            writer.writerow(record)
+        self.records.append(record)
+        # After a failure the file misses rows, and more would only hide that.
+        if not self._fails:
+            with self._warned():
+                if record.keys() <= set(self.columns):
+                    self._append(record)
+                else:
+                    self._rewrite()
+
+    def _rewrite(self) -> None:
+        """Write all records, whole or not at all; a full disk leaves the file as it was."""
+        # A new column needs a new header, and empty cells in the rows before.
+        self.columns = list(dict.fromkeys(name for record in self.records for name in record))
+        with written_whole(self.path) as partial, partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(self.records)
+
+    def _append(self, record: Record) -> None:
+        # A row for a file that is gone would stand there without its header.
+        size = self.path.stat().st_size
+        try:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, self.columns).writerow(record)
+        except OSError:
+            # Half a row would make the whole file unreadable.
+            os.truncate(self.path, size)
+            raise
+
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        """Turn the first failure to write into a warning, for the training goes on without."""
+        try:
+            yield
+        except (OSError, InputError) as error:
+            self._fails = True
+            reason = getattr(error, "strerror", None) or error
+            warnings.warn(
+                f"{self.path} cannot be written ({reason}): training continues without it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 class ProgressBar(Reporter):

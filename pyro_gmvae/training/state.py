@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -20,7 +21,7 @@ from pyro_gmvae.training.metrics import Meter
 from pyro_gmvae.training.reporters import Record
 from pyro_gmvae.training.stopping import EarlyStopping
 
-__all__ = ["TrainState", "load_checkpoint", "save_checkpoint"]
+__all__ = ["TrainState", "load_checkpoint", "save_checkpoint", "save_or_warn"]
 
 VERSION = 2
 # A resumed training may change these; any other change would make it another training.
@@ -120,14 +121,34 @@ class TrainState:
             raise InputError(f"{path} is of a training with {was}: resume with the same settings")
 
 
+def save_or_warn(state: TrainState, path: Path) -> None:
+    """Save ``state``, or warn in one line if the system does not let it be written.
+
+    A full disk today need not cost the training, which may find room tomorrow. The last whole
+    checkpoint stays.
+    """
+    try:
+        state.save(path)
+    except (OSError, InputError) as error:
+        reason = getattr(error, "strerror", None) or error
+        kept = "the last one stays" if path.is_file() else "there is none yet"
+        warnings.warn(
+            f"the checkpoint {path} cannot be written ({reason}), {kept}: training continues",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
     """Write ``tensors`` and JSON ``values`` to ``path``, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"state": json.dumps({"version": VERSION, **values})}
     # Clones: safetensors refuses tensors that share memory.
     clones = {n: t.detach().cpu().clone() for n, t in tensors.items()}
+    # Bytes that Python writes: safetensors' own writing reports a full disk as a damaged file.
+    content = save(clones, metadata)
     with written_whole(path) as partial:
-        save_file(clones, partial, metadata)
+        partial.write_bytes(content)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

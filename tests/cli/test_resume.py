@@ -62,7 +62,7 @@ def interrupt(process: Process, number: int, folder: str, epochs: int) -> str:
         time.sleep(0.02)
     process.send_signal(number)
     stderr = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, stderr
+    assert process.returncode == 128 + number, stderr
     return stderr
 
 

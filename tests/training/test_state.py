@@ -38,23 +38,24 @@ def test_tensors_that_share_memory(tmp_path: Path) -> None:
     assert torch.equal(load_checkpoint(path)[0]["row"], TENSORS["a"][0])
 
 
-@pytest.mark.parametrize("where", ["save_file", "replace"])
+@pytest.mark.parametrize("where", ["write", "replace"])
 def test_a_failing_write_leaves_the_old_one(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state.safetensors"
     save_checkpoint(path, TENSORS, VALUES)
 
-    def half_written(tensors: Any, target: Path, metadata: Any) -> None:
-        target.write_bytes(b"half")
+    def half_written(target: Path, content: bytes) -> None:
+        with target.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError("no space left on device")
 
     def fails(*_: Any) -> None:
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        if where == "save_file":
-            patch.setattr(state, "save_file", half_written)
+        if where == "write":
+            patch.setattr(Path, "write_bytes", half_written)
         else:
             patch.setattr(files.os, "replace", fails)
         with pytest.raises(OSError, match="no space left"):
