@@ -268,7 +268,7 @@ class TestInputs:
         [
             (np.array([[1.0, np.nan], [2.0, 3.0]]), "NaN"),
             (np.array([[1.0, np.inf], [2.0, 3.0]]), "inf"),
-            (np.array([[1.0, 1e300], [2.0, 3.0]]), "infinite"),
+            (np.array([[1.0, 1e308], [2.0, 3.0]]), "too large"),
             (np.array([["a", "b"], ["c", "d"]]), "could not convert|numeric"),
             (np.zeros((4, 5, 5)), "store images as uint8"),
             (np.zeros((4, 1, 5, 5)), "store images as uint8"),

@@ -13,6 +13,19 @@ from pyro_gmvae.errors import InputError
 # To fit a model takes data that vary; a fitted model can be applied to a single row.
 Purpose = Literal["fit", "apply"]
 
+# Differences of numbers in this range neither overflow nor vanish in float64.
+LARGEST, SMALLEST = 1e307, 1e-300
+
+
+class DataWarning(UserWarning, RuntimeWarning):
+    """Tell users how their data are read where they may mean something else.
+
+    It is a `RuntimeWarning` too, for the command prints these as one line.
+
+    >>> issubclass(DataWarning, UserWarning)
+    True
+    """
+
 
 def listed(names: Iterable[object], limit: int = 5) -> str:
     """Join names by commas; name only the first ``limit``, and count the rest."""
@@ -36,22 +49,34 @@ def table_tensor(
     """Check numbers ``(N, D)`` and return them as a float64 tensor in the same units.
 
     Raises:
-        InputError: for too few rows, no columns, cells that are NaN, infinite or beyond float32,
-            and, when fitting, constant columns.
+        InputError: for too few rows, no columns, cells that are NaN, infinite or beyond 1e307,
+            columns of numbers that are all below 1e-300, and, when fitting, constant columns.
     """
     check_rows(len(values), name, purpose)
     if values.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     columns = [f"column {i}" for i in range(values.shape[1])] if columns is None else columns
-    table = values.astype(np.float64)
-    with np.errstate(over="ignore"):  # a value beyond float32 becomes inf, and is reported
-        bad = ~np.isfinite(table.astype(np.float32))
+    bad = ~np.isfinite(values)
     if bad.any():
-        counts = bad.sum(0)
-        found = listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())
         raise InputError(
-            f"{name} has {bad.sum()} cells that are NaN or infinite, in {found}: missing values "
-            "are not supported yet, so fill them or drop those rows or columns."
+            f"{name} has {bad.sum()} cells that are NaN or infinite, in {_counted(bad, columns)}: "
+            "missing values are not supported yet, so fill them or drop those rows or columns."
+        )
+    with np.errstate(over="ignore"):  # a long double may be beyond float64; it is reported below
+        table = values.astype(np.float64)
+    size = np.abs(table)
+    large = size > LARGEST
+    if large.any():
+        raise InputError(
+            f"{name} has {large.sum()} cells that are too large, beyond {LARGEST:g}, in "
+            f"{_counted(large, columns)}: divide those columns by a constant."
+        )
+    largest = size.max(0)
+    small = np.flatnonzero((values != 0).any(0) & (largest < SMALLEST))
+    if len(small):
+        raise InputError(
+            f"{name} has columns of numbers that are too small, all below {SMALLEST:g}: multiply "
+            f"{listed(columns[i] for i in small.tolist())} by a constant."
         )
     constant = np.flatnonzero(table.max(0) == table.min(0))
     if purpose == "fit" and len(constant):
@@ -60,3 +85,9 @@ def table_tensor(
             f"clusters: drop {listed(columns[i] for i in constant.tolist())}."
         )
     return torch.from_numpy(table)
+
+
+def _counted(cells: np.ndarray, columns: Sequence[str]) -> str:
+    """Name the columns of some cells, with the number of cells in each."""
+    counts = cells.sum(0)
+    return listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())
