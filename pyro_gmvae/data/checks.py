@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
+import psutil
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -34,12 +35,34 @@ def listed(names: Iterable[object], limit: int = 5) -> str:
     return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def reason(error: Exception) -> str:
+    """Return what an error of another library says, in a few words, or else its type.
+
+    >>> reason(ValueError("bad\\n  header")), reason(EOFError())
+    ('bad header', 'EOFError')
+    """
+    return " ".join(str(error).split())[:100].rstrip() or type(error).__name__
+
+
 def check_rows(count: int, name: str, purpose: Purpose) -> None:
     """Raise an `InputError` unless there are enough rows: 2 to fit, 1 to apply."""
     least = 2 if purpose == "fit" else 1
     if count < least:
         raise InputError(
             f"{name} has {count or 'no'} row{'s' * (count != 1)}: give it {least} or more."
+        )
+
+
+def check_memory(size: int, what: str, remedy: str = "use fewer rows") -> None:
+    """Raise an `InputError` if ``size`` bytes are more than the memory that is free.
+
+    >>> check_memory(10**18, "X")
+    Traceback (most recent call last):
+    pyro_gmvae.errors.InputError: X takes 1e+09 GB of memory, more than are free: use fewer rows.
+    """
+    if size > psutil.virtual_memory().available:
+        raise InputError(
+            f"{what} takes {size / 1e9:.3g} GB of memory, more than are free: {remedy}."
         )
 
 
