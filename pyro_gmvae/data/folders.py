@@ -1,6 +1,8 @@
 """Load a folder of images: a class in each subfolder, or all in one place without labels."""
 
 import warnings
+from collections.abc import Sequence
+from math import isqrt, prod
 from pathlib import Path
 
 import torch
@@ -41,10 +43,12 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
             channel or 100 million pixels, their sizes differ, all together are larger than the free
             memory, or images lie beside subfolders of images.
     """
-    from pyro_gmvae.data.image_file import Remarks, read_header, read_image
+    from pyro_gmvae.data.image_file import MAX_PIXELS, Remarks, read_header, read_image
 
     if image_size is not None and image_size < 1:
         raise InputError(f"image size must be at least 1, got {image_size}")
+    if image_size is not None and image_size**2 > MAX_PIXELS:
+        raise InputError(f"image size must be at most {isqrt(MAX_PIXELS)}, got {image_size}")
     name = text(path.resolve().name)
     found = find_files(path)
     _check_layout(path, found)
@@ -52,29 +56,22 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
     check_rows(len(files), name, purpose)
     remarks = Remarks()
     headers = [read_header(file, image_size, remarks) for file in files]
-    first = headers[0]
-    shape = (image_size or first.height, image_size or first.width)
-    for file, header in zip(files, headers, strict=True):
-        if image_size is None and (header.height, header.width) != shape:
-            raise _different(path, files[0], shape, file, (header.height, header.width))
     channels = max(header.channels for header in headers)
-    check_memory(
-        len(files) * channels * shape[0] * shape[1],
-        f"{text(path)} with {len(files)} images",
-        "give a smaller --image-size, or use fewer images",
-    )
+    _check_sizes(path, files, [(h.height, h.width) for h in headers], channels, image_size)
+    # A PNG may be turned by a note behind its pixels, so the first image says the size.
+    _, *shape = read_image(files[0], image_size, remarks).shape
     x = torch.empty((len(files), channels, *shape), dtype=torch.uint8)
     for row, file in zip(x, files, strict=True):
         image = read_image(file, image_size, remarks)
-        if image.shape[1:] != shape:  # turned by a note that stands behind the pixels
-            raise _different(path, files[0], shape, file, (image.shape[1], image.shape[2]))
+        if list(image.shape[1:]) != shape:
+            raise _different(path, files[0], shape, file, image.shape[1:])
         row.copy_(image)
     _warn(path, found, remarks.of)
     names = tuple(text(file.relative_to(path).as_posix()) for file in files)
     if found.loose:
         return Dataset(name, x, None, ImageEncoding, None, None, names)
-    sizes = torch.tensor([len(images) for images in found.classes.values()])
-    labels = torch.arange(len(sizes)).repeat_interleave(sizes)
+    counts = torch.tensor([len(images) for images in found.classes.values()])
+    labels = torch.arange(len(counts)).repeat_interleave(counts)
     classes = tuple(map(text, found.classes))
     return Dataset(name, x, labels, ImageEncoding, None, classes, names)
 
@@ -103,8 +100,27 @@ def _check_layout(path: Path, found: FolderFiles) -> None:
         )
 
 
+def _check_sizes(
+    path: Path,
+    files: Sequence[Path],
+    sizes: Sequence[tuple[int, int]],
+    channels: int,
+    image_size: int | None,
+) -> None:
+    """Refuse images of different sizes, and more of them than fit into memory."""
+    for file, size in zip(files, sizes, strict=True):
+        if image_size is None and size != sizes[0]:
+            raise _different(path, files[0], sizes[0], file, size)
+    pixels = prod(sizes[0]) if image_size is None else image_size**2
+    check_memory(
+        len(files) * channels * pixels,
+        f"{text(path)} with {len(files)} images",
+        "give a smaller --image-size, or use fewer images",
+    )
+
+
 def _different(
-    path: Path, one: Path, shape: tuple[int, int], other: Path, found: tuple[int, int]
+    path: Path, one: Path, shape: Sequence[int], other: Path, found: Sequence[int]
 ) -> InputError:
     sizes = ", ".join(
         f"{text(file.name)} is {width}x{height}"

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms import functional
 
@@ -21,7 +20,7 @@ from pyro_gmvae.errors import InputError
 
 __all__ = ["MAX_PIXELS", "Header", "Remarks", "read_header", "read_image"]
 
-MAX_PIXELS = 100_000_000  # of one image; their decoding takes up to 0.4 GB
+MAX_PIXELS = 100_000_000  # of one image; to decode so many takes about 1 GB
 
 # Not those that run other programs, such as EPS.
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -96,10 +95,8 @@ def read_header(file: Path, image_size: int | None, remarks: Remarks) -> Header:
                 "with 8, or store them as a uint8 array in a .npz file."
             )
         short, long = sorted((width, height))
-        if (
-            image_size is not None
-            and image_size * (long * image_size // max(short, 1)) > MAX_PIXELS
-        ):
+        # The shorter side is resized to the size, and the longer one in proportion.
+        if image_size is not None and image_size**2 * long > MAX_PIXELS * short:
             raise _too_large(file, f"{width}x{height} pixels, and far more when it is resized,")
         # To look for the EXIF data of a PNG behind its pixels, Pillow would decode them.
         known = image.format != "PNG" or "exif" in image.info
@@ -121,8 +118,9 @@ def read_image(file: Path, image_size: int | None, remarks: Remarks) -> UInt8[Te
         InputError: for a file that cannot be decoded.
     """
     with _opened(file, remarks) as opened:
-        # Before the image is turned: to convert it decodes the file, and 1 bit a pixel becomes 8.
-        image = ImageOps.exif_transpose(opened).convert("L" if opened.mode in GREY else "RGB")
+        mode = "L" if opened.mode in GREY else "RGB"
+        ImageOps.exif_transpose(opened, in_place=True)  # without a copy of upright images
+        image = opened if opened.mode == mode else opened.convert(mode)
         if image_size is not None:
             image = functional.center_crop(functional.resize(image, [image_size]), [image_size])
         return functional.pil_to_tensor(image)
@@ -142,6 +140,11 @@ def _opened(file: Path, remarks: Remarks) -> Iterator[Image.Image]:
         raise InputError(f"{text(file)} may not be read: change its permissions.") from error
     except Image.DecompressionBombError as error:
         raise _too_large(file, "far more pixels") from error
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{text(file)} is not a readable image (its format is none of {', '.join(FORMATS)}): "
+            "write it again, or take it out of the folder."
+        ) from error
     except DAMAGE as error:
         raise InputError(
             f"{text(file)} is not a readable image ({text(reason(error))}): write it again, or "

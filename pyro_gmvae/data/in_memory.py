@@ -28,8 +28,8 @@ def as_array(values: Any, name: str = "X") -> Any:
         becomes NaN.
 
     Raises:
-        InputError: for arrays of several shapes, masked images, tensors without values, or sparse
-            ones that do not fit into memory.
+        InputError: for arrays of several shapes, or of types that are no numbers or text, masked
+            images, tensors without values, or sparse ones that do not fit into memory.
 
     >>> as_array(torch.ones(2, 3, dtype=torch.bfloat16, requires_grad=True)).dtype
     dtype('float32')
@@ -42,7 +42,7 @@ def as_array(values: Any, name: str = "X") -> Any:
         return _stacked([np.asarray(as_array(v, name)) for v in values], name)
     if isinstance(values, np.ma.MaskedArray):
         return _unmasked(values, name)
-    return values
+    return _plain(values, name) if isinstance(values, np.ndarray) else values
 
 
 def _is_array(value: Any) -> bool:
@@ -65,6 +65,19 @@ def _unmasked(values: np.ma.MaskedArray, name: str) -> np.ndarray:
     if values.ndim > 2:
         raise InputError(f"{name} has masked pixels, which images cannot have: fill them.")
     return values.astype(np.float64).filled(np.nan)
+
+
+def _plain(values: np.ndarray, name: str) -> np.ndarray:
+    """Refuse types that are no plain numbers or text, and bring long doubles to float64."""
+    if values.dtype.kind in "VMm":
+        raise InputError(f"{name} is an array of type {values.dtype}: turn it into plain numbers.")
+    if values.dtype.kind != "f" or values.dtype.itemsize <= 8:
+        return values
+    with np.errstate(over="ignore"):  # it is reported below
+        double = values.astype(np.float64)
+    if (np.isinf(double) & ~np.isinf(values)).any():
+        raise InputError(f"{name} has numbers that are too large for float64: divide them.")
+    return double
 
 
 def _from_tensor(values: Tensor, name: str) -> np.ndarray:

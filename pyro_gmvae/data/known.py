@@ -116,7 +116,7 @@ def array_of(values: Any, what: str) -> np.ndarray:
 
 
 def codes_of(values: np.ndarray, name: str, what: str) -> Int64[Tensor, "rows"]:
-    """Number the values ``(N,)`` of any type; -1 where a value is missing.
+    """Give the values ``(N,)`` of any type integer codes; a missing one is -1.
 
     Raises:
         InputError: as `labels_from_array`.
