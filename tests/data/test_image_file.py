@@ -154,7 +154,7 @@ def test_damaged_images_are_read_or_refused(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DataWarning)
-        for suffix, content in mutants(600):
+        for suffix, content in mutants(300):
             file = tmp_path / f"1{suffix}"
             file.write_bytes(content)
             try:
@@ -162,4 +162,4 @@ def test_damaged_images_are_read_or_refused(tmp_path: Path) -> None:
             except InputError:
                 refused += 1
             file.unlink()
-    assert refused > 100
+    assert refused > 50

@@ -146,11 +146,11 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path) -> None:
     refused = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for suffix, content in mutants(1500):
+        for suffix, content in mutants(600):
             path = tmp_path / f"a{suffix}"
             path.write_bytes(content)
             try:
                 load(str(path))
             except InputError:
                 refused += 1
-    assert refused > 1000
+    assert refused > 300
