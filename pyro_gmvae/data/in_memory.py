@@ -64,7 +64,7 @@ def _unmasked(values: np.ma.MaskedArray, name: str) -> np.ndarray:
         return values.data
     if values.ndim > 2:
         raise InputError(f"{name} has masked pixels, which images cannot have: fill them.")
-    return values.astype(np.float64).filled(np.nan)
+    return np.ma.filled(values.astype(np.float64), np.nan)
 
 
 def _plain(values: np.ndarray, name: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -76,7 +77,13 @@ def read_npz(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> li
             member = members[name]
             try:
                 with archive.open(member) as file:
-                    arrays.append(_array(file, member.file_size, f"The array {name} of {path}"))
+                    arrays.append(
+                        _array(
+                            cast(BufferedIOBase, file),
+                            member.file_size,
+                            f"The array {name} of {path}",
+                        )
+                    )
                     file.read(1)  # at its end, zipfile compares the checksum
             except (NotImplementedError, RuntimeError) as error:
                 if isinstance(error, RecursionError):

@@ -79,8 +79,10 @@ class TableEncoding(Encoding):
         super().__init__(event_shape, binarize)
         self.schema = schema or Schema.infer(self.event_shape[0])
         self.exponents = tuple(exponents) if exponents is not None and any(exponents) else None
-        powers = self.exponents and torch.from_numpy(np.ldexp(1.0, self.exponents))
-        self.register_buffer("unit", powers)
+        units = None
+        if self.exponents is not None:
+            units = torch.from_numpy(np.ldexp(1.0, self.exponents))
+        self.register_buffer("unit", units)
         self.register_buffer("shift", torch.zeros(self.event_shape, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(self.event_shape))
 
