@@ -115,10 +115,10 @@ def find_files(path: Path) -> FolderFiles:
 
 
 def text(name: object) -> str:
-    """Write a path as text, also where its bytes are none.
+    r"""Write a path as text, also where its bytes are none.
 
     >>> text(os.fsdecode(b"caf\xe9.png"))
-    'caf\\\\xe9.png'
+    'caf\\xe9.png'
     """
     return os.fsencode(str(name)).decode("utf-8", "backslashreplace")
 

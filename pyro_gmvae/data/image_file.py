@@ -36,8 +36,6 @@ DAMAGE = (
     TypeError,
     KeyError,
     IndexError,
-    AttributeError,
-    AssertionError,
     ZeroDivisionError,
     OverflowError,
     NotImplementedError,
