@@ -24,8 +24,8 @@ from torch import Tensor
 
 from pyro_gmvae import models, runs
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, from_array, hold_out
-from pyro_gmvae.data.known import known_of_rows
-from pyro_gmvae.data.labels import labels_from_array
+from pyro_gmvae.data.in_memory import as_array
+from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
 from pyro_gmvae.fitting import defaults
@@ -56,7 +56,8 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
     Use it as `sklearn.mixture.GaussianMixture`, with the mixture in a latent space that a neural
     network maps to the data. ``X`` is a table ``(N, D)`` of numbers (array, tensor or data frame)
-    or uint8 images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``. The command ``pyro-gmvae
+    or images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in
+    [0, 1] or truth values; samples of images are always in 0..255. The command ``pyro-gmvae
     train`` with the same data, settings and seed gives the same model. None and ``"auto"`` leave a
     parameter to `pyro_gmvae.fitting.defaults`.
 
@@ -389,11 +390,11 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
     def _initial_clusters(self, init: Any, splits: Splits) -> Tensor:
         """Check the clusters to begin by, and return those of the training rows."""
-        given = init.detach().cpu().numpy() if isinstance(init, Tensor) else np.asarray(init)
-        if given.ndim == 2 and given.dtype.kind == "f":
-            clusters = torch.from_numpy(given).float()
+        given = array_of(init, "init")
+        if given.ndim == 2 and given.dtype.kind in "biuf":
+            clusters = torch.from_numpy(np.array(given, dtype=np.float32, order="C"))
         elif given.ndim == 1:
-            clusters = labels_from_array(given, "X", "init")
+            clusters = codes_of(given, "X", "init")
         else:
             raise InputError(
                 f"init must be integers (N,) or probabilities (N, K), got shape {given.shape} of "
@@ -428,11 +429,9 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
     def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
         """Check data, and return them with the precision to answer in."""
-        if isinstance(X, Tensor):
-            X = X.detach().cpu().numpy()  # noqa: N806
+        X = as_array(X)  # noqa: N806
         if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype.kind in "biuf":
-            # A copy, for torch wants to be able to write.
-            data = from_array(X.copy(), name="X", purpose="fit" if fitting else "apply")
+            data = from_array(X, name="X", purpose="fit" if fitting else "apply")
             precision = torch.float32
             if fitting:
                 self.n_features_in_ = data.x[0].numel()

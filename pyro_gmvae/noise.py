@@ -64,10 +64,17 @@ def row_keys(x: Shaped[Tensor, "rows *event"]) -> list[int]:
     >>> row_keys(torch.tensor([[1.0, 2.0]], dtype=torch.float64)) == [a]
     True
     """
+    exact = x.detach().cpu()
+    if not exact.is_floating_point():
+        return [_digest(row) for row in exact.contiguous().numpy()]
     # In float32, so that a row has one key in every precision; and no minus zero.
-    values = x.detach().cpu().float() + 0.0 if x.is_floating_point() else x.detach().cpu()
-    rows = values.contiguous().numpy()
-    return [
-        int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little")
-        for row in rows
-    ]
+    single = exact.float() + 0.0
+    lost = (single.isinf() & ~exact.isinf()) | ((single == 0) & (exact != 0))
+    # A number beyond float32 would be infinite or 0 there, and different rows would have one key.
+    beyond = lost.flatten(1).any(1).tolist()
+    doubles, singles = (exact.double() + 0.0).numpy(), single.numpy()
+    return [_digest((doubles if b else singles)[i]) for i, b in enumerate(beyond)]
+
+
+def _digest(row: np.ndarray) -> int:
+    return int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little")

@@ -268,10 +268,10 @@ class TestInputs:
         [
             (np.array([[1.0, np.nan], [2.0, 3.0]]), "NaN"),
             (np.array([[1.0, np.inf], [2.0, 3.0]]), "inf"),
-            (np.array([[1.0, 1e300], [2.0, 3.0]]), "infinite"),
+            (np.array([[1.0, 1e308], [2.0, 3.0]]), "too large"),
             (np.array([["a", "b"], ["c", "d"]]), "could not convert|numeric"),
-            (np.zeros((4, 5, 5)), "store images as uint8"),
-            (np.zeros((4, 1, 5, 5)), "store images as uint8"),
+            (np.full((4, 5, 5), 2.0), "store images as uint8"),
+            (np.full((4, 1, 5, 5), 2.0), "store images as uint8"),
             (np.zeros((0, 2)), "0 sample"),
             (np.zeros(5), "1D array"),
         ],

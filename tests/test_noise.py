@@ -80,3 +80,13 @@ def test_keys_go_by_the_values_of_a_row(dtype: torch.dtype) -> None:
     assert row_keys(x[[7, 3, 7]]) == [keys[7], keys[3], keys[7]]
     assert row_keys(x.transpose(1, 2).contiguous().transpose(1, 2)) == keys  # of any strides
     assert row_keys(x[:0]) == []
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+def test_rows_beyond_float32_have_keys_of_their_own(unit: float) -> None:
+    x = torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0], [0.0, 0.0]], dtype=torch.float64)
+    a, b, c, _ = row_keys(x * unit)
+    assert a == c != b
+    # A key depends on the row alone, not on what the others need.
+    mixed = torch.cat([x * unit, x])
+    assert row_keys(mixed) == row_keys(x * unit) + row_keys(x.float())

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
+import psutil
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -13,12 +14,34 @@ from pyro_gmvae.errors import InputError
 # To fit a model takes data that vary; a fitted model can be applied to a single row.
 Purpose = Literal["fit", "apply"]
 
+# Differences of numbers in this range neither overflow nor vanish in float64.
+LARGEST, SMALLEST = 1e307, 1e-300
+
+
+class DataWarning(UserWarning, RuntimeWarning):
+    """Tell users how their data are read where they may mean something else.
+
+    It is a `RuntimeWarning` too, for the command prints these as one line.
+
+    >>> issubclass(DataWarning, UserWarning)
+    True
+    """
+
 
 def listed(names: Iterable[object], limit: int = 5) -> str:
     """Join names by commas; name only the first ``limit``, and count the rest."""
     every = [str(name) for name in names]
     rest = len(every) - limit
     return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def reason(error: Exception) -> str:
+    """Return what an error of another library says, in a few words, or else its type.
+
+    >>> reason(ValueError("bad\\n  header")), reason(EOFError())
+    ('bad header', 'EOFError')
+    """
+    return " ".join(str(error).split())[:100].rstrip() or type(error).__name__
 
 
 def check_rows(count: int, name: str, purpose: Purpose) -> None:
@@ -30,28 +53,53 @@ def check_rows(count: int, name: str, purpose: Purpose) -> None:
         )
 
 
+def check_memory(size: int, what: str, remedy: str = "use fewer rows") -> None:
+    """Raise an `InputError` if ``size`` bytes are more than the memory that is free.
+
+    >>> check_memory(10**18, "X")
+    Traceback (most recent call last):
+    pyro_gmvae.errors.InputError: X takes 1e+09 GB of memory, more than are free: use fewer rows.
+    """
+    if size > psutil.virtual_memory().available:
+        raise InputError(
+            f"{what} takes {size / 1e9:.3g} GB of memory, more than are free: {remedy}."
+        )
+
+
 def table_tensor(
     values: np.ndarray, columns: Sequence[str] | None, name: str, purpose: Purpose
 ) -> Float64[Tensor, "rows features"]:
     """Check numbers ``(N, D)`` and return them as a float64 tensor in the same units.
 
     Raises:
-        InputError: for too few rows, no columns, cells that are NaN, infinite or beyond float32,
-            and, when fitting, constant columns.
+        InputError: for too few rows, no columns, cells that are NaN, infinite or beyond 1e307,
+            columns of numbers that are all below 1e-300, and, when fitting, constant columns.
     """
     check_rows(len(values), name, purpose)
     if values.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     columns = [f"column {i}" for i in range(values.shape[1])] if columns is None else columns
-    table = values.astype(np.float64)
-    with np.errstate(over="ignore"):  # a value beyond float32 becomes inf, and is reported
-        bad = ~np.isfinite(table.astype(np.float32))
+    bad = ~np.isfinite(values)
     if bad.any():
-        counts = bad.sum(0)
-        found = listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())
         raise InputError(
-            f"{name} has {bad.sum()} cells that are NaN or infinite, in {found}: missing values "
-            "are not supported yet, so fill them or drop those rows or columns."
+            f"{name} has {bad.sum()} cells that are NaN or infinite, in {_counted(bad, columns)}: "
+            "missing values are not supported yet, so fill them or drop those rows or columns."
+        )
+    with np.errstate(over="ignore"):  # a long double may be beyond float64; it is reported below
+        table = values.astype(np.float64)
+    size = np.abs(table)
+    large = size > LARGEST
+    if large.any():
+        raise InputError(
+            f"{name} has {large.sum()} cells that are too large, beyond {LARGEST:g}, in "
+            f"{_counted(large, columns)}: divide those columns by a constant."
+        )
+    largest = size.max(0)
+    small = np.flatnonzero((values != 0).any(0) & (largest < SMALLEST))
+    if len(small):
+        raise InputError(
+            f"{name} has columns of numbers that are too small, all below {SMALLEST:g}: multiply "
+            f"{listed(columns[i] for i in small.tolist())} by a constant."
         )
     constant = np.flatnonzero(table.max(0) == table.min(0))
     if purpose == "fit" and len(constant):
@@ -60,3 +108,9 @@ def table_tensor(
             f"clusters: drop {listed(columns[i] for i in constant.tolist())}."
         )
     return torch.from_numpy(table)
+
+
+def _counted(cells: np.ndarray, columns: Sequence[str]) -> str:
+    """Name the columns of some cells, with the number of cells in each."""
+    counts = cells.sum(0)
+    return listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())

@@ -1,18 +1,18 @@
 """Load a folder of images: a class in each subfolder, or all in one place without labels."""
 
-import os
+import warnings
+from collections.abc import Sequence
+from math import isqrt, prod
 from pathlib import Path
 
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
-from pyro_gmvae.data.checks import Purpose, check_rows, listed
+from pyro_gmvae.data.checks import DataWarning, Purpose, check_memory, check_rows, listed
 from pyro_gmvae.data.dataset import Dataset
+from pyro_gmvae.data.folder_files import FolderFiles, find_files, text
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.errors import InputError
 
-GREY = ("1", "L", "LA")  # Pillow's modes of one channel of 8 bits or fewer
 HELD_OUT = {"test", "val", "valid", "validation"}
 
 
@@ -20,9 +20,10 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
     """Read the images of a folder, in the order of their names.
 
     Images in subfolders are read as torchvision's `ImageFolder` does: each subfolder is a class, in
-    alphabetical order. Images directly in the folder have no labels. Hidden files, and files whose
-    name is not that of an image, are left out. Photos are turned upright as their camera noted it,
-    an alpha channel is dropped, and a file with several images gives the first one.
+    alphabetical order. Images directly in the folder have no labels. Links are followed, and each
+    real file is read once. Hidden files and folders are passed over. Photos are turned upright as
+    their camera noted it, an alpha channel is dropped, and a file with several images gives the
+    first one.
 
     Args:
         path: the folder.
@@ -32,105 +33,114 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
 
     Returns:
         Images ``(N, C, H, W)``: C is 1 if all files are grey, else 3. The ``row_names`` are the
-        files' paths in the folder.
+        files' paths in the folder; bytes that are no text are escaped.
+
+    Warns:
+        DataWarning: naming what is left out, such as files of other types, and damaged files.
 
     Raises:
-        InputError: if there are no images or too few, one cannot be read or is of more than 8 bits
-            a channel, their sizes differ, or images lie beside subfolders of images.
+        InputError: if there are no images or too few, one cannot be read, has more than 8 bits a
+            channel or 100 million pixels, their sizes differ, all together are larger than the free
+            memory, or images lie beside subfolders of images.
     """
+    from pyro_gmvae.data.image_file import MAX_PIXELS, Remarks, read_header, read_image
+
     if image_size is not None and image_size < 1:
         raise InputError(f"image size must be at least 1, got {image_size}")
-    name = path.resolve().name
-    files, y, class_names = _files(path)
+    if image_size is not None and image_size**2 > MAX_PIXELS:
+        raise InputError(f"image size must be at most {isqrt(MAX_PIXELS)}, got {image_size}")
+    name = text(path.resolve().name)
+    found = find_files(path)
+    _check_layout(path, found)
+    files = found.loose or [file for images in found.classes.values() for file in images]
     check_rows(len(files), name, purpose)
-    images: list[Tensor] = []
-    for file in files:
-        images.append(_read(file, image_size))
-        if images[-1].shape[1:] != images[0].shape[1:]:
-            raise InputError(
-                f"{path} has images of different sizes ({_sized(files[0], images[0])}, "
-                f"{_sized(file, images[-1])}): give --image-size to resize and crop all to one."
-            )
-    channels = max(len(image) for image in images)
-    x = torch.stack([image.expand(channels, -1, -1) for image in images])
-    names = tuple(file.relative_to(path).as_posix() for file in files)
-    labels = None if y is None else torch.tensor(y)
-    return Dataset(name, x, labels, ImageEncoding, None, class_names, names)
+    remarks = Remarks()
+    headers = [read_header(file, image_size, remarks) for file in files]
+    channels = max(header.channels for header in headers)
+    _check_sizes(path, files, [(h.height, h.width) for h in headers], channels, image_size)
+    # A PNG may be turned by a note behind its pixels, so the first image says the size.
+    _, *shape = read_image(files[0], image_size, remarks).shape
+    x = torch.empty((len(files), channels, *shape), dtype=torch.uint8)
+    for row, file in zip(x, files, strict=True):
+        image = read_image(file, image_size, remarks)
+        if list(image.shape[1:]) != shape:
+            raise _different(path, files[0], shape, file, image.shape[1:])
+        row.copy_(image)
+    _warn(path, found, remarks.of)
+    names = tuple(text(file.relative_to(path).as_posix()) for file in files)
+    if found.loose:
+        return Dataset(name, x, None, ImageEncoding, None, None, names)
+    counts = torch.tensor([len(images) for images in found.classes.values()])
+    labels = torch.arange(len(counts)).repeat_interleave(counts)
+    classes = tuple(map(text, found.classes))
+    return Dataset(name, x, labels, ImageEncoding, None, classes, names)
 
 
-def _files(path: Path) -> tuple[list[Path], list[int] | None, tuple[str, ...] | None]:
-    """List the images, the class of each, and the names of the classes."""
-    from torchvision.datasets import ImageFolder
+def _check_layout(path: Path, found: FolderFiles) -> None:
+    """Refuse a folder that is not one data set."""
     from torchvision.datasets.folder import IMG_EXTENSIONS
 
-    entries = sorted(path.iterdir())
-    loose = [entry for entry in entries if entry.is_file() and _is_image(entry)]
-    classes = [entry.name for entry in entries if entry.is_dir() and _holds_images(entry)]
+    loose, classes = found.loose, list(found.classes)
     if loose and classes:
         raise InputError(
-            f"{path} has images beside its subfolders, such as {loose[0].name} beside "
-            f"{classes[0]}: put each into the subfolder of its class, or all into one folder."
+            f"{text(path)} has images beside its subfolders, such as {text(loose[0].name)} beside "
+            f"{text(classes[0])}: put each into the subfolder of its class, or all into one folder."
         )
-    if loose:
-        return loose, None, None
-    if not classes:
+    if not loose and not classes:
+        left_out = found.left_out()
         raise InputError(
-            f"{path} is a folder without images: put some in it ({', '.join(IMG_EXTENSIONS)}), or "
-            "into one subfolder for each class."
+            f"{text(path)} is a folder without images{left_out and f', but with {left_out}'}: put "
+            f"some in it ({', '.join(IMG_EXTENSIONS)}), or into one subfolder for each class."
         )
     if "train" in classes and HELD_OUT & set(classes):
         # Otherwise the parts would be read as classes, and a model would train on test images.
         raise InputError(
-            f"{path} has the parts {listed(classes)}, which are no classes: name {path / 'train'} "
-            "to train on, and another part to evaluate."
+            f"{text(path)} has the parts {listed(map(text, classes))}, which are no classes: name "
+            f"{text(path / 'train')} to train on, and another part to evaluate."
         )
-    numbers = {name: i for i, name in enumerate(classes)}
-    found = ImageFolder.make_dataset(path, numbers, is_valid_file=_is_image)
-    return [Path(file) for file, _ in found], [y for _, y in found], tuple(classes)
 
 
-def _is_image(file: str | Path) -> bool:
-    """Recognise an image by its name; hidden files are the leavings of other programs."""
-    from torchvision.datasets.folder import is_image_file
+def _check_sizes(
+    path: Path,
+    files: Sequence[Path],
+    sizes: Sequence[tuple[int, int]],
+    channels: int,
+    image_size: int | None,
+) -> None:
+    """Refuse images of different sizes, and more of them than fit into memory."""
+    for file, size in zip(files, sizes, strict=True):
+        if image_size is None and size != sizes[0]:
+            raise _different(path, files[0], sizes[0], file, size)
+    pixels = prod(sizes[0]) if image_size is None else image_size**2
+    check_memory(
+        len(files) * channels * pixels,
+        f"{text(path)} with {len(files)} images",
+        "give a smaller --image-size, or use fewer images",
+    )
 
-    name = os.path.basename(file)
-    return not name.startswith(".") and is_image_file(name)
+
+def _different(
+    path: Path, one: Path, shape: Sequence[int], other: Path, found: Sequence[int]
+) -> InputError:
+    sizes = ", ".join(
+        f"{text(file.name)} is {width}x{height}"
+        for file, (height, width) in ((one, shape), (other, found))
+    )
+    return InputError(
+        f"{text(path)} has images of different sizes ({sizes}): give --image-size to resize and "
+        "crop all to one."
+    )
 
 
-def _holds_images(folder: Path) -> bool:
-    """Look for an image in a folder, at any depth."""
-    if folder.name.startswith("."):
-        return False
-    walk = os.walk(folder, followlinks=True)
-    return any(_is_image(name) for _, _, names in walk for name in names)
-
-
-def _read(file: Path, image_size: int | None) -> UInt8[Tensor, "C H W"]:
-    from PIL import Image, ImageOps
-    from torchvision.transforms import functional
-
-    try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            deep = image.mode[0] in "IF"  # integers of 16 or 32 bits, floats
-            if not deep:
-                image = image.convert("L" if image.mode in GREY else "RGB")
-    # Pillow passes on the errors of its decoders, of many types.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"{file} is not a readable image ({first}): write it again, or take it out of the "
-            "folder."
-        ) from error
-    if deep:
-        raise InputError(
-            f"{file} has more than 8 bits a channel (mode {image.mode}): save the images with 8, "
-            "or store them as a uint8 array in a .npz file."
+def _warn(path: Path, found: FolderFiles, remarks: dict[Path, str]) -> None:
+    """Warn once of what is left out, and once of files that seem to be damaged."""
+    if left_out := found.left_out():
+        warnings.warn(f"{text(path)}: left out {left_out}.", DataWarning, stacklevel=3)
+    if remarks:
+        file, remark = next(iter(remarks.items()))
+        warnings.warn(
+            f"{text(path)}: {len(remarks)} of the images may be damaged, such as "
+            f"{text(file.relative_to(path))} ({text(remark)}): look at them, or write them again.",
+            DataWarning,
+            stacklevel=3,
         )
-    if image_size is not None:
-        image = functional.center_crop(functional.resize(image, [image_size]), [image_size])
-    return functional.pil_to_tensor(image)
-
-
-def _sized(file: Path, image: Tensor) -> str:
-    return f"{file.name} is {image.shape[2]}x{image.shape[1]}"

@@ -22,6 +22,8 @@ TORCHVISION_CLASSES = {
     "cifar100-fine": "CIFAR100",
 }
 
+CHANNELS = (1, 3, 4)  # the lengths that an axis of colour channels may have
+
 
 def load_digits() -> Dataset:
     """Load the 1,797 handwritten digits of scikit-learn: ``(1797, 1, 8, 8)``, 16 grey levels."""
@@ -70,17 +72,16 @@ def channels_first(x: np.ndarray, name: str = "array") -> np.ndarray:
     Raises:
         InputError: if neither axis of a 4-dimensional array has the length of channels.
     """
-    channels = (1, 3, 4)
     if x.ndim == 3:
         x = x[:, None]
-    elif x.shape[1] not in channels:
-        if x.shape[3] not in channels:
+    elif x.shape[1] not in CHANNELS:
+        if x.shape[3] not in CHANNELS:
             raise InputError(
                 f"{name} has the shape {x.shape}, where no axis can be the colour channels: "
                 "store images with 1, 3 or 4 channels."
             )
         x = np.moveaxis(x, 3, 1)
-    return np.ascontiguousarray(x)
+    return np.require(x, requirements=["C", "W"])  # torch wants to be able to write
 
 
 def _read(

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from pyro_gmvae.data.checks import reason
+from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.labels import MISSING, factorize, labels_from_array
 from pyro_gmvae.data.tables import TABLE_SUFFIXES, read_frame
 from pyro_gmvae.errors import InputError
@@ -47,7 +49,7 @@ def read_known(path: Path, column: Literal["label", "group"], n_rows: int) -> In
             f"{path} has no column {column}: give it one, and a column row if only "
             f"some rows have a {column}"
         )
-    codes = _codes(table[column].to_numpy(), str(path), f"{column}s")
+    codes = codes_of(table[column].to_numpy(), str(path), f"{column}s")
     if "row" in table:
         known = torch.full((n_rows,), MISSING)
         known[_rows(table["row"].to_numpy(), path, column, n_rows)] = codes
@@ -69,18 +71,20 @@ def known_of_rows(
     """Read the labels or groups of all rows from an array, tensor or column of integers.
 
     An entry is -1, None or NaN where nothing is known. Groups may be text as well, empty where
-    unknown. A label is the number of its cluster.
+    unknown. A label is the number of its cluster. A data frame of one column will do.
 
     Raises:
         InputError: for another number of rows, labels that are not integers, or if none is known.
     """
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    array = array_of(values, what)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
     if what == "labels" and array.dtype.kind in "OUS" and _numbers(_cells(array)) is None:
         raise InputError(
             "labels must be integers, for each is the number of its cluster: number them 0, 1, ... "
             "and write -1 where one is unknown"
         )
-    known = _codes(array, "X", what)
+    known = codes_of(array, "X", what)
     if len(known) != n_rows:
         raise InputError(
             f"there are {len(known)} {what} for {n_rows} rows: give one for each row, -1 where it "
@@ -91,7 +95,32 @@ def known_of_rows(
     return known
 
 
-def _codes(values: np.ndarray, name: str, what: str) -> Int64[Tensor, "rows"]:
+def array_of(values: Any, what: str) -> np.ndarray:
+    """Turn what a user hands over for each row into an array.
+
+    One column ``(N, 1)`` becomes ``(N,)``, unless it is of floats, which may be probabilities.
+
+    Raises:
+        InputError: if the rows differ in length or hold lists.
+    """
+    from pandas.api.types import is_scalar
+
+    try:
+        array = np.asarray(as_array(values, what))
+    except ValueError as error:  # of a list of lists that differ in length
+        raise InputError(f"The {what} of X are no array ({reason(error)}): give one.") from error
+    if array.dtype == object and not all(map(is_scalar, array.flat)):
+        raise InputError(f"The {what} of X hold lists: give one value for each row.")
+    column = array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind != "f"
+    return array[:, 0] if column else array
+
+
+def codes_of(values: np.ndarray, name: str, what: str) -> Int64[Tensor, "rows"]:
+    """Give the values ``(N,)`` of any type integer codes; a missing one is -1.
+
+    Raises:
+        InputError: as `labels_from_array`.
+    """
     if values.ndim == 1 and values.dtype.kind in "OUS":
         cells = [_integer(v) for v in _cells(values)]
         numbers = _numbers(cells)

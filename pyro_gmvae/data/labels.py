@@ -44,7 +44,8 @@ def labels_from_array(values: np.ndarray, name: str, what: str = "labels") -> In
     if values.dtype.kind not in "biuf":
         raise InputError(f"The {what} of {name} are of type {values.dtype}: use integers or text.")
     whole = np.where(np.isnan(values), MISSING, values) if values.dtype.kind == "f" else values
-    codes = whole.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # an infinite label differs from its code
+        codes = whole.astype(np.int64)
     if (codes != whole).any() or (codes < MISSING).any():
         raise InputError(
             f"The {what} of {name} hold fractions or numbers below -1: number them 0, 1, ... and "

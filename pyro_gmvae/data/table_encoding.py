@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import log
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WIDE", "TableEncoding"]
 
+SMALLEST_SCALE = 2.0**-100  # a smaller scale, or a larger one than 2^100, gets a unit of its own
+LARGEST_EXPONENT = 1021  # of a unit; 2^1022 is beyond the numbers that a table may have
 WIDE = 100  # columns; in a wider table a mixture fits no covariances, and is a bad start
 
 
@@ -29,12 +34,14 @@ class TableEncoding(Encoding):
 
     The shift is taken off in float64, for a column may vary little about a large number, as the
     times of a day do about the seconds since 1970. Model scale is of the type of ``scale``, float32
-    at first.
+    at first. A column whose scale is beyond float32 is measured in a power of two, and its shift
+    and scale are in that unit.
 
     Args:
         event_shape: ``(D,)``.
         binarize: see `Encoding`.
         schema: the columns; unnamed ones if None.
+        exponents: the exponent of two of each column's unit; None is 0 for all.
 
     >>> table = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
     >>> encoding = TableEncoding.standardize(table)
@@ -59,15 +66,23 @@ class TableEncoding(Encoding):
     sample_suffixes = (".csv", ".csv.gz", ".parquet")
     sample_words = "samples of a table are a table"
 
+    unit: Tensor | None
+
     def __init__(
         self,
         event_shape: Sequence[int],
         binarize: Binarize = "none",
         *,
         schema: Schema | None = None,
+        exponents: Sequence[int] | None = None,
     ) -> None:
         super().__init__(event_shape, binarize)
         self.schema = schema or Schema.infer(self.event_shape[0])
+        self.exponents = tuple(exponents) if exponents is not None and any(exponents) else None
+        units = None
+        if self.exponents is not None:
+            units = torch.from_numpy(np.ldexp(1.0, self.exponents))
+        self.register_buffer("unit", units)
         self.register_buffer("shift", torch.zeros(self.event_shape, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(self.event_shape))
 
@@ -79,15 +94,24 @@ class TableEncoding(Encoding):
 
         A column that is constant is only shifted.
         """
-        made = cls(x.shape[1:], schema=schema)
         double = x.double()
+        top = double.nan_to_num(nan=-torch.inf).amax(0)
+        bottom = double.nan_to_num(nan=torch.inf).amin(0)
+        # Divided by a power of two, which rounds nothing, squares neither overflow nor vanish.
+        power = np.frexp(torch.maximum(top.abs(), bottom.abs()).numpy(force=True))[1]
+        unit = torch.from_numpy(np.ldexp(1.0, power)).to(double)
+        double = double / unit
         shift = double.nanmean(0)
         scale = (double - shift).square().nanmean(0).sqrt()
         # The deviation of a constant column may be a rounding error, so the range decides.
-        top = double.nan_to_num(nan=-torch.inf).amax(0)
-        constant = top == double.nan_to_num(nan=torch.inf).amin(0)
-        made.shift.copy_(shift)
-        made.scale.copy_(scale.masked_fill(constant, 1.0))
+        constant = top == bottom
+        size = torch.where(constant, 1.0, scale) * unit
+        plain = (size > SMALLEST_SCALE) & (size < 1 / SMALLEST_SCALE)
+        exponents = np.where(plain.numpy(force=True), 0, power).tolist()
+        made = cls(x.shape[1:], schema=schema, exponents=exponents)
+        left = torch.where(plain, unit, 1.0)
+        made.shift.copy_(shift * left)
+        made.scale.copy_((scale * left).masked_fill(constant, 1.0))
         return made
 
     @classmethod
@@ -162,9 +186,19 @@ class TableEncoding(Encoding):
         """Return the names of the columns, or None where they have none."""
         return self.schema.names
 
+    def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+        """Bring rows to model scale; see `Encoding.scaled`."""
+        return super().scaled(raw if self.unit is None else raw / self.unit)
+
+    def decode(self, x: Float[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+        """Bring rows on model scale to raw units; see `Encoding.decode`."""
+        decoded = super().decode(x)
+        return decoded if self.unit is None else decoded * self.unit
+
     def log_abs_det(self) -> Float[Tensor, ""]:
         """Return minus the sum of the log scales, in nats a row."""
-        return -self.scale.log().sum()
+        volume = -self.scale.log().sum()
+        return volume if self.exponents is None else volume - log(2) * sum(self.exponents)
 
     def conform(self, data: Dataset) -> Dataset:
         """Bring the columns into the order of training, by their names where there are names.
@@ -186,6 +220,14 @@ class TableEncoding(Encoding):
             InputError: naming the values.
         """
         known = x[~x.isnan()]
+        far = (self.scaled(x).isfinite() != x.isfinite()).any(0)
+        if far.any():
+            names = self.feature_names or [f"column {i}" for i in range(len(far))]
+            raise InputError(
+                "These rows have numbers that are too far from those in training, in "
+                f"{listed(names[i] for i in far.nonzero().flatten().tolist())}: correct them, or "
+                "drop the rows."
+            )
         if support in ("binary", "unit_interval"):
             fits, wanted = (known >= 0) & (known <= 1), "values in [0, 1]"
         elif support == "count":
@@ -201,7 +243,8 @@ class TableEncoding(Encoding):
 
     def to_config(self) -> dict[str, Any]:
         """Return the structure, the columns among it, as plain JSON."""
-        return super().to_config() | {"columns": self.schema.to_config()}
+        units = {} if self.exponents is None else {"exponents": list(self.exponents)}
+        return super().to_config() | {"columns": self.schema.to_config()} | units
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableEncoding:
@@ -210,4 +253,15 @@ class TableEncoding(Encoding):
         schema = Schema.from_config(config.get("columns"))
         if len(stored.event_shape) != 1 or len(schema) != stored.event_shape[0]:
             raise InputError("The stored columns are not those of the table: train again.")
-        return cls(stored.event_shape, stored.binarize, schema=schema)
+        exponents = config.get("exponents")
+        if exponents is not None and not _are_exponents(exponents, len(schema)):
+            raise InputError("The stored units of the columns are damaged: train again.")
+        return cls(stored.event_shape, stored.binarize, schema=schema, exponents=exponents)
+
+
+def _are_exponents(values: Any, count: int) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(type(v) is int and abs(v) <= LARGEST_EXPONENT for v in values)
+    )

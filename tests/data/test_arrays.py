@@ -1,11 +1,15 @@
 import pickle
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from pyro_gmvae.data import ImageEncoding, TableEncoding, from_array, load
+from pyro_gmvae.data.checks import DataWarning
 from pyro_gmvae.errors import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
@@ -66,7 +70,22 @@ def test_apply_accepts_what_fit_refuses() -> None:
     [
         (np.zeros(4), r"shape \(4,\): give a table"),
         (np.zeros((2, 1, 1, 1, 1), np.uint8), "give a table"),
-        (np.zeros((4, 5, 5)), "type float64: store images as uint8"),
+        (np.zeros((4, 5, 5), int), "type int64: store images as uint8 in 0..255 or as floats in"),
+        (np.full((4, 5, 5), 1.5), "type float64 with numbers from 1.5 to 1.5: store images as"),
+        (np.full((4, 5, 5), np.nan), "type float64 with NaN: store images as uint8"),
+        (np.zeros((4, 0, 5), np.uint8), "images without pixels"),
+        (np.zeros((4, 0)), "no columns"),
+        (np.array([(1.0, 2.0)] * 3, "f8,f8"), "turn it into plain numbers"),
+        (np.array([[1, 2], [3, 4]], "M8[s]"), "turn it into plain numbers"),
+        (np.array([[1, None], [3, 4]], object), "of type object: store numbers"),
+        (np.array([[1.0, 1e308], [2.0, 3.0]]), r"too large, beyond 1e.307, in column 1 \(1\)"),
+        (np.array([[1.0, 1e-310], [2.0, 0.0]]), "too small, all below 1e-300: multiply column 1"),
+        (np.array([["1e4000", "2"], ["3", "4"]], np.longdouble), "too large for float64"),
+        ([PIXELS[0], PIXELS[0, :3]], r"different shapes, \(6, 7, 3\), \(3, 7, 3\): resize"),
+        (np.ma.masked_array(PIXELS, PIXELS > 9), "masked pixels"),
+        (np.ma.masked_array(TABLE, TABLE > 0), "NaN"),
+        (torch.zeros(3, 2, device="meta"), "without values, on the device meta"),
+        (torch.zeros(10**6, 10**7, layout=torch.sparse_coo), "as a dense array takes 4e.04 GB"),
         (np.zeros((4, 5, 5, 2), np.uint8), "1, 3 or 4 channels"),
         (np.array([["a"], ["b"]]), "store numbers"),
         (np.zeros((2, 2), complex), "store numbers"),
@@ -77,7 +96,7 @@ def test_apply_accepts_what_fit_refuses() -> None:
         (np.array([[1.0, 7.0], [2.0, 7.0]]), "drop column 1"),
     ],
 )
-def test_refuses(x: np.ndarray, message: str) -> None:
+def test_refuses(x: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_array(x)
 
@@ -128,6 +147,106 @@ def test_flipped_bytes_in_npz(tmp_path: Path) -> None:
 
 
 def test_npz_without_x_names_what_it_has(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", images=TABLE)
-    with pytest.raises(InputError, match="no array x but images: write it with numpy.savez"):
+    np.savez(tmp_path / "a.npz", means=TABLE)
+    with pytest.raises(InputError, match="no array x but means: write it with numpy.savez"):
         load(str(tmp_path / "a.npz"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [("X", "y"), ("data", "target"), ("images", "Labels"), ("arr_0", "label"), ("x", "targets")],
+)
+def test_npz_with_usual_names(tmp_path: Path, rows: str, labels: str) -> None:
+    np.savez(tmp_path / "a.npz", **{rows: TABLE, labels: np.arange(5), "other": np.zeros(2)})
+    data = load(str(tmp_path / "a.npz"))
+    np.testing.assert_array_equal(data.x.numpy(), TABLE)
+    assert data.class_labels is not None and data.class_labels.tolist() == list(range(5))
+
+
+def test_npz_with_two_arrays_that_may_be_the_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", data=TABLE, images=PIXELS)
+    with pytest.raises(InputError, match="data, images, of which one is to be read: name that one"):
+        load(str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "a.npz", data=TABLE, X=TABLE + 1)
+    np.testing.assert_array_equal(load(str(tmp_path / "a.npz")).x.numpy(), TABLE + 1)
+
+
+def test_floats_and_truth_values_are_levels() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 4, 4)
+    for dtype in (np.float16, np.float32, np.float64, ">f4", np.longdouble):
+        data = from_array((levels / 255).astype(dtype))
+        assert data.kind is ImageEncoding
+        np.testing.assert_array_equal(data.x[:, 0].numpy(), levels)
+    bits = from_array(levels > 99).x[:, 0].numpy()
+    np.testing.assert_array_equal(bits, np.where(levels > 99, 255, 0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "warns"),
+    [
+        ((4, 4, 3), True),
+        ((4, 5, 3), True),
+        ((3, 3, 3), True),
+        ((3, 5, 1), True),
+        ((3, 4, 4), False),  # as numpy.moveaxis brings the first one to
+        ((1, 4, 4), False),
+        ((1, 5, 1), False),  # either way the same pixels
+        ((5, 5, 3), False),
+        ((3, 5, 5), False),
+    ],
+)
+def test_channels_that_may_be_the_second_or_the_last_axis(
+    shape: tuple[int, int, int], warns: bool
+) -> None:
+    x = np.zeros((2, *shape), np.uint8)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        from_array(x)
+        from_array(x, purpose="apply")
+    assert [w.category for w in caught] == [DataWarning] * warns
+    if warns:
+        a, b, c = shape
+        message = str(caught[0].message)
+        assert f"images of {a} channels and {b}x{c} pixels: if it means {a}x{b} pixels" in message
+
+
+def read_only(x: np.ndarray) -> np.ndarray:
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("x", [PIXELS, TABLE], ids=["images", "table"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        read_only,
+        list,
+        torch.from_numpy,
+        lambda x: [torch.from_numpy(row) for row in x],
+        lambda x: np.flip(np.flip(x).copy()),  # negative strides
+        np.asfortranarray,
+        lambda x: np.ma.masked_array(x, False),
+        lambda x: x.astype(x.dtype.newbyteorder(">")),
+    ],
+)
+def test_any_form_of_an_array(x: np.ndarray, form: Callable[[np.ndarray], Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = from_array(form(x))
+    assert torch.equal(data.x, from_array(x).x)
+
+
+def test_a_memory_map(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", PIXELS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = from_array(np.load(tmp_path / "a.npy", mmap_mode="r"))
+    assert torch.equal(data.x, from_array(PIXELS).x)
+
+
+def test_memory_is_not_shared() -> None:
+    x = PIXELS[..., 0].copy()
+    data = from_array(x)
+    x[:] = 0
+    np.testing.assert_array_equal(data.x[:, 0].numpy(), PIXELS[..., 0])

@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -158,3 +159,16 @@ def test_a_fingerprint_is_of_the_values() -> None:
     assert data.fingerprint() == rows(1, 2, 3).fingerprint()
     assert data.fingerprint() != rows(1, 3, 2).fingerprint()
     assert data.fingerprint() == replace(data, class_labels=None, name="other").fingerprint()
+
+
+def test_a_fingerprint_tells_numbers_beyond_float32_apart() -> None:
+    for one, other in ((1e200, 2e200), (1e-200, 2e-200)):
+        table = torch.tensor([[one], [2 * one]], dtype=torch.float64)
+        data, changed = (replace(rows(1, 2), x=x) for x in (table, table * other / one))
+        assert data.fingerprint() != changed.fingerprint()
+
+
+def test_a_fingerprint_of_numbers_in_float32_stays() -> None:
+    table = torch.tensor([[0.1, 0.0], [1e-60, 0.0], [torch.inf, 3e38]], dtype=torch.float64)
+    digest = hashlib.sha256(table.float().numpy().data).hexdigest()
+    assert replace(rows(1, 2, 3), x=table).fingerprint() == digest

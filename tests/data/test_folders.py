@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 
 from pyro_gmvae.data import ImageEncoding, load, load_splits
+from pyro_gmvae.data.checks import DataWarning
 from pyro_gmvae.errors import InputError
 
 KINDS = ("png", "jpg", "tif", "webp", "bmp")
@@ -104,7 +105,8 @@ def test_other_files_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "._x.png").write_text("leavings of another program")
     (tmp_path / "empty").mkdir()
     write(tmp_path / ".thumbnails" / "1.png", pixels(9, 9))
-    data = load(str(tmp_path))
+    with pytest.warns(DataWarning, match=r"left out 1 file of other types .* subfolder empty"):
+        data = load(str(tmp_path))
     assert data.row_names == ("a/1.png", "b/1.png")
     assert data.class_names == ("a", "b")
 
