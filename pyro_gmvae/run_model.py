@@ -16,7 +16,7 @@ from pyro_gmvae.fitted import About
 from pyro_gmvae.models import GMVAE, from_config
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.runs_v1 import config_of_version_1
-from pyro_gmvae.stored import DamagedError, typed
+from pyro_gmvae.stored import DamagedError, cut, typed
 from pyro_gmvae.tensor_files import (
     TensorForm,
     compare_forms,
@@ -47,7 +47,7 @@ def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, Abo
         with torch.device("meta"):
             blank = from_config(model).to(dtype), encoding_from_config(config.get("encoding"))
     except RuntimeError as error:  # by torch, for the size of a tensor that no number can hold
-        raise DamagedError(str(error).splitlines()[0]) from error
+        raise DamagedError(cut(error)) from error
     if blank[0].event_shape != blank[1].event_shape:
         raise DamagedError("the model and its encoding are for rows of different shapes")
 

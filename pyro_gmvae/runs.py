@@ -23,7 +23,6 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any, Literal
 
 from safetensors.torch import save
@@ -35,7 +34,15 @@ from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.models import to_config
 from pyro_gmvae.run_model import check_numbers, read_model, tensors_of
-from pyro_gmvae.stored import MOST_BYTES, DamagedError, parse_json, read_bytes, typed
+from pyro_gmvae.stored import (
+    MOST_BYTES,
+    DamagedError,
+    cut,
+    parse_json,
+    read_bytes,
+    shortened,
+    typed,
+)
 from pyro_gmvae.training import MetricsCSV, Record
 from pyro_gmvae.training.device import make_accelerator
 
@@ -153,7 +160,7 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     try:
         gmvae, encoding, about = read_model(path / WEIGHTS, config)
     except ValueError as error:
-        raise InputError(f"{path} does not fit together ({error}): train it again") from error
+        raise InputError(f"{path} does not fit together ({cut(error)}): train it again") from error
     history = _read_metrics(path / METRICS)
     return FittedModel(gmvae.eval(), encoding, about, history).to(where)
 
@@ -240,9 +247,11 @@ def _read_metrics(path: Path) -> list[Record]:
 def _parsed_metrics(content: bytes) -> list[Record]:
     try:
         names, *rows = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
-        return [dict(zip(names, map(float, row), strict=True)) for row in rows if row]
+        cells = [dict(zip(names, row, strict=True)) for row in rows if row]
+        # Cells are empty where an epoch did not have the figure.
+        return [{name: float(cell) for name, cell in row.items() if cell} for row in cells]
     except (csv.Error, ValueError) as error:  # no table, no UTF-8, no numbers, or too few
-        raise DamagedError(f"it is no table of numbers: {shortened(str(error))}") from error
+        raise DamagedError("it is no table of numbers") from error
 
 
 def _is_run(path: Path) -> bool:

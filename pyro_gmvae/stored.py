@@ -11,18 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from reprlib import repr as shortened
+from reprlib import Repr
 from types import NoneType, UnionType
 from typing import Any, Literal, SupportsIndex, Union, get_args, get_origin, get_type_hints
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["MOST_BYTES", "DamagedError", "parse_json", "read_bytes", "typed"]
+__all__ = ["MOST_BYTES", "DamagedError", "cut", "parse_json", "read_bytes", "shortened", "typed"]
 
 MOST_BYTES = 2**26  # of a text file: 64 MiB, as the names of a million columns take
 MOST_TEXT = 2**16  # characters of one text
 MOST_DEPTH = 32  # lists and objects within one another
 MOST_INT = 2**63  # what torch and numpy take is below
+SHOWN = 80  # characters of a stored value in a message, or of another's message in ours
+_repr = Repr()
+_repr.maxstring = _repr.maxother = _repr.maxlong = SHOWN
 
 
 class DamagedError(InputError):
@@ -30,6 +33,25 @@ class DamagedError(InputError):
 
     The message is the reason alone. The reader of the file adds its name and the fix.
     """
+
+
+def shortened(value: Any) -> str:
+    """Return the ``repr`` of a stored value, which may be huge, for a message.
+
+    >>> len(shortened("x" * 1000))
+    80
+    """
+    return _repr.repr(value)
+
+
+def cut(message: object) -> str:
+    """Return the beginning of a message that may quote a stored value at length.
+
+    >>> len(cut("x" * 1000))
+    243
+    """
+    text = " ".join(str(message).split())
+    return text if len(text) <= 3 * SHOWN else f"{text[: 3 * SHOWN]}..."
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
@@ -66,7 +88,7 @@ def parse_json(content: bytes | str) -> Any:
     except DamagedError:
         raise
     except ValueError as error:  # no UTF-8, no JSON, or a number of thousands of digits
-        raise DamagedError(str(error)) from error
+        raise DamagedError(cut(error)) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

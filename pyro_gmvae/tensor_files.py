@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from pyro_gmvae.stored import DamagedError
+from pyro_gmvae.stored import DamagedError, cut, shortened
 
 __all__ = ["TensorForm", "compare_forms", "form_of", "read_forms", "read_tensors", "require_finite"]
 
-# The words of the file format for the types that models and checkpoints have.
+# The words of the file format for torch's types.
 DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
     torch.float16: "F16",
     torch.bfloat16: "BF16",
+    torch.float8_e4m3fn: "F8_E4M3",
+    torch.float8_e5m2: "F8_E5M2",
+    torch.complex64: "C64",
     torch.int64: "I64",
     torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint64: "U64",
+    torch.uint32: "U32",
+    torch.uint16: "U16",
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
@@ -61,7 +68,7 @@ def read_forms(path: Path) -> dict[str, TensorForm]:
                 for name, part in slices.items()
             }
     except SafetensorError as error:
-        raise DamagedError(f"{path.name} is no whole safetensors file ({error})") from error
+        raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -75,7 +82,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             # Clones: the file may be replaced or shortened while its tensors are in use.
             return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise DamagedError(f"{path.name} is no whole safetensors file ({error})") from error
+        raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
 
 
 def compare_forms(found: Mapping[str, TensorForm], wanted: Mapping[str, TensorForm]) -> None:

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -17,7 +16,7 @@ from pyro_gmvae.data.transformations import Compose, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 from pyro_gmvae.noise import RowNoise, row_keys
-from pyro_gmvae.stored import DamagedError, typed
+from pyro_gmvae.stored import DamagedError, shortened, typed
 
 if TYPE_CHECKING:
     from pyro_gmvae.data.dataset import Dataset

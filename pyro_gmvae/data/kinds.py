@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from reprlib import repr as shortened
 from typing import Any
 
 from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import shortened
 
 __all__ = ["KINDS", "encoding_from_config"]
 

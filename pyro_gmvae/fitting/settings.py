@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any
 
 from pyro_gmvae.errors import InputError
@@ -21,7 +20,7 @@ from pyro_gmvae.fitting.groups import (
     TrainingSettings,
 )
 from pyro_gmvae.fitting.knobs import SettingError
-from pyro_gmvae.stored import DamagedError, typed
+from pyro_gmvae.stored import DamagedError, cut, shortened, typed
 
 __all__ = ["Settings", "locate"]
 
@@ -126,7 +125,7 @@ class Settings:
             return cls.of(source, method=method, **{"regularize": "none", **named})
         except InputError as error:
             raise InputError(
-                f"the stored training settings are damaged ({error}): train again"
+                f"the stored training settings are damaged ({cut(error)}): train again"
             ) from error
 
     def with_(self, **values: Any) -> Settings:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from inspect import Parameter, signature
 from math import prod
-from reprlib import repr as shortened
 from typing import Any
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models.gmvae import GMVAE, METHODS
 from pyro_gmvae.networks import ConvSizes
-from pyro_gmvae.stored import typed
+from pyro_gmvae.stored import shortened, typed
 
 __all__ = ["from_config", "to_config"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix
-from pyro_gmvae.stored import DamagedError
+from pyro_gmvae.stored import DamagedError, shortened
 from pyro_gmvae.tensor_files import TensorForm, compare_forms, form_of, require_finite
 from pyro_gmvae.training.reporters import Record
 
@@ -83,8 +82,11 @@ def check_tensors(
     parts = {part: under_prefix(part, tensors) for part in PARTS}
     if unknown := {n for n in tensors if n.partition("/")[0] not in PARTS} - {"order"}:
         raise DamagedError(f"the tensor {shortened(min(unknown))} is unknown")
+    learned = dict(module.named_parameters())  # a buffer of a user's network may be infinite
     for part in ("weights", "best", "optimizer", "meter"):
-        require_finite(with_prefix(part, parts[part]))
+        every = part in ("optimizer", "meter")
+        kept = {name: t for name, t in parts[part].items() if every or name in learned}
+        require_finite(with_prefix(part, kept))
     if parts["best"]:
         compare_forms(_forms(parts["best"]), _forms(module.state_dict()))
     moments = _forms(parts["optimizer"])
@@ -106,6 +108,8 @@ def _check_generators(
     if len(tensors["order"]) == len(order.get_state()):
         _check_generator("order", tensors["order"], order.device)
     for name, state in states.items():
+        if name not in ("cpu", "cuda"):
+            raise DamagedError(f"the tensor {shortened('rng/' + name)} is unknown")
         if name == "cpu" or torch.cuda.is_available():
             _check_generator(f"rng/{name}", state, torch.device(name))
 

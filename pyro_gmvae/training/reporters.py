@@ -52,22 +52,26 @@ class MetricsCSV(Reporter):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.columns: list[str] | None = None
+        self.columns: list[str] = []
+        self.records: list[Record] = []
 
     def start(self, total_steps: int, history: list[Record]) -> None:
         # Epochs after the checkpoint that training resumes from will be written again.
         self.path.unlink(missing_ok=True)
-        self.columns = None
+        self.columns, self.records = [], []
         for record in history:
             self.epoch(record)
 
     def epoch(self, record: Record) -> None:
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.columns or list(record))
-            if self.columns is None:
-                self.columns = list(record)
+        self.records.append(record)
+        new = [name for name in record if name not in self.columns]
+        self.columns += new
+        # A new column needs a new header, and empty cells in the rows before.
+        with self.path.open("w" if new else "a", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            if new:
                 writer.writeheader()
-            writer.writerow(record)
+            writer.writerows(self.records if new else [record])
 
 
 class ProgressBar(Reporter):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix, written_whole
-from pyro_gmvae.stored import DamagedError, parse_json, typed
+from pyro_gmvae.stored import DamagedError, cut, parse_json, shortened, typed
 from pyro_gmvae.tensor_files import read_tensors
 from pyro_gmvae.training.checkpoint import Position, check_tensors, check_weights
 from pyro_gmvae.training.config import TrainConfig
@@ -168,7 +167,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"the checkpoint {path} is damaged ({error}): train anew")
+    return InputError(f"the checkpoint {path} is damaged ({cut(error)}): train anew")
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
