@@ -334,7 +334,10 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
                 "train it again"
             )
         stored = fitted.about.settings
-        settings = Settings.from_dict(stored) if stored else Settings().with_(**_sizes(fitted))
+        try:
+            settings = Settings.from_dict(stored) if stored else Settings().with_(**_sizes(fitted))
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
         known = {SHOWN.get(name, name): value for name, value in settings.to_dict().items()}
         taken = set(cls._get_param_names())
         loaded = cls(**{n: v for n, v in known.items() if n in taken}, **own)

@@ -63,6 +63,13 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
     Raises:
         DamagedError: if the file is larger.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.json"
+    ...     _ = path.write_bytes(b"[1]")
+    ...     read_bytes(path)
+    b'[1]'
     """
     with path.open("rb") as file:
         content = file.read(most + 1)

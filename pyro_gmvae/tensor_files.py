@@ -50,7 +50,11 @@ class TensorForm(NamedTuple):
 
 
 def form_of(tensor: Tensor) -> TensorForm:
-    """Return the form of a tensor on any device, torch's meta device among them."""
+    """Return the form of a tensor on any device, torch's meta device among them.
+
+    >>> form_of(torch.zeros(2, 3, device="meta"))
+    TensorForm(shape=(2, 3), dtype='F32')
+    """
     return TensorForm(tuple(tensor.shape), DTYPES.get(tensor.dtype, str(tensor.dtype)))
 
 
@@ -59,6 +63,14 @@ def read_forms(path: Path) -> dict[str, TensorForm]:
 
     Raises:
         DamagedError: if it is no such file.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from safetensors.torch import save_file
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.safetensors"
+    ...     save_file({"bias": torch.zeros(3)}, path)
+    ...     read_forms(path)
+    {'bias': TensorForm(shape=(3,), dtype='F32')}
     """
     try:
         with safe_open(path, "pt") as file:
@@ -76,6 +88,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         DamagedError: if it is no safetensors file, or of a type that torch does not have.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from safetensors.torch import save_file
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.safetensors"
+    ...     save_file({"bias": torch.ones(2)}, path)
+    ...     read_tensors(path)
+    {'bias': tensor([1., 1.])}
     """
     try:
         with safe_open(path, "pt") as file:

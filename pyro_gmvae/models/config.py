@@ -27,7 +27,7 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
 
     Raises:
         ValueError: for a model with a user's own networks, likelihood or class, which only the
-            user's code can rebuild: save its ``state_dict`` instead.
+            user's code can rebuild: save its ``state_dict`` instead; or for sizes beyond every use.
 
     >>> from pyro_gmvae.models import SparseGMVAE
     >>> gmvae = SparseGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), n_likeliest=2)
@@ -41,12 +41,12 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
             "save its state_dict() and load it into a model that your code builds"
         )
     conv = gmvae.options["conv"]
+    sizes = {"n_components": gmvae.n_components, "latent_dim": gmvae.latent_dim, **gmvae.options}
+    _check_limits({"input_dim": gmvae.event_shape, **sizes})  # `from_config` would refuse them
     return {
         "method": gmvae.method,
         "input_dim": list(gmvae.event_shape),
-        "n_components": gmvae.n_components,
-        "latent_dim": gmvae.latent_dim,
-        **gmvae.options,
+        **sizes,
         "hidden": list(gmvae.options["hidden"]),
         "conv": conv and conv.to_config(),
     }

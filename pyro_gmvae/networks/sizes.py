@@ -63,7 +63,7 @@ class ConvSizes:
         Raises:
             ValueError: for other names or types, or sizes that are refused.
         """
-        return typed(cls, config, "conv")  # type: ignore[no-any-return]
+        return typed(cls, config, "conv")
 
     def to_config(self) -> dict[str, Any]:
         """Return the sizes as plain JSON values."""
