@@ -74,7 +74,7 @@ class About:
         Raises:
             InputError: for other names or types.
         """
-        return typed(cls, values, "about")  # type: ignore[no-any-return]
+        return typed(cls, values, "about")
 
 
 @dataclass(frozen=True, eq=False)
