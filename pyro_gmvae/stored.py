@@ -7,6 +7,7 @@ against the types that its reader expects; after that no other code has to doubt
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -23,6 +24,8 @@ MOST_BYTES = 2**26  # of a text file: 64 MiB, as the names of a million columns 
 MOST_TEXT = 2**16  # characters of one text
 MOST_DEPTH = 32  # lists and objects within one another
 MOST_INT = 2**63  # what torch and numpy take is below
+# Half of a surrogate pair cannot be written or shown, a NUL cannot be in a path.
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 SHOWN = 80  # characters of a stored value in a message, or of another's message in ours
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = SHOWN
@@ -164,8 +167,7 @@ def _scalar(hint: Any, value: Any, name: str) -> Any:
     if isinstance(value, str):
         if len(value) > MOST_TEXT:
             raise DamagedError(f"{name} is a text of {len(value):,} characters")
-        # Half of a surrogate pair cannot be written or shown, a NUL cannot be in a path.
-        if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        if UNWRITABLE.search(value):
             raise DamagedError(f"{name} is {shortened(value)}, which no text may hold")
     return value
 
