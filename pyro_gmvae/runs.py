@@ -139,7 +139,9 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
 def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     """Read a run that a training or `GMVAE.save` wrote, in this version or in 0.1.
 
-    Nothing is unpickled: a model from a stranger is only data.
+    Nothing is unpickled: a model from a stranger is only data. Nothing is allocated before the
+    weights are known to be those of the configuration. A damaged history is left out, with a
+    warning.
 
     Args:
         folder: the folder of the run.

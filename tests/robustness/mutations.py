@@ -33,7 +33,7 @@ PIECES = (
 def mutations(content: bytes, seed: int, n: int) -> Iterator[bytes]:
     """Yield ``n`` damaged copies of ``content``, the same ones for the same seed.
 
-    >>> [len(damaged) for damaged in mutations(b"a,b", seed=0, n=1)] != []
+    >>> list(mutations(b"a,b", seed=0, n=3)) == list(mutations(b"a,b", seed=0, n=3))
     True
     """
     random = Random(seed)
