@@ -34,6 +34,7 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.models.labels import check_label_rows
 from pyro_gmvae.run_folder import open_run_folder
+from pyro_gmvae.stored import shortened
 from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
@@ -325,12 +326,20 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             InputError: if there is no run, or it is damaged.
         """
         fitted = runs.load(folder)
-        settings = fitted.about.settings or Settings().with_(**_sizes(fitted)).to_dict()
-        known = {SHOWN.get(name, name): value for name, value in settings.items()}
+        own = fitted.about.estimator
+        if unknown := own.keys() - set(OWN):
+            raise InputError(
+                f"{folder} is damaged (the estimator has no parameter {shortened(min(unknown))}): "
+                "train it again"
+            )
+        stored = fitted.about.settings
+        try:
+            settings = Settings.from_dict(stored) if stored else Settings().with_(**_sizes(fitted))
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
+        known = {SHOWN.get(name, name): value for name, value in settings.to_dict().items()}
         taken = set(cls._get_param_names())
-        loaded = cls(**{n: v for n, v in known.items() if n in taken}, **fitted.about.estimator)
-        if loaded.hidden is not None:
-            loaded.hidden = tuple(loaded.hidden)
+        loaded = cls(**{n: v for n, v in known.items() if n in taken}, **own)
         loaded.n_features_in_ = prod(fitted.encoding.event_shape)
         names = fitted.encoding.feature_names
         if names is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.noise import row_keys
+from pyro_gmvae.stored import typed
 from pyro_gmvae.training import Record
 
 __all__ = ["NUM_SAMPLES", "About", "FittedModel"]
@@ -67,17 +68,13 @@ class About:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> About:
+    def from_dict(cls, values: Any) -> About:
         """Rebuild what `to_dict` gave, from JSON.
 
         Raises:
-            TypeError: for other names.
+            InputError: for other names or types.
         """
-        lists = {n: tuple(v) for n, v in values.items() if isinstance(v, list)}
-        known = {f.name for f in fields(cls)}
-        if unknown := set(values) - known:
-            raise TypeError(f"unknown entries {sorted(unknown)}")
-        return cls(**(values | lists))
+        return typed(cls, values, "about")
 
 
 @dataclass(frozen=True, eq=False)

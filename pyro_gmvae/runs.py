@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save
-from torch import Tensor, nn
 
-from pyro_gmvae.data import Encoding, encoding_from_config
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.files import under_prefix, with_prefix, written_whole
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.files import written_whole
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.locks import holder
-from pyro_gmvae.models import GMVAE, from_config, to_config
-from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.models import to_config
 from pyro_gmvae.run_folder import (
     CONFIG,
     FORMAT,
@@ -35,21 +30,23 @@ from pyro_gmvae.run_folder import (
     WEIGHTS,
     clear,
 )
+from pyro_gmvae.run_model import check_numbers, read_model, tensors_of
+from pyro_gmvae.stored import (
+    MOST_BYTES,
+    DamagedError,
+    cut,
+    parse_json,
+    read_bytes,
+    shortened,
+    typed,
+)
 from pyro_gmvae.training import MetricsCSV, Record
 from pyro_gmvae.training.device import make_accelerator
 
 __all__ = ["load", "read_training", "replace_run", "save_run", "write_training"]
 
 VERSION = 2
-_MISFITS = (
-    KeyError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    RuntimeError,
-    SafetensorError,
-)
+MOST_METRICS = 2**28  # bytes: a million epochs
 
 
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
@@ -59,13 +56,16 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     configuration is replaced, and from then on the new one, whenever the process is killed.
 
     Raises:
+        InputError: if a weight is NaN or infinite, or there is too much to tell of the training.
         ValueError: if the model cannot be rebuilt from a file (see `pyro_gmvae.models.to_config`).
     """
     path = Path(folder)
     model = to_config(fitted.gmvae)
-    tensors: dict[str, Tensor] = {}
-    for part, module in _parts(fitted.gmvae, fitted.encoding):
-        tensors |= with_prefix(part, module.state_dict())
+    tensors = tensors_of(fitted.gmvae, fitted.encoding)
+    try:
+        check_numbers(tensors)
+    except DamagedError as error:
+        raise InputError(f"the model cannot be saved ({error}): train it again") from error
     weights = save({name: t.detach().cpu().clone() for name, t in tensors.items()})
     config = {
         "format": FORMAT,
@@ -77,6 +77,11 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     text = json.dumps(config, indent=2) + "\n"
+    if len(text) > MOST_BYTES:  # `load` would refuse it
+        raise InputError(
+            f"the model cannot be saved, since its configuration is larger than {MOST_BYTES:,} "
+            "bytes: give fewer rows labels or groups"
+        )
     path.mkdir(parents=True, exist_ok=True)
     if fitted.history:
         MetricsCSV(path / METRICS).start(0, fitted.history)
@@ -99,7 +104,9 @@ def replace_run(folder: Path, fitted: FittedModel) -> None:
 def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     """Read a run that a training or `GMVAE.save` wrote, in this version or in 0.1.
 
-    Nothing is unpickled: a model from a stranger is only data.
+    Nothing is unpickled: a model from a stranger is only data. Nothing is allocated before the
+    weights are known to be those of the configuration. A damaged history is left out, with a
+    warning.
 
     Args:
         folder: the folder of the run.
@@ -116,17 +123,12 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     for name in (CONFIG, WEIGHTS):
         if not (path / name).is_file():
             raise _unfinished(path, name)
+    config = _read_config(path)
     try:
-        config = json.loads((path / CONFIG).read_text())
-        is_run = config["format"] == FORMAT
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path / CONFIG} is damaged: train the run again") from error
-    if not is_run or config.get("version") not in (1, VERSION):
-        raise InputError(
-            f"{path} is of version {config.get('version')}, this program reads version {VERSION}: "
-            "use the matching release, or train it again"
-        )
-    content = _weights(path, config.get("weights_sha256"))
+        gmvae, encoding, about = read_model(_weights_file(path, config), config)
+    except ValueError as error:
+        raise InputError(f"{path} does not fit together ({cut(error)}): train it again") from error
+    history = _read_metrics(path / METRICS)
     writer = holder(path)
     if writer is not None:
         warnings.warn(
@@ -134,22 +136,24 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
             RuntimeWarning,
             stacklevel=2,
         )
-    try:
-        tensors = load_tensors(content)
-        if config["version"] == 1:
-            config, tensors = _from_version_1(config, tensors)
-        with forked_rng():  # initial weights are drawn, only to be replaced
-            gmvae = from_config(config["model"]).to(getattr(torch, config["dtype"]))
-        encoding = encoding_from_config(config["encoding"])
-        about = About.from_dict(config["about"])
-        for name, buffer in encoding.named_buffers():
-            setattr(encoding, name, buffer.to(tensors[f"encoding/{name}"].dtype))
-        for part, module in _parts(gmvae, encoding):
-            module.load_state_dict(under_prefix(part, tensors))
-        history = _read_metrics(path / METRICS)
-    except _MISFITS as error:
-        raise InputError(f"{path} does not fit together ({error}): train it again") from error
     return FittedModel(gmvae.eval(), encoding, about, history).to(where)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read the configuration of a run in any version that this program knows."""
+    try:
+        config = parse_json(read_bytes(path / CONFIG))
+        if not isinstance(config, dict) or "format" not in config:
+            raise DamagedError("it is not that of a run")
+    except DamagedError as error:
+        raise InputError(f"{path / CONFIG} is damaged ({error}): train the run again") from error
+    version = config.get("version")
+    if config["format"] != FORMAT or type(version) is not int or version not in (1, VERSION):
+        raise InputError(
+            f"{path} is of version {shortened(version)}, this program reads version {VERSION}: "
+            "use the matching release, or train it again"
+        )
+    return config
 
 
 def write_training(folder: Path, settings: Settings, fingerprint: str) -> None:
@@ -173,84 +177,40 @@ def read_training(folder: Path) -> tuple[Settings, str]:
     if not path.is_file():
         raise InputError(f"there is no training to resume in {folder}: train it without --resume")
     try:
-        content = json.loads(path.read_text())
-        version = content["version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged: train again with --overwrite") from error
+        content = parse_json(read_bytes(path))
+        version = content.get("version") if isinstance(content, dict) else None
+        if type(version) is not int or version == VERSION:
+            content = typed(_Training, content, "it")
+    except DamagedError as error:
+        raise InputError(f"{path} is damaged ({error}): train again with --overwrite") from error
     if version != VERSION:
         raise InputError(
             f"{path} is of version {version}, this program reads version {VERSION}: "
             "use the matching release, or train again with --overwrite"
         )
-    return Settings.from_dict(content.get("settings")), str(content.get("train_sha256"))
+    try:
+        return Settings.from_dict(content.settings), content.train_sha256
+    except InputError as error:
+        raise InputError(f"{path}: {error} with --overwrite") from error
 
 
-def _from_version_1(
-    config: dict[str, Any], tensors: dict[str, Tensor]
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Bring a run of version 0.1 to this version's form."""
-    details, encoding = dict(config["details"]), dict(config["preprocessor"])
-    columns = details.get("feature_names") or [None] * encoding["event_shape"][0]
-    encoding["columns"] = [{"name": name, "kind": "real"} for name in columns]  # images have none
-    saved = details.get("estimator", {})  # by `GMVAE.save`
-    settings = details.get("settings")  # by the command
-    names = ("class_names", "stopped", "best_epoch", "n_steps", "seconds", "kept_clusters")
-    about = About.from_dict(
-        {
-            "name": details.get("name", "data"),
-            "settings": Settings.from_dict(settings).to_dict()
-            if settings
-            else _settings_of_version_1(saved.get("parameters")),
-            "fingerprint": details.get("train_sha256"),
-            # Rows were held out by chance, whatever was known of them and however few.
-            "known_rows": [],
-            "least_validation": 1,
-            **{name: details.get(name) for name in names},
-        }
-    )
-    if attributes := saved.get("attributes"):
-        about = replace(
-            about,
-            stopped="patience" if attributes["converged_"] else "epochs",
-            lower_bound=attributes["lower_bound_"],
-            estimator={name: saved["parameters"][name] for name in ("num_samples", "verbose")},
-        )
-    renamed = {n.replace("preprocessor/", "encoding/", 1): t for n, t in tensors.items()}
-    return {**config, "encoding": encoding, "about": about.to_dict()}, renamed
+@dataclass(frozen=True)
+class _Training:
+    """Hold what the file of a training keeps."""
+
+    version: Literal[2]
+    settings: dict[str, Any]
+    train_sha256: str
 
 
-# Settings that had another name in the estimator of version 0.1.
-_PARAMETERS_OF_VERSION_1 = {
-    "n_components": "clusters",
-    "init_params": "initialization",
-    "n_init": "starts",
-    "max_iter": "epochs",
-    "kl_annealing": "annealing_epochs",
-    "random_state": "seed",
-}
-
-
-def _settings_of_version_1(parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Turn the parameters of an estimator of version 0.1 into settings."""
-    if parameters is None:
-        return None
-    named = {_PARAMETERS_OF_VERSION_1.get(n, n): v for n, v in parameters.items()}
-    if named["method"] != "concrete":
-        named.pop("temperature")
-    named["seed"] = named["seed"] or 0
-    for own in ("num_samples", "verbose"):
-        named.pop(own)
-    return Settings.of(None, **named).to_dict()
-
-
-def _weights(path: Path, digest: Any) -> bytes:
-    """Return the weights that the configuration names, whatever file a killed save left them in."""
-    for name in (WEIGHTS, NEW_WEIGHTS):
-        if (path / name).is_file():
-            content = (path / name).read_bytes()
-            if hashlib.sha256(content).hexdigest() == digest:
-                return content
-    raise InputError(f"{path / WEIGHTS} is not the file that was saved: train the run again")
+def _weights_file(path: Path, config: dict[str, Any]) -> Path:
+    """Find the weights that the configuration names, wherever a killed save left them."""
+    new = path / NEW_WEIGHTS
+    if new.is_file():
+        with new.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == config.get("weights_sha256"):
+                return new
+    return path / WEIGHTS
 
 
 def _unfinished(path: Path, missing: str) -> InputError:
@@ -264,11 +224,25 @@ def _unfinished(path: Path, missing: str) -> InputError:
 
 
 def _read_metrics(path: Path) -> list[Record]:
+    """Read the history, which is empty where its file is missing or damaged."""
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    try:
+        return _parsed_metrics(read_bytes(path, MOST_METRICS))
+    except ValueError as error:
+        warnings.warn(  # the model itself is whole
+            f"{path} is damaged ({error}), so the history of the model is empty: delete the file",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return []
 
 
-def _parts(gmvae: GMVAE, encoding: Encoding) -> list[tuple[str, nn.Module]]:
-    return [("model", gmvae), ("encoding", encoding)]
+def _parsed_metrics(content: bytes) -> list[Record]:
+    try:
+        names, *rows = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+        cells = [dict(zip(names, row, strict=True)) for row in rows if row]
+        # Cells are empty where an epoch did not have the figure.
+        return [{name: float(cell) for name, cell in row.items() if cell} for row in cells]
+    except (csv.Error, ValueError) as error:  # no table, no UTF-8, no numbers, or too few
+        raise DamagedError("it is no table of numbers") from error

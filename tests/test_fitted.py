@@ -128,5 +128,5 @@ def test_about_survives_json() -> None:
         n_steps=30,
     )
     assert About.from_dict(json.loads(json.dumps(about.to_dict()))) == about
-    with pytest.raises(TypeError, match="magic"):
+    with pytest.raises(InputError, match="magic"):
         About.from_dict({"magic": 1})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Shaped
@@ -15,6 +16,7 @@ from pyro_gmvae.data.transformations import Compose, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 from pyro_gmvae.noise import RowNoise, row_keys
+from pyro_gmvae.stored import DamagedError, shortened, typed
 
 if TYPE_CHECKING:
     from pyro_gmvae.data.dataset import Dataset
@@ -23,6 +25,7 @@ __all__ = ["Binarize", "Encoding", "KindDefaults"]
 
 Binarize = Literal["dynamic", "static", "none"]
 
+MOST_DIMENSIONS, MOST_SIZE = 8, 2**28  # of a stored row: more would take gigabytes
 BINARIZED = 1  # the stream of `RowNoise` for the binarisations of scored rows
 
 
@@ -249,14 +252,18 @@ class Encoding(nn.Module, ABC):
         Raises:
             InputError: if ``config`` is not what `to_config` writes.
         """
-        binarize: Any = config.get("binarize")
-        shape: Any = config.get("event_shape")
-        if (
-            binarize not in get_args(Binarize)
-            or not isinstance(shape, list)
-            or not all(type(size) is int and size > 0 for size in shape)
-        ):
+        return cls(*cls._structure(config))
+
+    @classmethod
+    def _structure(cls, config: Any) -> tuple[tuple[int, ...], Binarize]:
+        """Check the event shape and the binarisation that `to_config` wrote."""
+        try:
+            shape = typed(tuple[int, ...], config.get("event_shape"), "event_shape")
+            binarize = typed(Binarize, config.get("binarize"), "binarize")
+            if min(shape, default=0) < 1 or len(shape) > MOST_DIMENSIONS or prod(shape) > MOST_SIZE:
+                raise DamagedError(f"event_shape is {shortened(shape)}, which no row has")
+        except DamagedError as error:
             raise InputError(
-                f"The stored encoding {config} is not one that this version writes: train again."
-            )
-        return cls(tuple(shape), binarize)
+                f"The stored encoding is not one that this version writes ({error}): train again."
+            ) from error
+        return shape, binarize

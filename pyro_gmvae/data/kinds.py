@@ -8,6 +8,7 @@ from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import shortened
 
 __all__ = ["KINDS", "encoding_from_config"]
 
@@ -21,8 +22,9 @@ def encoding_from_config(config: Any) -> Encoding:
         InputError: for another kind, or if the structure is not what this version writes.
     """
     kind = config.get("kind") if isinstance(config, dict) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(
-            f"The stored encoding {config} is not one that this version writes: train again."
+            f"The stored encoding {shortened(config)} is not one that this version writes: train "
+            "again."
         )
     return KINDS[kind].from_config(config)

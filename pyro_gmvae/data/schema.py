@@ -11,6 +11,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import DamagedError, typed
 
 __all__ = ["Column", "Schema"]
 
@@ -96,11 +97,6 @@ class Schema:
             InputError: if it is not what this version writes.
         """
         try:
-            columns = tuple(Column(**column) for column in config)
-        except TypeError as error:
+            return cls(typed(tuple[Column, ...], config, "columns"))
+        except DamagedError as error:
             raise InputError(f"The stored columns are damaged ({error}): train again.") from error
-        for column in columns:
-            named = column.name is None or isinstance(column.name, str)
-            if not named or column.kind != "real":
-                raise InputError(f"The stored column {column} is not known: train again.")
-        return cls(columns)

@@ -249,14 +249,14 @@ class TableEncoding(Encoding):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableEncoding:
         """Make an encoding of the stored structure; see `Encoding.from_config`."""
-        stored = super().from_config(config)
+        shape, binarize = cls._structure(config)
         schema = Schema.from_config(config.get("columns"))
-        if len(stored.event_shape) != 1 or len(schema) != stored.event_shape[0]:
+        if shape != (len(schema),):
             raise InputError("The stored columns are not those of the table: train again.")
         exponents = config.get("exponents")
         if exponents is not None and not _are_exponents(exponents, len(schema)):
             raise InputError("The stored units of the columns are damaged: train again.")
-        return cls(stored.event_shape, stored.binarize, schema=schema, exponents=exponents)
+        return cls(shape, binarize, schema=schema, exponents=exponents)
 
 
 def _are_exponents(values: Any, count: int) -> bool:

@@ -20,6 +20,7 @@ from pyro_gmvae.fitting.groups import (
     TrainingSettings,
 )
 from pyro_gmvae.fitting.knobs import SettingError
+from pyro_gmvae.stored import DamagedError, cut, shortened, typed
 
 __all__ = ["Settings", "locate"]
 
@@ -108,18 +109,23 @@ class Settings:
             InputError: if it is not what this version writes.
         """
         try:
+            stored = typed(dict[str, Any], values, "settings")
             named = {
                 _RENAMED.get(name, name): value
-                for name, value in values.items()
+                for name, value in stored.items()
                 if value is not None or name not in _DEFAULTED
             }
+            if unknown := named.keys() - {f.name for f in _all_fields()} - {"data", "method"}:
+                raise DamagedError(f"there is no setting {shortened(min(unknown))}")
+            if "data" not in named:
+                raise DamagedError("settings lacks the entry 'data'")
+            source = typed(str | None, named.pop("data"), "data")
+            method = typed(str, named.pop("method", cls().method), "method")
             # Runs of the time before regularisers have none.
-            return cls.of(named.pop("data"), **{"regularize": "none", **named})
-        except InputError:
-            raise
-        except (TypeError, KeyError, AttributeError) as error:
+            return cls.of(source, method=method, **{"regularize": "none", **named})
+        except InputError as error:
             raise InputError(
-                f"the stored training settings are damaged ({error}): train again"
+                f"the stored training settings are damaged ({cut(error)}): train again"
             ) from error
 
     def with_(self, **values: Any) -> Settings:

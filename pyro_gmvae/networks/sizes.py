@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pyro_gmvae.stored import typed
+
 __all__ = ["ConvSizes"]
 
 SMALL = 16  # pixels; images with a shorter side are not divided into patches
@@ -56,8 +58,12 @@ class ConvSizes:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> ConvSizes:
-        """Invert `to_config`; only ``channels`` is required, other sizes have their defaults."""
-        return cls(**{**config, "channels": tuple(config["channels"])})
+        """Invert `to_config`; sizes that are missing have their defaults.
+
+        Raises:
+            ValueError: for other names or types, or sizes that are refused.
+        """
+        return typed(cls, config, "conv")
 
     def to_config(self) -> dict[str, Any]:
         """Return the sizes as plain JSON values."""

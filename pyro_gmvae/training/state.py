@@ -16,6 +16,9 @@ from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix, written_whole
+from pyro_gmvae.stored import DamagedError, cut, parse_json, shortened, typed
+from pyro_gmvae.tensor_files import read_tensors
+from pyro_gmvae.training.checkpoint import Position, check_tensors, check_weights
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.metrics import Meter
 from pyro_gmvae.training.reporters import Record
@@ -58,7 +61,15 @@ class TrainState:
         self._order_at_epoch = order.get_state()
 
     def finish_epoch(self, record: Record) -> None:
-        """Note a finished epoch and make ready for the next."""
+        """Note a finished epoch and make ready for the next.
+
+        Raises:
+            InputError: if the record has not the names of those before, which a checkpoint held.
+        """
+        if self.history and record.keys() != self.history[-1].keys():
+            raise InputError(
+                "the checkpoint's history is not that of such a training: train another run"
+            )
         self.history.append(record)
         self.batch = 0
         self._order_at_epoch = self.order.get_state()
@@ -92,32 +103,35 @@ class TrainState:
             InputError: if the file is missing, damaged, or of other settings or another model.
         """
         tensors, values = load_checkpoint(path)
-        self._check_config(path, values["config"])
         try:
-            self._restore(tensors, values)
-        except (KeyError, RuntimeError) as error:
-            raise InputError(f"{path} is of another model: resume with the same one") from error
+            position = typed(Position, values, "state")
+            self._check_config(path, position.config)
+            check_weights(path, tensors, self.gmvae)
+            check_tensors(tensors, position, self.gmvae, self.optimizer, self.order)
+        except DamagedError as error:
+            raise _damaged(path, error) from error
+        self._restore(tensors, position)
 
-    def _restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    def _restore(self, tensors: dict[str, Tensor], position: Position) -> None:
         self.gmvae.load_state_dict(under_prefix("weights", tensors))
         load_optimizer_tensors(self.optimizer, under_prefix("optimizer", tensors))
         device = next(self.gmvae.parameters()).device
         sums = under_prefix("meter", tensors)
         self.meter.sums = {name: value.to(device) for name, value in sums.items()}
-        self.meter.count = values["count"]
-        self.stopping.load(values["stopping"], under_prefix("best", tensors))
-        self.history, self.step, self.batch = values["history"], values["step"], values["batch"]
+        self.meter.count = position.count
+        self.stopping.load(asdict(position.stopping), under_prefix("best", tensors))
+        self.history, self.step, self.batch = position.history, position.step, position.batch
         # Another kind of device has another kind of generator, so the order begins anew there.
         if len(tensors["order"]) == len(self._order_at_epoch):
             self.order.set_state(tensors["order"])
         self._order_at_epoch = self.order.get_state()
         load_rng_tensors(under_prefix("rng", tensors))
 
-    def _check_config(self, path: Path, saved: dict) -> None:
+    def _check_config(self, path: Path, saved: dict[str, Any]) -> None:
         ours = asdict(self.config)
         changed = [n for n in ours if n not in MAY_CHANGE and ours[n] != saved.get(n)]
         if changed:
-            was = ", ".join(f"{n}={saved.get(n)!r}" for n in changed)
+            was = ", ".join(f"{n}={shortened(saved.get(n))}" for n in changed)
             raise InputError(f"{path} is of a training with {was}: resume with the same settings")
 
 
@@ -161,14 +175,20 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InputError(f"there is no checkpoint at {path} to resume from: train without --resume")
     try:
         with safe_open(path, "pt") as file:
-            values = json.loads((file.metadata() or {})["state"])
-            version = values.pop("version", None)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"the checkpoint {path} is damaged ({error}): train anew") from error
-    if version != VERSION:
+            metadata = file.metadata() or {}
+        values = parse_json(metadata.get("state", ""))
+        if not isinstance(values, dict):
+            raise DamagedError("it holds no state")
+        tensors = read_tensors(path)
+    except (SafetensorError, DamagedError) as error:
+        raise _damaged(path, error) from error
+    if values.pop("version", None) != VERSION:
         raise InputError(f"the checkpoint {path} is of another version: train anew")
     return tensors, values
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"the checkpoint {path} is damaged ({cut(error)}): train anew")
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -1,0 +1,103 @@
+"""Rebuild the model of a run from its configuration and its file of weights."""
+
+from __future__ import annotations
+
+import hashlib
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from pyro_gmvae.data import Encoding, encoding_from_config
+from pyro_gmvae.files import under_prefix, with_prefix
+from pyro_gmvae.fitted import About
+from pyro_gmvae.models import GMVAE, from_config
+from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.runs_v1 import config_of_version_1
+from pyro_gmvae.stored import DamagedError, cut, typed
+from pyro_gmvae.tensor_files import (
+    TensorForm,
+    compare_forms,
+    form_of,
+    read_forms,
+    read_tensors,
+    require_finite,
+)
+
+__all__ = ["check_numbers", "read_model", "tensors_of"]
+
+# How much larger a file of weights may be than its numbers: its header.
+HEADER, HEADER_OF_EACH = 2**16, 2**10
+LARGEST_NUMBER = 8  # bytes
+Dtype = Literal["float64", "float32", "float16", "bfloat16"]
+FLOATS = ("F64", "F32", "F16", "BF16")
+
+
+def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, About]:
+    """Rebuild the model; nothing is allocated before the file of weights is known to fill it."""
+    is_old = config["version"] == 1
+    if is_old:
+        config = config_of_version_1(config)
+    model = typed(dict[str, Any], config.get("model"), "model")
+    dtype: torch.dtype = getattr(torch, typed(Dtype, config.get("dtype"), "dtype"))
+    about = About.from_dict(config.get("about"))
+    try:
+        with torch.device("meta"):
+            blank = from_config(model).to(dtype), encoding_from_config(config.get("encoding"))
+    except RuntimeError as error:  # by torch, for the size of a tensor that no number can hold
+        raise DamagedError(cut(error)) from error
+    if blank[0].event_shape != blank[1].event_shape:
+        raise DamagedError("the model and its encoding are for rows of different shapes")
+
+    wanted = {name: form_of(tensor) for name, tensor in tensors_of(*blank).items()}
+    if is_old:
+        wanted = {name.replace("encoding/", "preprocessor/", 1): f for name, f in wanted.items()}
+    _check_digest(path, config.get("weights_sha256"), wanted)
+    found = read_forms(path)
+    for name, form in wanted.items():  # an encoding keeps its own precision
+        if not name.startswith("model/") and name in found and found[name].dtype in FLOATS:
+            wanted[name] = form._replace(dtype=found[name].dtype)
+    compare_forms(found, wanted)
+
+    with forked_rng():  # initial weights are drawn, only to be replaced
+        gmvae = from_config(model).to(dtype)
+    encoding = encoding_from_config(config["encoding"])
+    tensors = read_tensors(path)
+    if is_old:
+        tensors = {n.replace("preprocessor/", "encoding/", 1): t for n, t in tensors.items()}
+    for name, buffer in encoding.named_buffers():
+        setattr(encoding, name, buffer.to(tensors[f"encoding/{name}"].dtype))
+    check_numbers(tensors)
+    for part, module in _parts(gmvae, encoding):
+        module.load_state_dict(under_prefix(part, tensors))
+    return gmvae, encoding, about
+
+
+def _check_digest(path: Path, digest: Any, wanted: dict[str, TensorForm]) -> None:
+    """Refuse a file that is not the one that was saved, or larger than what it should hold."""
+    numbers = sum(prod(form.shape) for form in wanted.values())
+    if path.stat().st_size > LARGEST_NUMBER * numbers + HEADER + HEADER_OF_EACH * len(wanted):
+        raise DamagedError(f"{path.name} is larger than the model")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != digest:
+        raise DamagedError(f"{path.name} is not the file that was saved")
+
+
+def check_numbers(tensors: dict[str, Tensor]) -> None:
+    """Refuse weights that are no numbers, and scales that nothing can be divided by."""
+    require_finite(tensors)
+    if not (tensors["encoding/scale"] > 0).all():
+        raise DamagedError("the tensor 'encoding/scale' has entries that are not positive")
+
+
+def tensors_of(gmvae: GMVAE, encoding: Encoding) -> dict[str, Tensor]:
+    """Return the state of the model and of its encoding by the names in the file."""
+    parts = _parts(gmvae, encoding)
+    return {n: t for p, module in parts for n, t in with_prefix(p, module.state_dict()).items()}
+
+
+def _parts(gmvae: GMVAE, encoding: Encoding) -> list[tuple[str, nn.Module]]:
+    return [("model", gmvae), ("encoding", encoding)]
