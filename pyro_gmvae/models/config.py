@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from pyro_gmvae.models.gmvae import GMVAE, METHODS
 from pyro_gmvae.networks import ConvSizes
+from pyro_gmvae.rng import forked_rng
 
-__all__ = ["from_config", "to_config"]
+__all__ = ["from_config", "parameter_count", "to_config"]
 
 
 def to_config(gmvae: GMVAE) -> dict[str, Any]:
@@ -57,3 +60,18 @@ def from_config(config: dict[str, Any]) -> GMVAE:
     if arguments.get("conv") is not None:
         arguments["conv"] = ConvSizes.from_config(arguments["conv"])
     return METHODS[method](**arguments)
+
+
+def parameter_count(config: dict[str, Any]) -> int:
+    """Count the parameters of the model that `from_config` would build, without any memory.
+
+    Raises:
+        ValueError: as `from_config`.
+
+    >>> config = {"method": "exact", "input_dim": 4, "n_components": 3, "latent_dim": 2}
+    >>> parameter_count(config | {"hidden": (100_000, 100_000)}) > 10**10
+    True
+    """
+    with forked_rng(), torch.device("meta"):
+        gmvae = from_config(config)
+    return sum(parameter.numel() for parameter in gmvae.parameters())
