@@ -6,6 +6,7 @@ would end in a memory error, or in a training that never begins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from numbers import Real
 from operator import ge, gt, index, le, lt
@@ -29,6 +30,7 @@ __all__ = [
     "real",
     "shown",
     "whole",
+    "widths",
 ]
 
 MOST_CLUSTERS = 100_000
@@ -130,6 +132,38 @@ def real(
         raise OutOfRange(name, f"must be a number, got {number}")
     _check_range(name, number, least=least, above=above, below=below, most=most)
     return number
+
+
+def widths(
+    name: str, sizes: Any, *, least: float | None = 1, most: float | None = MOST_WIDTH
+) -> tuple[int, ...]:
+    """Return the sizes of several layers as plain ints.
+
+    Args:
+        name: the name of the sizes in the message.
+        sizes: a sequence or a one-dimensional array of whole numbers, of which there are at least
+            one and at most `MOST_LAYERS`.
+        least, most: the range of each size.
+
+    Raises:
+        OutOfRange: for anything else.
+
+    >>> widths("hidden", [64, 32])
+    (64, 32)
+    """
+    # Bytes and text are sequences too, but no sizes; a set has no order.
+    ordered = isinstance(sizes, Sequence) and not isinstance(sizes, str | bytes | bytearray)
+    if not ordered and getattr(sizes, "ndim", None) != 1:
+        raise OutOfRange(name, f"must be ints, such as (128, 128), got {shown(sizes)}")
+    if not len(sizes):
+        raise OutOfRange(name, "must have one size at least")
+    if len(sizes) > MOST_LAYERS:
+        raise OutOfRange(name, f"must have at most {MOST_LAYERS} sizes, got {len(sizes)}")
+    try:
+        plain_sizes = [whole(name, size) for size in sizes]
+    except OutOfRange:
+        raise OutOfRange(name, f"must be ints, such as (128, 128), got {shown(sizes)}") from None
+    return tuple(whole(name, size, least=least, most=most) for size in plain_sizes)
 
 
 def plain(value: Any) -> Any:

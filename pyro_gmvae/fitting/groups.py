@@ -305,7 +305,12 @@ class TrainingSettings(Checked):
     """
 
     epochs: int = knob(
-        100, "int", "Passes over the data, at most.", least=1, most=ranges.MOST_ROUNDS, resumable=True
+        100,
+        "int",
+        "Passes over the data, at most.",
+        least=1,
+        most=ranges.MOST_ROUNDS,
+        resumable=True,
     )
     batch_size: int | None = knob(
         None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, Literal
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.ranges import MOST_LAYERS, OutOfRange, plain, real, shown, whole
+from pyro_gmvae.ranges import OutOfRange, plain, real, shown, whole, widths
 
 __all__ = ["Checked", "SettingError", "choices_of", "knob"]
 
@@ -131,7 +131,7 @@ def checked(described: Field[Any], value: Any) -> Any:
     bounds = {which: meta[which] for which in ("least", "above", "below", "most")}
     try:
         if kind == "sizes":
-            return _checked_sizes(name, value, bounds)
+            return widths(name, value, least=meta["least"], most=meta["most"])
         return whole(name, value, **bounds) if kind == "int" else real(name, value, **bounds)
     except OutOfRange as error:
         raise SettingError(name, error.reason) from None
@@ -140,21 +140,3 @@ def checked(described: Field[Any], value: Any) -> Any:
 def _plain_text(value: str) -> str:
     # A subclass may say anything of itself when it is written; its characters are asked for.
     return str.__str__(value)
-
-
-def _checked_sizes(name: str, value: Any, bounds: Mapping[str, Any]) -> tuple[int, ...]:
-    words = f"must be ints, such as (128, 128), got {shown(value)}"
-    # Bytes and text are sequences too, but no sizes; a set has no order.
-    ordered = isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
-    if not ordered and getattr(value, "ndim", None) != 1:
-        raise SettingError(name, words)
-    if not len(value):
-        raise SettingError(name, "must have one size at least")
-    if len(value) > MOST_LAYERS:
-        raise SettingError(name, f"must have at most {MOST_LAYERS} sizes, got {len(value)}")
-    for size in value:
-        try:
-            whole(name, size)
-        except OutOfRange:
-            raise SettingError(name, words) from None
-    return tuple(whole(name, size, **bounds) for size in value)
