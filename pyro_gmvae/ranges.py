@@ -15,6 +15,9 @@ from typing import Any
 from pyro_gmvae.errors import InputError
 
 __all__ = [
+    "COLDEST",
+    "FASTEST",
+    "HOTTEST",
     "MOST_CLUSTERS",
     "MOST_DRAWS",
     "MOST_LAYERS",
@@ -24,6 +27,7 @@ __all__ = [
     "MOST_TRAININGS",
     "MOST_WIDTH",
     "SEEDS",
+    "STRONGEST",
     "OutOfRange",
     "bound_text",
     "plain",
@@ -42,6 +46,9 @@ MOST_ROWS = 1_000_000_000  # rows in a step
 MOST_ROUNDS = 1_000_000_000  # epochs and steps, for people who want no limit
 MOST_TRAININGS = 1_000  # trainings, or starts, of one call
 SEEDS = 2**63  # torch takes seeds below this number
+COLDEST, HOTTEST = 1e-3, 1e3  # temperatures at which float32 holds a Concrete variable
+FASTEST = 10.0  # learning rate; a step of Adam moves every weight by about so much
+STRONGEST = 1e6  # factor of a penalty
 
 _LONGEST = 60  # characters of a wrong value in a message
 _FITS = {"least": ge, "above": gt, "below": lt, "most": le}
@@ -81,9 +88,9 @@ def whole(
 
     >>> whole("epochs", 3, least=1)
     3
-    >>> whole("epochs", 10**30, least=1, most=1000)
+    >>> whole("epochs", 10**9, least=1, most=1000)
     Traceback (most recent call last):
-    pyro_gmvae.ranges.OutOfRange: epochs must be at least 1 and at most 1000, got 1000000000000000000000000000000
+    pyro_gmvae.ranges.OutOfRange: epochs must be at least 1 and at most 1000, got 1000000000
     """
     number = plain(value)
     if isinstance(number, bool):
@@ -134,19 +141,16 @@ def real(
     return number
 
 
-def widths(
-    name: str, sizes: Any, *, least: float | None = 1, most: float | None = MOST_WIDTH
-) -> tuple[int, ...]:
+def widths(name: str, sizes: Any) -> tuple[int, ...]:
     """Return the sizes of several layers as plain ints.
 
     Args:
         name: the name of the sizes in the message.
         sizes: a sequence or a one-dimensional array of whole numbers, of which there are at least
             one and at most `MOST_LAYERS`.
-        least, most: the range of each size.
 
     Raises:
-        OutOfRange: for anything else.
+        OutOfRange: for anything else, or a size that is not from 1 to `MOST_WIDTH`.
 
     >>> widths("hidden", [64, 32])
     (64, 32)
@@ -163,7 +167,7 @@ def widths(
         plain_sizes = [whole(name, size) for size in sizes]
     except OutOfRange:
         raise OutOfRange(name, f"must be ints, such as (128, 128), got {shown(sizes)}") from None
-    return tuple(whole(name, size, least=least, most=most) for size in plain_sizes)
+    return tuple(whole(name, size, least=1, most=MOST_WIDTH) for size in plain_sizes)
 
 
 def plain(value: Any) -> Any:

@@ -39,10 +39,10 @@ _FEATURE_DIMS = {
 }
 
 _NOTE = (
-    "importance-sampled log p(x_i), z integrated out. The parameters are a point estimate, so every "
-    "draw has the same number: nothing is left out, the elpd of az.loo is the plain sum, p_loo is 0 "
-    "and no Pareto k can be fitted. It is an elpd for data that the model was not trained on; rank "
-    "models with pyro_gmvae.evaluation.compare."
+    "importance-sampled log p(x_i), z integrated out. The parameters are a point estimate, so that "
+    "every draw has the same number. az.loo leaves nothing out: its elpd is the sum of log p(x_i), "
+    "p_loo is 0, and no Pareto k can be fitted. The sum is an elpd for data that the model was not "
+    "trained on; rank models with pyro_gmvae.evaluation.compare."
 )
 _LEAST_DRAWS = 2  # with a single draw az.loo and az.compare end in an IndexError
 
@@ -77,9 +77,8 @@ def to_inference_data(
     Everything is held in memory, which takes ``num_draws`` times the size of the data.
 
     The parameters are a point estimate, so that ``az.loo`` leaves nothing out: its elpd is the sum
-    of log p(x) and an estimate for new data only if ``x`` was not trained on. ArviZ says so by
-    p_loo = 0 and a warning that no Pareto k can be fitted. To rank models by data that they have not
-    seen, use `compare`.
+    of log p(x), and an estimate for new data only if ``x`` was not trained on. ArviZ warns of it,
+    because no Pareto k can be fitted. To rank models by data they have not seen, use `compare`.
 
     Args:
         gmvae: a model of any method.

@@ -29,11 +29,6 @@ __all__ = [
     "TrainingSettings",
 ]
 
-# Float32 holds no Concrete variable outside this range of temperatures.
-COLDEST, HOTTEST = 1e-3, 1e3
-FASTEST = 10.0  # a step of Adam moves a weight by the learning rate
-STRONGEST = 1e6
-
 
 @dataclass(frozen=True)
 class DataSettings(Checked):
@@ -109,8 +104,6 @@ class ModelSettings(Checked):
         None,
         "sizes",
         "Sizes of the hidden layers of every network.",
-        least=1,
-        most=ranges.MOST_WIDTH,
         unset="256,256 for images, 128,128 for tables",
         metavar="N,N",
     )
@@ -131,8 +124,6 @@ class ModelSettings(Checked):
         None,
         "sizes",
         "Channels of the conv layers, from fine to coarse.",
-        least=1,
-        most=ranges.MOST_WIDTH,
         unset="16,32",
         metavar="N,N",
     )
@@ -196,16 +187,16 @@ class ConcreteSettings(ModelSettings):
         0.5,
         "float",
         "Temperature of the relaxed cluster in the concrete method.",
-        least=COLDEST,
-        most=HOTTEST,
+        least=ranges.COLDEST,
+        most=ranges.HOTTEST,
         passed=True,
     )
     temperature_end: float | None = knob(
         None,
         "float",
         "Temperature at the end of the annealing in the concrete method.",
-        least=COLDEST,
-        most=HOTTEST,
+        least=ranges.COLDEST,
+        most=ranges.HOTTEST,
         unset="it stays",
     )
 
@@ -272,7 +263,7 @@ class StartSettings(Checked):
         metavar="MOVES",
     )
     regularizer_strength: float = knob(
-        1.0, "float", "Factor of the regulariser's penalties.", above=0, most=STRONGEST
+        1.0, "float", "Factor of the regulariser's penalties.", above=0, most=ranges.STRONGEST
     )
     initialization: str = knob(
         "auto",
@@ -325,7 +316,7 @@ class TrainingSettings(Checked):
         "float",
         "Learning rate of Adam.",
         above=0,
-        most=FASTEST,
+        most=ranges.FASTEST,
         unset="0.001 for images, 0.003 for tables",
     )
     learning_rate_schedule: str = knob(

@@ -7,7 +7,7 @@ from dataclasses import Field, field, fields
 from typing import Any, Literal
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.ranges import OutOfRange, plain, real, shown, whole, widths
+from pyro_gmvae.ranges import MOST_WIDTH, OutOfRange, plain, real, shown, whole, widths
 
 __all__ = ["Checked", "SettingError", "choices_of", "knob"]
 
@@ -56,13 +56,15 @@ def knob(
         kind: the type of its value.
         help: the help line of its option.
         choices: the words that are allowed.
-        least, above, below, most: the range of a number, or of each of several sizes.
+        least, above, below, most: the range of a number; that of sizes is from 1 to `MOST_WIDTH`.
         unset: the meaning of None, for the help line.
         metavar: what the help line shows for a value.
         flags: the option's names where they are not the setting's.
         resumable: whether a resumed training may change it.
         passed: whether the model of the method takes it as it is.
     """
+    if kind == "sizes":
+        least, most = 1, MOST_WIDTH
     return field(
         default=default,
         metadata={
@@ -131,7 +133,7 @@ def checked(described: Field[Any], value: Any) -> Any:
     bounds = {which: meta[which] for which in ("least", "above", "below", "most")}
     try:
         if kind == "sizes":
-            return widths(name, value, least=meta["least"], most=meta["most"])
+            return widths(name, value)
         return whole(name, value, **bounds) if kind == "int" else real(name, value, **bounds)
     except OutOfRange as error:
         raise SettingError(name, error.reason) from None

@@ -80,8 +80,8 @@ class GMVAE(nn.Module):
         model_options, guide_options: further arguments of the method's model and guide.
 
     Raises:
-        ValueError: for sizes below 1 or beyond `pyro_gmvae.ranges`, contradicting arguments, or ``network="conv"`` for
-            observations that are not images ``(C, H, W)``.
+        ValueError: for a number out of range (see `pyro_gmvae.ranges`), contradicting arguments, or
+            ``network="conv"`` for observations that are not images ``(C, H, W)``.
 
     >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
     >>> isinstance(gmvae, GMVAE), gmvae.posterior(torch.ones(8, 4)).event_shape

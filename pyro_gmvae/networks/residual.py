@@ -38,7 +38,8 @@ class _PreciseGroupNorm(nn.GroupNorm):
     """
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        with torch.autocast(x.device.type, enabled=False):
+        kind = "cpu" if x.is_meta else x.device.type  # the meta device has no autocast
+        with torch.autocast(kind, enabled=False):
             return super().forward(x.to(self.weight.dtype)).to(x.dtype)
 
 

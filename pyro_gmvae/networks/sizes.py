@@ -30,7 +30,8 @@ class ConvSizes:
             images of 28 x 28 are convolved at 14 x 14, 7 x 7, 4 x 4 and so on.
 
     Raises:
-        ValueError: for a size below 1 or beyond `pyro_gmvae.ranges`, or channels that ``groups`` does not divide.
+        ValueError: for a size out of range (see `pyro_gmvae.ranges`), or channels that ``groups``
+            does not divide.
 
     >>> ConvSizes(channels=(16, 32, 64)).resolutions(28, 28)
     [(14, 14), (7, 7), (4, 4)]
