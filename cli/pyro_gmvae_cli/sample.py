@@ -6,6 +6,7 @@ import json
 
 import click
 
+from pyro_gmvae.ranges import MOST_DRAWS
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command
 
@@ -19,7 +20,14 @@ from pyro_gmvae_cli.errors import Command
     metavar="FILE",
     help="File to write, such as a .png of images or a .csv of a table.",
 )
-@click.option("--per-cluster", default=10, show_default=True, help="Draws from each cluster.")
+@click.option(
+    "--per-cluster",
+    type=click.IntRange(1, MOST_DRAWS),
+    metavar="INTEGER",
+    default=10,
+    show_default=True,
+    help="Draws from each cluster.",
+)
 @options.seed
 @options.device
 @options.quiet

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.ranges import MOST_TRAININGS
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--resamples",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_TRAININGS),
     metavar="R",
     help="Train a single run anew R times, on halves of its training rows.",
 )

@@ -13,8 +13,11 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.pictures import draw_samples
+from pyro_gmvae.ranges import MOST_DRAWS, whole
 
 __all__ = ["sample_run"]
+
+MOST_COLUMNS = 1_000  # images side by side in one picture
 
 
 def sample_run(
@@ -25,8 +28,7 @@ def sample_run(
     Raises:
         InputError: for a type of file that does not suit the data, or one that cannot be written.
     """
-    if per_cluster < 1:
-        raise InputError(f"per-cluster must be at least 1, got {per_cluster}")
+    per_cluster = whole("per-cluster", per_cluster, least=1, most=MOST_DRAWS)
     encoding = fitted.encoding
     if Path(path).suffix.lower() not in encoding.sample_suffixes:
         named = Path(path).with_suffix(encoding.sample_suffixes[0]).name
@@ -46,6 +48,7 @@ def _write(
 def _write_picture(
     encoding: ImageEncoding, fitted: FittedModel, per_cluster: int, seed: int, path: Path
 ) -> None:
+    whole("per-cluster", per_cluster, most=MOST_COLUMNS)
     draw_samples(fitted, per_cluster, seed=seed).savefig(path)
 
 

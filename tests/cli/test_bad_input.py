@@ -277,7 +277,7 @@ def test_samples_of_the_wrong_kind(refused: Cli, trained_table: Path, trained_di
 
 
 def test_evaluation_options(refused: Cli, trained_digits: Path) -> None:
-    assert "samples must be at least 1" in refused("evaluate", trained_digits, "--samples", 0)
+    assert "0 is not in the range 1<=x" in refused("evaluate", trained_digits, "--samples", 0)
     words = refused("evaluate", trained_digits, "digits", "--split", "train")
     assert "run's own data" in words
     words = refused("evaluate", trained_digits, "--image-size", 8)
