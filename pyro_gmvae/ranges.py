@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from math import isfinite
 from numbers import Real
 from operator import ge, gt, index, le, lt
+from reprlib import Repr
 from typing import Any
 
 from pyro_gmvae.errors import InputError
@@ -51,6 +52,8 @@ FASTEST = 10.0  # learning rate; a step of Adam moves every weight by about so m
 STRONGEST = 1e6  # factor of a penalty
 
 _LONGEST = 60  # characters of a wrong value in a message
+_CUT = Repr()  # writes the beginning of a long tuple only
+_CUT.maxstring = _CUT.maxother = _LONGEST
 _FITS = {"least": ge, "above": gt, "below": lt, "most": le}
 _WORDS = {"least": "at least", "above": "above", "below": "below", "most": "at most"}
 
@@ -183,11 +186,13 @@ def plain(value: Any) -> Any:
 def shown(value: Any) -> str:
     """Return a wrong value for a message, cut to one line.
 
-    >>> shown("x" * 200)
-    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..."
+    >>> shown("far too large"), shown(range(3))
+    ("'far too large'", 'range(0, 3)')
+    >>> len(shown("x" * 200))
+    60
     """
     try:
-        text = " ".join(repr(value).split())
+        text = " ".join(_CUT.repr(value).split())
     except ValueError:  # Python writes no int of more than some thousand digits
         return "an int of thousands of digits"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
