@@ -236,7 +236,7 @@ class TestInputs:
             ({"regularize": "affine"}, "affine is for images"),
             ({"latent_dim": 0}, "latent_dim must be at least 1"),
             ({"hidden": ()}, "hidden must have one size at least"),
-            ({"method": "concrete", "temperature": -1.0}, "temperature must be above 0"),
+            ({"method": "concrete", "temperature": -1.0}, "temperature must be at least 0.001"),
             ({"learning_rate": 0.0}, "learning_rate must be above 0"),
             ({"max_iter": 0}, "max_iter must be at least 1"),
             ({"n_init": 0}, "n_init must be at least 1"),
