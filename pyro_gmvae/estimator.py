@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import prod
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -33,23 +33,21 @@ from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.models.labels import check_label_rows
+from pyro_gmvae.parameters import (
+    SHOWN,
+    OwnParameters,
+    checked_device,
+    generator_of,
+    settings_of_parameters,
+)
+from pyro_gmvae.ranges import MOST_ROWS, whole
 from pyro_gmvae.run_folder import open_run_folder
 from pyro_gmvae.stored import shortened
 from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
 
-# The settings that have another name in scikit-learn.
-SETTING_OF = {
-    "n_components": "clusters",
-    "init_params": "initialization",
-    "n_init": "starts",
-    "max_iter": "epochs",
-    "random_state": "seed",
-}
-SHOWN = {setting: parameter for parameter, setting in SETTING_OF.items()}
 HINT = "pass overwrite=True"  # in the message about a folder that holds a run
-OWN = ("num_samples", "verbose")  # parameters that a training does not depend on
 
 
 class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
@@ -99,12 +97,18 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         validation_fraction: share of the rows held out for early stopping; no rows are, if that
             would be fewer than 50.
         patience: epochs without a better held-out ELBO before training stops.
-        num_samples: importance samples for each row in `score_samples`.
+        num_samples: importance samples for each row in `score_samples`, at most 1,000,000.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"`` or ``"bfloat16"`` for the networks; ``"auto"`` takes bfloat16
             for images on GPUs that have it, else float32.
-        random_state: int, `numpy.random.RandomState` or None (NumPy's global one).
+        random_state: int from 0 up to below 2^63, `numpy.random.RandomState` or None (NumPy's
+            global one).
         verbose: whether to show a progress bar.
+
+    `fit` refuses a number that no machine can work with by its name. The most is 100,000 for
+    ``n_components``, ``latent_dim`` and each of at most 100 sizes in ``hidden``; 1,000 for
+    ``n_init``; 10 for ``learning_rate``; and 10^9 for ``batch_size`` and the numbers of epochs. A
+    network whose training takes more than the free memory is refused as well.
 
     Attributes:
         fitted_: the `pyro_gmvae.fitted.FittedModel`, on the CPU.
@@ -212,7 +216,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         Warns:
             ConvergenceWarning: if ``max_iter`` ended before early stopping did.
         """
-        settings = self._settings()
+        own, settings = self._own, settings_of_parameters(self.get_params())
         data, _ = self._read(X, fitting=True)
         if len(data) < settings.model.clusters:
             raise ValueError(
@@ -226,7 +230,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         splits = self._splits(data, settings)
         clusters = None if init is None else self._initial_clusters(init, splits)
         planned = plan(settings, splits, clusters=clusters)
-        self._keep(train(planned, reporters=[ProgressBar()] if self.verbose else []))
+        self._keep(train(planned, reporters=[ProgressBar()] if own.verbose else []))
         self.labels_ = self.fitted_.to(self._device).responsibilities(data.x).argmax(-1).numpy()
         if not self.converged_ and len(splits.validation):
             warnings.warn(
@@ -276,42 +280,62 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             shape ``(n_samples,)``, in ascending order.
 
         Raises:
-            ValueError: if ``n_samples`` is below 1.
+            InputError: if ``n_samples`` is no whole number from 1 on, or so many rows do not fit
+                into memory.
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-                "sample."
-            )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        x, y = self.fitted_.sample(n_samples, seed=seed)
+        number = whole("n_samples", n_samples, least=1, most=MOST_ROWS)
+        seed = int(generator_of(self.random_state).randint(2**31 - 1))
+        x, y = self.fitted_.sample(number, seed=seed)
         order = y.argsort(stable=True)
         return x[order].double().numpy(), y[order].numpy()
 
-    def to_inference_data(self, X: Any, **options: Any) -> Any:  # noqa: N803
+    def to_inference_data(
+        self,
+        X: Any,  # noqa: N803
+        *,
+        num_draws: int = 100,
+        num_samples: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        batch_size: int | None = None,
+        seed: int = 0,
+    ) -> Any:
         """Export what the model says of ``X``, for ArviZ.
 
         Args:
             X: data.
-            options: options of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
+            num_draws: draws of z and x for each row.
+            num_samples: importance samples for each row; None is the estimator's parameter.
+            feature_names: coordinates of the last dimension of x; None takes the names of the
+                columns.
+            batch_size, seed: as in `pyro_gmvae.evaluation.to_inference_data`.
+
+        Raises:
+            InputError: for data that do not fit the model, a size out of range, or a wrong number
+                of feature names.
         """
         data, _ = self._ready(X)
-        names = getattr(self, "feature_names_in_", None)
-        options = {"num_samples": self.num_samples, "feature_names": names, **options}
-        return self.fitted_.to_inference_data(data.x, **options)
+        if feature_names is None:
+            feature_names = getattr(self, "feature_names_in_", None)
+        return self.fitted_.to_inference_data(
+            data.x,
+            num_draws=num_draws,
+            num_samples=self._own.num_samples if num_samples is None else num_samples,
+            feature_names=feature_names,
+            batch_size=batch_size,
+            seed=seed,
+        )
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a run folder; `load` and the command line read it.
 
         Raises:
             InputError: if the folder exists, unless it is a run to ``overwrite``.
-            ValueError: for a model that cannot be rebuilt from a file, or ``verbose`` that is no
-                plain value. Nothing is written then, and nothing overwritten.
+            ValueError: for a model that cannot be rebuilt from a file, or a wrong ``verbose`` or
+                ``num_samples``. Nothing is written then, and nothing overwritten.
         """
         check_is_fitted(self)
-        own = {name: _plain(getattr(self, name)) for name in OWN}
-        about = replace(self.fitted_.about, estimator=own)
+        about = replace(self.fitted_.about, estimator=asdict(self._own))
         models.to_config(self.model_)  # before anything is overwritten: it may refuse
         with open_run_folder(folder, overwrite=overwrite, hint=HINT) as path:
             runs.replace_run(path, replace(self.fitted_, about=about))
@@ -327,7 +351,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         """
         fitted = runs.load(folder)
         own = fitted.about.estimator
-        if unknown := own.keys() - set(OWN):
+        if unknown := own.keys() - asdict(OwnParameters()).keys():
             raise InputError(
                 f"{folder} is damaged (the estimator has no parameter {shortened(min(unknown))}): "
                 "train it again"
@@ -362,29 +386,12 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     @property
     def _device(self) -> str:
         # A model that was trained on a GPU is also used where there is none.
-        return "cpu" if self.device == "cpu" else defaults.device("auto")
+        return "cpu" if checked_device(self.device) == "cpu" else defaults.device("auto")
 
-    def _settings(self) -> Settings:
-        """Turn the parameters into settings, or raise a `ValueError` that names the wrong one."""
-        own = self.get_params()
-        num_samples = own["num_samples"]
-        if not isinstance(num_samples, int | np.integer) or isinstance(num_samples, bool):
-            raise ValueError(f"num_samples must be an int, got {num_samples!r}")
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, got {num_samples}")
-        if not isinstance(own["likelihood"], str):
-            raise ValueError(
-                f'likelihood must be a name, such as "auto", got {own["likelihood"]!r} (for your '
-                "own, train a model of pyro_gmvae.models by pyro_gmvae.training.fit)"
-            )
-        if isinstance(self.random_state, int | np.integer):
-            own["random_state"] = int(self.random_state)
-        else:
-            own["random_state"] = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if own["method"] != "concrete":
-            del own["temperature"]
-        values = {SETTING_OF.get(n, n): value for n, value in own.items() if n not in OWN}
-        return Settings.of(None, shown=SHOWN, **values)
+    @property
+    def _own(self) -> OwnParameters:
+        # They may have been set anew since the training.
+        return OwnParameters.of(self.get_params())
 
     def _splits(self, data: Dataset, settings: Settings) -> Splits:
         """Hold out rows for early stopping, as the command does, and none for a test."""
@@ -434,7 +441,8 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         return data, self.fitted_.to(self._device, dtype)
 
     def _log_likelihood(self, fitted: FittedModel, data: Dataset) -> Tensor:
-        return fitted.log_likelihood(data.x, num_samples=self.num_samples, diagnostics=False).log_p
+        number = self._own.num_samples
+        return fitted.log_likelihood(data.x, num_samples=number, diagnostics=False).log_p
 
     def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
         """Check data, and return them with the precision to answer in."""
@@ -472,12 +480,3 @@ def _sizes(fitted: FittedModel) -> dict[str, Any]:
         "hidden": gmvae.options["hidden"],
         "likelihood": gmvae.options["likelihood"],
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a number or truth value as JSON has it."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if not isinstance(value, bool | int | float):
-        raise ValueError(f"{value!r} is code, which is not saved: give the estimator plain values")
-    return value

@@ -31,7 +31,7 @@ MODULES = sorted(
 # And each in that of a module: of the rooms without a list of their own, or of no room.
 MODULES_WITHOUT_A_ROOM = [
     *(name.removeprefix("pyro_gmvae.") for name in MODULES if ".fitting." in name),
-    *("estimator", "fitted", "noise", "pictures", "run_data", "runs"),
+    *("estimator", "fitted", "noise", "parameters", "pictures", "ranges", "run_data", "runs"),
 ]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

@@ -158,7 +158,7 @@ class TestDensity:
             of_cluster = data[fitted.labels_ == k]
             np.testing.assert_allclose(x[y == k].mean(0), of_cluster.mean(0), atol=0.8)
         np.testing.assert_allclose(np.bincount(y) / 3000, fitted.weights_, atol=0.05)
-        with pytest.raises(ValueError, match="at least one sample"):
+        with pytest.raises(ValueError, match="n_samples must be at least 1, got 0"):
             fitted.sample(0)
 
 
@@ -236,7 +236,7 @@ class TestInputs:
             ({"regularize": "affine"}, "affine is for images"),
             ({"latent_dim": 0}, "latent_dim must be at least 1"),
             ({"hidden": ()}, "hidden must have one size at least"),
-            ({"method": "concrete", "temperature": -1.0}, "temperature must be above 0"),
+            ({"method": "concrete", "temperature": -1.0}, "temperature must be at least 0.001"),
             ({"learning_rate": 0.0}, "learning_rate must be above 0"),
             ({"max_iter": 0}, "max_iter must be at least 1"),
             ({"n_init": 0}, "n_init must be at least 1"),
@@ -372,7 +372,7 @@ class TestKeeping:
         x, _ = blobs()
         data = fitted.to_inference_data(x[:10], num_draws=4, num_samples=20)
         assert data["posterior"]["z"].shape == (1, 4, 10, 10)
-        assert data["log_likelihood"]["x"].shape == (1, 1, 10)
+        assert data["log_likelihood"]["x"].shape == (1, 4, 10)
 
 
 class TestCompany:

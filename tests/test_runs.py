@@ -369,7 +369,7 @@ class TestEstimator:
         with pytest.raises(ValueError, match="cannot be rebuilt"):
             good.save(tmp_path / "run", overwrite=True)
         good.model_.custom_networks, good.verbose = False, {"not": "JSON", "but": {1}}
-        with pytest.raises(ValueError, match="is code, which is not saved"):
+        with pytest.raises(ValueError, match="verbose must be True or False"):
             good.save(tmp_path / "run", overwrite=True)
         np.testing.assert_array_equal(GMVAE.load(tmp_path / "run").predict(x), expected)
         good.verbose = False

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitting import defaults
 
 __all__ = ["Argv", "Parser", "at_least", "hidden_sizes", "seeds_of"]
 
@@ -64,11 +65,7 @@ class Parser(argparse.ArgumentParser):
         """
         self.set_defaults(**self.sizes[self.parse_known_args(argv)[0].size])
         arguments = self.parse_args(argv)
-        has_cuda = torch.cuda.is_available()
-        if arguments.device == "cuda" and not has_cuda:
-            raise InputError("this machine has no CUDA device: use --device cpu or auto")
-        if arguments.device == "auto":
-            arguments.device = "cuda" if has_cuda else "cpu"
+        arguments.device = defaults.device(arguments.device)
         if arguments.threads is not None:
             torch.set_num_threads(arguments.threads)
         return arguments

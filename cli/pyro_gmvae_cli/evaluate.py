@@ -16,7 +16,7 @@ from pyro_gmvae_cli.terminal import say_json, warn
 @click.command(cls=Command)
 @options.run_argument
 @click.argument("data", required=False)
-@click.option("--samples", default=100, show_default=True, help="Importance samples for each row.")
+@options.samples
 @click.option(
     "--split",
     type=click.Choice(["test", "train", "validation", "all"]),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 import click
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.ranges import MOST_DRAWS, MOST_SIDE, SEEDS
 
 __all__ = [
     "Decorator",
     "GroupedOption",
+    "Share",
     "absolute_path",
     "data_dir",
     "data_of_run",
@@ -22,6 +25,7 @@ __all__ = [
     "json_output",
     "quiet",
     "run_argument",
+    "samples",
     "seed",
     "to_standard_output",
 ]
@@ -37,10 +41,39 @@ class GroupedOption(click.Option):
         self.section = section
 
 
+class Share(click.FloatRange):
+    """Read a share, from 0 up to below 1."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, max_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Turn the text into a number; NaN, which is in no range, is refused too."""
+        share: float = super().convert(value, param, ctx)
+        if isnan(share):
+            self.fail(f"{share} is not a number", param, ctx)
+        return share
+
+
 run_argument: Decorator = click.argument("run", metavar="RUN")
 
 seed: Decorator = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Seed of everything drawn at random."
+    "--seed",
+    type=click.IntRange(0, SEEDS - 1),
+    metavar="INTEGER",
+    default=0,
+    show_default=True,
+    help="Seed of everything drawn at random.",
+)
+samples: Decorator = click.option(
+    "--samples",
+    type=click.IntRange(1, MOST_DRAWS),
+    metavar="INTEGER",
+    default=100,
+    show_default=True,
+    help="Importance samples for each row.",
 )
 device: Decorator = click.option(
     "--device",
@@ -55,7 +88,7 @@ json_output: Decorator = click.option(
 )
 image_size: Decorator = click.option(
     "--image-size",
-    type=int,
+    type=click.IntRange(1, MOST_SIDE),
     metavar="N",
     help="Resize and crop the images of a folder to N x N.  [default: as at training]",
 )

@@ -14,7 +14,8 @@ from pyro_gmvae_cli.terminal import say, say_json
 @click.option("--out", required=True, metavar="SMALLER", help="Folder to write the new run to.")
 @click.option(
     "--least",
-    type=float,
+    type=options.Share(),
+    metavar="FLOAT",
     default=0.0,
     show_default=True,
     help="Share of the training rows that a cluster needs to stay; 0 drops empty ones only.",

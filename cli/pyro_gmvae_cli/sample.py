@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pyro_gmvae.ranges import MOST_DRAWS
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command
 from pyro_gmvae_cli.terminal import say, say_json
@@ -19,7 +20,14 @@ from pyro_gmvae_cli.terminal import say, say_json
     help="File to write: a .png, .pdf, .svg or .jpg of images; a .csv, .csv.gz or .parquet of a"
     " table, or - for its .csv on standard output.",
 )
-@click.option("--per-cluster", default=10, show_default=True, help="Draws from each cluster.")
+@click.option(
+    "--per-cluster",
+    type=click.IntRange(1, MOST_DRAWS),
+    metavar="INTEGER",
+    default=10,
+    show_default=True,
+    help="Draws from each cluster.",
+)
 @options.seed
 @options.device
 @options.quiet

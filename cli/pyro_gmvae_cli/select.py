@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyro_gmvae.fitting.settings import Settings, locate
+from pyro_gmvae.ranges import MOST_TRAININGS
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
 from pyro_gmvae_cli.options import GroupedOption
@@ -39,14 +40,14 @@ if TYPE_CHECKING:
     help="Folder to write the figures to.",
 )
 @click.option(
-    "--runs", default=3, show_default=True, help="Trainings with each number of clusters."
-)
-@click.option(
-    "--samples",
-    default=100,
+    "--runs",
+    type=click.IntRange(2, MOST_TRAININGS),
+    metavar="INTEGER",
+    default=3,
     show_default=True,
-    help="Importance samples for each row.",
+    help="Trainings with each number of clusters.",
 )
+@options.samples
 @click.option(
     "--overwrite",
     is_flag=True,

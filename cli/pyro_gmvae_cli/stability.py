@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.ranges import MOST_TRAININGS
 from pyro_gmvae_cli import options
 from pyro_gmvae_cli.errors import Command, training_errors
 from pyro_gmvae_cli.terminal import say, say_json, show
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--resamples",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_TRAININGS),
     metavar="R",
     help="Train a single run anew R times, on halves of its training rows.",
 )

@@ -16,6 +16,7 @@ from pyro_gmvae.data.transformations import Compose, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 from pyro_gmvae.noise import RowNoise, row_keys
+from pyro_gmvae.ranges import MOST_AXES, MOST_FEATURES
 from pyro_gmvae.stored import DamagedError, shortened, typed
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = ["Binarize", "Encoding", "KindDefaults"]
 
 Binarize = Literal["dynamic", "static", "none"]
 
-MOST_DIMENSIONS, MOST_SIZE = 8, 2**28  # of a stored row: more would take gigabytes
 BINARIZED = 1  # the stream of `RowNoise` for the binarisations of scored rows
 
 
@@ -260,7 +260,7 @@ class Encoding(nn.Module, ABC):
         try:
             shape = typed(tuple[int, ...], config.get("event_shape"), "event_shape")
             binarize = typed(Binarize, config.get("binarize"), "binarize")
-            if min(shape, default=0) < 1 or len(shape) > MOST_DIMENSIONS or prod(shape) > MOST_SIZE:
+            if min(shape, default=0) < 1 or len(shape) > MOST_AXES or prod(shape) > MOST_FEATURES:
                 raise DamagedError(f"event_shape is {shortened(shape)}, which no row has")
         except DamagedError as error:
             raise InputError(

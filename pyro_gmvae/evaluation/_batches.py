@@ -12,6 +12,7 @@ from torch import Tensor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.ranges import MOST_ROWS, whole
 from pyro_gmvae.rng import forked_rng
 
 __all__ = [
@@ -65,8 +66,7 @@ def data_batches(
             length than ``x``.
         ValueError: if ``batch_size`` is below 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    batch_size = whole("batch_size", batch_size, least=1, most=MOST_ROWS)
     if len(x) == 0:
         raise InputError("There are no data to evaluate.")
     if any(len(c) != len(x) for c in covariates):

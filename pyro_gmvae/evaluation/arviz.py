@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
@@ -21,9 +23,11 @@ from pyro_gmvae.evaluation._batches import (
 from pyro_gmvae.evaluation._draws import draw_z
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import log_likelihood
+from pyro_gmvae.memory import check_memory
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.noise import RowNoise
+from pyro_gmvae.ranges import MOST_DRAWS, SEEDS, whole
 from pyro_gmvae.rng import forked_rng
 
 __all__ = ["to_inference_data"]
@@ -34,10 +38,13 @@ _FEATURE_DIMS = {
     3: ("channel", "height", "width"),
 }
 
-_NOT_FOR_LOO = (
-    "importance-sampled log p(x_i), z integrated out: one number for each datum, not one for each "
-    "posterior draw. az.loo has no meaning here; rank models with pyro_gmvae.evaluation.compare."
+_NOTE = (
+    "importance-sampled log p(x_i), z integrated out. The parameters are a point estimate, so that "
+    "every draw has the same number. az.loo leaves nothing out: its elpd is the sum of log p(x_i), "
+    "p_loo is 0, and no Pareto k can be fitted. The sum is an elpd for data that the model was not "
+    "trained on; rank models with pyro_gmvae.evaluation.compare."
 )
+_LEAST_DRAWS = 2  # with a single draw az.loo and az.compare end in an IndexError
 
 
 def to_inference_data(
@@ -62,12 +69,16 @@ def to_inference_data(
     posterior              z                   chain, draw, datum, latent
     posterior              responsibilities    chain, draw, datum, cluster; q(y|x), every draw alike
     posterior_predictive   x                   chain, draw, datum, *features
-    log_likelihood         x                   chain, draw (one each), datum; importance-sampled
+    log_likelihood         x                   chain, draw, datum; log p(x), every draw alike
     sample_stats           ess, pareto_k       chain, draw (one each), datum
     observed_data          x                   datum, *features; on model scale
     ====================== =================== ================================================
 
     Everything is held in memory, which takes ``num_draws`` times the size of the data.
+
+    The parameters are a point estimate, so that ``az.loo`` leaves nothing out: its elpd is the sum
+    of log p(x), and an estimate for new data only if ``x`` was not trained on. ArviZ warns of it,
+    because no Pareto k can be fitted. To rank models by data they have not seen, use `compare`.
 
     Args:
         gmvae: a model of any method.
@@ -80,11 +91,15 @@ def to_inference_data(
         feature_names: coordinates of the last dimension of x.
 
     Raises:
-        InputError: for data that do not fit the model, or a wrong number of feature names.
-        ValueError: if a size is below 1.
+        InputError: for data that do not fit the model, a size below 1 or too large for the memory,
+            or a wrong number of feature names.
     """
-    if num_draws < 1:
-        raise ValueError(f"num_draws must be at least 1, got {num_draws}")
+    num_draws = whole("num_draws", num_draws, least=1, most=MOST_DRAWS)
+    seed = whole("seed", seed, least=0, below=SEEDS)
+    # The draws of x and z, twice while they are joined.
+    needed = 8 * num_draws * len(x) * (prod(gmvae.event_shape) + gmvae.latent_dim)
+    what = f"num_draws = {num_draws} draws for each of {len(x)} data"
+    check_memory(needed, torch.device("cpu"), what, "lower num_draws")
     if feature_names is not None and len(feature_names) != gmvae.event_shape[-1]:
         raise InputError(
             f"There are {len(feature_names)} feature names for {gmvae.event_shape[-1]} features."
@@ -104,13 +119,14 @@ def to_inference_data(
     ).numpy()
     observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, keys, **same)
 
+    log_p = figures.log_p.numpy()
     groups = {
         "posterior": {
             "z": z[None],
             "responsibilities": np.broadcast_to(q_y, (1, num_draws, *q_y.shape)),
         },
         "posterior_predictive": {"x": x_new[None]},
-        "log_likelihood": {"x": figures.log_p.numpy()[None, None]},
+        "log_likelihood": {"x": np.broadcast_to(log_p, (1, max(num_draws, _LEAST_DRAWS), len(x)))},
         "sample_stats": {
             "ess": figures.ess.numpy()[None, None],
             "pareto_k": figures.pareto_k.numpy()[None, None],
@@ -124,7 +140,7 @@ def to_inference_data(
             "n_components": gmvae.n_components,
             "latent_dim": gmvae.latent_dim,
         },
-        "log_likelihood": {"num_samples": num_samples, "note": _NOT_FOR_LOO},
+        "log_likelihood": {"num_samples": num_samples, "note": _NOTE},
         "sample_stats": {"num_samples": num_samples},
     }
     return _from_groups(groups, attrs, *_names(gmvae, len(x), feature_names))

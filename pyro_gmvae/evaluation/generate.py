@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import pyro.distributions as dist
 import torch
@@ -16,8 +17,10 @@ from pyro_gmvae.evaluation._batches import (
     default_batch_size,
     each_batch,
 )
+from pyro_gmvae.memory import check_memory
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.ranges import MOST_ROWS, whole
 from pyro_gmvae.rng import forked_rng
 
 __all__ = ["cluster_means", "reconstruct", "sample"]
@@ -46,17 +49,18 @@ def sample(
         x, shape ``(n, *event)``, and the clusters, shape ``(n,)``, on the CPU.
 
     Raises:
-        ValueError: if n is below 1.
-        InputError: for a cluster that the model does not have, or clusters or covariates of
-            another length.
+        InputError: if n is below 1 or so many draws do not fit into memory, for a cluster that the
+            model does not have, or clusters or covariates of another length.
 
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> x, clusters = sample(ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)), 6, y=2)
     >>> x.shape, clusters
     (torch.Size([6, 4]), tensor([2, 2, 2, 2, 2, 2]))
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    n = whole("n", n, least=1, most=MOST_ROWS)
+    # Beside the draws of x there are those of z, and the clusters as ints and one-hot.
+    numbers = 2 * prod(gmvae.event_shape) + 2 * gmvae.latent_dim + 3 * gmvae.n_components
+    check_memory(4 * n * numbers, torch.device("cpu"), f"{n} draws", "draw fewer at a time")
     if any(len(c) != n for c in covariates):
         raise InputError(f"Every covariate needs one row for each of the {n} draws.")
     model, like = gmvae.model, gmvae.model.component_loc

@@ -22,6 +22,7 @@ from pyro_gmvae.evaluation._draws import draw_z
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.noise import RowNoise
+from pyro_gmvae.ranges import MOST_DRAWS, MOST_ROWS, whole
 
 __all__ = ["MAX_BAD_FRACTION", "MAX_PARETO_K", "LogLikelihood", "log_likelihood"]
 
@@ -162,10 +163,11 @@ def log_likelihood(
     >>> result.log_p.shape, bool((result.elbo_per_datum <= result.log_p).all())
     (torch.Size([8]), True)
     """
-    sizes = {"num_samples": num_samples, "batch_size": batch_size, "sample_chunk": sample_chunk}
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    num_samples = whole("num_samples", num_samples, least=1, most=MOST_DRAWS)
+    if batch_size is not None:
+        batch_size = whole("batch_size", batch_size, least=1, most=MOST_ROWS)
+    if sample_chunk is not None:
+        sample_chunk = whole("sample_chunk", sample_chunk, least=1, most=MOST_DRAWS)
     if batch_size is None:
         batch_size = default_batch_size(gmvae, num_samples)
     decoded = max(prod(gmvae.event_shape), prod(gmvae.model.likelihood.output_shape))

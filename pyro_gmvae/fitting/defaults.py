@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Binarize, Dataset, Encoding
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Support
+from pyro_gmvae.memory import free_memory
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.rng import forked_rng
-from pyro_gmvae.training.resources import bytes_per_cluster, free_memory
+from pyro_gmvae.training.device import check_device
+from pyro_gmvae.training.resources import bytes_per_cluster
 
 AUTO = "auto"
 
@@ -50,8 +51,7 @@ def device(said: str) -> Literal["cpu", "cuda"]:
     """
     if said == AUTO:
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if said == "cuda" and not torch.cuda.is_available():
-        raise InputError("this machine has no CUDA device: use device cpu or auto")
+    check_device(said)
     return said  # type: ignore[return-value]
 
 

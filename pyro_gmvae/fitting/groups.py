@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from pyro_gmvae import ranges
 from pyro_gmvae.fitting.knobs import Checked, knob
 from pyro_gmvae.fitting.starts import start_names
 from pyro_gmvae.likelihoods import LIKELIHOODS
@@ -54,6 +55,7 @@ class DataSettings(Checked):
         "int",
         "Height and width that the images of a folder are resized and cropped to.",
         least=1,
+        most=ranges.MOST_SIDE,
         unset="as they are",
         metavar="N",
     )
@@ -87,19 +89,21 @@ class ModelSettings(Checked):
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.metadata["passed"]}
         return {name: value for name, value in own.items() if value is not None}
 
-    clusters: int = knob(8, "int", "Number of clusters; some may stay empty.", least=1)
+    clusters: int = knob(
+        8, "int", "Number of clusters; some may stay empty.", least=1, most=ranges.MOST_CLUSTERS
+    )
     latent_dim: int | None = knob(
         None,
         "int",
         "Number of latent dimensions, which describe how rows vary within a cluster.",
         least=1,
+        most=ranges.MOST_WIDTH,
         unset="20 for images, 10 for tables",
     )
     hidden: Sequence[int] | None = knob(
         None,
         "sizes",
         "Sizes of the hidden layers of every network.",
-        least=1,
         unset="256,256 for images, 128,128 for tables",
         metavar="N,N",
     )
@@ -120,7 +124,6 @@ class ModelSettings(Checked):
         None,
         "sizes",
         "Channels of the conv layers, from fine to coarse.",
-        least=1,
         unset="16,32",
         metavar="N,N",
     )
@@ -165,6 +168,7 @@ class ExactSettings(ModelSettings):
         "int",
         "Clusters that the exact method sums at a time.",
         least=1,
+        most=ranges.MOST_CLUSTERS,
         unset="as many as fit into memory",
     )
 
@@ -183,14 +187,16 @@ class ConcreteSettings(ModelSettings):
         0.5,
         "float",
         "Temperature of the relaxed cluster in the concrete method.",
-        above=0,
+        least=ranges.COLDEST,
+        most=ranges.HOTTEST,
         passed=True,
     )
     temperature_end: float | None = knob(
         None,
         "float",
         "Temperature at the end of the annealing in the concrete method.",
-        above=0,
+        least=ranges.COLDEST,
+        most=ranges.HOTTEST,
         unset="it stays",
     )
 
@@ -206,7 +212,12 @@ class SparseSettings(ModelSettings):
     method: ClassVar[str] = "sparse"
 
     n_likeliest: int = knob(
-        1, "int", "Likeliest clusters that the sparse method sums exactly.", least=1, passed=True
+        1,
+        "int",
+        "Likeliest clusters that the sparse method sums exactly.",
+        least=1,
+        most=ranges.MOST_CLUSTERS,
+        passed=True,
     )
     drawn_share: float | None = knob(
         None,
@@ -252,7 +263,7 @@ class StartSettings(Checked):
         metavar="MOVES",
     )
     regularizer_strength: float = knob(
-        1.0, "float", "Factor of the regulariser's penalties.", above=0
+        1.0, "float", "Factor of the regulariser's penalties.", above=0, most=ranges.STRONGEST
     )
     initialization: str = knob(
         "auto",
@@ -264,13 +275,14 @@ class StartSettings(Checked):
     )
     initialization_epochs: float = knob(
         4.0, "float", "Epochs that a start by information, or the VAE of a latent start, takes.",
-        above=0,
+        above=0, most=ranges.MOST_ROUNDS,
     )  # fmt: skip
     starts: int | None = knob(
         None,
         "int",
         "Starts that are tried; the best one goes on.",
         least=1,
+        most=ranges.MOST_TRAININGS,
         unset="3 by information for few rows, else 1",
     )
 
@@ -283,15 +295,28 @@ class TrainingSettings(Checked):
     20
     """
 
-    epochs: int = knob(100, "int", "Passes over the data, at most.", least=1, resumable=True)
+    epochs: int = knob(
+        100,
+        "int",
+        "Passes over the data, at most.",
+        least=1,
+        most=ranges.MOST_ROUNDS,
+        resumable=True,
+    )
     batch_size: int | None = knob(
-        None, "int", "Rows in a step.", least=1, unset="128, fewer for a small table"
+        None,
+        "int",
+        "Rows in a step.",
+        least=1,
+        most=ranges.MOST_ROWS,
+        unset="128, fewer for a small table",
     )
     learning_rate: float | None = knob(
         None,
         "float",
         "Learning rate of Adam.",
         above=0,
+        most=ranges.FASTEST,
         unset="0.001 for images, 0.003 for tables",
     )
     learning_rate_schedule: str = knob(
@@ -311,17 +336,19 @@ class TrainingSettings(Checked):
         "float",
         "Epochs until the cluster KL has its full weight.",
         least=0,
+        most=ranges.MOST_ROUNDS,
         unset="10, or 0 for a table that begins near a clustering",
     )
     style_annealing_epochs: float = knob(
         0.0, "float", "Epochs until the KL of the latents has its full weight; 0 is at once.",
-        least=0,
+        least=0, most=ranges.MOST_ROUNDS,
     )  # fmt: skip
     patience: int = knob(
         20,
         "int",
         "Epochs without a better held-out ELBO before training stops.",
         least=1,
+        most=ranges.MOST_ROUNDS,
         resumable=True,
     )
     augment: str = knob(
@@ -330,7 +357,7 @@ class TrainingSettings(Checked):
         "Random changes of the training images: mirror them, shift them.",
         choices=("none", "flip", "crop", "flip+crop"),
     )
-    seed: int = knob(0, "int", "Seed of everything drawn at random.", least=0, below=2**63)
+    seed: int = knob(0, "int", "Seed of everything drawn at random.", least=0, below=ranges.SEEDS)
     tensorboard: bool = knob(False, "flag", "Write a TensorBoard log into the run.", resumable=True)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, field, fields
-from math import isfinite
-from numbers import Integral, Real
 from typing import Any, Literal
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.ranges import MOST_WIDTH, OutOfRange, plain, real, shown, whole, widths
 
 __all__ = ["Checked", "SettingError", "choices_of", "knob"]
 
@@ -27,6 +26,11 @@ class SettingError(InputError):
         super().__init__(f"{shown or name.replace('_', ' ')} {reason}")
         self.name = name
         self.reason = reason
+        self.shown = shown
+
+    def __reduce__(self) -> tuple[type[SettingError], tuple[str, str, str | None]]:
+        # A worker process sends its errors pickled.
+        return type(self), (self.name, self.reason, self.shown)
 
 
 def knob(
@@ -52,13 +56,15 @@ def knob(
         kind: the type of its value.
         help: the help line of its option.
         choices: the words that are allowed.
-        least, above, below, most: the range of a number, or of each of several sizes.
+        least, above, below, most: the range of a number; that of sizes is from 1 to `MOST_WIDTH`.
         unset: the meaning of None, for the help line.
         metavar: what the help line shows for a value.
         flags: the option's names where they are not the setting's.
         resumable: whether a resumed training may change it.
         passed: whether the model of the method takes it as it is.
     """
+    if kind == "sizes":
+        least, most = 1, MOST_WIDTH
     return field(
         default=default,
         metadata={
@@ -110,62 +116,29 @@ def checked(described: Field[Any], value: Any) -> Any:
         return None
     name, meta = described.name, described.metadata
     kind: Kind = meta["kind"]
+    value = plain(value)
     if meta["choices"] is not None:
-        if value not in choices_of(described):
-            known = ", ".join(choices_of(described))
-            raise SettingError(name, f"must be one of {known}, got {value!r}")
-        return value
+        choices = choices_of(described)
+        if not isinstance(value, str) or value not in choices:
+            raise SettingError(name, f"must be one of {', '.join(choices)}, got {shown(value)}")
+        return _plain_text(value)
     if kind in ("text", "file"):
         if not isinstance(value, str):
-            raise SettingError(name, f"must be text, got {value!r}")
-        return value
+            raise SettingError(name, f"must be text, got {shown(value)}")
+        return _plain_text(value)
     if kind == "flag":
         if not isinstance(value, bool):
-            raise SettingError(name, f"must be True or False, got {value!r}")
+            raise SettingError(name, f"must be True or False, got {shown(value)}")
         return value
-    if kind == "sizes":
-        return _checked_sizes(name, value, meta)
-    if kind == "int":
-        if not _is_number(value, Integral):
-            raise SettingError(name, f"must be an int, got {value!r}")
-        value = int(value)
-    elif not _is_number(value, Real) or not isfinite(value):
-        raise SettingError(name, f"must be a number, got {value!r}")
-    else:
-        value = float(value)
-    _check_range(name, value, meta)
-    return value
-
-
-def _checked_sizes(name: str, value: Any, meta: Mapping[str, Any]) -> tuple[int, ...]:
+    bounds = {which: meta[which] for which in ("least", "above", "below", "most")}
     try:
-        sizes = list(value)
-    except TypeError:
-        sizes = [None]
-    if any(not _is_number(size, Integral) for size in sizes):
-        raise SettingError(name, f"must be ints, such as (128, 128), got {value!r}")
-    if not sizes:
-        raise SettingError(name, "must have one size at least")
-    plain = tuple(int(size) for size in sizes)
-    for size in plain:
-        _check_range(name, size, meta)
-    return plain
+        if kind == "sizes":
+            return widths(name, value)
+        return whole(name, value, **bounds) if kind == "int" else real(name, value, **bounds)
+    except OutOfRange as error:
+        raise SettingError(name, error.reason) from None
 
 
-def _check_range(name: str, value: float, meta: Mapping[str, Any]) -> None:
-    bounds = {
-        "least": (lambda bound: value >= bound, "at least {}"),
-        "above": (lambda bound: value > bound, "above {}"),
-        "below": (lambda bound: value < bound, "below {}"),
-        "most": (lambda bound: value <= bound, "at most {}"),
-    }
-    given = {which: meta[which] for which in bounds if meta[which] is not None}
-    if all(bounds[which][0](bound) for which, bound in given.items()):
-        return
-    wanted = " and ".join(bounds[which][1].format(f"{bound:g}") for which, bound in given.items())
-    raise SettingError(name, f"must be {wanted}, got {value}")
-
-
-def _is_number(value: Any, kind: type) -> bool:
-    """Return True for a number of a kind; True and False are no numbers."""
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _plain_text(value: str) -> str:
+    # A subclass may say anything of itself when it is written; its characters are asked for.
+    return str.__str__(value)

@@ -15,6 +15,7 @@ from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import About
 from pyro_gmvae.fitting import defaults
+from pyro_gmvae.fitting.capacity import check_capacity
 from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
 from pyro_gmvae.fitting.regularizers import make_regularizer
 from pyro_gmvae.fitting.settings import Settings
@@ -154,6 +155,7 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
         ),
     )
     with as_input_error():
+        check_capacity(made.model, device)
         gmvae = made.make_model(training.seed)
     return made if gmvae.method != "exact" else _chunked(made, gmvae, settings, device)
 
@@ -178,9 +180,11 @@ def as_input_error() -> Iterator[None]:
 def _check_rows(settings: Settings, splits: Splits) -> None:
     train, clusters = splits.train, settings.model.clusters
     if clusters > len(train):
+        held_out = sum(map(len, splits)) - len(train)
+        less = ", or hold out fewer rows than validation_fraction does" if held_out else ""
         raise InputError(
-            f"{clusters} clusters are more than the {len(train)} training rows of "
-            f"{train.name}: use fewer clusters, or more data"
+            f"{clusters} clusters are more than the {len(train)} training rows of {train.name}: "
+            f"use fewer clusters, or more data{less}"
         )
     if train.labels is not None:
         check_labels(train.labels, clusters)

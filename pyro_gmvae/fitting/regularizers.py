@@ -79,7 +79,7 @@ def _check_move(name: str, kind: type[Encoding]) -> None:
             )
     every = [move for each in KINDS.values() for move in each.moves]
     raise InputError(
-        f"unknown move {name!r} to regularise by: use {', '.join([*every, ADVERSARIAL])}, some of "
+        f"unknown move {name!r} in regularize: use {', '.join([*every, ADVERSARIAL])}, some of "
         "them joined by +, auto or none"
     )
 

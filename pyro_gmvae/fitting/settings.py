@@ -20,6 +20,8 @@ from pyro_gmvae.fitting.groups import (
     TrainingSettings,
 )
 from pyro_gmvae.fitting.knobs import SettingError
+from pyro_gmvae.ranges import plain
+from pyro_gmvae.ranges import shown as shown_value
 from pyro_gmvae.stored import DamagedError, cut, shortened, typed
 
 __all__ = ["Settings", "locate"]
@@ -77,8 +79,10 @@ class Settings:
             SettingError: for a value that is not allowed, or a setting of another method.
         """
         try:
-            if method not in METHODS:
-                raise SettingError("method", f"must be one of {', '.join(METHODS)}, got {method!r}")
+            method = plain(method)
+            if not isinstance(method, str) or method not in METHODS:
+                known = ", ".join(METHODS)
+                raise SettingError("method", f"must be one of {known}, got {shown_value(method)}")
             groups = {"model": METHODS[method], **GROUPS}
             owner = {f.name: place for place, group in groups.items() for f in fields(group)}  # type: ignore[arg-type]
             sorted_values: dict[str, dict[str, Any]] = {place: {} for place in groups}

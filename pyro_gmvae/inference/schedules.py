@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Literal
 
+from pyro_gmvae.ranges import MOST_ROUNDS, real, whole
+
 __all__ = ["KLAnnealing", "Schedule"]
 
 
@@ -24,7 +26,7 @@ class Schedule:
 
     Raises:
         ValueError: for a value that is not positive (Pyro refuses a scale of zero; start at a
-            small number instead) or an unknown word.
+            small number instead), a number that is not finite, or an unknown word.
 
     Reference: Fu et al. 2019, Cyclical annealing schedule, arXiv 1903.10145, for the cyclical
     shape.
@@ -45,13 +47,14 @@ class Schedule:
             raise ValueError(f"unknown schedule {self.shape!r}")
         if self.unit not in ("epochs", "steps"):
             raise ValueError(f'unit must be "epochs" or "steps", got {self.unit!r}')
-        if not (self.start > 0 and self.end > 0):
+        start, end = (real(name, getattr(self, name)) for name in ("start", "end"))
+        if not (start > 0 and end > 0):
             raise ValueError(
                 f"a schedule's values must be positive, got {self.start} to {self.end}; "
                 "start at a small number such as 0.001 in place of 0"
             )
-        if self.duration < 0 or self.cycles < 1:
-            raise ValueError("duration must not be negative, and cycles at least 1")
+        real("duration", self.duration, least=0, most=MOST_ROUNDS)
+        whole("cycles", self.cycles, least=1, most=MOST_ROUNDS)
 
     def end_step(self, steps_per_epoch: int) -> int:
         """Return the first step at which the annealing has ended."""

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pyro_gmvae.ranges import real
+
 __all__ = ["AdversarialPerturbation"]
 
 
@@ -42,8 +44,7 @@ class AdversarialPerturbation:
 
     def __post_init__(self) -> None:
         for name in ("radius", "probe"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+            real(name, getattr(self, name), above=0)
 
     def __call__(
         self,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from inspect import Parameter, signature
-from math import prod
 from typing import Any
 
-from pyro_gmvae.errors import InputError
+import torch
+
 from pyro_gmvae.models.gmvae import GMVAE, METHODS
-from pyro_gmvae.networks import ConvSizes
+from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.stored import shortened, typed
 
-__all__ = ["from_config", "to_config"]
+__all__ = ["from_config", "parameter_count", "to_config"]
 
-MOST_SIZE = 2**28  # of a layer, of a row, of the clusters: each would take gigabytes
-MOST_LAYERS = 500
-MOST_DIMENSIONS = 8  # of a row
+__all__ = ["from_config", "parameter_count", "to_config"]
+
 REQUIRED = {"input_dim", "n_components", "latent_dim"}
 # Arguments that only a user's code can give.
 CODE = {"self", "encoder", "decoder", "cluster_encoder", "model_options", "guide_options"}
@@ -27,7 +25,7 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
 
     Raises:
         ValueError: for a model with a user's own networks, likelihood or class, which only the
-            user's code can rebuild: save its ``state_dict`` instead; or for sizes beyond every use.
+            user's code can rebuild: save its ``state_dict`` instead.
 
     >>> from pyro_gmvae.models import SparseGMVAE
     >>> gmvae = SparseGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), n_likeliest=2)
@@ -42,7 +40,6 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
         )
     conv = gmvae.options["conv"]
     sizes = {"n_components": gmvae.n_components, "latent_dim": gmvae.latent_dim, **gmvae.options}
-    _check_limits({"input_dim": gmvae.event_shape, **sizes})  # `from_config` would refuse them
     return {
         "method": gmvae.method,
         "input_dim": list(gmvae.event_shape),
@@ -75,9 +72,22 @@ def from_config(config: dict[str, Any]) -> GMVAE:
         raise ValueError(f"unknown option {shortened(min(unknown))} of the {method} method")
     if missing := REQUIRED - arguments.keys():
         raise ValueError(f"the model's {min(missing)} is missing")
-    values = {name: typed(hints[name], value, name) for name, value in arguments.items()}
-    _check_limits(values)
-    return METHODS[method](**values)
+    return METHODS[method](**{n: typed(hints[n], value, n) for n, value in arguments.items()})
+
+
+def parameter_count(config: dict[str, Any]) -> int:
+    """Count the parameters of the model that `from_config` would build, without any memory.
+
+    Raises:
+        ValueError: as `from_config`.
+
+    >>> config = {"method": "exact", "input_dim": 4, "n_components": 3, "latent_dim": 2}
+    >>> parameter_count(config | {"hidden": (100_000, 100_000)}) > 10**10
+    True
+    """
+    with forked_rng(), torch.device("meta"):
+        gmvae = from_config(config)
+    return sum(parameter.numel() for parameter in gmvae.parameters())
 
 
 def _plain_arguments(pair: type[GMVAE]) -> dict[str, Any]:
@@ -94,32 +104,3 @@ def _plain_arguments(pair: type[GMVAE]) -> dict[str, Any]:
         for name, parameter in parameters.items()
         if parameter.kind in named and name not in CODE
     }
-
-
-def _check_limits(values: dict[str, Any]) -> None:
-    """Refuse sizes that no model has, which would take long to build even without numbers."""
-    conv: ConvSizes | None = values.get("conv")
-    groups = {name: value for name, value in values.items() if name != "conv"}
-    groups |= asdict(conv) if conv else {}
-    for name, value in groups.items():
-        numbers = [v for v in (value if isinstance(value, tuple) else [value]) if _is_number(v)]
-        if len(numbers) > MOST_LAYERS:
-            raise InputError(f"{name} must be at most {MOST_LAYERS} sizes, got {len(numbers)}")
-        for number in numbers:
-            if not -MOST_SIZE <= number <= MOST_SIZE:  # neither is NaN
-                raise InputError(f"{name} must be at most {MOST_SIZE:,}, got {number}")
-    shape = values["input_dim"]
-    if isinstance(shape, tuple) and (len(shape) > MOST_DIMENSIONS or prod(shape) > MOST_SIZE):
-        raise InputError(
-            f"input_dim must be at most {MOST_DIMENSIONS} sizes with a product of at most "
-            f"{MOST_SIZE:,}, got {shortened(shape)}"
-        )
-    if conv and len(conv.channels) * conv.blocks > MOST_LAYERS:
-        raise InputError(
-            f"blocks must be at most {MOST_LAYERS} at all resolutions, got {conv.blocks} at each "
-            f"of {len(conv.channels)}"
-        )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from operator import index
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, SupportsIndex
 
@@ -19,7 +18,7 @@ from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
 from pyro_gmvae.models.must_link import MUST_LINK, MustLink
-from pyro_gmvae.models.objective import ObjectiveWeights
+from pyro_gmvae.models.objective import LEAST_WEIGHT, MOST_WEIGHT, ObjectiveWeights
 from pyro_gmvae.models.regularization import PENALTIES, Regularizer
 from pyro_gmvae.networks import (
     ConvDecoder,
@@ -30,6 +29,15 @@ from pyro_gmvae.networks import (
     MLPEncoder,
     feature_size,
     linear,
+)
+from pyro_gmvae.ranges import (
+    MOST_AXES,
+    MOST_CLUSTERS,
+    MOST_FEATURES,
+    MOST_WIDTH,
+    real,
+    whole,
+    widths,
 )
 
 __all__ = [
@@ -81,8 +89,8 @@ class GMVAE(nn.Module):
         model_options, guide_options: further arguments of the method's model and guide.
 
     Raises:
-        ValueError: for sizes below 1, contradicting arguments, or ``network="conv"`` for
-            observations that are not images ``(C, H, W)``.
+        ValueError: for a number out of range (see `pyro_gmvae.ranges`), contradicting arguments, or
+            ``network="conv"`` for observations that are not images ``(C, H, W)``.
 
     >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
     >>> isinstance(gmvae, GMVAE), gmvae.posterior(torch.ones(8, 4)).event_shape
@@ -118,14 +126,14 @@ class GMVAE(nn.Module):
         guide_options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         super().__init__()
-        event_shape = tuple(input_dim) if isinstance(input_dim, Sequence) else (index(input_dim),)
-        sizes = {"n_components": n_components, "latent_dim": latent_dim}
-        sizes |= {"input_dim": prod(event_shape), "hidden": min(hidden, default=0)}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if label_weight < 0:
-            raise ValueError(f"label_weight must not be negative, got {label_weight}")
+        shape = input_dim if isinstance(input_dim, Sequence) else [input_dim]
+        event_shape = tuple(whole("input_dim", size, least=1) for size in shape)
+        whole("the number of axes of input_dim", len(shape), least=1, most=MOST_AXES)
+        whole("the product of input_dim", prod(event_shape), most=MOST_FEATURES)
+        n_components = whole("n_components", n_components, least=1, most=MOST_CLUSTERS)
+        latent_dim = whole("latent_dim", latent_dim, least=1, most=MOST_WIDTH)
+        hidden = widths("hidden", hidden)
+        label_weight = real("label_weight", label_weight, least=0)
         if cluster_encoder is not None and shared_trunk:
             raise ValueError("give a cluster_encoder or shared_trunk=True, not both")
         networks = {"network": network, "cluster_network": cluster_network or network}
@@ -143,7 +151,7 @@ class GMVAE(nn.Module):
         self.n_components = n_components
         self.latent_dim = latent_dim
         self.options: dict[str, Any] = {
-            "hidden": tuple(hidden),
+            "hidden": hidden,
             "likelihood": likelihood,
             "shared_trunk": shared_trunk,
             "learn_mixture": learn_mixture,
@@ -317,6 +325,7 @@ class ConcreteGMVAE(GMVAE):
             guide_options={"relaxed_kl": relaxed},
             **options,
         )
+        temperature = real("temperature", temperature, least=LEAST_WEIGHT, most=MOST_WEIGHT)
         self.weights.set(temperature=temperature)
         self.options |= {"temperature": temperature, "kl": kl}
 
@@ -356,11 +365,10 @@ class SparseGMVAE(GMVAE):
         drawn_share: float = 1.0,
         **options: Any,
     ) -> None:
-        if n_likeliest < 1:
-            raise ValueError(f"n_likeliest must be at least 1, got {n_likeliest}")
-        if not 0 < drawn_share <= 1:
-            raise ValueError(f"drawn_share must be above 0 and at most 1, got {drawn_share}")
-        own = {"n_likeliest": n_likeliest, "drawn_share": drawn_share}
+        own: dict[str, Any] = {
+            "n_likeliest": whole("n_likeliest", n_likeliest, least=1, most=MOST_CLUSTERS),
+            "drawn_share": real("drawn_share", drawn_share, above=0, most=1),
+        }
         super().__init__(input_dim, n_components, latent_dim, guide_options=own, **options)
         self.options |= own
 

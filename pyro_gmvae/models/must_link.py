@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, Int64, Num
 from torch import Tensor, nn
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.ranges import real
 
 __all__ = ["MUST_LINK", "MustLink", "check_must_link", "must_linked"]
 
@@ -98,9 +99,7 @@ class MustLink(nn.Module):
     ) -> None:
         super().__init__()
         check_must_link(groups, len(x))
-        if not strength > 0:
-            raise ValueError(f"strength must be positive, got {strength}")
-        self.strength = strength
+        self.strength = real("strength", strength, above=0)
         # A tuple hides a transform's buffers, which are not part of the model.
         self.transforms = () if transform is None else (transform,)
         rows = has_companion(groups).nonzero().flatten()

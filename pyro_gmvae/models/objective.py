@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ObjectiveWeights"]
+from pyro_gmvae.ranges import real
+
+__all__ = ["LEAST_WEIGHT", "MOST_WEIGHT", "ObjectiveWeights"]
+
+LEAST_WEIGHT, MOST_WEIGHT = 1e-30, 1e30  # float32 would make 0 or infinity of others
 
 
 class ObjectiveWeights(nn.Module):
@@ -60,8 +64,8 @@ class ObjectiveWeights(nn.Module):
         """Set the given quantities; None leaves one as it is.
 
         Raises:
-            ValueError: if a value is not positive. Pyro refuses a scale of zero: start an
-                annealing at a small positive number.
+            InputError: if a value is not from 1e-30 to 1e30, as float32 holds it. Pyro refuses a
+                scale of zero: start an annealing at a small positive number.
         """
         values = {
             "kl_weight": kl_weight,
@@ -72,6 +76,5 @@ class ObjectiveWeights(nn.Module):
         for name, value in values.items():
             if value is None:
                 continue
-            if not value > 0:
-                raise ValueError(f"{name} must be positive, got {value}")
-            getattr(self, name).fill_(value)
+            number = real(name, value, least=LEAST_WEIGHT, most=MOST_WEIGHT)
+            getattr(self, name).fill_(number)

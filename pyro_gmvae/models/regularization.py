@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pyro_gmvae.models.adversarial import AdversarialPerturbation
+from pyro_gmvae.ranges import real
 
 __all__ = ["PENALTIES", "Regularizer"]
 
@@ -42,7 +43,7 @@ class Regularizer(nn.Module):
         confidence: lambda_s.
 
     Raises:
-        ValueError: for a negative weight.
+        InputError: for a negative weight, or one that is not finite.
 
     Reference: Hu et al. 2017, Learning discrete representations via information maximizing
     self-augmented training, arXiv 1702.08720.
@@ -63,10 +64,8 @@ class Regularizer(nn.Module):
         confidence: float = 15.0,
     ) -> None:
         super().__init__()
-        self.weights = {"consistency": consistency, "balance": balance, "confidence": confidence}
-        for name, weight in self.weights.items():
-            if weight < 0:
-                raise ValueError(f"{name} must not be negative, got {weight}")
+        given = {"consistency": consistency, "balance": balance, "confidence": confidence}
+        self.weights = {name: real(name, weight, least=0) for name, weight in given.items()}
         self.transforms = (transform, *more)
 
     def forward(

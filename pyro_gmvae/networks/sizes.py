@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pyro_gmvae.ranges import MOST_LAYERS, MOST_SIDE, MOST_WIDTH, whole, widths
 from pyro_gmvae.stored import typed
 
 __all__ = ["ConvSizes"]
@@ -30,7 +31,8 @@ class ConvSizes:
             images of 28 x 28 are convolved at 14 x 14, 7 x 7, 4 x 4 and so on.
 
     Raises:
-        ValueError: for a size below 1, or channels that ``groups`` does not divide.
+        ValueError: for a size out of range (see `pyro_gmvae.ranges`), or channels that ``groups``
+            does not divide.
 
     >>> ConvSizes(channels=(16, 32, 64)).resolutions(28, 28)
     [(14, 14), (7, 7), (4, 4)]
@@ -43,11 +45,14 @@ class ConvSizes:
     patch: int = 2
 
     def __post_init__(self) -> None:
-        least = {"channels": min(self.channels, default=0)}
-        least |= {name: getattr(self, name) for name in ("blocks", "features", "groups", "patch")}
-        for name, size in least.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        widths("channels", self.channels)
+        for name, most in (
+            ("blocks", MOST_LAYERS),
+            ("features", MOST_WIDTH),
+            ("groups", MOST_WIDTH),
+            ("patch", MOST_SIDE),
+        ):
+            whole(name, getattr(self, name), least=1, most=most)
         # At 1 x 1 the normalisation of a group of one channel is always zero.
         wrong = [c for c in self.channels if c % self.groups or c == self.groups]
         if wrong:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_grid"]
 
+MOST_DOTS, MOST_PIXELS = 60_000, 10**8  # matplotlib takes less than 2^16 dots from side to side
+
 
 def plot_grid(
     images: Float[Tensor, "rows columns C H W"] | Sequence[Tensor],
@@ -64,7 +66,7 @@ def plot_grid(
         left = 0.95 if notes else max(0.4, 0.15 + 0.08 * max(map(len, labels)))
         top = 0.1 + 0.22 * bool(heads) + 0.25 * bool(title)
         size = (left + inches * across + 0.1, top + inches * down + 0.1)
-        figure = Figure(figsize=size, dpi=max(150, width * 2 / inches), facecolor="white")
+        figure = Figure(figsize=size, dpi=_dpi(size, width * 2 / inches), facecolor="white")
         box = (left / size[0], 0.1 / size[1], inches * across / size[0], inches * down / size[1])
         axes = figure.add_axes(box)
         axes.imshow(picture.squeeze(-1) if picture.shape[2] == 1 else picture, cmap="gray", vmin=0)
@@ -91,6 +93,12 @@ def plot_grid(
             corner = (0.1 / size[0], 1 - 0.1 / size[1])
             figure.text(*corner, drawable(title), va="top", weight="bold", size=11)
     return figure
+
+
+def _dpi(inches: tuple[float, float], wanted: float) -> float:
+    """Return the dots per inch, so few that a picture of many images can still be written."""
+    fits = min(MOST_DOTS / max(inches), (MOST_PIXELS / (inches[0] * inches[1])) ** 0.5)
+    return min(max(150, wanted), fits)
 
 
 def _mosaic(images: Tensor, pad: int) -> Float[np.ndarray, "height width channels"]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyro_gmvae.data import Dataset
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
+from pyro_gmvae.ranges import MOST_DRAWS, whole
 
 __all__ = ["Figures", "evaluate_run"]
 
@@ -46,10 +46,9 @@ def evaluate_run(
         part: the name of these rows in the figures.
 
     Raises:
-        InputError: for ``num_samples`` below 1.
+        InputError: for ``num_samples`` out of range.
     """
-    if num_samples < 1:
-        raise InputError(f"samples must be at least 1, got {num_samples}")
+    num_samples = whole("samples", num_samples, least=1, most=MOST_DRAWS)
     evaluation = fitted.evaluate(data, num_samples=num_samples, seed=seed)
     about = {"data": data.name, "split": part, "clusters": fitted.gmvae.n_components}
     return Figures(about | evaluation.to_dict(), evaluation.likelihood.warning)

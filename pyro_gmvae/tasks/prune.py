@@ -10,6 +10,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import cluster_usage
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import keep_components
+from pyro_gmvae.ranges import real
 from pyro_gmvae.run_data import settings_of, sources_of
 from pyro_gmvae.run_folder import open_run_folder
 from pyro_gmvae.runs import replace_run
@@ -56,8 +57,7 @@ def prune_run(
         InputError: for a share outside [0, 1), if no cluster has so many rows, or for a folder that
             cannot be written.
     """
-    if not 0 <= least_share < 1:
-        raise InputError(f"the least share must be from 0 up to below 1, got {least_share}")
+    least_share = real("the least share", least_share, least=0, below=1)
     share = cluster_usage(fitted.responsibilities(data.x)).share
     stays = (share > 0) & (share >= least_share)
     kept = stays.nonzero().squeeze(-1)

@@ -8,14 +8,16 @@ from functools import singledispatch
 import torch
 
 from pyro_gmvae.data import Encoding, ImageEncoding, TableEncoding
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.pictures import draw_samples
+from pyro_gmvae.ranges import MOST_DRAWS, whole
 from pyro_gmvae.tasks.output import STANDARD_OUTPUT, suffix_of, table_output
 from pyro_gmvae.visible import unicode_text
 
 __all__ = ["sample_run"]
+
+MOST_COLUMNS = 1_000  # images side by side in one picture
 
 
 def sample_run(
@@ -28,8 +30,7 @@ def sample_run(
     Raises:
         InputError: for a type of file that does not suit the data, or one that cannot be written.
     """
-    if per_cluster < 1:
-        raise InputError(f"per-cluster must be at least 1, got {per_cluster}")
+    per_cluster = whole("per-cluster", per_cluster, least=1, most=MOST_DRAWS)
     _write(fitted.encoding, fitted, path, per_cluster, seed)
 
 
@@ -52,6 +53,7 @@ def _write_picture(
     per_cluster: int,
     seed: int,
 ) -> None:
+    whole("per-cluster", per_cluster, most=MOST_COLUMNS)
     suffix = suffix_of(path, encoding.sample_suffixes, encoding.sample_words)
     with written_whole(path) as partial:
         figure = draw_samples(fitted, per_cluster, seed=seed)

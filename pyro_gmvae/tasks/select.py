@@ -24,6 +24,7 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.plots import plot_selection
+from pyro_gmvae.ranges import MOST_CLUSTERS, MOST_DRAWS, MOST_TRAININGS, shown, whole
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.run_folder import TRAINING, clear, open_run_folder
 from pyro_gmvae.runs import read_training, write_training
@@ -39,16 +40,25 @@ def counts(text: str) -> list[int]:
     """Read ``"2:20"`` as 2 to 20, ``"2:20:3"`` in steps of 3, ``"5,10"`` as these two.
 
     Raises:
-        InputError: for anything else, or a single number.
+        InputError: for anything else, a single number, or more than `MOST_TRAININGS` numbers.
     """
     try:
-        numbers = {k for part in text.split(",") for k in _span(part)}
+        spans = [_span(part) for part in text.split(",")]
     except ValueError:
-        numbers = set()
+        spans = []
+    # Before the numbers are counted out: there may be a billion.
+    for span in spans:
+        whole("a number of clusters", max(span.start, span.stop - 1), most=MOST_CLUSTERS)
+    if sum(map(len, spans)) > MOST_TRAININGS:
+        raise InputError(
+            f"{shown(text)} names more than {MOST_TRAININGS} numbers of clusters: try fewer, such "
+            "as 2:200:10"
+        )
+    numbers = {k for span in spans for k in span}
     if len(numbers) < 2 or min(numbers) < 1:
         raise InputError(
-            f"{text!r} does not name several numbers of clusters: write them as 2:20, 2:20:2 or "
-            "5,10"
+            f"{shown(text)} does not name several numbers of clusters: write them as 2:20, 2:20:2 "
+            "or 5,10"
         )
     return sorted(numbers)
 
@@ -102,10 +112,9 @@ def select_clusters(
             folder that holds something else.
         NonFiniteLossError: if the loss of a training becomes NaN or infinite.
     """
-    if runs < 2:
-        raise InputError("one run cannot be compared with itself: take two or more")
-    if num_samples < 1:
-        raise InputError(f"samples must be at least 1, got {num_samples}")
+    # One run cannot be compared with itself.
+    runs = whole("runs", runs, least=2, most=MOST_TRAININGS)
+    num_samples = whole("samples", num_samples, least=1, most=MOST_DRAWS)
     parts = _parts(load_settings_splits(settings, download=download))
     n_rows = max(1, round(RUN_SHARE * len(parts.splits.train)))
     if max(numbers) > n_rows:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from pyro_gmvae.data import Dataset, Splits
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import (
     ClusterStability,
     Stability,
@@ -18,6 +17,7 @@ from pyro_gmvae.evaluation import (
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.train import train
+from pyro_gmvae.ranges import MOST_TRAININGS, whole
 from pyro_gmvae.run_data import settings_of
 from pyro_gmvae.training import Reporter
 from pyro_gmvae.visible import unicode_text
@@ -71,13 +71,12 @@ def resampled(
         reporters: gives the reporters of the training of resample 0, 1, ...
 
     Raises:
-        InputError: for ``resamples`` below 1, or halves with fewer rows than clusters.
+        InputError: for ``resamples`` out of range, or halves with fewer rows than clusters.
         NonFiniteLossError: if a training fails.
 
     Reference: Hennig 2007 (see `pyro_gmvae.evaluation.cluster_stability`), the scheme of subsets.
     """
-    if resamples < 1:
-        raise InputError(f"resamples must be at least 1, got {resamples}")
+    resamples = whole("resamples", resamples, least=1, most=MOST_TRAININGS)
     x = torch.cat([part.x for part in splits])
     reference = fitted.responsibilities(x).argmax(-1)
     generator = torch.Generator().manual_seed(seed)

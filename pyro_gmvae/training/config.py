@@ -6,9 +6,32 @@ from dataclasses import dataclass, field
 from math import cos, pi
 from typing import Literal
 
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import KLAnnealing, Schedule
+from pyro_gmvae.ranges import (
+    MOST_CLUSTERS,
+    MOST_DRAWS,
+    MOST_ROUNDS,
+    MOST_ROWS,
+    SEEDS,
+    real,
+    shown,
+    whole,
+)
 
 __all__ = ["TrainConfig"]
+
+# The largest value of each number of things.
+_MOST = {
+    "epochs": MOST_ROUNDS,
+    "max_steps": MOST_ROUNDS,
+    "batch_size": MOST_ROWS,
+    "num_particles": MOST_DRAWS,
+    "patience": MOST_ROUNDS,
+    "chunk_size": MOST_CLUSTERS,
+    "max_plate_nesting": 100,
+}
+_NEEDED = ("epochs", "batch_size", "num_particles", "max_plate_nesting")  # None stands for nothing
 
 
 @dataclass(frozen=True)
@@ -76,21 +99,20 @@ class TrainConfig:
     max_plate_nesting: int = 1
 
     def __post_init__(self) -> None:
-        for name in (
-            "epochs",
-            "max_steps",
-            "batch_size",
-            "num_particles",
-            "patience",
-            "chunk_size",
-        ):
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        for name in ("learning_rate", "clip_norm"):
+            if value is not None or name in _NEEDED:
+                whole(name, value, least=1, most=most)
+        real("learning_rate", self.learning_rate, above=0)
+        if self.clip_norm is not None:
+            real("clip_norm", self.clip_norm, above=0)
+        real("checkpoint_seconds", self.checkpoint_seconds, least=0)
+        if self.seed is not None:
+            whole("seed", self.seed, least=0, below=SEEDS)
+        for name in ("kl_annealing", "z_kl_annealing", "temperature", "regularizer_annealing"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be positive, got {value}")
+            if not isinstance(value, Schedule) and (value is not None or name != "temperature"):
+                raise InputError(f"{name} must be a Schedule, got {shown(value)}")
         if self.compile not in ("try", True, False):
             raise ValueError(f'compile must be "try", True or False, got {self.compile!r}')
         if self.precision not in ("float32", "bfloat16"):

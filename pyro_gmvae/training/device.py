@@ -13,23 +13,35 @@ from accelerate.state import AcceleratorState, PartialState
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import autocast_networks, own_stream
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.ranges import shown
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.heap import keeping_freed_memory
 from pyro_gmvae.training.resources import records_steps
 
-__all__ = ["make_accelerator", "training_context"]
+__all__ = ["check_device", "make_accelerator", "training_context"]
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        InputError: for another word than ``"cpu"`` or ``"cuda"``, or CUDA where there is none.
+
+    >>> check_device("cpu")
+    """
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"unknown device {shown(device)}: use cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("this machine has no CUDA device: use device cpu")
 
 
 def make_accelerator(device: str) -> Accelerator:
     """Make an `Accelerator` on ``"cpu"`` or ``"cuda"``.
 
     Raises:
-        InputError: for an unknown device, or CUDA where there is none.
+        InputError: as `check_device`.
     """
-    if device not in ("cpu", "cuda"):
-        raise InputError(f"unknown device {device!r}: use auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("this machine has no CUDA device: use --device cpu or auto")
+    check_device(device)
     # accelerate keeps one state for a process and refuses another device; each fit may change it.
     if PartialState._shared_state and PartialState().device.type != device:
         AcceleratorState._reset_state(reset_partial_state=True)

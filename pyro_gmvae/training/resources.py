@@ -1,10 +1,9 @@
-"""Measure the memory that a step of the exact method takes, and that the machine has."""
+"""Measure the memory that a step of the exact method takes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import psutil
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -14,7 +13,7 @@ from pyro_gmvae.inference.memory import bytes_saved
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.training.config import TrainConfig
 
-__all__ = ["bytes_per_cluster", "free_memory", "records_steps"]
+__all__ = ["bytes_per_cluster", "records_steps"]
 
 PEAK = 2  # how many times the memory saved for the gradient a whole step takes, about
 
@@ -43,10 +42,3 @@ def bytes_per_cluster(
     )
     gmvae.train(training)
     return PEAK * size
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the free memory of a device, in bytes."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available

@@ -73,7 +73,7 @@ def test_unknown_label_column(refused: Cli) -> None:
         (["--clusters", 0], "clusters must be at least 1, got 0"),
         (["--clusters", 2000], "2000 clusters are more than the 1455 training rows"),
         (["--clusters", "many"], "'many' is not a valid integer"),
-        (["--method", "concrete", "--temperature", -1], "temperature must be above 0, got -1"),
+        (["--method", "concrete", "--temperature", -1], "temperature must be at least 0.001"),
         (["--method", "concrete", "--temperature", "nan"], "temperature must be a number, got nan"),
         (["--method", "exact", "--temperature", 0.5], "belongs to the concrete method"),
         (["--method", "exact", "--n-likeliest", 2], "belongs to the sparse method"),
@@ -278,7 +278,7 @@ def test_samples_of_the_wrong_kind(refused: Cli, trained_table: Path, trained_di
 
 
 def test_evaluation_options(refused: Cli, trained_digits: Path) -> None:
-    assert "samples must be at least 1" in refused("evaluate", trained_digits, "--samples", 0)
+    assert "0 is not in the range 1<=x" in refused("evaluate", trained_digits, "--samples", 0)
     words = refused("evaluate", trained_digits, "digits", "--split", "train")
     assert "run's own data" in words
     words = refused("evaluate", trained_digits, "--image-size", 8)

@@ -25,7 +25,8 @@ def test_groups_and_round_trip(method: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(idata.observed_data["x"].values, x.numpy())
 
     figures = log_likelihood(gmvae, x, num_samples=30)
-    np.testing.assert_array_equal(idata.log_likelihood["x"].values[0, 0], figures.log_p.numpy())
+    assert idata.log_likelihood["x"].shape == (1, 12, 9)
+    assert (idata.log_likelihood["x"].values[0] == figures.log_p.numpy()).all()
     assert "importance-sampled" in idata.log_likelihood.attrs["note"]
     assert idata.log_likelihood.attrs["num_samples"] == 30
 
@@ -104,6 +105,28 @@ def test_compare_does_not_underflow() -> None:
     assert list(table.index) == ["b", "a"]
     assert table["weight"]["b"] == pytest.approx(1.0, abs=1e-3)
     assert np.isfinite(table["elpd_diff"]).all()
+
+
+@pytest.mark.parametrize("num_draws", [1, 2, 30])
+def test_loo_and_compare_of_the_export_give_the_held_out_elpd(num_draws: int) -> None:
+    """The parameters are one point, so leaving a datum out changes nothing, and ArviZ warns."""
+    az = import_arviz()
+    models = {"truth": linear_gaussian("exact"), "other": linear_gaussian("concrete", seed=7)}
+    x, _ = sample(models["truth"], 100, mean=False, seed=1)
+    elpds = {n: log_likelihood(m, x, num_samples=50) for n, m in models.items()}
+    exports = {
+        n: to_inference_data(m, x, num_draws=num_draws, num_samples=50) for n, m in models.items()
+    }
+    with pytest.warns(UserWarning, match="Pareto"):
+        loo = az.loo(exports["truth"], pointwise=True)
+        table = az.compare(exports)
+    found = loo.elpd_loo if hasattr(loo, "elpd_loo") else loo.elpd
+    assert float(found) == pytest.approx(elpds["truth"].log_p.sum().item())
+    assert float(loo.se) == pytest.approx(100 * elpds["truth"].standard_error, rel=0.02)
+    assert list(table.index) == ["truth", "other"]
+    ranked = compare(models, x, num_samples=50)
+    for name in models:
+        assert table["weight"][name] == pytest.approx(ranked["weight"][name], abs=0.02)
 
 
 def test_an_arviz_without_psis_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

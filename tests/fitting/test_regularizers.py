@@ -48,7 +48,7 @@ def test_distance_to_the_tenth_neighbour() -> None:
 @pytest.mark.parametrize(
     ("moves", "x", "kind", "words"),
     [
-        ("sideways", IMAGES, ImageEncoding, "unknown move 'sideways' to regularise by: use affine"),
+        ("sideways", IMAGES, ImageEncoding, "unknown move 'sideways' in regularize: use affine"),
         ("auto", IMAGES, ImageEncoding, "unknown move 'auto'"),  # decided by the defaults
         ("affine", TABLE, TableEncoding, "affine is for images: regularise tables by resample, dr"),
         ("resample", IMAGES, ImageEncoding, "resample is for tables: regularise images by affine,"),

@@ -14,6 +14,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.groups import GROUPS, METHODS, DataSettings, ModelSettings
 from pyro_gmvae.fitting.knobs import SettingError, choices_of
 from pyro_gmvae.fitting.settings import Settings, locate
+from pyro_gmvae.ranges import bound_text
 
 # Every setting with the method that has it.
 EVERY: dict[str, tuple[str, Field[Any]]] = {}
@@ -45,7 +46,7 @@ def wrapped(name: str, value: float) -> Any:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_ranges_are_those_of_the_metadata(name: str) -> None:
     meta = EVERY[name][1].metadata
-    step = 1e-9 if meta["kind"] == "float" else 1
+    step = 1e-6 if meta["kind"] == "float" else 1
     bounds = {"least": (0, -step), "above": (step, 0), "below": (-step, 0), "most": (0, step)}
     known = [which for which in bounds if meta[which] is not None]
     assert known, f"{name} has no range"
@@ -56,7 +57,7 @@ def test_ranges_are_those_of_the_metadata(name: str) -> None:
         with pytest.raises(SettingError, match=f"{name.replace('_', ' ')} must be ") as caught:
             one(name, bad)
         assert caught.value.name == name
-        assert f"{meta[which]:g}" in str(caught.value)
+        assert bound_text(meta[which]) in str(caught.value)
 
 
 @pytest.mark.parametrize("name", EVERY)

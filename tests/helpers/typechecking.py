@@ -19,7 +19,7 @@ _beartype = beartype(
 
 
 # Settings come from users and from JSON, and check themselves.
-SELF_CHECKED = "pyro_gmvae.fitting.groups"
+SELF_CHECKED = ("pyro_gmvae.fitting.groups", "pyro_gmvae.parameters")
 
 # Wrong words are left to the errors that the library itself raises; beartype knows `Self` only in
 # classes that it decorates whole.
@@ -28,7 +28,7 @@ UNCHECKED = re.compile(r"\bLiteral\[|\bSelf\b")
 
 def check(function: Callable) -> Callable:
     """Check a function by beartype, but for hints that are `UNCHECKED`."""
-    if function.__module__ == SELF_CHECKED and function.__name__ == "__init__":
+    if function.__module__ in SELF_CHECKED and function.__name__ == "__init__":
         return function
     function.__annotations__ = {
         name: Any if UNCHECKED.search(repr(hint)) else hint

@@ -59,9 +59,9 @@ def test_kl_annealing_rises_from_almost_nothing_to_one() -> None:
         ({"unit": "hours"}, 'unit must be "epochs" or "steps"'),
         ({"start": 0.0}, "values must be positive, got 0.0 to 1.0; start at a small number"),
         ({"end": -1.0}, "values must be positive"),
-        ({"start": float("nan")}, "values must be positive"),
-        ({"duration": -1.0}, "duration must not be negative"),
-        ({"cycles": 0}, "cycles at least 1"),
+        ({"start": float("nan")}, "start must be a number, got nan"),
+        ({"duration": -1.0}, "duration must be at least 0, got -1.0"),
+        ({"cycles": 0}, "cycles must be at least 1, got 0"),
     ],
 )
 @pytest.mark.parametrize("kind", [Schedule, KLAnnealing])

@@ -52,7 +52,7 @@ def test_leaves_no_gradient() -> None:
 
 @pytest.mark.parametrize("lengths", [{"radius": 0.0}, {"radius": 1.0, "probe": -1.0}])
 def test_lengths_are_positive(lengths: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="must be above 0"):
         AdversarialPerturbation(**lengths)
 
 

@@ -148,7 +148,7 @@ def test_dtypes(method: str, dtype: torch.dtype) -> None:
         ({"latent_dim": 0}, "latent_dim must be at least 1"),
         ({"input_dim": 0}, "input_dim must be at least 1"),
         ({"input_dim": (1, 0, 3)}, "input_dim must be at least 1"),
-        ({"hidden": ()}, "hidden must be at least 1"),
+        ({"hidden": ()}, "hidden must have one size at least"),
         ({"hidden": (5, 0)}, "hidden must be at least 1"),
         ({"likelihood": "no"}, "unknown likelihood 'no'"),
         ({"likelihood": Gaussian((D + 1,))}, "the likelihood is for observations of shape"),
@@ -168,7 +168,7 @@ def test_constructor_errors(method: str, options: dict[str, Any], message: str) 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: ConcreteGMVAE(D, K, Z, temperature=-1.0), "temperature must be positive"),
+        (lambda: ConcreteGMVAE(D, K, Z, temperature=-1.0), "temperature must be at least"),
         (lambda: ConcreteGMVAE(D, K, Z, kl="no"), "kl must be"),
         (lambda: SparseGMVAE(D, K, Z, n_likeliest=0), "n_likeliest must be at least 1"),
         (lambda: SparseGMVAE(D, K, Z, drawn_share=0.0), "drawn_share must be above 0"),
@@ -197,5 +197,5 @@ def test_sizes_of_numpy() -> None:
 
 
 def test_labels_cannot_count_against_themselves() -> None:
-    with pytest.raises(ValueError, match="label_weight must not be negative"):
+    with pytest.raises(ValueError, match="label_weight must be at least 0, got -1"):
         ExactGMVAE(D, K, Z, label_weight=-1.0)

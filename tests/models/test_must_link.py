@@ -187,7 +187,7 @@ def test_refusals() -> None:
         MustLink(ROWS[:7], GROUPS)
     with pytest.raises(InputError, match="no group has two rows to train with: give rows that"):
         MustLink(ROWS, torch.where(GROUPS >= 0, torch.arange(8), -1))
-    with pytest.raises(ValueError, match="strength must be positive, got 0"):
+    with pytest.raises(ValueError, match="strength must be above 0, got 0"):
         MustLink(ROWS, GROUPS, strength=0)
 
 

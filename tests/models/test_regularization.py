@@ -164,7 +164,7 @@ def test_several_moves_each_cost_in_full() -> None:
 
 
 def test_negative_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match="balance must not be negative, got -1"):
+    with pytest.raises(ValueError, match="balance must be at least 0, got -1"):
         Regularizer(flipped, balance=-1.0)
 
 

@@ -33,7 +33,7 @@ def test_it_comes_back_from_json() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": ()}, "channels must be at least 1, got 0"),
+        ({"channels": ()}, "channels must have one size at least"),
         ({"channels": (8, 0)}, "channels must be at least 1, got 0"),
         ({"blocks": 0}, "blocks must be at least 1, got 0"),
         ({"features": -3}, "features must be at least 1, got -3"),

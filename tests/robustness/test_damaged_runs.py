@@ -183,17 +183,18 @@ def claim(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        # Four terabytes, which would fail otherwise.
-        ({"hidden": [2**20, 2**20]}, "the tensor '.*' is missing"),
-        ({"hidden": [2**28], "latent_dim": 2**12}, r"the tensor '.*' is .* not F32 of shape"),
-        ({"n_components": 2**28, "latent_dim": 2**20}, r"the tensor '.*' is .* not F32 of shape"),
+        # Forty gigabytes, which would fail otherwise.
+        ({"hidden": [100_000, 100_000]}, "the tensor '.*' is missing"),
+        ({"hidden": [100_000], "latent_dim": 2**12}, r"the tensor '.*' is .* not F32 of shape"),
+        ({"n_components": 100_000}, r"the tensor '.*' is .* not F32 of shape"),
+        ({"hidden": [2**28]}, "hidden must be at least 1 and at most 100000"),
         ({"n_components": 10**9}, "n_components must be at most"),
         ({"n_components": 10**30}, "n_components .* too many digits"),
-        ({"hidden": [8] * 100_000}, "hidden must be at most 500 sizes"),
+        ({"hidden": [8] * 100_000}, "hidden must have at most 100"),
         ({"input_dim": [2**28], "event_shape": [2**28]}, "columns are not those of the table"),
-        ({"input_dim": [10**9], "event_shape": [10**9]}, "no row has|must be at most"),
+        ({"input_dim": [10**9], "event_shape": [10**9]}, "no row has|must be at"),
         ({"event_shape": [2**20] * 3}, "no row has"),
-        ({"label_weight": float("nan")}, "label_weight must be at most"),
+        ({"label_weight": float("nan")}, "label_weight must be"),
         ({"n_likeliest": "x" * 10**5}, "text of 100,000 characters"),
         ({"likelihood": None}, "likelihood is None"),
         ({"shared_trunk": 1}, "shared_trunk is 1, which is no bool"),
@@ -211,7 +212,7 @@ def test_sizes_are_compared_before_anything_is_allocated(
 def test_a_deep_convolution(folder: Callable[[str], Path]) -> None:
     path = folder("conv")
     claim(path, conv={"channels": [8, 8], "blocks": 10**6})
-    with pytest.raises(InputError, match="blocks must be at most 500"):
+    with pytest.raises(InputError, match="blocks must be at"):
         runs.load(path)
     claim(path, conv={"channels": [2**28], "features": 2**28})
     with pytest.raises(InputError, match="does not fit together"):
@@ -261,7 +262,7 @@ def test_what_would_not_load_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be saved .*component_loc' has NaN"):
         runs.save_run(tmp_path / "run", FittedModel(gmvae, TableEncoding((4,))))
     assert not (tmp_path / "run").exists()
-    with pytest.raises(InputError, match="hidden must be at most 500 sizes"):
+    with pytest.raises(InputError, match="hidden must have at most 100"):
         runs.save_run(tmp_path / "run", FittedModel(tiny(hidden=(1,) * 501), TableEncoding((4,))))
 
 

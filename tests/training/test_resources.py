@@ -13,9 +13,10 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
+from pyro_gmvae.memory import free_memory
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import Reporter, TrainConfig, elbo_objective, fit, resources, step
-from pyro_gmvae.training.resources import bytes_per_cluster, free_memory, records_steps
+from pyro_gmvae.training.resources import bytes_per_cluster, records_steps
 from tests.helpers.tiny import blobs, quick, tiny
 
 ELBO = TraceEnumMeanField_ELBO(max_plate_nesting=1)

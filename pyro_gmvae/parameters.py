@@ -1,0 +1,129 @@
+"""Turn the estimator's parameters into the settings of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitted import NUM_SAMPLES
+from pyro_gmvae.fitting.groups import HardwareSettings
+from pyro_gmvae.fitting.knobs import Checked, SettingError, knob
+from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.ranges import MOST_DRAWS, SEEDS, plain, shown, whole
+
+__all__ = ["SHOWN", "OwnParameters", "checked_device", "generator_of", "settings_of_parameters"]
+
+# The settings that have another name in scikit-learn.
+SETTING_OF = {
+    "n_components": "clusters",
+    "init_params": "initialization",
+    "n_init": "starts",
+    "max_iter": "epochs",
+    "random_state": "seed",
+}
+SHOWN = {setting: parameter for parameter, setting in SETTING_OF.items()}
+
+
+@dataclass(frozen=True)
+class OwnParameters(Checked):
+    """Hold the estimator's parameters that a training does not depend on.
+
+    >>> OwnParameters.of({"num_samples": 50, "verbose": 1, "n_components": 3})
+    OwnParameters(num_samples=50, verbose=True)
+    """
+
+    num_samples: int = knob(
+        NUM_SAMPLES, "int", "Importance samples for each row.", least=1, most=MOST_DRAWS
+    )
+    verbose: bool = knob(False, "flag", "Show a progress bar.")
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> OwnParameters:
+        """Take these parameters out of all parameters, and check them.
+
+        Raises:
+            SettingError: for a value that is not allowed.
+        """
+        own = {f.name: plain(parameters[f.name]) for f in fields(cls)}
+        if isinstance(own["verbose"], Integral) and own["verbose"] in (0, 1):
+            own["verbose"] = bool(own["verbose"])  # scikit-learn's own estimators take numbers
+        try:
+            return cls(**own)
+        except SettingError as error:
+            raise _named(error) from None
+
+
+def settings_of_parameters(parameters: Mapping[str, Any]) -> Settings:
+    """Return the settings of a training by `GMVAE.get_params`.
+
+    Raises:
+        SettingError: for a value that is not allowed; it names the parameter.
+        InputError: for a ``random_state`` that is none.
+    """
+    own = {f.name for f in fields(OwnParameters)}
+    values = {name: value for name, value in parameters.items() if name not in own}
+    if not isinstance(values["likelihood"], str):
+        raise InputError(
+            f'likelihood must be a name, such as "auto", got {shown(values["likelihood"])} (for '
+            "your own, train a model of pyro_gmvae.models by pyro_gmvae.training.fit)"
+        )
+    values["random_state"] = _seed_of(values["random_state"])
+    method = plain(values["method"])
+    if not (isinstance(method, str) and method == "concrete"):
+        # The other methods have no temperature; it is checked all the same.
+        temperature = values.pop("temperature")
+        Settings.of(None, method="concrete", shown=SHOWN, temperature=temperature)
+    return Settings.of(
+        None, shown=SHOWN, **{SETTING_OF.get(name, name): value for name, value in values.items()}
+    )
+
+
+def checked_device(device: Any) -> str:
+    """Return the word of a device, or raise a `SettingError`.
+
+    >>> checked_device("cpu")
+    'cpu'
+    """
+    return HardwareSettings(device=device).device
+
+
+def generator_of(random_state: Any) -> np.random.RandomState:
+    """Return the generator of a ``random_state``, which is any that `GMVAE` takes.
+
+    Raises:
+        InputError: for anything else.
+
+    >>> int(generator_of(2**40).randint(1000)) == int(generator_of(2**40).randint(1000))
+    True
+    """
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return check_random_state(random_state)
+    seed = _int_of(random_state)
+    # NumPy takes seeds of 32 bits, or several of them.
+    return np.random.RandomState(seed if seed < 2**32 else [seed % 2**32, seed // 2**32])
+
+
+def _seed_of(random_state: Any) -> int:
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    return _int_of(random_state)
+
+
+def _int_of(random_state: Any) -> int:
+    value = plain(random_state)
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(
+            "random_state must be an int, a numpy.random.RandomState or None, got "
+            f"{shown(random_state)}"
+        )
+    return whole("random_state", value, least=0, below=SEEDS)
+
+
+def _named(error: SettingError) -> SettingError:
+    return SettingError(error.name, error.reason, SHOWN.get(error.name, error.name))
