@@ -29,6 +29,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import Encoding, encoding_from_config
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix, written_whole
@@ -100,6 +101,7 @@ def open_run_folder(
     return path
 
 
+@alone
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     """Write ``fitted`` into ``folder``, with the configuration last, so that half a run is none.
 
@@ -130,6 +132,7 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
             partial.write_bytes(content)
 
 
+@alone
 def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     """Read a run that a training or `GMVAE.save` wrote, in this version or in 0.1.
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import (
@@ -40,6 +41,7 @@ _NOT_FOR_LOO = (
 )
 
 
+@alone
 def to_inference_data(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],

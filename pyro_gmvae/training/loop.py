@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int, Num
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import BatchSource, ResidentBatches
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
@@ -61,6 +62,7 @@ class TrainResult:
     n_steps: int
 
 
+@alone
 def fit(
     gmvae: GMVAE,
     x: Num[Tensor, "N *event"] | BatchSource,
