@@ -127,6 +127,7 @@ class FittedModel:
         encoding = deepcopy(self.encoding).to(device)
         return replace(self, gmvae=deepcopy(self.gmvae).to(device, dtype), encoding=encoding)
 
+    @alone
     def conform(self, data: Dataset) -> Dataset:
         """Bring new rows to the columns or channels of the training rows, and check them.
 
