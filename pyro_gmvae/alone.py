@@ -68,8 +68,8 @@ def _plain_pyro() -> Iterator[None]:
     """Close the handlers that are open, and open them again at the end."""
     global _call
     before, outer = _PyroState.now(), _call
-    _call = outer or _Call(threading.get_ident(), before)
     try:
+        _call = outer or _Call(threading.get_ident(), before)
         _PyroState([], [], {}, before.settings).put_back()
         yield
     finally:
