@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from pyro_gmvae import models, runs
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, from_array, hold_out
 from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
@@ -59,6 +60,9 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     [0, 1] or truth values; samples of images are always in 0..255. The command ``pyro-gmvae
     train`` with the same data, settings and seed gives the same model. None and ``"auto"`` leave a
     parameter to `pyro_gmvae.fitting.defaults`.
+
+    In threads of one process, fits and all that a fitted estimator computes take turns, and each
+    gives what it gives alone. For speed use processes, such as joblib's ``loky`` backend.
 
     Args:
         n_components: K, the number of clusters; some may stay empty.
@@ -181,6 +185,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self.random_state = random_state
         self.verbose = verbose
 
+    @alone
     def fit(
         self,
         X: Any,  # noqa: N803
@@ -237,7 +242,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
                 f"The held-out ELBO had not stopped rising after {self.max_iter} epochs: increase "
                 "max_iter, or lower patience.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,  # above `alone`
             )
         return self
 
@@ -326,6 +331,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             seed=seed,
         )
 
+    @alone
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a run folder; `load` and the command line read it.
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae import evaluation
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
@@ -109,6 +110,7 @@ class FittedModel:
         """Return the device of the model."""
         return self.gmvae.model.component_loc.device
 
+    @alone
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> FittedModel:
         """Return the model on a device and, if it is given, in another precision.
 
@@ -122,6 +124,7 @@ class FittedModel:
         encoding = deepcopy(self.encoding).to(device)
         return replace(self, gmvae=deepcopy(self.gmvae).to(device, dtype), encoding=encoding)
 
+    @alone
     def conform(self, data: Dataset) -> Dataset:
         """Bring new rows to the columns or channels of the training rows, and check them.
 
@@ -133,14 +136,17 @@ class FittedModel:
         self.encoding.check(data.x, self.gmvae.model.likelihood.support, str(likelihood))
         return data
 
+    @alone
     def responsibilities(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N K"]:
         """Return q(y|x), the probability of each cluster for each row, on the CPU."""
         return evaluation.responsibilities(self.gmvae, x, transform=self.encoding.encode_mean)
 
+    @alone
     def embed(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N Z"]:
         """Return the mean of z under q(z|x) for each row, on the CPU."""
         return evaluation.embed(self.gmvae, x, transform=self.encoding.encode_mean)
 
+    @alone
     def log_likelihood(
         self,
         x: Shaped[Tensor, "N *event"],
@@ -178,6 +184,7 @@ class FittedModel:
             elbo_per_datum=figures.elbo_per_datum + volume,
         )
 
+    @alone
     def evaluate(
         self, data: Dataset, *, num_samples: int = NUM_SAMPLES, seed: int = 0
     ) -> Evaluation:
@@ -190,6 +197,7 @@ class FittedModel:
             self.gmvae, figures, self.responsibilities(data.x), data.class_labels
         )
 
+    @alone
     def sample(
         self,
         n: int,
@@ -209,15 +217,18 @@ class FittedModel:
         x, y = evaluation.sample(self.gmvae, n, y=clusters, mean=mean, seed=seed)
         return self._decoded(x), y
 
+    @alone
     def reconstruct(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N *event"]:
         """Return the reconstruction of each row, in raw units, on the CPU."""
         made = evaluation.reconstruct(self.gmvae, x, transform=self.encoding.encode_mean)
         return self._decoded(made)
 
+    @alone
     def means(self) -> Float[Tensor, "K *event"]:
         """Return the decoded mean of each cluster, in raw units, on the CPU."""
         return self._decoded(evaluation.cluster_means(self.gmvae))
 
+    @alone
     def to_inference_data(
         self,
         x: Shaped[Tensor, "N *event"],

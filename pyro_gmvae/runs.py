@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from safetensors.torch import save
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
@@ -49,6 +50,7 @@ VERSION = 2
 MOST_METRICS = 2**28  # bytes: a million epochs
 
 
+@alone
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     """Write ``fitted`` into ``folder``, in place of the model that is there.
 
@@ -101,6 +103,7 @@ def replace_run(folder: Path, fitted: FittedModel) -> None:
     clear(folder, keep=(CONFIG, WEIGHTS, *([METRICS] if fitted.history else [])))
 
 
+@alone
 def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     """Read a run that a training or `GMVAE.save` wrote, in this version or in 0.1.
 

@@ -12,6 +12,7 @@ from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.turns import turn
 
 if TYPE_CHECKING:
     import pandas
@@ -120,7 +121,7 @@ def _read_csv(path: Path, blank_lines: bool) -> "pandas.DataFrame":
         separator = max(",;\t|", key=first.count)
         cells = [cell.strip().strip('"') for cell in first.split(separator)]
         headless = all(_is_number(cell) for cell in cells)
-        with warnings.catch_warnings():
+        with turn(), warnings.catch_warnings():
             # Without index_col=False a surplus cell shifts its row; with it, pandas only warns.
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(

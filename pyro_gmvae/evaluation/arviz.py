@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import (
@@ -47,6 +48,7 @@ _NOTE = (
 _LEAST_DRAWS = 2  # with a single draw az.loo and az.compare end in an IndexError
 
 
+@alone
 def to_inference_data(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.likelihood import MAX_PARETO_K, LogLikelihood, log_likelihood
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
+@alone
 def compare(
     models: Mapping[str, GMVAE],
     x: Shaped[Tensor, "N *event"],

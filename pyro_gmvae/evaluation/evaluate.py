@@ -10,6 +10,7 @@ from typing import Any
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.clustering import (
@@ -78,6 +79,7 @@ class Evaluation:
         return {name: value if isfinite(value) else None for name, value in figures.items()}
 
 
+@alone
 def evaluate(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],

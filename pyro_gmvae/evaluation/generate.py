@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import (
     Transform,
@@ -26,6 +27,7 @@ from pyro_gmvae.rng import forked_rng
 __all__ = ["cluster_means", "reconstruct", "sample"]
 
 
+@alone
 def sample(
     gmvae: GMVAE,
     n: int,
@@ -84,6 +86,7 @@ def sample(
     return torch.cat(parts), clusters.cpu()
 
 
+@alone
 def cluster_means(gmvae: GMVAE, *covariates: Tensor) -> Float[Tensor, "K *event"]:
     """Decode the mean of each cluster: compute E[x | z = mu_y] for each y, on the CPU.
 
@@ -98,6 +101,7 @@ def cluster_means(gmvae: GMVAE, *covariates: Tensor) -> Float[Tensor, "K *event"
         return gmvae.model.p_x(z, *(c.to(like.device) for c in covariates)).mean.cpu()
 
 
+@alone
 def reconstruct(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],

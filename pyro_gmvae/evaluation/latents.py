@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.evaluation._batches import Transform, each_batch
 from pyro_gmvae.models import GMVAE
 
 __all__ = ["embed", "responsibilities"]
 
 
+@alone
 def responsibilities(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],
@@ -45,6 +47,7 @@ def responsibilities(
     return each_batch(gmvae.responsibilities, gmvae, x, covariates, transform, batch_size, seed)
 
 
+@alone
 def embed(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.evaluation._arviz import pareto_k
 from pyro_gmvae.evaluation._batches import (
     ENTRIES,
@@ -110,6 +111,7 @@ class LogLikelihood:
         )
 
 
+@alone
 def log_likelihood(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N *event"],

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import Encoding, Splits
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
@@ -87,6 +88,7 @@ class Plan:
     seeds: tuple[int, ...]
     about: About
 
+    @alone
     def make_model(self, seed: int) -> GMVAE:
         """Build the model; its first weights depend on the seed alone."""
         with forked_rng(seed=seed):
@@ -95,6 +97,7 @@ class Plan:
         return gmvae
 
 
+@alone
 def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) -> Plan:
     """Decide everything about a training, and refuse settings that do not fit.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
@@ -36,6 +37,7 @@ BOUND_SAMPLES = 10  # draws for each row behind the lower bound that trainings a
 BOUND_ROWS = 10_000  # rows that the lower bound is measured on, at most
 
 
+@alone
 def train(
     plan: Plan,
     *,
@@ -140,6 +142,7 @@ def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult) -> FittedModel:
     return replace(fitted, about=replace(about, lower_bound=figures.elbo))
 
 
+@alone
 def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -> GMVAE:
     """Make the model that the training loop takes, after its start or the best of several starts.
 

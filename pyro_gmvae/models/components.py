@@ -5,6 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int64
 from torch import Tensor, nn
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.models.config import from_config, to_config
 from pyro_gmvae.models.gmvae import GMVAE
 
@@ -28,6 +29,7 @@ def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
     gmvae.load_state_dict(_state_of(gmvae, order))
 
 
+@alone
 def keep_components(gmvae: GMVAE, kept: Int64[Tensor, " K_kept"]) -> GMVAE:
     """Build a model with some of the clusters only; cluster ``kept[i]`` becomes cluster ``i``.
 

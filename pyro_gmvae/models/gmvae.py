@@ -14,6 +14,7 @@ from jaxtyping import Float, Num
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
@@ -105,6 +106,7 @@ class GMVAE(nn.Module):
 
     model: GenerativeModel
 
+    @alone
     def __init__(
         self,
         input_dim: SupportsIndex | Sequence[int],
@@ -413,7 +415,7 @@ class MarginalGMVAE(GMVAE):
         """Estimate E_q(z|x) p(y|z) by fixed draws of z, so that the result is reproducible."""
         q_z = self.guide.posterior(x, *covariates).base_dist
         generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=generator).to(q_z.loc)
+        noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=generator, dtype=torch.float32)
         # One draw at a time: the densities of all clusters for all draws would not fit in memory.
-        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise)
+        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise.to(q_z.loc))
         return sum(posteriors, torch.zeros(())) / self.N_DRAWS

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pyro_gmvae.plots.grid import plot_grid
-from pyro_gmvae.plots.style import FONT, MUTED, drawable
+from pyro_gmvae.plots.style import MUTED, drawable, font_set
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,14 +122,13 @@ def _heat_map(
     title: str | None,
 ) -> Figure:
     """Draw the mean of each cluster's members in each column, in standard deviations."""
-    import matplotlib
     from matplotlib.figure import Figure
 
     means = torch.stack([x[clusters == k].mean(0) for k in shown.tolist()]).numpy()
     rows, columns = means.shape
     used = sizes[shown].numpy() > 0
     limit = float(np.abs(means[used]).max()) or 1.0
-    with matplotlib.rc_context(FONT):
+    with font_set():
         named = columns <= MAX_NAMES
         cell = 0.5 if columns <= 16 else max(0.06, min(0.22, 12 / columns))
         size = (max(4.5, 2.4 + cell * columns), 1.6 + 0.32 * rows + 0.5 * named)

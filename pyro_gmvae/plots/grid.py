@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pyro_gmvae.plots.style import FONT, MUTED, drawable
+from pyro_gmvae.plots.style import MUTED, drawable, font_set
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,6 @@ def plot_grid(
     >>> len(figure.axes)
     1
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
     blocks = [images] if isinstance(images, Tensor) else list(images)
@@ -60,7 +59,7 @@ def plot_grid(
         at += strip.shape[1]
     picture = np.concatenate(strips, 1)
 
-    with matplotlib.rc_context(FONT):
+    with font_set():
         inches = 0.52  # side of a tile
         across, down = picture.shape[1] / (width + pad), rows * (height + pad) / (width + pad)
         left = 0.95 if notes else max(0.4, 0.15 + 0.08 * max(map(len, labels)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyro_gmvae.plots.style import ACCENT, FONT, MUTED, SECOND, plain_axes
+from pyro_gmvae.plots.style import ACCENT, MUTED, SECOND, font_set, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +26,11 @@ def plot_history(history: Sequence[dict[str, float]]) -> Figure:
     >>> [axes.get_title(loc="left") for axes in plot_history([record]).axes]
     ['ELBO, nats per datum', 'KL divergences, nats', 'clusters in use']
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
     epochs = [record["epoch"] for record in history]
     marker = "o" if len(history) == 1 else None
-    with matplotlib.rc_context(FONT):
+    with font_set():
         figure = Figure(figsize=(10, 2.8), dpi=150, layout="constrained", facecolor="white")
         elbo, divergence, usage = figure.subplots(1, 3)
         for axes, title in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyro_gmvae.plots.style import ACCENT, FONT, MUTED, SECOND, drawable, plain_axes
+from pyro_gmvae.plots.style import ACCENT, MUTED, SECOND, drawable, font_set, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,6 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
     >>> figure.get_suptitle()
     '2 clusters'
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
     numbers = [c.n_clusters for c in selection.candidates]
@@ -37,7 +36,7 @@ def plot_selection(selection: Selection, *, title: str | None = None) -> Figure:
     found = [c.found_again for c in selection.candidates]
     errors = [c.found_again_error for c in selection.candidates]
     behind, behind_errors = (-selection.behind[0]).tolist(), selection.behind[1].tolist()
-    with matplotlib.rc_context(FONT):
+    with font_set():
         figure = Figure(figsize=(10, 3.2), dpi=150, layout="constrained", facecolor="white")
         again, predicts = figure.subplots(1, 2)
         plain_axes(again, "clusters found again in other runs", "clusters")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pyro_gmvae.turns import turn
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ACCENT", "FONT", "GRID", "MUTED", "SECOND", "drawable", "plain_axes"]
+__all__ = ["ACCENT", "GRID", "MUTED", "SECOND", "drawable", "font_set", "plain_axes"]
 
 MUTED, ACCENT, SECOND, GRID = "#6b7280", "#2563eb", "#d97706", "#e5e7eb"
 FONT: Any = {"font.family": "sans-serif", "font.size": 9, "axes.edgecolor": "#9ca3af"}
@@ -24,6 +27,15 @@ def drawable(text: str) -> str:
     price_\$ to \$
     """
     return visible(text).replace("$", r"\$")
+
+
+@contextmanager
+def font_set() -> Iterator[None]:
+    """Set the font of all pictures while the context lasts; the settings are the process's own."""
+    import matplotlib
+
+    with turn(), matplotlib.rc_context(FONT):
+        yield
 
 
 def plain_axes(axes: Axes, title: str, x: str) -> None:

@@ -50,7 +50,16 @@ def make_accelerator(device: str) -> Accelerator:
 
 @contextmanager
 def training_context(gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
-    """Put ``gmvae`` on the device, in training mode, and set Pyro and torch up for steps."""
+    """Put ``gmvae`` on the device, in training mode, and set Pyro and torch up for steps.
+
+    Raises:
+        InputError: for weights that torch does not allow to change.
+    """
+    if any(t.is_inference() for t in [*gmvae.parameters(), *gmvae.buffers()]):
+        raise InputError(
+            "the model has a network made under torch.inference_mode(), which cannot be trained: "
+            "make the network outside of it"
+        )
     device = accelerator.device
     precision = autocast_networks if config.precision == "bfloat16" else nullcontext
     with (

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int, Num
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import BatchSource, ResidentBatches
 from pyro_gmvae.errors import InputError, SignalReceived
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
@@ -62,6 +63,7 @@ class TrainResult:
     n_steps: int
 
 
+@alone
 def fit(
     gmvae: GMVAE,
     x: Num[Tensor, "N *event"] | BatchSource,

@@ -13,6 +13,7 @@ import torch.distributed
 from jaxtyping import Int64, Num
 from torch import Tensor
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import ResidentBatches
 from pyro_gmvae.fitting.starts.context import StartProgress
 from pyro_gmvae.inference import ELBOTerms, Schedule
@@ -135,6 +136,7 @@ def maximize_information(
     fit(gmvae, batches, alone, objective=objective, reporters=reporters)
 
 
+@alone
 @torch.no_grad()
 def information_loss(
     gmvae: GMVAE,
@@ -161,6 +163,7 @@ def information_loss(
         return torch.stack(list(sites.values())).sum().item()
 
 
+@alone
 def best_start(
     make: Callable[[int], GMVAE],
     seeds: Sequence[int],
