@@ -27,8 +27,9 @@ def alone(function: Callable[P, R]) -> Callable[P, R]:
 
     Calls from several threads take turns (see `pyro_gmvae.turns.turn`). Within a call gradients are
     recorded, torch is in no inference mode and under no autocast, tensors are made on the CPU
-    unless a device is named, and no handler of Pyro is open.
-    Afterwards everything is as the caller had it, Pyro's settings included.
+    unless a device is named, and no handler of Pyro is open. What the call itself then sets also
+    holds in the calls that it makes. Afterwards everything is as the caller had it, Pyro's
+    settings included.
 
     Args:
         function: any function but a generator, whose body would run outside of the call.
@@ -44,17 +45,27 @@ def alone(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def in_turn(*args: P.args, **kwargs: P.kwargs) -> R:
         # The lock itself is the context, so that Ctrl-C can never leave it taken.
-        with turn(), _plain_torch(), _plain_pyro():
+        with turn(), _nothing_else():
             return function(*args, **kwargs)
 
     return in_turn
 
 
 @contextmanager
+def _nothing_else() -> Iterator[None]:
+    """Leave the caller's contexts; those that a call has opened itself reach its own calls."""
+    if _call is not None:
+        yield
+        return
+    with _plain_torch(), _plain_pyro():
+        yield
+
+
+@contextmanager
 def _plain_torch() -> Iterator[None]:
     """Leave the caller's modes and default device, which belong to its thread."""
     with ExitStack() as stack:
-        if torch.get_default_device().type not in ("cpu", "meta"):  # we build on meta ourselves
+        if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(torch.inference_mode(False))  # records gradients too
         for kind in ("cpu", "cuda"):
@@ -67,14 +78,14 @@ def _plain_torch() -> Iterator[None]:
 def _plain_pyro() -> Iterator[None]:
     """Close the handlers that are open, and open them again at the end."""
     global _call
-    before, outer = _PyroState.now(), _call
+    before = _PyroState.now()
     try:
-        _call = outer or _Call(threading.get_ident(), before)
+        _call = _Call(threading.get_ident(), before)
         _PyroState([], [], {}, before.settings).put_back()
         yield
     finally:
         before.put_back()
-        _call = outer
+        _call = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.data import Encoding, encoding_from_config
 from pyro_gmvae.files import under_prefix, with_prefix
 from pyro_gmvae.fitted import About
@@ -35,6 +36,7 @@ Dtype = Literal["float64", "float32", "float16", "bfloat16"]
 FLOATS = ("F64", "F32", "F16", "BF16")
 
 
+@alone
 def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, About]:
     """Rebuild the model; nothing is allocated before the file of weights is known to fill it."""
     is_old = config["version"] == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pyro_gmvae.alone import alone
 from pyro_gmvae.models.gmvae import GMVAE, METHODS
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.stored import shortened, typed
@@ -75,6 +76,7 @@ def from_config(config: dict[str, Any]) -> GMVAE:
     return METHODS[method](**{n: typed(hints[n], value, n) for n, value in arguments.items()})
 
 
+@alone
 def parameter_count(config: dict[str, Any]) -> int:
     """Count the parameters of the model that `from_config` would build, without any memory.
 

@@ -188,7 +188,7 @@ def claim(path: Path, **changes: object) -> None:
         ({"hidden": [100_000], "latent_dim": 2**12}, r"the tensor '.*' is .* not F32 of shape"),
         ({"n_components": 100_000}, r"the tensor '.*' is .* not F32 of shape"),
         ({"hidden": [2**28]}, "hidden must be at least 1 and at most 100000"),
-        ({"n_components": 10**9}, "n_components must be at most"),
+        ({"n_components": 10**9}, "n_components must be at least 1 and at most 100000"),
         ({"n_components": 10**30}, "n_components .* too many digits"),
         ({"hidden": [8] * 100_000}, "hidden must have at most 100"),
         ({"input_dim": [2**28], "event_shape": [2**28]}, "columns are not those of the table"),
