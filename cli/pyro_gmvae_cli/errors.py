@@ -128,11 +128,11 @@ def _plain_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def training_errors(how_to_go_on: Callable[[], tuple[str, ...]]) -> Iterator[None]:
+def training_errors(how_to_go_on: Callable[[KeyboardInterrupt], str]) -> Iterator[None]:
     """Report the errors that end a training before its time.
 
     Args:
-        how_to_go_on: gives the lines that say so, after an interruption.
+        how_to_go_on: gives the line that says so, after an interruption.
     """
     from pyro_gmvae.inference import CaptureError
     from pyro_gmvae.training import NonFiniteLossError
@@ -141,7 +141,7 @@ def training_errors(how_to_go_on: Callable[[], tuple[str, ...]]) -> Iterator[Non
         yield
     except KeyboardInterrupt as error:
         words = f"{str(error) or 'interrupted'}."
-        raise Failure(words, exit_code(error), *how_to_go_on()) from error
+        raise Failure(words, exit_code(error), how_to_go_on(error)) from error
     except NonFiniteLossError as error:
         raise Failure(str(error), FAILED) from error
     except CaptureError as error:

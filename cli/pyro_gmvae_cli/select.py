@@ -105,10 +105,11 @@ def command(
         _show(selection, out)
 
 
-def _how_to_go_on() -> tuple[str, ...]:
+def _how_to_go_on(error: KeyboardInterrupt) -> str:
     # A second --overwrite would drop the trainings that are finished.
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
-    return ("Finished trainings are kept.", f"Go on with: {command_line(['pyro-gmvae', *words])}")
+    again = command_line(["pyro-gmvae", *words])
+    return f"Finished trainings are kept. Go on with: {again}"
 
 
 def _nothing(k: int, run: int) -> None:

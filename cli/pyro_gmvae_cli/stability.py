@@ -88,7 +88,7 @@ def command(
     if resamples is not None:
         opened = load(runs[0], device)
         splits = load_run_splits(opened, data_dir=data_dir, download=download, with_known=True)
-        with training_errors(lambda: ("Nothing is kept: the same command begins anew.",)):
+        with training_errors(lambda error: "Nothing is kept: the same command begins anew."):
             found = resampled(
                 opened,
                 splits,

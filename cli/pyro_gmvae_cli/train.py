@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,22 +79,16 @@ def command(
     else:
         settings = Settings.of(data, **named_settings(values))
 
-    from pyro_gmvae.run_folder import TRAINING, checkpoint_path
     from pyro_gmvae.tasks.train import train_run
-    from pyro_gmvae.training import ProgressBar
+    from pyro_gmvae.training import ProgressBar, TrainingInterrupted
 
-    checkpoint = checkpoint_path(out)
-    begun = Path(out, TRAINING)
-    before = (None, None) if resume else (_identity(checkpoint), _identity(begun))
-
-    def how_to_go_on() -> tuple[str, ...]:
-        again = command_line(["pyro-gmvae", "train", data, "--out", out, "--resume"])
-        # The checkpoint of a run that is to be overwritten is of another training.
-        if _identity(checkpoint) not in (None, before[0]):
-            return (f"Continue it with: {again}",)
-        if not (resume or overwrite) and _identity(begun) not in (None, before[1]):
-            return (f"There is no checkpoint yet. Begin anew with: {again}",)
-        return ("There is no checkpoint yet: the same command begins anew.",)
+    def how_to_go_on(error: KeyboardInterrupt) -> str:
+        # `train_run` notes at an error that there is a checkpoint.
+        has_checkpoint = isinstance(error, TrainingInterrupted) or hasattr(error, "__notes__")
+        if resume or has_checkpoint:
+            again = command_line(["pyro-gmvae", "train", data, "--out", out, "--resume"])
+            return f"Continue it with: {again}"
+        return "There is no checkpoint yet: the same command begins anew."
 
     with training_errors(how_to_go_on):
         trained = train_run(
@@ -108,15 +101,6 @@ def command(
         )
     if trained.is_main and (as_json or not quiet):
         _report(trained, out, as_json)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Tell a file from those that replace it; None if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
 
 
 def _report(trained: Trained, out: str, as_json: bool) -> None:
