@@ -43,9 +43,12 @@ def command(
     from pyro_gmvae.run_data import load_new_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.predict import predict_run
+    from pyro_gmvae_cli.show import tell_notes
 
     opened = load(run, device)
     rows = load_new_rows(opened, data, data_dir=data_dir, download=download, image_size=image_size)
+    if not quiet:
+        tell_notes(rows)
     with written_whole(output) as partial:
         table = predict_run(opened, rows)
         table.to_csv(partial, index=False)

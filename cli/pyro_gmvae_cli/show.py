@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from pyro_gmvae.data import Dataset
     from pyro_gmvae.tasks.evaluate import Figures
 
-__all__ = ["figures_table", "say", "warn"]
+__all__ = ["figures_table", "say", "tell_notes", "warn"]
 
 
 def say(message: str) -> None:
@@ -52,6 +53,12 @@ def figures_table(figures: Figures) -> None:
         table.add_row("NMI", f"{values['nmi']:.3f}", "1 is perfect, 0 unrelated")
         table.add_row("ARI", f"{values['ari']:.3f}", "1 is perfect, 0 is chance")
     Console().print(table)
+
+
+def tell_notes(data: Dataset) -> None:
+    """Print on standard error what was guessed when the data were read, a line for each guess."""
+    for note in data.notes:
+        click.echo(f"{data.name}: {note}.", err=True)
 
 
 def warn(message: str | None) -> None:

@@ -82,6 +82,7 @@ def command(
 
     from pyro_gmvae.tasks.train import train_run
     from pyro_gmvae.training import ProgressBar
+    from pyro_gmvae_cli.show import tell_notes
 
     with training_errors(shlex.join(["pyro-gmvae", "train", data, "--out", out, "--resume"])):
         trained = train_run(
@@ -91,6 +92,7 @@ def command(
             resume=resume,
             download=download,
             reporters=[] if quiet else [ProgressBar()],
+            on_data=None if quiet else lambda splits: tell_notes(splits.train),
         )
     if trained.is_main and (as_json or not quiet):
         _report(trained, out, as_json)
