@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
@@ -182,8 +183,11 @@ class TableEncoding(Encoding):
         order = self.schema.order_of(data.feature_names, data.name)
         if torch.equal(order, torch.arange(data.event_shape[0])):
             return data
-        names = self.schema.names
-        return replace(data, x=data.x[:, order], feature_names=names)
+        notes = data.notes
+        if left_out:
+            also = listed(n for n in self.schema.left_out if n in left_out)
+            notes = (*notes, f"left out as in training: {also}")
+        return replace(data, x=data.x[:, order], feature_names=self.schema.names, notes=notes)
 
     def check(self, x: Shaped[Tensor, "rows *event"], support: Support, likelihood: str) -> None:
         """Refuse raw values that the likelihood does not take; gaps are no values.

@@ -11,7 +11,7 @@ from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
 from pyro_gmvae.data.left_out import without_information
-from pyro_gmvae.data.sources.files import TABLE_SUFFIXES, read_frame, read_table
+from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
@@ -43,7 +43,7 @@ def load_table(
         InputError: if the file cannot be read, or if `from_frame` refuses its columns.
     """
     table = read_table(path)
-    name = Path(path.name.removesuffix(".gz")).stem
+    name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
     if str(path) == STANDARD_INPUT:
         name = "standard input"
     return _from_frame(

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather, parquet
 
+from pyro_gmvae.data.sources.header import unique_names
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError
 
@@ -105,8 +106,8 @@ def _typed(table: pa.Table) -> Table:
             notes.append(f"the lists in {name} become the columns {name} 0, {name} 1, ...")
     # By their places, for names may be given twice.
     frame: pandas.DataFrame = pa.table({str(i): c for i, c in enumerate(columns)}).to_pandas()
-    frame.columns = names
-    return Table(frame, tuple(notes))
+    frame.columns, more = unique_names(names)
+    return Table(frame, tuple(notes + more))
 
 
 def _index_columns(table: pa.Table) -> list[str]:

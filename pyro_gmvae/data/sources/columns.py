@@ -136,9 +136,11 @@ def _look(cells: pa.ChunkedArray, lower: pa.Array) -> _Column:
         if pc.all(blank).as_py() or not len(cells):
             return _Column(cells, pa.chunked_array([pa.nulls(len(cells), pa.float64())]))
         return as_text
-    gaps = cells.filter(pc.and_(pc.is_null(known), pc.invert(blank)))
-    counts = pc.value_counts(gaps).to_pylist()
-    words = Counter({entry["values"]: entry["counts"] for entry in counts})
+    words: Counter[str] = Counter()
+    if known.null_count > pc.sum(blank).as_py():
+        gaps = cells.filter(pc.and_(pc.is_null(known), pc.invert(blank)))
+        for entry in pc.value_counts(gaps).to_pylist():
+            words[entry["values"]] = entry["counts"]
     plain = _cast(known)
     if plain is not None:
         return _Column(cells, plain, style="plain", words=words)

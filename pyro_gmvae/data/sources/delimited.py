@@ -1,24 +1,23 @@
 """Read text whose cells are parted by commas, semicolons, tabs, bars or blanks."""
 
 import csv
-import io
-import re
 from collections.abc import Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as arrow_csv
+from pandas.api.types import is_numeric_dtype
 
+from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.sources.columns import type_columns
-from pyro_gmvae.data.sources.dialect import (
-    COMMENT_MARKS,
-    SEPARATORS,
-    Dialect,
-    collapse,
-    guess_dialect,
-    rows_of,
+from pyro_gmvae.data.sources.dialect import COMMENT_MARKS, SEPARATORS, Dialect, guess_dialect
+from pyro_gmvae.data.sources.division import (
+    Place,
+    after_lines,
+    divide,
+    line_of_row,
+    lines_of,
+    ragged,
 )
 from pyro_gmvae.data.sources.encoding import to_utf8
 from pyro_gmvae.data.sources.header import has_header, unique_names, without_nameless
@@ -30,11 +29,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Place(NamedTuple):
-    """Name a file, and count the lines before its rows, for messages."""
-
-    name: str
-    before: int
+MAX_COLUMNS = 200_000
 
 
 def read_delimited(
@@ -62,19 +57,30 @@ def read_delimited(
     """
     data, encoded = to_utf8(data, name)
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    dialect = guess_dialect(data)
+    try:
+        dialect = guess_dialect(data)
+    except csv.Error as error:
+        raise InputError(
+            f"{name} is no table of text that can be read ({error}, in its first lines): leave out "
+            "the column of such long cells."
+        ) from error
     if not dialect.rows:
         raise InputError(f"{name} is empty: give it a header line and rows of numbers.")
+    if dialect.width > MAX_COLUMNS:
+        raise InputError(
+            f"{name} has lines of {dialect.width} cells, more than the {MAX_COLUMNS} columns that "
+            "are read: save it as .npy, or give every row a line of its own."
+        )
     notes = [encoded] if encoded else []
     headed = has_header(dialect.rows)
     names, notes_on_names = _names(dialect.rows[0]) if headed else ([], [])
     # A header may be one cell short: of a trailing separator, or of the column of row names.
     width = dialect.width if headed and len(dialect.rows) > 1 else len(dialect.rows[0])
     if headed and len(names) not in (width, width - 1):
-        raise _ragged(name, dialect.skip + 1, len(names), width)
-    before = dialect.skip + (_lines_of(dialect.rows[0]) if headed else 0)
-    body = _after_lines(data, before)
-    cells = _parse(body, dialect.separator, width, Place(name, before), blank_lines)
+        raise ragged(name, dialect.skip + 1, len(names), width)
+    before = dialect.skip + (lines_of(dialect.rows[0]) if headed else 0)
+    body = after_lines(data, before)
+    cells = divide(body, dialect.separator, width, Place(name, before), blank_lines)
     if headed:
         names = _whole(cells, names, name, dialect.skip + 1)
     typed, notes_on_cells = type_columns(
@@ -88,10 +94,17 @@ def read_delimited(
         frame, dropped = without_nameless(frame, names, name)
     else:
         frame, dropped = _headless(frame)
+    broken = [
+        column
+        for column, kind in frame.dtypes.items()
+        if not is_numeric_dtype(kind) and frame[column].str.contains("\n").any()
+    ]
+    if broken:  # rows that a stray quote joins would look so
+        dropped.append(f"quoted cells of {listed(broken)} hold line breaks")
     notes += [*_told(dialect, headed), *notes_on_names, *dropped, *notes_on_cells]
 
     def line_of(row: int) -> int | None:
-        return None if blank_lines else _line_of(body, dialect.separator, row, before)
+        return None if blank_lines else line_of_row(body, dialect.separator, row, before)
 
     return Table(frame, tuple(notes), line_of)
 
@@ -113,7 +126,7 @@ def _whole(cells: pa.Table, names: list[str], name: str, line: int) -> list[str]
         return [*names, ""]
     if len(cells) > 1 and len(pc.unique(first)) == len(cells):
         return ["", *names]
-    raise _ragged(name, line, len(names), cells.num_columns)
+    raise ragged(name, line, len(names), cells.num_columns)
 
 
 def _headless(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]:
@@ -136,92 +149,8 @@ def _told(dialect: Dialect, headed: bool) -> list[str]:
             f"the first {lines} taken for a title or a comment: {shown(dialect.comments[0])}"
         )
     if not headed:
-        notes.append("there is no header: the columns are named column 0, column 1, ...")
+        notes.append("there is no header, so the columns are numbered from column 0 on")
     return notes
-
-
-def _parse(body: bytes, separator: str, width: int, place: Place, blank_lines: bool) -> pa.Table:
-    """Divide the rows into columns of text."""
-    if separator == " ":
-        body = collapse(body.decode("utf-8")).encode("utf-8")
-    blanks = rb" " if separator == "\t" else rb"[ \t]"
-    if blank_lines and body:
-        filler = separator.encode() * (width - 1) or b'""'
-        body = re.sub(rb"(?m)^%b*$" % blanks, lambda _: filler, body.removesuffix(b"\n"))
-    else:
-        body = re.sub(rb"(?m)^%b+$" % blanks, b"", body)
-    columns = [str(i) for i in range(width)]
-    if not body.strip(b"\n"):
-        return pa.table({c: pa.chunked_array([pa.array([], pa.string())]) for c in columns})
-    if body.count(b'"') % 2:
-        _refuse_fault(body, separator, width, place)
-    # Arrow refuses a line that is longer than two blocks; a quoted cell may hold many lines.
-    longest = max(map(len, io.BytesIO(body)))
-    for block in dict.fromkeys((max(1 << 22, longest), len(body) if b'"' in body else longest)):
-        try:
-            return arrow_csv.read_csv(
-                pa.BufferReader(body),
-                read_options=arrow_csv.ReadOptions(
-                    column_names=columns, block_size=min(max(block, 1 << 22), 2**31 - 1)
-                ),
-                parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            fault = error
-    _refuse_fault(body, separator, width, place)
-    raise InputError(
-        f"{place.name} cannot be divided into cells ({str(fault).splitlines()[0][:200]}): give "
-        "every row the same number of cells."
-    ) from fault
-
-
-def _refuse_fault(body: bytes, separator: str, width: int, place: Place) -> None:
-    """Name the first line that has another number of cells, or a quote that is never closed."""
-    line = 0
-    try:
-        for line, row in rows_of(body.decode("utf-8"), separator, strict=True):  # noqa: B007
-            if len(row) != width:
-                raise _ragged(place.name, place.before + line + 1, len(row), width)
-    except csv.Error as error:
-        raise InputError(
-            f"{place.name} cannot be divided into cells after line {place.before + line + 1} "
-            f"({error}): look for a quote that is not closed."
-        ) from error
-
-
-def _ragged(name: str, line: int, cells: int, width: int) -> InputError:
-    return InputError(
-        f"{name} has {cells} cell{'s' * (cells != 1)} in line {line} and {width} in most lines: "
-        "give every row the same number of cells."
-    )
-
-
-def _lines_of(row: Sequence[str]) -> int:
-    """Count the lines of a row, whose quoted cells may hold line breaks."""
-    return 1 + sum(cell.count("\n") for cell in row)
-
-
-def _after_lines(data: bytes, count: int) -> bytes:
-    """Return what is behind the first lines."""
-    end = 0
-    for _ in range(count):
-        end = data.find(b"\n", end) + 1
-        if not end:
-            return b""
-    return data[end:]
-
-
-def _line_of(body: bytes, separator: str, row: int, before: int) -> int | None:
-    """Find the line of the file that a row begins on, counted from 1."""
-    try:
-        rows = rows_of(body.decode("utf-8"), separator)
-        found = next(islice(rows, row, None), None)
-    except csv.Error:  # a giant cell
-        return None
-    return None if found is None else before + found[0] + 1
 
 
 def _frame(columns: Sequence[pa.ChunkedArray]) -> "pandas.DataFrame":

@@ -94,8 +94,9 @@ def _refuse_damaged_utf8(data: bytes, error: UnicodeDecodeError, name: str) -> N
     text = data.decode("utf-8", errors="replace")
     wrong = text.count("\ufffd")
     right = len(text) - wrong - sum(map(text.count, map(chr, range(128))))
-    if right > 2 * wrong:
+    if right >= 2 * wrong:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{name} is UTF-8 but for {wrong} bytes, the first in line {line}: save it as UTF-8."
+            f"{name} is UTF-8 but for {wrong} byte{'s' * (wrong > 1)}, the first in line {line}: "
+            "save it as UTF-8."
         )

@@ -40,6 +40,10 @@ def is_number(cell: str) -> bool:
     [True, True, True, True, True, False, False]
     """
     bare = cell.strip()
+    if _POINT.match(bare):
+        return True
+    if not bare or len(bare) > 100:  # of a giant cell no pattern is tried
+        return False
     if found := _BRACKETS.match(bare):
         bare = found[1]
     if bare.endswith("%"):

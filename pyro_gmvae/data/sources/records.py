@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pyro_gmvae.data.sources.columns import type_columns
 from pyro_gmvae.data.sources.encoding import to_utf8
+from pyro_gmvae.data.sources.header import unique_names
 from pyro_gmvae.data.sources.numerals import MISSING_WORDS, shown
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError
@@ -33,21 +34,23 @@ def read_records(data: bytes, name: str, *, missing: Sequence[str] = MISSING_WOR
     """
     data, encoded = to_utf8(data, name)
     columns = _columns(_parsed(data.decode("utf-8"), name), name)
-    texts = {key: _as_text(values, key, name) for key, values in columns.items()}
-    typed, notes = type_columns(
-        [pa.chunked_array([t], pa.string()) for t in texts.values() if t is not None],
-        [key for key, t in texts.items() if t is not None],
+    keys, notes = unique_names([_clean(key) for key in columns])
+    values = list(columns.values())
+    texts = [_as_text(v, key, name) for v, key in zip(values, keys, strict=True)]
+    typed, more = type_columns(
+        [pa.chunked_array([t], pa.string()) for t in texts if t is not None],
+        [key for key, t in zip(keys, texts, strict=True) if t is not None],
         missing=missing,
     )
     rest = iter(typed)
     frame = pandas.DataFrame(
         {
-            i: _numbers(values) if texts[key] is None else next(rest).to_pandas()
-            for i, (key, values) in enumerate(columns.items())
+            i: _numbers(v) if text is None else next(rest).to_pandas()
+            for i, (v, text) in enumerate(zip(values, texts, strict=True))
         }
     )
-    frame.columns = list(columns)
-    return Table(frame, tuple([encoded] if encoded else []) + tuple(notes))
+    frame.columns = keys
+    return Table(frame, tuple([encoded] * bool(encoded) + notes + more))
 
 
 def _parsed(text: str, name: str) -> Any:
