@@ -43,7 +43,7 @@ def read_sheet(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> Table:
             )
         with pandas.ExcelFile(path, engine="openpyxl") as book:
             others = book.sheet_names[1:]
-            cells = book.parse(book.sheet_names[0], header=None, dtype=object, na_filter=False)
+            cells = pandas.read_excel(book, header=None, dtype=object, na_filter=False)
     # openpyxl passes on what its parts, zip and XML, raise on a damaged file.
     except _DAMAGE as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]

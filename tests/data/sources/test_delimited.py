@@ -38,10 +38,7 @@ PLAIN = "spend,visits\n10.85,1\n-4000.5,20\n7,3\n"
         (PLAIN.replace(",", ";"), "semicolons separate the columns"),
         (PLAIN.replace(",", "|"), "bars separate"),
         (PLAIN.replace(",", "  "), "blanks separate"),
-        (
-            '"x" "y"\n'.replace("x", "spend").replace("y", "visits") + PLAIN[13:].replace(",", " "),
-            "",
-        ),
+        ('"spend" "visits"\n10.85 1\n-4000.5 20\n7 3\n', "blanks separate"),
         (PLAIN.replace(",", ";").replace(".", ","), "decimal commas in spend"),
         ("sep=;\n" + PLAIN.replace(",", ";"), "semicolons"),
         ('spend,visits\n"$10.85",1\n"-$4,000.50",20\n$7,3\n', "currency signs and thousands"),
@@ -68,7 +65,7 @@ PLAIN = "spend,visits\n10.85,1\n-4000.5,20\n7,3\n"
 def test_reads_the_same_table_however_it_is_written(text: str | bytes, told: str) -> None:
     pandas.testing.assert_frame_equal(read(text), EXPECTED)
     assert told in notes(text)
-    assert told or not notes(text) or "blanks" in notes(text)
+    assert told or not notes(text)
 
 
 def test_plain_files_are_read_without_a_guess() -> None:
@@ -173,7 +170,7 @@ def test_names_given_twice_are_numbered() -> None:
         (b"\x89PNG\r\n\x1a\n", "is an image, not text"),
         (b"PK\x03\x04abc", "a zip file or a workbook, not text"),
         (bytes(range(256)) * 9, "is not text"),
-        ("é,ü\n1,2\n".encode() + b"\xe9,3\n", "UTF-8 but for 1 bytes, the first in line 3"),
+        ("é,ü\n1,2\n".encode() + b"\xe9,3\n", "UTF-8 but for 1 byte, the first in line 3"),
         (b"a,b\n\x81,2\n", "not Windows-1252 text"),
         ("x" * 200_000, "leave out the column of such long cells"),
         ("1," * 200_001, "more than the 200000 columns that are read"),
