@@ -59,9 +59,10 @@ def command(
     """Train a model on DATA and write it to a folder.
 
     DATA is digits, mnist, fashion-mnist, cifar10, cifar100 (its 20 superclasses) or cifar100-fine
-    (its 100 classes); a .csv, .parquet, .npy or .npz file (keys x and, if known, y); or a folder of
-    images, with a subfolder for each class if the classes are known. Labels in DATA are for the
-    evaluation only. Write ./mnist for a folder that has the name of a built-in set.
+    (its 100 classes); a table (.csv, .tsv, .json, .parquet, .feather, .xlsx, a folder of .parquet
+    files, or - for text on standard input); a .npy or .npz file (keys x and, if known, y); or a
+    folder of images, with a subfolder for each class if the classes are known. Labels in DATA are
+    for the evaluation only. Write ./mnist for a folder that has the name of a built-in set.
 
     \b
     Examples:
