@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Splits, load, load_splits
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.sources.files import is_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
-from pyro_gmvae.data.tables import MissingLabelColumn
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.settings import Settings
@@ -210,15 +208,12 @@ def _read_options(
 
 def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
     """Read all rows of a source; its label column may be missing."""
-    read = partial(
-        load,
+    return load(
         source,
         data_dir=options.data_dir,
         download=download,
+        label_column=options.label_column,
         image_size=options.image_size,
         purpose="apply",
+        label_may_lack=True,
     )
-    try:
-        return read(label_column=options.label_column)
-    except MissingLabelColumn:
-        return read()

@@ -19,13 +19,9 @@ from pyro_gmvae.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TABLE_SUFFIXES", "MissingLabelColumn", "from_frame", "load_table", "read_frame"]
+__all__ = ["TABLE_SUFFIXES", "from_frame", "load_table", "read_frame"]
 
 LineOf = Callable[[int], int | None]
-
-
-class MissingLabelColumn(InputError):
-    """Report a table without the label column, which a trained model does not need."""
 
 
 def load_table(
@@ -34,6 +30,7 @@ def load_table(
     label_column: str | None = None,
     purpose: Purpose = "fit",
     keep: Sequence[str] = (),
+    label_may_lack: bool = False,
 ) -> Dataset:
     """Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
 
@@ -43,6 +40,8 @@ def load_table(
         InputError: if the file cannot be read, or if `from_frame` refuses its columns.
     """
     table = read_table(path)
+    if label_may_lack and label_column not in map(str, table.frame.columns):
+        label_column = None
     name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
     if str(path) == STANDARD_INPUT:
         name = "standard input"
@@ -99,7 +98,7 @@ def _from_frame(
         if label_column not in frame.columns:
             near = difflib.get_close_matches(label_column, frame.columns, 1)
             known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
-            raise MissingLabelColumn(f"{name} has no label column {label_column}: {known}")
+            raise InputError(f"{name} has no label column {label_column}: {known}")
         y, class_names = factorize(frame[label_column].to_numpy())
         frame = frame.drop(columns=label_column)
     check_rows(len(frame), name, purpose)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from pyro_gmvae_cli.main import main
 from tests.cli.conftest import TINY, Cli, run_cli, write_table
 
 TOLD = [
@@ -40,12 +43,13 @@ def test_each_command_tells_the_guesses(cli: Cli) -> None:
 def test_standard_input(cli: Cli, refused: Cli) -> None:
     write_table(Path("t.csv"))
     train = ["train", "-", "--label-column", "kind", "--out", "run", *TINY]
-    from click.testing import CliRunner
-
-    from pyro_gmvae_cli.main import main
-
     result = CliRunner().invoke(main, train, input=Path("t.csv").read_bytes())
     assert result.exit_code == 0, result.output
+    # The label column may be missing, though standard input is read but once.
+    predict = ["predict", "run", "-", "-o", "a.csv"]
+    result = CliRunner().invoke(main, predict, input="height,width\n1,2\n3,4\n")
+    assert result.exit_code == 0 and "2 rows" in result.stdout, result.output
+    Path("a.csv").unlink()
     assert "trained on standard input, which is gone: name the data" in refused("evaluate", "run")
     assert run_cli("evaluate", "run", "t.csv", "--json").exit_code == 0
 

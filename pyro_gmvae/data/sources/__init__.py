@@ -37,6 +37,7 @@ def load(
     image_size: int | None = None,
     purpose: Purpose = "fit",
     keep: Sequence[str] = (),
+    label_may_lack: bool = False,
 ) -> Dataset:
     """Load a built-in data set, a file or a folder of images.
 
@@ -54,6 +55,7 @@ def load(
         purpose: ``"fit"`` leaves out columns of a table that say nothing about clusters, and
             refuses fewer than 2 rows; ``"apply"`` accepts both.
         keep: columns of a table that are not left out.
+        label_may_lack: whether a table may be without its label column, and then has no labels.
 
     Raises:
         InputError: if there is no such source, or its content cannot be used.
@@ -76,7 +78,13 @@ def load(
     if source in TORCHVISION_CLASSES:
         return load_torchvision(source, split=split, data_dir=data_dir, download=download)
     if table:
-        return load_table(path, label_column=label_column, purpose=purpose, keep=keep)
+        return load_table(
+            path,
+            label_column=label_column,
+            purpose=purpose,
+            keep=keep,
+            label_may_lack=label_may_lack,
+        )
     if folder:
         return load_folder(path, image_size=image_size, purpose=purpose)
     return load_array(path, purpose=purpose)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import feather, parquet
 
+from pyro_gmvae.data.sources.files import parquet_parts
 from pyro_gmvae.data.sources.header import unique_names
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError
@@ -43,22 +44,6 @@ def read_feather(path: Path) -> Table:
         InputError: if it cannot be read.
     """
     return _table(lambda: feather.read_table(path, memory_map=False), path, "feather")
-
-
-def parquet_parts(folder: Path) -> list[Path]:
-    """List the parquet files in a folder, at any depth, in the order of their paths.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     for name in ("b.parquet", "a.parquet", "_metadata", ".c.parquet"):
-    ...         (Path(folder) / name).touch()
-    ...     [part.name for part in parquet_parts(Path(folder))]
-    ['a.parquet', 'b.parquet']
-    """
-    found = (p for p in folder.rglob("*") if p.suffix.lower() == ".parquet" and p.is_file())
-    return sorted(
-        p for p in found if not any(n.startswith((".", "_")) for n in p.relative_to(folder).parts)
-    )
 
 
 def _read_part(part: Path, folder: Path) -> pa.Table:

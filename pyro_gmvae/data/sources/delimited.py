@@ -94,13 +94,8 @@ def read_delimited(
         frame, dropped = without_nameless(frame, names, name)
     else:
         frame, dropped = _headless(frame)
-    broken = [
-        column
-        for column, kind in frame.dtypes.items()
-        if not is_numeric_dtype(kind) and frame[column].str.contains("\n").any()
-    ]
-    if broken:  # rows that a stray quote joins would look so
-        dropped.append(f"quoted cells of {listed(broken)} hold line breaks")
+    if b'"' in body:
+        dropped += _line_breaks(frame)
     notes += [*_told(dialect, headed), *notes_on_names, *dropped, *notes_on_cells]
 
     def line_of(row: int) -> int | None:
@@ -135,6 +130,13 @@ def _headless(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]
     if frame.shape[1] > 1 and len(frame) and frame.iloc[:, -1].isna().all():
         return frame.iloc[:, :-1], ["the separator at the end of the lines adds no column"]
     return frame, []
+
+
+def _line_breaks(frame: "pandas.DataFrame") -> list[str]:
+    """Say which columns hold line breaks, for rows that a stray quote joins look so."""
+    texts = [c for c, kind in frame.dtypes.items() if not is_numeric_dtype(kind)]
+    broken = [c for c in texts if frame[c].str.contains("\n").any()]
+    return [f"quoted cells of {listed(broken)} hold line breaks"] if broken else []
 
 
 def _told(dialect: Dialect, headed: bool) -> list[str]:

@@ -43,7 +43,7 @@ def divide(body: bytes, separator: str, width: int, place: Place, blank_lines: b
     if blank_lines and body:
         filler = separator.encode() * (width - 1) or b'""'
         body = re.sub(rb"(?m)^%b*$" % blanks, lambda _: filler, body.removesuffix(b"\n"))
-    else:
+    elif b"\n " in body or b"\n\t" in body or body.startswith((b" ", b"\t")):
         body = re.sub(rb"(?m)^%b+$" % blanks, b"", body)
     columns = [str(i) for i in range(width)]
     if not body.strip(b"\n"):

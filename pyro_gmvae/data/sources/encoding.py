@@ -46,8 +46,8 @@ def to_utf8(data: bytes, name: str) -> tuple[bytes, str | None]:
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
             return _decoded(data[len(mark) :], encoding, name)
-    if encoding := _utf16_without_mark(data[:4096]):
-        return _decoded(data, encoding, name)
+    if guessed := _utf16_without_mark(data[:4096]):
+        return _decoded(data, guessed, name)
     _refuse_binary(data, name)
     try:
         data.decode("utf-8")

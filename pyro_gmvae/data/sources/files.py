@@ -1,5 +1,6 @@
 """Choose the reader of a table file by the suffix of its name."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,11 +39,35 @@ def is_table(source: str | Path) -> bool:
     """
     if str(source) == STANDARD_INPUT:
         return True
-    if not Path(source).is_dir():
-        return table_suffix(source) is not None
-    from pyro_gmvae.data.sources.columnar import parquet_parts
+    if Path(source).is_dir():
+        return bool(parquet_parts(Path(source)))
+    return table_suffix(source) is not None
 
-    return bool(parquet_parts(Path(source)))
+
+def parquet_parts(folder: Path) -> list[Path]:
+    """List the parquet files in a folder, at any depth, in the order of their paths.
+
+    Hidden files and folders, and those whose name begins with ``_``, are left out.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("b.parquet", "a.parquet", "_metadata", ".c.parquet"):
+    ...         (Path(folder) / name).touch()
+    ...     [part.name for part in parquet_parts(Path(folder))]
+    ['a.parquet', 'b.parquet']
+    """
+    # A folder may hold a million images, so paths are made of parts only.
+    found = [
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(".parquet")
+    ]
+    return sorted(
+        p
+        for p in found
+        if p.is_file() and not any(n.startswith((".", "_")) for n in p.relative_to(folder).parts)
+    )
 
 
 def read_table(

@@ -58,6 +58,8 @@ def without_marks(cells: pa.ChunkedArray) -> Marked | None:
     """
     if not pc.all(pc.match_substring_regex(cells, "[0-9]")).as_py():
         return None
+    if not pc.any(pc.match_substring_regex(cells, "[^0-9.,eE+-]")).as_py():
+        return Marked(cells)
     kinds = []
     if pc.any(pc.match_substring_regex(cells, BRACKETS)).as_py():
         cells = pc.replace_substring_regex(cells, BRACKETS, r"-\1")

@@ -50,7 +50,7 @@ def read_records(data: bytes, name: str, *, missing: Sequence[str] = MISSING_WOR
         }
     )
     frame.columns = keys
-    return Table(frame, tuple([encoded] * bool(encoded) + notes + more))
+    return Table(frame, (*([encoded] if encoded else []), *notes, *more))
 
 
 def _parsed(text: str, name: str) -> Any:
