@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pyro_gmvae.data.sources.numerals import is_missing, is_number
 
@@ -63,10 +64,15 @@ def guess_dialect(data: bytes) -> Dialect:
             unused = next((s for s in (";", "\t", "|", ",") if s.encode() not in start), "\x1f")
             best = _read(sample, unused, cut)
     rows, comments = best.rows, []
-    while rows and _is_comment(rows, best.width):
+    lines = _lines_before(sample, best.separator)
+    while rows and (
+        _is_comment(rows, best.width) or _is_title(rows, lines[len(comments) :], best.width)
+    ):
         comments.append(best.separator.join(rows[0]).strip())
         rows = rows[1:]
-    skip = bool(fixed) + _lines_before(sample, best.separator, len(comments))
+    if rows and len(rows[0]) == best.width + 1 and rows[0][0] in COMMENT_MARKS:
+        rows = [rows[0][1:], *rows[1:]]  # a blank behind the mark parts it from the first name
+    skip = bool(fixed) + (lines[len(comments)] if rows else sample.count("\n"))
     return Dialect(best.separator, best.width, rows, tuple(comments), skip, bool(fixed))
 
 
@@ -131,6 +137,8 @@ def _score(dialect: Dialect) -> tuple[bool, bool, float, float]:
     agree = len(alike) / len(dialect.rows)
     cells = [cell for row in alike[:50] for cell in row[:1000]]
     numbers = sum(is_number(c) or is_missing(c) for c in cells) / len(cells)
+    if dialect.separator == " " and numbers < 0.5:  # words of a text
+        return False, False, 0.0, 0.0
     return True, agree >= 0.8, round(numbers, 2), round(agree, 2)
 
 
@@ -150,7 +158,8 @@ def _is_comment(rows: list[list[str]], width: int) -> bool:
     """Recognise a title or a comment in the first row."""
     first = rows[0]
     if first[0].lstrip().startswith(COMMENT_MARKS):
-        return not (len(first) == width and len(rows) > 1 and _mostly_text(rows))
+        names = first[1:] if first[0] in COMMENT_MARKS and len(first) == width + 1 else first
+        return not (len(names) == width and len(rows) > 1 and _names_numbers(names, rows[1]))
     filled = [cell for cell in first if cell.strip()]
     if width < 2 or len(rows) < 2 or len(filled) != 1 or is_number(filled[0]):
         return False
@@ -158,14 +167,27 @@ def _is_comment(rows: list[list[str]], width: int) -> bool:
     return len(first) == 1 or (len(first) == width > 2 and all(c.strip() for c in rows[1]))
 
 
-def _mostly_text(rows: list[list[str]]) -> bool:
-    """Recognise a header behind a comment mark, as NumPy writes it, by the numbers below it."""
-    return not any(map(is_number, rows[0])) and any(map(is_number, rows[1]))
+def _is_title(rows: list[list[str]], lines: list[int], width: int) -> bool:
+    """Recognise a title with separators in it, by a blank line and a header below it."""
+    if len(rows) < 3 or len(lines) < 3 or any(map(is_number, rows[0])):
+        return False
+    blank = lines[1] - lines[0] > 1 + sum(cell.count("\n") for cell in rows[0])
+    named = len(rows[1]) == width and all(cell.strip() for cell in rows[1])
+    return blank and named and _names_numbers(rows[1], rows[2])
 
 
-def _lines_before(sample: str, separator: str, row: int) -> int:
-    """Count the lines before a row."""
-    for count, (line, _) in enumerate(rows_of(sample, separator)):
-        if count == row:
-            return line
-    return sample.count("\n")
+def _names_numbers(first: list[str], second: list[str]) -> bool:
+    """Recognise a header by the numbers below it."""
+    return not any(map(is_number, first)) and any(map(is_number, second))
+
+
+def _lines_before(sample: str, separator: str) -> list[int]:
+    """Count the lines before each of the first rows."""
+    lines = []
+    try:
+        for line, _ in islice(rows_of(sample, separator), _SAMPLE_ROWS):
+            lines.append(line)
+    except csv.Error:  # a giant cell further down
+        if not lines:
+            raise
+    return lines

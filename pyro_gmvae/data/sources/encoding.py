@@ -48,6 +48,7 @@ def to_utf8(data: bytes, name: str) -> tuple[bytes, str | None]:
             return _decoded(data[len(mark) :], encoding, name)
     if guessed := _utf16_without_mark(data[:4096]):
         return _decoded(data, guessed, name)
+    data = data.removesuffix(b"\x1a")  # DOS ended files so
     _refuse_binary(data, name)
     try:
         data.decode("utf-8")

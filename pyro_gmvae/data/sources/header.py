@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyro_gmvae.data.checks import listed
-from pyro_gmvae.data.sources.numerals import is_integer, is_missing, is_number
+from pyro_gmvae.data.sources.numerals import is_integer, is_missing, is_number, is_text
 from pyro_gmvae.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,15 +30,16 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
     False
     """
     first, below = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    texts = [cell for cell in first if not is_missing(cell) and not is_number(cell)]
+    texts = [cell for cell in first if is_text(cell)]
     if not below:
         return bool(texts)
-    if _counts_years(first):
-        return not all(_counts_years(row) for row in below[:20])
     of_numbers = [i for i in range(len(first)) if _holds_numbers([row[i] for row in below])]
     if not of_numbers:
         return bool(texts)
-    named = [first[i] for i in of_numbers if not is_missing(first[i]) and not is_number(first[i])]
+    years = [[row[i] for i in of_numbers if not is_text(row[i])] for row in (first, *below[:20])]
+    if _counts_years(years[0]):
+        return not all(map(_counts_years, years[1:]))
+    named = [first[i] for i in of_numbers if is_text(first[i])]
     decimals = any(is_number(first[i]) and not is_integer(first[i]) for i in of_numbers)
     return bool(named) and not decimals
 

@@ -39,8 +39,7 @@ class Marked:
         known = [(cell, number) for cell, number in start if number is not None]
         if not known:
             return kinds, f"the cell {shown(_first(cells, numbers))} is read as a number"
-        # The longest cell shows most of the marks.
-        cell, number = max(known, key=lambda pair: len(pair[0]))
+        cell, number = max(known, key=lambda pair: (_marks(pair[0]), len(pair[0])))
         return kinds, f"{shown(cell)} is read as {number:.12g}"
 
 
@@ -101,6 +100,10 @@ def to_numbers(bare: pa.ChunkedArray, style: Literal["point", "comma"] | str) ->
         return pc.cast(cells, pa.int64())
     except pa.ArrowInvalid:
         return pc.cast(cells, pa.float64())
+
+
+def _marks(cell: str) -> int:
+    return sum(not c.isdigit() for c in cell)
 
 
 def _any(cells: pa.ChunkedArray, text: str) -> bool:

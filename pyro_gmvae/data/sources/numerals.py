@@ -57,6 +57,15 @@ def is_number(cell: str) -> bool:
     return bool(_POINT.match(bare) or _COMMA.match(bare) or _INFINITE.fullmatch(bare))
 
 
+def is_text(cell: str) -> bool:
+    """Return True for what is neither a number nor missing.
+
+    >>> is_text("spend"), is_text("NA")
+    (True, False)
+    """
+    return not is_missing(cell) and not is_number(cell)
+
+
 def is_integer(cell: str) -> bool:
     """Return True for digits with or without a sign.
 

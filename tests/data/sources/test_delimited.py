@@ -50,7 +50,13 @@ PLAIN = "spend,visits\n10.85,1\n-4000.5,20\n7,3\n"
         ('spend,visits\n10.85,1\n"(4,000.50)",20\n7,3\n', "brackets for negative numbers"),
         ("# a survey\n# of 2024\n" + PLAIN, "the first 2 lines are taken for a title"),
         ("Table 1\n\n" + PLAIN, "the first line is taken for a title or a comment: 'Table 1'"),
+        (
+            "Spending, by region\n\n" + PLAIN,
+            "a title or a comment: 'Spending, by region'",
+        ),
         ("# " + PLAIN, ""),
+        ("# " + PLAIN.replace(",", " "), "blanks separate"),
+        (PLAIN + "\x1a", ""),
         ("spend,visits,\n10.85,1,\n-4000.5,20,\n7,3,\n", "without a name and without a value"),
         ("spend,visits\n10.85,1,\n-4000.5,20,\n7,3,\n", "without a name and without a value"),
         (",spend,visits\na,10.85,1\nb,-4000.5,20\nc,7,3\n", "names the rows: it is left out"),
@@ -82,6 +88,8 @@ def test_windows_1252_is_told() -> None:
     ("text", "names", "rows"),
     [
         ("2022,2023\n1.5,2.5\n3,4\n", ["2022", "2023"], 2),
+        ("country,2022,2023\nFR,1.5,2.5\nDE,3,4\n", ["country", "2022", "2023"], 2),
+        ("name\nann lee\nbob ray\n", ["name"], 2),
         (",2022,2023\nFR,1.5,2.5\nDE,3,4\n", ["2022", "2023"], 2),
         ("2001,2002\n2003,2004\n2005,2006\n", ["column 0", "column 1"], 3),
         ("10.2,NA\n1.5,2.5\n3,4\n", ["column 0", "column 1"], 3),
