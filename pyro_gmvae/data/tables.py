@@ -40,7 +40,7 @@ def load_table(
         InputError: if the file cannot be read, or if `from_frame` refuses its columns.
     """
     table = read_table(path)
-    if label_may_lack and label_column not in map(str, table.frame.columns):
+    if label_may_lack and label_column not in [str(c) for c in table.frame.columns]:
         label_column = None
     name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
     if str(path) == STANDARD_INPUT:

@@ -63,7 +63,8 @@ def guess_dialect(data: bytes) -> Dialect:
         if best.width < 2 or _is_one_column_of_decimal_commas(best):
             unused = next((s for s in (";", "\t", "|", ",") if s.encode() not in start), "\x1f")
             best = _read(sample, unused, cut)
-    rows, comments = best.rows, []
+    rows = best.rows
+    comments: list[str] = []
     lines = _lines_before(sample, best.separator)
     while rows and (
         _is_comment(rows, best.width) or _is_title(rows, lines[len(comments) :], best.width)
