@@ -138,8 +138,10 @@ def _score(dialect: Dialect) -> tuple[bool, bool, float, float]:
     agree = len(alike) / len(dialect.rows)
     cells = [cell for row in alike[:50] for cell in row[:1000]]
     numbers = sum(is_number(c) or is_missing(c) for c in cells) / len(cells)
-    if dialect.separator == " " and numbers < 0.5:  # words of a text
-        return False, False, 0.0, 0.0
+    if dialect.separator == " ":
+        if numbers < 0.5:  # words of a text
+            return False, False, 0.0, 0.0
+        numbers -= 0.2  # blanks are in cells too
     return True, agree >= 0.8, round(numbers, 2), round(agree, 2)
 
 

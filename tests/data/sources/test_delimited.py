@@ -89,6 +89,7 @@ def test_windows_1252_is_told() -> None:
     [
         ("2022,2023\n1.5,2.5\n3,4\n", ["2022", "2023"], 2),
         ("country,2022,2023\nFR,1.5,2.5\nDE,3,4\n", ["country", "2022", "2023"], 2),
+        ("row,group\n" + "7,household 1\n" * 300, ["row", "group"], 300),
         ("name\nann lee\nbob ray\n", ["name"], 2),
         (",2022,2023\nFR,1.5,2.5\nDE,3,4\n", ["2022", "2023"], 2),
         ("2001,2002\n2003,2004\n2005,2006\n", ["column 0", "column 1"], 3),
