@@ -39,7 +39,8 @@ rows, so it is left out'])
     """
     if len(values) < 2:
         return [], []
-    free = [i for i, name in enumerate(names) if name not in keep]
+    stay = set(keep)
+    free = [i for i, name in enumerate(names) if name not in stay]
     constant = [i for i in free if (values[:, i] == values[0, i]).all()]
     rest = sorted(set(free) - set(constant))
     numbering = [i for i in rest if _numbers_rows(values[:, i], names[i])]

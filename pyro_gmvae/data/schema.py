@@ -81,7 +81,8 @@ class Schema:
         """
         if self.names is None or names is None:
             return torch.arange(len(self))
-        unknown = [n for n in names if n not in (*self.names, *self.left_out)]
+        known = {*self.names, *self.left_out}
+        unknown = [n for n in names if n not in known]
         missing = [n for n in self.names if n not in names]
         if unknown or missing:
             has = f"has a column {unknown[0]!r} that the model does not know" if unknown else ""

@@ -110,7 +110,7 @@ def _from_frame(
     if purpose == "fit":
         places, more = without_information(values, columns, keep)
         left_out, notes = tuple(columns[i] for i in places), (*notes, *more)
-        columns = tuple(c for i, c in enumerate(columns) if i not in set(places))
+        columns = tuple(np.delete(np.array(columns, dtype=object), places).tolist())
         values = np.delete(values, places, axis=1)
     x = table_tensor(values, columns, name, purpose)
     return Dataset(name, x, y, TableEncoding, columns, class_names, notes=notes, left_out=left_out)

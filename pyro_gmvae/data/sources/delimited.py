@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-MAX_COLUMNS = 200_000
+MAX_COLUMNS = 100_000
 
 
 def read_delimited(

@@ -58,7 +58,7 @@ def guess_dialect(data: bytes) -> Dialect:
     if fixed:
         best = _read(sample, fixed[1].decode("latin-1"), cut)
     else:
-        # Of equals the first stays.
+        # The first stays where others are as good.
         best = max((_read(sample, s, cut) for s in SEPARATORS), key=_score)
         if best.width < 2 or _is_one_column_of_decimal_commas(best):
             unused = next((s for s in (";", "\t", "|", ",") if s.encode() not in start), "\x1f")

@@ -122,7 +122,7 @@ def without_nameless(
             f"{source} has no name in its header for column {listed(rest)}, counted from 0: "
             "name it, or leave it out if it only numbers the rows."
         )
-    kept = [i for i in range(len(names)) if i not in set(nameless)]
+    kept = [i for i, name in enumerate(names) if name]
     frame = frame.iloc[:, kept]
     frame.columns = [names[i] for i in kept]
     return frame, notes

@@ -42,7 +42,7 @@ def is_number(cell: str) -> bool:
     bare = cell.strip()
     if _POINT.match(bare):
         return True
-    if not bare or len(bare) > 100:  # of a giant cell no pattern is tried
+    if not bare or len(bare) > 100:  # patterns are slow on a giant cell
         return False
     if found := _BRACKETS.match(bare):
         bare = found[1]
