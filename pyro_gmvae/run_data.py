@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, load, load_splits
-from pyro_gmvae.data.sources import BUILT_IN, is_folder
-from pyro_gmvae.data.tables import TABLE_SUFFIXES, MissingLabelColumn
+from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Splits, load, load_splits
+from pyro_gmvae.data.sources import is_folder
+from pyro_gmvae.data.sources.files import is_table
+from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.settings import Settings
@@ -42,6 +41,7 @@ def load_settings_splits(
     download: bool = False,
     known: Sequence[int] | None = None,
     least_validation: int = MIN_VALIDATION,
+    keep: Sequence[str] = (),
 ) -> Splits:
     """Load the training, validation and test rows that ``settings`` name.
 
@@ -50,6 +50,7 @@ def load_settings_splits(
         download: fetch a built-in data set that is missing.
         known: the rows that were kept in training, where the files of labels and groups do not say.
         least_validation: the fewest rows that are held out for early stopping.
+        keep: columns of a table that are not left out.
 
     Raises:
         InputError: without a source, and as `pyro_gmvae.data.load_splits`.
@@ -70,6 +71,7 @@ def load_settings_splits(
         must_link=data.must_link,
         known=known,
         least_validation=least_validation,
+        keep=keep,
     )
 
 
@@ -110,6 +112,8 @@ def load_run_splits(
         InputError: if the model does not know the data, or they have changed since.
     """
     settings = settings_of(fitted)
+    if settings.source == STANDARD_INPUT:
+        raise InputError("this run was trained on standard input, which is gone: name the data")
     if data_dir is not None:
         settings = settings.with_(data_dir=data_dir)
     if not with_known:
@@ -120,6 +124,8 @@ def load_run_splits(
         download=download,
         known=about.known_rows,
         least_validation=about.least_validation,
+        # A run may be older than the rule by which columns are left out.
+        keep=getattr(fitted.encoding, "feature_names", None) or (),
     )
     # Otherwise training rows might be counted as held out.
     if splits.train.fingerprint() != fitted.about.fingerprint:
@@ -201,24 +207,21 @@ def _read_options(
     fitted: FittedModel, source: str, data_dir: str | None, image_size: int | None
 ) -> ReadOptions:
     stored = Settings() if fitted.about.settings is None else settings_of(fitted)
-    is_file_of_table = Path(source).suffix.lower() in TABLE_SUFFIXES
-    label_column = stored.data.label_column if is_file_of_table else None
-    if image_size is None and is_folder(source):
+    table = source not in BUILT_IN and is_table(source)
+    label_column = stored.data.label_column if table else None
+    if image_size is None and is_folder(source) and not table:
         image_size = stored.data.image_size
     return ReadOptions(data_dir or stored.data.data_dir, label_column, image_size)
 
 
 def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
     """Read all rows of a source; its label column may be missing."""
-    read = partial(
-        load,
+    return load(
         source,
         data_dir=options.data_dir,
         download=download,
+        label_column=options.label_column,
         image_size=options.image_size,
         purpose="apply",
+        label_may_lack=True,
     )
-    try:
-        return read(label_column=options.label_column)
-    except MissingLabelColumn:
-        return read()

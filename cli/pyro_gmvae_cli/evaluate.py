@@ -63,7 +63,7 @@ def command(
     from pyro_gmvae.run_data import load_new_rows, load_run_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.evaluate import evaluate_run
-    from pyro_gmvae_cli.show import figures_table
+    from pyro_gmvae_cli.show import figures_table, tell_notes
 
     opened = load(run, device)
     if data is None:
@@ -74,6 +74,8 @@ def command(
             opened, data, data_dir=data_dir, download=download, image_size=image_size
         )
         split = "all"
+    if not quiet:
+        tell_notes(rows)
     figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=split)
     if as_json:
         say_json(figures.values)

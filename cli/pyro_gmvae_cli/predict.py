@@ -51,10 +51,13 @@ def command(
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.output import check_name, table_output
     from pyro_gmvae.tasks.predict import predict_run
+    from pyro_gmvae_cli.show import tell_notes
 
     check_name(output)
     opened = load(run, device)
     rows = load_new_rows(opened, data, data_dir=data_dir, download=download, image_size=image_size)
+    if not quiet:
+        tell_notes(rows)
     with table_output(output) as write:
         table = predict_run(opened, rows)
         write(table)

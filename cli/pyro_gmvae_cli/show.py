@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from pyro_gmvae.visible import visible
-from pyro_gmvae_cli.terminal import show
+from pyro_gmvae_cli.terminal import say, show
 
 if TYPE_CHECKING:
+    from pyro_gmvae.data import Dataset
     from pyro_gmvae.tasks.evaluate import Figures
 
-__all__ = ["figures_table", "summary"]
+__all__ = ["figures_table", "summary", "tell_notes"]
 
 
 def summary(title: str, rows: Sequence[tuple[str, str, str]], *, err: bool = False) -> None:
@@ -58,6 +59,12 @@ def figures_table(figures: Figures) -> None:
             ("ARI", f"{values['ari']:.3f}", "1 is perfect, 0 is chance"),
         ]
     summary(f"{values['data']}, {values['split']} rows ({values['n']})", rows)
+
+
+def tell_notes(data: Dataset) -> None:
+    """Print on standard error what was guessed when the data were read, a line for each guess."""
+    for note in data.notes:
+        say(f"{data.name}: {note}.", err=True)
 
 
 def _number(value: float | None) -> str:

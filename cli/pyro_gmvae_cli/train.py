@@ -58,9 +58,10 @@ def command(
     """Train a model on DATA and write it to a folder.
 
     DATA is digits, mnist, fashion-mnist, cifar10, cifar100 (its 20 superclasses) or cifar100-fine
-    (its 100 classes); a .csv, .parquet, .npy or .npz file (keys x and, if known, y); or a folder of
-    images, with a subfolder for each class if the classes are known. Labels in DATA are for the
-    evaluation only. Write ./mnist for a folder that has the name of a built-in set.
+    (its 100 classes); a table (.csv, .tsv, .json, .parquet, .feather, .xlsx, a folder of .parquet
+    files, or - for text on standard input); a .npy or .npz file (keys x and, if known, y); or a
+    folder of images, with a subfolder for each class if the classes are known. Labels in DATA are
+    for the evaluation only. Write ./mnist for a folder that has the name of a built-in set.
 
     \b
     Examples:
@@ -81,6 +82,7 @@ def command(
 
     from pyro_gmvae.tasks.train import train_run
     from pyro_gmvae.training import ProgressBar, TrainingInterrupted
+    from pyro_gmvae_cli.show import tell_notes
 
     def how_to_go_on(error: KeyboardInterrupt) -> str:
         # `train_run` notes at an error that there is a checkpoint.
@@ -98,6 +100,7 @@ def command(
             resume=resume,
             download=download,
             reporters=[] if quiet else [ProgressBar()],
+            on_data=None if quiet else lambda splits: tell_notes(splits.train),
         )
     if trained.is_main and (as_json or not quiet):
         _report(trained, out, as_json)

@@ -36,6 +36,8 @@ class Dataset:
         must_link: ``(N,)`` int64 group of each row, -1 where it has none; rows of one group belong
             in one cluster. None if there are no groups.
         places: ``(N,)`` int64 place of each row in its source; None for a whole source.
+        notes: a plain sentence for each guess that was made when the rows were read.
+        left_out: names of columns of the source that a model is not to be trained on.
 
     Raises:
         InputError: if ``class_labels`` does not have one label for each row.
@@ -56,6 +58,8 @@ class Dataset:
     labels: Int64[Tensor, "labels"] | None = None
     must_link: Int64[Tensor, "labels"] | None = None
     places: Int64[Tensor, "rows"] | None = None
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.class_labels is not None and len(self.class_labels) != len(self.x):

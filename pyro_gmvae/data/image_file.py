@@ -17,6 +17,7 @@ from torchvision.transforms import functional
 from pyro_gmvae.data.checks import reason
 from pyro_gmvae.data.folder_files import text
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.turns import turn
 
 __all__ = ["MAX_PIXELS", "Header", "Remarks", "read_header", "read_image"]
 
@@ -128,7 +129,7 @@ def read_image(file: Path, image_size: int | None, remarks: Remarks) -> UInt8[Te
 def _opened(file: Path, remarks: Remarks) -> Iterator[Image.Image]:
     """Open an image, and report all errors of Pillow as those of the file."""
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with turn(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with Image.open(file, formats=FORMATS) as image:
                 yield image

@@ -18,6 +18,7 @@ from numpy.lib import format as npy_format
 
 from pyro_gmvae.data.checks import check_memory, reason
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.turns import turn
 
 __all__ = ["read_npy", "read_npz"]
 
@@ -144,7 +145,7 @@ def _array(file: BufferedIOBase, size: int, what: str) -> np.ndarray:
 @contextmanager
 def _damage_reported(path: Path) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
+        with turn(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # NumPy's remarks about odd headers
             yield
     except InputError:

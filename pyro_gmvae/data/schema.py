@@ -36,18 +36,26 @@ class Column:
 class Schema:
     """Hold the columns of a table, in the model's order.
 
+    Attributes:
+        columns: the columns that a model is trained on.
+        left_out: names of columns that the training table had and no model is trained on, such as
+            row numbers. Other tables may have them or not.
+
     >>> schema = Schema.infer(2, ["width", "height"])
     >>> schema.order_of(["height", "width"], "new.csv")
     tensor([1, 0])
     """
 
     columns: tuple[Column, ...]
+    left_out: tuple[str, ...] = ()
 
     @classmethod
-    def infer(cls, width: int, names: Sequence[str] | None = None) -> Schema:
+    def infer(
+        cls, width: int, names: Sequence[str] | None = None, left_out: Sequence[str] = ()
+    ) -> Schema:
         """Describe ``width`` numeric columns, which have ``names`` or none."""
         every = [None] * width if names is None else list(names)
-        return cls(tuple(Column(name) for name in every))
+        return cls(tuple(Column(name) for name in every), tuple(left_out))
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -74,7 +82,8 @@ class Schema:
         """
         if self.names is None or names is None:
             return torch.arange(len(self))
-        unknown = [n for n in names if n not in self.names]
+        known = {*self.names, *self.left_out}
+        unknown = [n for n in names if n not in known]
         missing = [n for n in self.names if n not in names]
         if unknown or missing:
             has = f"has a column {unknown[0]!r} that the model does not know" if unknown else ""
@@ -90,13 +99,16 @@ class Schema:
         return [{"name": c.name, "kind": c.kind} for c in self.columns]
 
     @classmethod
-    def from_config(cls, config: Any) -> Schema:
-        """Rebuild what `to_config` wrote.
+    def from_config(cls, config: Any, left_out: Any = ()) -> Schema:
+        """Rebuild what `to_config` wrote, with the names of the columns that were left out.
 
         Raises:
             InputError: if it is not what this version writes.
         """
         try:
-            return cls(typed(tuple[Column, ...], config, "columns"))
+            return cls(
+                typed(tuple[Column, ...], config, "columns"),
+                typed(tuple[str, ...], left_out, "left_out"),
+            )
         except DamagedError as error:
             raise InputError(f"The stored columns are damaged ({error}): train again.") from error

@@ -145,7 +145,7 @@ class TableEncoding(Encoding):
                 f"the {likelihood} likelihood is for 8-bit images and {data.name} is a table: use "
                 "a likelihood of real numbers"
             )
-        schema = Schema.infer(data.event_shape[0], data.feature_names)
+        schema = Schema.infer(data.event_shape[0], data.feature_names, data.left_out)
         if support == "real":
             return cls.standardize(data.x, schema)
         made = cls(data.event_shape, "dynamic" if support == "binary" else "none", schema=schema)
@@ -203,15 +203,24 @@ class TableEncoding(Encoding):
     def conform(self, data: Dataset) -> Dataset:
         """Bring the columns into the order of training, by their names where there are names.
 
+        Columns that training left out are left out here.
+
         Raises:
             InputError: for another kind or number of columns, or names that are not known.
         """
-        if data.kind is not type(self) or data.event_shape != self.event_shape:
+        left_out = set(self.schema.left_out) & set(data.feature_names or ())
+        if data.kind is not type(self) or (
+            data.event_shape[0] - len(left_out) != self.event_shape[0]
+        ):
             raise self._misfit(data)
         order = self.schema.order_of(data.feature_names, data.name)
-        if torch.equal(order, torch.arange(len(order))):
+        if torch.equal(order, torch.arange(data.event_shape[0])):
             return data
-        return replace(data, x=data.x[:, order], feature_names=self.schema.names)
+        notes = data.notes
+        if left_out:
+            also = listed(n for n in self.schema.left_out if n in left_out)
+            notes = (*notes, f"left out as in training: {also}")
+        return replace(data, x=data.x[:, order], feature_names=self.schema.names, notes=notes)
 
     def check(self, x: Shaped[Tensor, "rows *event"], support: Support, likelihood: str) -> None:
         """Refuse raw values that the likelihood does not take; gaps are no values.
@@ -243,14 +252,15 @@ class TableEncoding(Encoding):
 
     def to_config(self) -> dict[str, Any]:
         """Return the structure, the columns among it, as plain JSON."""
+        own = {"columns": self.schema.to_config(), "left_out": list(self.schema.left_out)}
         units = {} if self.exponents is None else {"exponents": list(self.exponents)}
-        return super().to_config() | {"columns": self.schema.to_config()} | units
+        return super().to_config() | own | units
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableEncoding:
         """Make an encoding of the stored structure; see `Encoding.from_config`."""
         shape, binarize = cls._structure(config)
-        schema = Schema.from_config(config.get("columns"))
+        schema = Schema.from_config(config.get("columns"), config.get("left_out", []))
         if shape != (len(schema),):
             raise InputError("The stored columns are not those of the table: train again.")
         exponents = config.get("exponents")

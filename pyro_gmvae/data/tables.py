@@ -1,55 +1,53 @@
-"""Load tables: ``.csv``, ``.parquet`` and pandas data frames whose columns are numbers."""
+"""Turn table files and pandas data frames whose columns are numbers into data sets."""
 
 import difflib
-import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyro_gmvae.data.checks import Purpose, listed, table_tensor
+from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
+from pyro_gmvae.data.left_out import without_information
+from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
+from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.turns import turn
 
 if TYPE_CHECKING:
     import pandas
 
+__all__ = ["TABLE_SUFFIXES", "from_frame", "load_table", "read_frame"]
 
-TABLE_SUFFIXES = (".csv", ".parquet")
-
-
-class MissingLabelColumn(InputError):
-    """Report a table without the label column, which a trained model does not need."""
+LineOf = Callable[[int], int | None]
 
 
-def load_table(path: Path, *, label_column: str | None = None, purpose: Purpose = "fit") -> Dataset:
-    """Read a ``.csv`` (separated by commas, semicolons, tabs or bars) or a ``.parquet`` file.
+def load_table(
+    path: Path,
+    *,
+    label_column: str | None = None,
+    purpose: Purpose = "fit",
+    keep: Sequence[str] = (),
+    label_may_lack: bool = False,
+) -> Dataset:
+    """Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
 
-    A ``.csv`` whose first line holds only numbers has no header: its columns are named
-    ``column 0``, ``column 1``, ...
+    The ``notes`` of the data set say what was guessed, and which columns were left out.
 
     Raises:
         InputError: if the file cannot be read, or if `from_frame` refuses its columns.
     """
-    return from_frame(read_frame(path), name=path.stem, label_column=label_column, purpose=purpose)
-
-
-def read_frame(path: Path, *, blank_lines: bool = False) -> "pandas.DataFrame":
-    """Read the columns of a ``.csv`` or ``.parquet`` file as they are.
-
-    Args:
-        path: the file.
-        blank_lines: whether a blank line of a ``.csv`` is a row of missing values, or no row.
-
-    Raises:
-        InputError: if the file cannot be read.
-    """
-    if path.suffix.lower() == ".parquet":
-        return _read_parquet(path)
-    return _read_csv(path, blank_lines)
+    table = read_table(path)
+    if label_may_lack and label_column not in [str(c) for c in table.frame.columns]:
+        label_column = None
+    name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
+    if str(path) == STANDARD_INPUT:
+        name = "standard input"
+    return _from_frame(
+        table.frame, name, label_column, purpose, keep, tuple(table.notes), table.line_of
+    )
 
 
 def from_frame(
@@ -58,110 +56,108 @@ def from_frame(
     name: str = "table",
     label_column: str | None = None,
     purpose: Purpose = "fit",
+    keep: Sequence[str] = (),
 ) -> Dataset:
     """Check a data frame and turn it into a data set of kind `TableEncoding`.
+
+    Columns that say nothing about clusters are left out to fit: constant ones, and those that only
+    number the rows. The data set's ``left_out`` names them.
 
     Args:
         frame: N rows of D columns of numbers (or booleans), besides the label column.
         name: the name of the data set in messages.
         label_column: the column whose values, of any type, become ``class_labels``, numbered in
             sorted order; a missing one is -1.
-        purpose: ``"apply"`` accepts a single row and constant columns.
+        purpose: ``"apply"`` accepts a single row, and keeps all columns.
+        keep: columns that are not left out.
 
     Raises:
-        InputError: for an unknown label column, columns that are not numbers, cells that are NaN or
-            infinite, constant columns, too few rows.
+        InputError: for an unknown label column, columns that are not numbers, cells that are
+            missing or infinite, only constant columns, too few rows.
+
+    >>> import pandas
+    >>> frame = pandas.DataFrame({"width": [1.5, 2.5], "country": [1, 1]})
+    >>> from_frame(frame).feature_names
+    ('width',)
     """
+    return _from_frame(frame, name, label_column, purpose, keep, (), None)
+
+
+def _from_frame(
+    frame: "pandas.DataFrame",
+    name: str,
+    label_column: str | None,
+    purpose: Purpose,
+    keep: Sequence[str],
+    notes: tuple[str, ...],
+    line_of: LineOf | None,
+) -> Dataset:
     frame = frame.rename(columns=str)
     y, class_names = None, None
     if label_column is not None:
         if label_column not in frame.columns:
             near = difflib.get_close_matches(label_column, frame.columns, 1)
             known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
-            raise MissingLabelColumn(f"{name} has no label column {label_column}: {known}")
+            raise InputError(f"{name} has no label column {label_column}: {known}")
         y, class_names = factorize(frame[label_column].to_numpy())
         frame = frame.drop(columns=label_column)
-    _refuse_text(frame, name)
+    check_rows(len(frame), name, purpose)
+    _refuse_text(frame, name, line_of)
     columns = tuple(frame.columns)
     values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    _refuse_gaps(values, columns, name, line_of)
+    left_out: tuple[str, ...] = ()
+    if purpose == "fit":
+        places, more = without_information(values, columns, keep)
+        left_out, notes = tuple(columns[i] for i in places), (*notes, *more)
+        columns = tuple(np.delete(np.array(columns, dtype=object), places).tolist())
+        values = np.delete(values, places, axis=1)
     x = table_tensor(values, columns, name, purpose)
-    return Dataset(name, x, y, TableEncoding, columns, class_names)
+    return Dataset(name, x, y, TableEncoding, columns, class_names, notes=notes, left_out=left_out)
 
 
-def _refuse_text(frame: "pandas.DataFrame", name: str) -> None:
+def _refuse_text(frame: "pandas.DataFrame", name: str, line_of: LineOf | None) -> None:
+    """Refuse columns that are not numbers, and show the first such cell of each."""
     from pandas.api.types import is_complex_dtype, is_numeric_dtype
 
-    text = [c for c, t in frame.dtypes.items() if not is_numeric_dtype(t) or is_complex_dtype(t)]
-    if len(frame) and text:
-        example = frame[text[0]].dropna()
-        shown = f" (the first holds {str(example.iloc[0])[:30]!r})" if len(example) else ""
+    text = [
+        i
+        for i, kind in enumerate(frame.dtypes)
+        if not is_numeric_dtype(kind) or is_complex_dtype(kind)
+    ]
+    if not text:
+        return
+    from pyro_gmvae.data.sources.columns import first_not_number
+    from pyro_gmvae.data.sources.numerals import shown
+
+    found = []
+    for i in text[:5]:
+        row = first_not_number(frame.iloc[:, i])
+        cell = "" if row is None else f" ({_at(row, line_of)} holds {shown(frame.iat[row, i])})"
+        found.append(f"{frame.columns[i]}{cell}")
+    raise InputError(
+        f"{name} has columns that are not numbers: {listed([*found, *text[5:]])}; drop them, turn "
+        "them into numbers, or name the one that holds the labels as the label column."
+    )
+
+
+def _refuse_gaps(
+    values: np.ndarray, columns: Sequence[str], name: str, line_of: LineOf | None
+) -> None:
+    gaps = np.isnan(values)
+    total = int(gaps.sum())
+    if total:
+        row, column = (int(i) for i in np.argwhere(gaps)[0])
+        counts = gaps.sum(0)
+        found = listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())
         raise InputError(
-            f"{name} has columns that are not numbers: {listed(text)}{shown}; drop them, turn them "
-            "into numbers, or name the one that holds the labels as the label column."
+            f"{name} has {total} missing cell{'s' * (total > 1)}, the first in "
+            f"{_at(row, line_of)} of {columns[column]}, in all in {found}: missing values are not "
+            "supported yet, so fill them or drop those rows or columns."
         )
 
 
-def _read_parquet(path: Path) -> "pandas.DataFrame":
-    import pandas
-
-    try:
-        return pandas.read_parquet(path)
-    except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid is a ValueError
-        raise InputError(
-            f"{path} is not a readable parquet file ({_first_line(error)}): write it again."
-        ) from error
-
-
-def _read_csv(path: Path, blank_lines: bool) -> "pandas.DataFrame":
-    import pandas
-
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline()
-        separator = max(",;\t|", key=first.count)
-        cells = [cell.strip().strip('"') for cell in first.split(separator)]
-        headless = all(_is_number(cell) for cell in cells)
-        with turn(), warnings.catch_warnings():
-            # Without index_col=False a surplus cell shifts its row; with it, pandas only warns.
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(
-                path,
-                sep=separator,
-                header=None if headless else 0,
-                index_col=False,
-                skip_blank_lines=not blank_lines,
-                encoding="utf-8-sig",
-                low_memory=False,
-            )
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: save it as UTF-8 .csv.") from error
-    except pandas.errors.EmptyDataError as error:
-        raise InputError(f"{path} is empty: give it a header line and rows of numbers.") from error
-    # pandas' ParserError is a ValueError, its ParserWarning is not.
-    except (ValueError, OSError, pandas.errors.ParserWarning) as error:
-        raise InputError(
-            f"{path} is not a readable .csv file ({_first_line(error)}): give every row the same "
-            "number of cells."
-        ) from error
-    if headless:
-        return frame.rename(columns=lambda i: f"column {i}")
-    nameless = [i for i, c in enumerate(frame.columns) if c == f"Unnamed: {i}"]
-    if nameless:
-        # Such a column is mostly row numbers from to_csv, which would dominate the clusters.
-        raise InputError(
-            f"{path} has no name in its header for column {listed(nameless)}, counted from 0: "
-            "name it, or leave it out if it only numbers the rows."
-        )
-    return frame
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _at(row: int, line_of: LineOf | None) -> str:
+    """Name a row, counted from 0, and the line of the file that it is on."""
+    line = None if line_of is None else line_of(row)
+    return f"row {row}" if line is None else f"row {row}, line {line},"

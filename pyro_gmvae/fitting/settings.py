@@ -169,8 +169,11 @@ class Settings:
 def locate(source: str) -> str:
     """Make a file or folder an absolute path, so that a run finds it again from anywhere.
 
-    A name stays as it is; the name of a built-in set also stays where a folder is called so.
+    A name stays as it is; the name of a built-in set also stays where a folder is called so. An
+    address stays too, and is refused where it is read.
     """
+    if "://" in source:
+        return source
     if Path(source).suffix:
         return os.path.abspath(source)
     if Path(source).is_dir():

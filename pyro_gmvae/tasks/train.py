@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +56,12 @@ def train_run(
     resume: bool = False,
     download: bool = False,
     reporters: Sequence[Reporter] = (),
+    on_data: Callable[[Splits], None] | None = None,
 ) -> Trained:
     """Train with early stopping on the validation rows; write the run and its pictures.
 
-    Settings and data are checked before the folder is touched.
+    Settings and data are checked before the folder is touched. ``on_data`` gets the data as soon as
+    they are read and checked, before the long work.
 
     Raises:
         InputError: for settings, data or a folder that cannot be used. After another error the
@@ -73,6 +75,8 @@ def train_run(
     splits = load_settings_splits(settings, download=download)
     planned = plan(settings, splits)
     is_main = make_accelerator(planned.config.device or "cpu").is_main_process
+    if on_data is not None and is_main:
+        on_data(splits)
     writer = _Writer(Path(folder), settings, planned)
     if resume:
         writer.check_same_rows()

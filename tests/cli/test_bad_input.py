@@ -15,7 +15,7 @@ FILES = {
     "text.csv": "width,name\n1,ann\n2,bob\n3,eve\n",
     "nan.csv": "width,height\n1,2\n3,\n5,6\n",
     "inf.csv": "width,height\n1,2\n3,inf\n5,6\n",
-    "constant.csv": "width,height\n1,2\n3,2\n5,2\n",
+    "constant.csv": "width,height\n1,2\n1,2\n1,2\n",
     "ragged.csv": "width,height\n1,2\n3,4,5\n",
 }
 
@@ -28,7 +28,7 @@ FILES = {
         ("text.csv", "columns that are not numbers: name"),
         ("nan.csv", "missing values are not supported yet"),
         ("inf.csv", "NaN or infinite, in height"),
-        ("constant.csv", "drop height"),
+        ("constant.csv", "drop width, height"),
         ("ragged.csv", "same number of cells"),
         ("digit", "did you mean digits?"),
         ("nonsense", "There is no data set nonsense: use digits"),

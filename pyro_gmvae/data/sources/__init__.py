@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,9 @@ from pyro_gmvae.data.dataset import Dataset, Splits, hold_out
 from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
 from pyro_gmvae.data.known import read_known
-from pyro_gmvae.data.tables import TABLE_SUFFIXES, load_table
+from pyro_gmvae.data.sources.files import TABLE_SUFFIXES, check_file, is_table, table_suffix
+from pyro_gmvae.data.sources.raw import STANDARD_INPUT
+from pyro_gmvae.data.tables import load_table
 from pyro_gmvae.errors import InputError
 
 BUILT_IN = ("digits", *TORCHVISION_CLASSES)
@@ -33,33 +36,39 @@ def load(
     label_column: str | None = None,
     image_size: int | None = None,
     purpose: Purpose = "fit",
+    keep: Sequence[str] = (),
+    label_may_lack: bool = False,
 ) -> Dataset:
     """Load a built-in data set, a file or a folder of images.
 
     Args:
-        source: one of `BUILT_IN`, a path ending in ``.csv``, ``.parquet``, ``.npy`` or ``.npz``, or
-            a folder of images. A folder that has the name of a built-in set is ``./name``.
+        source: one of `BUILT_IN`, a table (a path ending in one of `TABLE_SUFFIXES`, a folder of
+            ``.parquet`` files, or ``-`` for text on standard input), a path ending in ``.npy`` or
+            ``.npz``, or a folder of images. A folder that has the name of a built-in set is
+            ``./name``.
         split: an official part; a source without parts (``digits``, files and folders) is loaded
             whole.
         data_dir: the folder that torchvision's data sets are in, or are downloaded to.
         download: whether a missing data set may be downloaded.
         label_column: the column of a table that becomes ``class_labels``.
         image_size: the height and width to resize and crop the images of a folder to.
-        purpose: ``"fit"`` refuses constant columns and fewer than 2 rows, ``"apply"`` accepts them.
+        purpose: ``"fit"`` leaves out columns of a table that say nothing about clusters, and
+            refuses fewer than 2 rows; ``"apply"`` accepts both.
+        keep: columns of a table that are not left out.
+        label_may_lack: whether a table may be without its label column, and then has no labels.
 
     Raises:
         InputError: if there is no such source, or its content cannot be used.
     """
     path = Path(source)
-    suffix = path.suffix.lower()
     folder = is_folder(source)
-    if source not in BUILT_IN and not folder:
-        _check_path(path, source)
-    if label_column is not None and (folder or suffix not in TABLE_SUFFIXES):
+    _check(source)
+    table = source not in BUILT_IN and is_table(source)
+    if label_column is not None and not table:
         raise InputError(
             f"{source} is not a table, so it has no label column {label_column}: leave it out."
         )
-    if image_size is not None and not folder:
+    if image_size is not None and (table or not folder):
         raise InputError(
             f"{source} is not a folder of images, so it has no image size {image_size} to choose: "
             "leave it out."
@@ -68,10 +77,16 @@ def load(
         return load_digits()
     if source in TORCHVISION_CLASSES:
         return load_torchvision(source, split=split, data_dir=data_dir, download=download)
+    if table:
+        return load_table(
+            path,
+            label_column=label_column,
+            purpose=purpose,
+            keep=keep,
+            label_may_lack=label_may_lack,
+        )
     if folder:
         return load_folder(path, image_size=image_size, purpose=purpose)
-    if suffix in TABLE_SUFFIXES:
-        return load_table(path, label_column=label_column, purpose=purpose)
     return load_array(path, purpose=purpose)
 
 
@@ -94,6 +109,7 @@ def load_splits(
     must_link: str | Path | None = None,
     known: Sequence[int] | None = None,
     least_validation: int = MIN_VALIDATION,
+    keep: Sequence[str] = (),
 ) -> Splits:
     """Load a source in three disjoint parts; the same seed gives the same parts.
 
@@ -117,6 +133,7 @@ def load_splits(
         must_link: a file with the groups of some rows that belong together, likewise.
         known: the rows that these files name, where the files are not given.
         least_validation: the fewest rows that are worth holding out for validation.
+        keep: as in `load`.
 
     Raises:
         InputError: as `load` and `read_known`, for fractions outside [0, 1), or for too few rows to
@@ -129,6 +146,7 @@ def load_splits(
         download=download,
         label_column=label_column,
         image_size=image_size,
+        keep=keep,
     )
     whole = read(split="train" if source in TORCHVISION_CLASSES else "all")
     if labels is not None:
@@ -146,13 +164,25 @@ def load_splits(
     return Splits(train, validation, test)
 
 
-def _check_path(path: Path, source: str) -> None:
-    known = f"{', '.join(BUILT_IN)}, a .csv, .parquet, .npy or .npz file, or a folder of images"
-    if path.suffix.lower() in (*TABLE_SUFFIXES, *ARRAY_SUFFIXES):
-        if not path.is_file():
-            raise InputError(f"There is no file {source}: check its path.")
+def _check(source: str) -> None:
+    """Raise an `InputError` that names the cause if there is no such source."""
+    if source in (*BUILT_IN, STANDARD_INPUT) or is_folder(source):
+        return
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", source):
+        raise InputError(
+            f"{source} is an address, and only files are read: download it and name the file."
+        )
+    path = Path(source)
+    known = (
+        f"{', '.join(BUILT_IN)}, a table ({', '.join(TABLE_SUFFIXES)}), a .npy or .npz file, or a "
+        "folder of images"
+    )
+    if table_suffix(path) or path.suffix.lower() in ARRAY_SUFFIXES:
+        check_file(path, source)
     elif path.is_file():
         raise InputError(f"{source} is a file of an unknown type: use {known}.")
+    elif path.exists():
+        check_file(path, source)
     elif os.sep in source:
         raise InputError(f"There is no file or folder {source}: check its path.")
     else:
