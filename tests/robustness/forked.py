@@ -36,7 +36,7 @@ class Ended:
         answer: the JSON value that its function returned; None after an error.
         said: what it wrote on standard error.
         seconds: its duration.
-        peak: bytes of memory that it took on top of its parent's.
+        peak: bytes of memory that it took on top of those that it began with.
         overran: whether it was killed because its time was up.
     """
 
@@ -63,25 +63,27 @@ def run_forked(
         memory: bytes that it may ask for on top of its parent's; None sets no limit.
         kills: moments in seconds, each with the signal to send then.
     """
-    before = psutil.Process().memory_info()
+    limit = None if memory is None else psutil.Process().memory_info().vms + memory
     with tempfile.TemporaryDirectory(prefix="forked") as folder:
-        answer, said = Path(folder, "answer"), Path(folder, "said")
+        answer, said, held = (Path(folder, name) for name in ("answer", "said", "held"))
         said.touch()
         sys.stdout.flush()
         sys.stderr.flush()
         began = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            limit = None if memory is None else before.vms + memory
-            _child(work, answer, said, limit)
+            _child(work, answer, said, held, limit)
         code, peak, overran = _wait(pid, began, seconds, sorted(kills))
         taken = time.monotonic() - began
         value = json.loads(answer.read_text()) if code == 0 and answer.is_file() else None
         text = said.read_text(errors="replace")
-    return Ended(code, value, text, taken, max(0, peak - before.rss), overran)
+        at_first = int(held.read_text() or 0) if held.is_file() else peak
+    return Ended(code, value, text, taken, max(0, peak - at_first), overran)
 
 
-def _child(work: Callable[[], Any], answer: Path, said: Path, limit: int | None) -> None:
+def _child(
+    work: Callable[[], Any], answer: Path, said: Path, held: Path, limit: int | None
+) -> None:
     """Do the work, and end the process without the parent's clean-up."""
     code = ERROR
     try:
@@ -89,6 +91,9 @@ def _child(work: Callable[[], Any], answer: Path, said: Path, limit: int | None)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
         os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND), 2)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        # A child begins with less than its parent: pages of files are not copied.
+        held.write_text(str(psutil.Process().memory_info().rss))
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         value = work()

@@ -10,6 +10,7 @@ ones are damaged at random; seed and number make one again.
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import re
 import shutil
@@ -221,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     matplotlib.use("Agg")
+    gc.freeze()  # a collection in a child would copy every page
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
         root = Path(folder)
         sound = make_samples(root)

@@ -78,7 +78,7 @@ def crafted() -> list[tuple[str, str, bytes]]:
         ("x.csv", "a long field", b"width,height,kind\n" + b"1" * 5_000_000 + b",2,a\n"),
         ("x.csv", "utf-16", "width,height,kind\n1,2,a\n3,4,b\n".encode("utf-16")),
         ("x.csv", "nul bytes", b"width,height,kind\n1,\0,a\n3,4,b\n"),
-        ("x.csv", "many columns", b",".join(b"c%d" % i for i in range(200_000)) + b"\n"),
+        ("x.csv", "many columns", b",".join(b"c%d" % i for i in range(20_000)) + b"\n"),
         ("photos/a/0.png", "claims 60000 x 60000", picture),
         ("photos/a/0.png", "a text", b"hello"),
         (WEIGHTS, "claims 10^11 numbers", safetensors),
