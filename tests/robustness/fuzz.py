@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import random
 import re
 import shutil
 import tempfile
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ import matplotlib
 import torch
 
 from pyro_gmvae.errors import InputError
+from tests.robustness.damage import damaged
 from tests.robustness.doors import Door, doors
 from tests.robustness.forked import Ended, run_forked
-from tests.robustness.mutators import mutate_bytes, mutate_json_text, mutate_safetensors
 from tests.robustness.outcomes import Outcome, write
 from tests.robustness.samples import CHECKPOINT, WEIGHTS, crafted, make_samples, signed
 from tests.robustness.snapshots import changes, snapshot
@@ -69,18 +70,9 @@ def cases(sound: Path, first: int, n: int, seed: int) -> list[Case]:
             subject, way, content, door = odd[index]
         else:
             subject, door = rng.choice(ways_in)
-            way, content = _damaged((sound / subject).read_bytes(), subject, rng)
+            way, content = "random", damaged(subject, (sound / subject).read_bytes(), rng)
         found.append(Case(index, subject, way, content, door, rng.random() < 0.7))
     return found
-
-
-def _damaged(content: bytes, subject: str, rng: random.Random) -> tuple[str, bytes]:
-    suffix = Path(subject).suffix
-    if suffix == ".json":
-        return mutate_json_text(content, rng)
-    if suffix == ".safetensors":
-        return mutate_safetensors(content, rng)
-    return mutate_bytes(content, rng)
 
 
 def play(case: Case, root: Path, sound: Path, answers: dict[tuple[str, str], Any]) -> Outcome:
@@ -99,7 +91,9 @@ def play(case: Case, root: Path, sound: Path, answers: dict[tuple[str, str], Any
         signed(place)
     before = snapshot(place)
     ended = run_forked(lambda: _told(case, place), seconds=SECONDS, memory=MEMORY)
-    result, faults = classify(ended)
+    answer = json.loads(json.dumps(ended.answer).replace(str(place), "PLACE"))
+    said = ended.said.replace(str(place), "PLACE")
+    result, faults = classify(replace(ended, answer=answer, said=said))
     if result == "result":
         known = answers.get((case.door.name, case.subject))
         result = "same result" if ended.answer["answer"] == known else "other result"
@@ -117,7 +111,7 @@ def play(case: Case, root: Path, sound: Path, answers: dict[tuple[str, str], Any
         index=case.index,
         subject=f"{case.door.name}, {case.subject}",
         result=result,
-        faults=tuple(f.replace(str(place), "PLACE") for f in faults),
+        faults=tuple(faults),
         story=case.way,
         seconds=ended.seconds,
     )
@@ -175,7 +169,7 @@ def _bad_words(words: str) -> list[str]:
         faults.append(f"refused in several lines: {_short(words)}")
     if len(words) > LONG:
         faults.append(f"refused in more than {LONG} characters: {_short(words)}")
-    if ":" not in words:
+    if ":" not in words and " must " not in words:
         faults.append(f"refused without a fix: {_short(words)}")
     return faults
 
