@@ -1,6 +1,6 @@
 """Damage files, and see that each public door gives a result or says what is wrong.
 
-    python -m tests.robustness.fuzz --n 10000 --seed 0 --out fuzz
+    python -m tests.robustness.fuzz --n 10000 --seed 0 --out fuzz.json
     python -m tests.robustness.fuzz --first 4711 --n 1 --seed 0
 
 The first cases are the files that are odd by design, each at every door that reads it. The later
@@ -212,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--n", type=int, default=1000, help="number of cases")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write FILE as JSON")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     matplotlib.use("Agg")

@@ -1,6 +1,6 @@
 """Kill trainings, saves and predictions at random moments, and see that nothing is lost.
 
-    python -m tests.robustness.kills --n 200 --seed 0 --out kills
+    python -m tests.robustness.kills --n 200 --seed 0 --out kills.json
 
 Each case is killed up to three times, by a random signal, after a random time or before a random
 change to a file, and continued as a user would. The end must be that of unbroken work.
@@ -255,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.robustness.kills", description=__doc__)
     parser.add_argument("--n", type=int, default=200, help="number of cases")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="write OUT.json and OUT.md")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write FILE as JSON")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Write the outcomes of many cases as a table of JSON and of Markdown."""
+"""Sum the outcomes of many cases up, in JSON and as tables of Markdown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Outcome", "markdown", "write"]
+from pyro_gmvae import __version__
+
+__all__ = ["Outcome", "markdown", "summary", "write"]
 
 
 @dataclass(frozen=True)
@@ -32,31 +35,44 @@ class Outcome:
     seconds: float
 
 
-def markdown(outcomes: Sequence[Outcome], title: str) -> str:
-    """Return a table of subjects by results, and each kind of fault with its first case.
+def summary(outcomes: Sequence[Outcome], command: str) -> dict[str, Any]:
+    """Return how often each subject had each result, and all cases with a fault."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in outcomes:
+        counts[outcome.subject][outcome.result] += 1
+    return {
+        "command": command,
+        "version": __version__,
+        "cases": len(outcomes),
+        "longest_seconds": round(max((o.seconds for o in outcomes), default=0.0), 1),
+        "counts": {subject: dict(found) for subject, found in sorted(counts.items())},
+        "faults": [asdict(o) for o in outcomes if o.faults],
+    }
 
-    >>> one = Outcome(0, "t.csv", "refused", (), "a byte less", 0.1)
-    >>> print(markdown([one], "fuzz --n 1"))
+
+def markdown(summed: dict[str, Any]) -> str:
+    """Return a table of subjects by results, and one of the faults with their first case.
+
+    >>> one = Outcome(0, "x.csv", "refused", (), "a byte less", 0.1)
+    >>> print(markdown(summary([one], "fuzz --n 1")))
     `fuzz --n 1`: 1 case, 0 with a fault.
     <BLANKLINE>
     | subject | refused |
     |---|---|
-    | t.csv | 1 |
+    | x.csv | 1 |
     <BLANKLINE>
     """
-    bad = sum(bool(o.faults) for o in outcomes)
-    cases = "1 case" if len(outcomes) == 1 else f"{len(outcomes)} cases"
-    results = sorted({o.result for o in outcomes})
-    counts = Counter((o.subject, o.result) for o in outcomes)
-    lines = [f"`{title}`: {cases}, {bad} with a fault.", ""]
+    counts, bad = summed["counts"], len(summed["faults"])
+    cases = "1 case" if summed["cases"] == 1 else f"{summed['cases']:,} cases"
+    results = sorted({result for found in counts.values() for result in found})
+    lines = [f"`{summed['command']}`: {cases}, {bad} with a fault.", ""]
     lines += [f"| subject | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
-    for subject in dict.fromkeys(o.subject for o in outcomes):
-        cells = " | ".join(str(counts[subject, r] or "") for r in results)
-        lines.append(f"| {subject} | {cells} |")
-    by_fault = defaultdict(list)
-    for outcome in outcomes:
-        for fault in outcome.faults:
-            by_fault[outcome.subject, fault].append(outcome.index)
+    for subject, found in counts.items():
+        lines.append(f"| {subject} | {' | '.join(str(found.get(r, '')) for r in results)} |")
+    by_fault: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for outcome in summed["faults"]:
+        for fault in outcome["faults"]:
+            by_fault[outcome["subject"], fault].append(outcome["index"])
     if by_fault:
         lines += ["", "| subject | fault | cases | first |", "|---|---|---|---|"]
     for (subject, fault), where in sorted(by_fault.items()):
@@ -65,13 +81,11 @@ def markdown(outcomes: Sequence[Outcome], title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(outcomes: Sequence[Outcome], title: str, out: Path | None) -> int:
-    """Print the table, write ``out.json`` and ``out.md``; return 1 if there is a fault, else 0."""
-    table = markdown(outcomes, title)
-    print(table)
+def write(outcomes: Sequence[Outcome], command: str, out: Path | None) -> int:
+    """Print the tables, and write ``out`` as JSON; return 1 if there is a fault, else 0."""
+    summed = summary(outcomes, command)
+    print(markdown(summed))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.with_suffix(".md").write_text(table)
-        content = {"command": title, "outcomes": [asdict(o) for o in outcomes]}
-        out.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-    return int(any(o.faults for o in outcomes))
+        out.write_text(json.dumps(summed, indent=1) + "\n")
+    return int(bool(summed["faults"]))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import random
 import struct
-from pathlib import Path
 
 import pytest
 
 from tests.robustness import fuzz
 from tests.robustness.damage import damaged
 from tests.robustness.forked import Ended
-from tests.robustness.outcomes import Outcome, markdown, write
 from tests.robustness.test_kills import harness
 
 
@@ -90,14 +88,3 @@ def test_a_header_is_damaged_within() -> None:
 def test_each_end_has_its_word(ended: Ended, result: str, faults: int) -> None:
     word, found = fuzz.classify(ended)
     assert (word, len(found)) == (result, faults)
-
-
-def test_the_table(tmp_path: Path) -> None:
-    good = Outcome(0, "x.csv", "refused", (), "truncated", 0.1)
-    bad = Outcome(1, "x.csv", "error", ("KeyError",), "spliced", 0.1)
-    assert "| x.csv | KeyError | 1 | 1 |" in markdown([good, bad], "fuzz --n 2")
-    assert write([good], "fuzz --n 1", None) == 0
-    assert write([good, bad], "fuzz --n 2", tmp_path / "tables" / "fuzz") == 1
-    written = json.loads((tmp_path / "tables" / "fuzz.json").read_text())
-    assert [o["result"] for o in written["outcomes"]] == ["refused", "error"]
-    assert "2 cases, 1 with a fault" in (tmp_path / "tables" / "fuzz.md").read_text()
