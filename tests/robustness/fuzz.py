@@ -10,7 +10,6 @@ ones are damaged at random; seed and number make one again.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import random
 import re
@@ -22,14 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import torch
-
 from pyro_gmvae.errors import InputError
 from tests.robustness.damage import damaged
 from tests.robustness.doors import Door, doors
 from tests.robustness.forked import Ended, run_forked
 from tests.robustness.outcomes import Outcome, write
+from tests.robustness.preloading import preload
 from tests.robustness.samples import CHECKPOINT, WEIGHTS, crafted, make_samples, signed
 from tests.robustness.snapshots import changes, snapshot
 
@@ -214,9 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write FILE as JSON")
     given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    matplotlib.use("Agg")
-    gc.freeze()  # a collection in a child would copy every page
+    preload()
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
         root = Path(folder)
         sound = make_samples(root)

@@ -19,13 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import torch
-
 from pyro_gmvae import runs
 from tests.robustness.file_events import at_event, count_events
 from tests.robustness.forked import ERROR, Ended, run_forked
 from tests.robustness.outcomes import Outcome, write
+from tests.robustness.preloading import preload
 from tests.robustness.snapshots import changes, snapshot
 from tests.robustness.victims import (
     Scenario,
@@ -257,8 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write FILE as JSON")
     given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    matplotlib.use("Agg")
+    preload()
     with tempfile.TemporaryDirectory(prefix="kills") as folder:
         outcomes = play(given.n, given.seed, Path(folder))
     title = f"python -m tests.robustness.kills --n {given.n} --seed {given.seed}"

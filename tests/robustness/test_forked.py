@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from tests.robustness.file_events import at_event, count_events
 from tests.robustness.forked import ERROR, run_forked
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does")
 
 
 def test_an_answer() -> None:
