@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from pyro_gmvae import data, runs
-from pyro_gmvae.data.sources import load_splits
 from pyro_gmvae.estimator import GMVAE
 from pyro_gmvae.run_data import load_new_rows, load_run_rows
 from pyro_gmvae_cli.main import main
@@ -34,12 +33,14 @@ class Door:
         reads: the files whose damage it is tried on.
         work: takes the folder of a case and the damaged file, and returns a digest of its answer.
         writes: paths that it may change where it accepts the file.
+        alone: whether it refuses a run folder that holds a file of the user's.
     """
 
     name: str
     reads: tuple[str, ...]
     work: Callable[[Path, str], Any]
     writes: tuple[str, ...] = ()
+    alone: bool = False
 
 
 def digest(*values: Any) -> str:
@@ -60,7 +61,7 @@ def doors() -> list[Door]:
         Door("predict", (*OF_RUN, *TABLES), _predict, ("answers.csv",)),
         Door("evaluate", OF_RUN[:1], _evaluate),
         Door("train --resume", ("run/train.json", CHECKPOINT, OF_RUN[2]), _resume, ("run/",)),
-        Door("GMVAE.save", OF_RUN[:1], _save, ("run/",)),
+        Door("GMVAE.save", OF_RUN[:1], _save, ("run/",), alone=True),
     ]
 
 
@@ -95,7 +96,7 @@ def _new_rows(folder: Path, changed: str) -> str:
 
 def _known(folder: Path, changed: str) -> str:
     option = {"labels.csv": "labels", "groups.csv": "must_link"}[changed]
-    splits = load_splits(str(folder / "x.npy"), seed=0, **{option: folder / changed})
+    splits = data.load_splits(str(folder / "x.npy"), seed=0, **{option: folder / changed})
     known = splits.train.labels if option == "labels" else splits.train.must_link
     return digest(splits.train.fingerprint(), known)
 

@@ -83,6 +83,8 @@ def play(case: Case, root: Path, sound: Path, answers: dict[tuple[str, str], Any
     """
     place = root / "case"
     shutil.copytree(sound, place)
+    if not case.door.alone:
+        (place / "run" / "notes.txt").write_text("mine\n")
     (place / case.subject).write_bytes(case.content)
     if case.subject == WEIGHTS and case.signed:
         signed(place)

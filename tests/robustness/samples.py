@@ -43,7 +43,6 @@ def make_samples(root: Path) -> Path:
     for work in (training(table, "--epochs", 2)(sound / "run"),):
         if (ended := run_forked(work)).code != 0:
             raise RuntimeError(ended.said)
-    (sound / "run" / "notes.txt").write_text("mine\n")
     predicting = command("predict", sound / "run", table, "-o", sound / "answers.csv", "--quiet")
     if (ended := run_forked(predicting)).code != 0:
         raise RuntimeError(ended.said)
