@@ -222,12 +222,12 @@ def setting(root: Path) -> list[Scenario]:
     return scenarios(source, other, finished, answers)
 
 
-def play(n: int, seed: int, root: Path) -> list[Outcome]:
-    """Play ``n`` cases, and return their outcomes."""
+def play(first: int, n: int, seed: int, root: Path) -> list[Outcome]:
+    """Play ``n`` cases from number ``first`` on, and return their outcomes."""
     known = [(scenario, unbroken(scenario, root)) for scenario in setting(root)]
     outer = snapshot(root)
     outcomes = []
-    for index in range(n):
+    for index in range(first, first + n):
         scenario, reference = known[index % len(known)]
         case = Case(scenario, reference, root / f"case-{index}", random.Random(f"{seed}-{index}"))
         began = time.monotonic()
@@ -252,13 +252,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play the cases and write the table; return 1 if there is a fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.robustness.kills", description=__doc__)
     parser.add_argument("--n", type=int, default=200, help="number of cases")
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write FILE as JSON")
     given = parser.parse_args(arguments)
     preload()
     with tempfile.TemporaryDirectory(prefix="kills") as folder:
-        outcomes = play(given.n, given.seed, Path(folder))
+        outcomes = play(given.first, given.n, given.seed, Path(folder))
     title = f"python -m tests.robustness.kills --n {given.n} --seed {given.seed}"
+    if given.first:
+        title += f" --first {given.first}"
     return write(outcomes, title, given.out)
 
 

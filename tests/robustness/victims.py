@@ -98,7 +98,8 @@ def scenarios(source: Path, other: Path, finished: Path, old_answers: Path) -> l
         finished: a finished run of fewer epochs.
         old_answers: a file that ``predict`` wrote earlier, with other rows.
     """
-    run, epochs = "run", ("--epochs", EPOCHS)
+    # The seed is named, so that the training that was to be overwritten is not resumed instead.
+    run, epochs = "run", ("--epochs", EPOCHS, "--seed", 0)
     plain = training(source, *epochs)
     several = training(source, *epochs, "--starts", 2)
     overwrite, resume = (training(source, *epochs, o) for o in ("--overwrite", "--resume"))
