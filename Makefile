@@ -1,7 +1,10 @@
 # make demo   train on the digits data set, print the table, draw the clusters
 # make test   run the test suite with coverage
 # make lint   style, types, and who imports whom
-.PHONY: demo test lint format clean
+# make oldest      run the tests with the oldest versions that pyproject.toml admits
+# make audit       look for known vulnerabilities in the installed versions
+# make robustness  kill and damage for an hour, and write docs/reliability.md
+.PHONY: demo test lint format oldest audit robustness clean
 
 PYTHON ?= python3
 STAMP := .venv/.installed
@@ -30,5 +33,25 @@ format: $(STAMP)
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+# uv chooses the oldest versions, in an environment of their own.
+oldest:
+	$(PYTHON) -m venv .oldest
+	.oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.oldest/bin/uv pip install --quiet --python .oldest/bin/python --resolution lowest-direct -e ".[dev]"
+	.oldest/bin/python -m pytest -n auto
+
+# A package that cannot be looked up is a failure: --strict.
+audit: $(STAMP)
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv/bin/python -m pip freeze --exclude-editable > .audit/requirements.txt
+	.audit/bin/pip-audit --strict --disable-pip --no-deps --requirement .audit/requirements.txt
+
+# The tables are written whether or not there is a fault.
+robustness: $(STAMP)
+	-OMP_NUM_THREADS=1 .venv/bin/python -m tests.robustness.kills --n 200 --out docs/reliability/kills.json
+	-OMP_NUM_THREADS=1 .venv/bin/python -m tests.robustness.fuzz --n 10000 --out docs/reliability/fuzz.json
+	.venv/bin/python -m tests.robustness.tables
+
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .oldest .audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage
