@@ -23,7 +23,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from pyro_gmvae import models, runs
-from pyro_gmvae.alone import alone
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, from_array, hold_out
 from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
@@ -41,8 +40,9 @@ from pyro_gmvae.parameters import (
     generator_of,
     settings_of_parameters,
 )
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.ranges import MOST_ROWS, whole
-from pyro_gmvae.run_folder import open_run_folder
+from pyro_gmvae.runs.folder import open_run_folder
 from pyro_gmvae.stored import shortened
 from pyro_gmvae.training import ProgressBar
 

@@ -13,11 +13,11 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae import evaluation
-from pyro_gmvae.alone import alone
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.noise import row_keys
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.stored import typed
 from pyro_gmvae.training import Record
 

@@ -52,7 +52,7 @@ MOST_ROUNDS = 1_000_000_000  # epochs and steps, for people who want no limit
 MOST_TRAININGS = 1_000  # trainings, or starts, of one call
 SEEDS = 2**63  # torch takes seeds below this number
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures at which float32 holds a Concrete variable
-FASTEST = 10.0  # learning rate; a step of Adam moves every weight by about so much
+FASTEST = 1e6  # learning rate; a step of Adam moves every weight by about so much
 STRONGEST = 1e6  # factor of a penalty
 
 _LONGEST = 60  # characters of a wrong value in a message

@@ -24,8 +24,9 @@ MOST_BYTES = 2**26  # of a text file: 64 MiB, as the names of a million columns 
 MOST_TEXT = 2**16  # characters of one text
 MOST_DEPTH = 32  # lists and objects within one another
 MOST_INT = 2**63  # what torch and numpy take is below
-# Half of a surrogate pair cannot be written or shown, a NUL cannot be in a path.
-UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+# A NUL cannot be in a path, half of a surrogate pair in no text; but Python gives bytes of a file
+# name that are no text as the halves from U+DC80 to U+DCFF.
+UNWRITABLE = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
 SHOWN = 80  # characters of a stored value in a message, or of another's message in ours
 _repr = Repr()
 _repr.maxstring = _repr.maxother = _repr.maxlong = SHOWN

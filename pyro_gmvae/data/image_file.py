@@ -17,7 +17,7 @@ from torchvision.transforms import functional
 from pyro_gmvae.data.checks import reason
 from pyro_gmvae.data.folder_files import text
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.turns import turn
+from pyro_gmvae.process.turns import turn
 
 __all__ = ["MAX_PIXELS", "Header", "Remarks", "read_header", "read_image"]
 

@@ -18,7 +18,7 @@ from numpy.lib import format as npy_format
 
 from pyro_gmvae.data.checks import check_memory, reason
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.turns import turn
+from pyro_gmvae.process.turns import turn
 
 __all__ = ["read_npy", "read_npz"]
 

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import (
@@ -24,10 +23,11 @@ from pyro_gmvae.evaluation._batches import (
 from pyro_gmvae.evaluation._draws import draw_z
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import log_likelihood
-from pyro_gmvae.memory import check_memory
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.noise import RowNoise
+from pyro_gmvae.process.alone import alone
+from pyro_gmvae.process.memory import check_memory
 from pyro_gmvae.ranges import MOST_DRAWS, SEEDS, whole
 from pyro_gmvae.rng import forked_rng
 

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.likelihood import MAX_PARETO_K, LogLikelihood, log_likelihood
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.process.alone import alone
 
 if TYPE_CHECKING:
     import pandas

@@ -10,7 +10,6 @@ from typing import Any
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.clustering import (
@@ -22,6 +21,7 @@ from pyro_gmvae.evaluation.clustering import (
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.process.alone import alone
 
 __all__ = ["Evaluation", "evaluate", "summarize"]
 

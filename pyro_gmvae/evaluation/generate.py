@@ -11,16 +11,16 @@ from jaxtyping import Float, Int, Num, Shaped
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import (
     Transform,
     default_batch_size,
     each_batch,
 )
-from pyro_gmvae.memory import check_memory
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.process.alone import alone
+from pyro_gmvae.process.memory import check_memory
 from pyro_gmvae.ranges import MOST_ROWS, whole
 from pyro_gmvae.rng import forked_rng
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.evaluation._batches import Transform, each_batch
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.process.alone import alone
 
 __all__ = ["embed", "responsibilities"]
 

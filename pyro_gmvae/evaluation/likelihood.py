@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.evaluation._arviz import pareto_k
 from pyro_gmvae.evaluation._batches import (
     ENTRIES,
@@ -23,6 +22,7 @@ from pyro_gmvae.evaluation._draws import draw_z
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.noise import RowNoise
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.ranges import MOST_DRAWS, MOST_ROWS, whole
 
 __all__ = ["MAX_BAD_FRACTION", "MAX_PARETO_K", "LogLikelihood", "log_likelihood"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.memory import check_memory
 from pyro_gmvae.models.config import parameter_count
+from pyro_gmvae.process.memory import check_memory
 
 __all__ = ["check_capacity"]
 

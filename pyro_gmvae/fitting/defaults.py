@@ -19,8 +19,8 @@ from pyro_gmvae.data import Binarize, Dataset, Encoding
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Support
-from pyro_gmvae.memory import free_memory
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.process.memory import free_memory
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.device import check_device
 from pyro_gmvae.training.resources import bytes_per_cluster

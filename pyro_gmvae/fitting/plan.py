@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.data import Encoding, Splits
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
@@ -27,6 +26,7 @@ from pyro_gmvae.models import GMVAE, Regularizer, from_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT, check_label_rows, check_labels
 from pyro_gmvae.models.must_link import check_must_link
 from pyro_gmvae.networks import ConvSizes
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training import TrainConfig
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
@@ -21,6 +20,7 @@ from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
 from pyro_gmvae.fitting.starts.registry import start_from
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import (
     ClusterWatch,
     NonFiniteLossError,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Int64
 from torch import Tensor, nn
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.models.config import from_config, to_config
 from pyro_gmvae.models.gmvae import GMVAE
+from pyro_gmvae.process.alone import alone
 
 __all__ = ["keep_components", "reorder_components"]
 

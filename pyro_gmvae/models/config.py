@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.models.gmvae import GMVAE, METHODS
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.stored import shortened, typed
 

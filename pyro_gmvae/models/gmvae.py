@@ -14,7 +14,6 @@ from jaxtyping import Float, Num
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.likelihoods import Likelihood, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
@@ -31,6 +30,7 @@ from pyro_gmvae.networks import (
     feature_size,
     linear,
 )
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.ranges import (
     MOST_AXES,
     MOST_CLUSTERS,

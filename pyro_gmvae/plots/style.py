@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pyro_gmvae.turns import turn
+from pyro_gmvae.process.turns import turn
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from pyro_gmvae.data import TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
-from pyro_gmvae.spreadsheets import safe_text, with_text
+from pyro_gmvae.files.spreadsheets import safe_text, with_text
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import keep_components
 from pyro_gmvae.ranges import real
 from pyro_gmvae.run_data import settings_of, sources_of
-from pyro_gmvae.run_folder import open_run_folder
 from pyro_gmvae.runs import replace_run
+from pyro_gmvae.runs.folder import open_run_folder
 
 __all__ = ["Pruned", "prune_run"]
 

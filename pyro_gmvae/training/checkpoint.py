@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix
+from pyro_gmvae.files.tensors import TensorForm, compare_forms, form_of, require_finite
 from pyro_gmvae.stored import DamagedError, shortened
-from pyro_gmvae.tensor_files import TensorForm, compare_forms, form_of, require_finite
 from pyro_gmvae.training.reporters import Record
 
 __all__ = ["Position", "StoppingState", "check_tensors", "check_weights"]

@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Int, Num
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.data import BatchSource, ResidentBatches
 from pyro_gmvae.errors import InputError, SignalReceived
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels, check_label_rows
 from pyro_gmvae.models.must_link import must_linked
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.annealing import put_back
 from pyro_gmvae.training.config import TrainConfig

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix, written_whole
+from pyro_gmvae.files.tensors import read_metadata, read_tensors
 from pyro_gmvae.stored import DamagedError, cut, parse_json, shortened, typed
-from pyro_gmvae.tensor_files import read_tensors
 from pyro_gmvae.training.checkpoint import Position, check_tensors, check_weights
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.metrics import Meter
@@ -174,13 +173,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"there is no checkpoint at {path} to resume from: train without --resume")
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        values = parse_json(metadata.get("state", ""))
+        values = parse_json(read_metadata(path).get("state", ""))
         if not isinstance(values, dict):
             raise DamagedError("it holds no state")
         tensors = read_tensors(path)
-    except (SafetensorError, DamagedError) as error:
+    except DamagedError as error:
         raise _damaged(path, error) from error
     if values.pop("version", None) != VERSION:
         raise InputError(f"the checkpoint {path} is of another version: train anew")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyro_gmvae.locks import LOCK_FILES, locked
+from pyro_gmvae.files.locks import LOCK_FILES, locked
 from tests.cli.conftest import TINY, Cli, write_table
 
 TRAIN = ("train", "blobs.csv", "--label-column", "kind", *TINY)

@@ -49,7 +49,7 @@ def test_without_empty_clusters_every_row_keeps_its_own(cli: Cli, run: str) -> N
 
 
 def test_errors(cli: Cli, run: str) -> None:
-    for least, words in ((0.99, "no cluster has 99.0%"), (1.5, "below 1"), (-1, "from 0")):
+    for least, words in ((0.99, "no cluster has 99.0%"), (1.5, "0<=x<1"), (-1, "0<=x<1")):
         result = cli("prune", run, "--least", least, "--out", "smaller")
         assert result.exit_code == 2 and words in result.stderr
         assert not Path("smaller").exists()

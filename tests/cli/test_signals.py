@@ -67,7 +67,7 @@ def test_in_the_start_of_a_resumed_training(cli: Cli, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patched:
         patched.setattr("pyro_gmvae.fitting.train._started", kill(signal.SIGTERM))
         result = cli(*again)
-    assert result.exit_code == 143 and "the same command begins anew" in result.stderr
+    assert result.exit_code == 143 and "Continue it with: " in result.stderr
     assert cli(*again).exit_code == 0
 
 

@@ -90,5 +90,5 @@ def test_a_model_finds_its_columns_among_those_left_out(tmp_path: Path) -> None:
     frame(id=np.arange(ROWS), other=1.5).to_csv(path, index=False)
     with pytest.raises(InputError, match="'other' that the model does not know.*'visits'"):
         stored.conform(load(str(path), purpose="apply"))
-    with pytest.raises(InputError, match="left out are damaged"):
+    with pytest.raises(InputError, match="left_out is 3"):
         TableEncoding.from_config(encoding.to_config() | {"left_out": 3})

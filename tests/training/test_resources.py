@@ -13,8 +13,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
-from pyro_gmvae.memory import free_memory
 from pyro_gmvae.models import METHODS
+from pyro_gmvae.process.memory import free_memory
 from pyro_gmvae.training import Reporter, TrainConfig, elbo_objective, fit, resources, step
 from pyro_gmvae.training.resources import bytes_per_cluster, records_steps
 from tests.helpers.tiny import blobs, quick, tiny

@@ -57,7 +57,7 @@ def test_a_failing_write_leaves_the_old_one(
         if where == "write":
             patch.setattr(Path, "write_bytes", half_written)
         else:
-            patch.setattr(files.os, "replace", fails)
+            patch.setattr(files.whole.os, "replace", fails)
         with pytest.raises(OSError, match="no space left"):
             save_checkpoint(path, {"a": torch.zeros(1)}, {"step": 8})
     assert load_checkpoint(path)[1] == VALUES

@@ -13,12 +13,12 @@ import torch.distributed
 from jaxtyping import Int64, Num
 from torch import Tensor
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.data import ResidentBatches
 from pyro_gmvae.fitting.starts.context import StartProgress
 from pyro_gmvae.inference import ELBOTerms, Schedule
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.must_link import MUST_LINK, must_linked
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training import Objective, Reporter, TrainConfig, Transform, fit
 

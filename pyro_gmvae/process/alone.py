@@ -14,7 +14,7 @@ import pyro
 import torch
 from pyro.poutine import runtime
 
-from pyro_gmvae.turns import turn
+from pyro_gmvae.process.turns import turn
 
 __all__ = ["alone"]
 
@@ -25,10 +25,10 @@ R = TypeVar("R")
 def alone(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function so that neither other threads nor the caller's contexts reach it.
 
-    Calls from several threads take turns (see `pyro_gmvae.turns.turn`). Within a call gradients are
-    recorded, torch is in no inference mode and under no autocast, tensors are made on the CPU
-    unless a device is named, and no handler of Pyro is open. What the call itself then sets also
-    holds in the calls that it makes. Afterwards everything is as the caller had it, Pyro's
+    Calls from several threads take turns (see `pyro_gmvae.process.turns.turn`). Within a call
+    gradients are recorded, torch is in no inference mode and under no autocast, tensors are made on
+    the CPU unless a device is named, and no handler of Pyro is open. What the call itself then sets
+    also holds in the calls that it makes. Afterwards everything is as the caller had it, Pyro's
     settings included.
 
     Args:

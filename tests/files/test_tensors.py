@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pyro_gmvae.stored import DamagedError
-from pyro_gmvae.tensor_files import (
+from pyro_gmvae.files.tensors import (
     DTYPES,
     TensorForm,
     compare_forms,
@@ -18,6 +17,7 @@ from pyro_gmvae.tensor_files import (
     read_tensors,
     require_finite,
 )
+from pyro_gmvae.stored import DamagedError
 
 
 def test_forms_in_a_file_are_those_of_the_tensors(tmp_path: Path) -> None:

@@ -10,15 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.data import Encoding, encoding_from_config
 from pyro_gmvae.files import under_prefix, with_prefix
-from pyro_gmvae.fitted import About
-from pyro_gmvae.models import GMVAE, from_config
-from pyro_gmvae.rng import forked_rng
-from pyro_gmvae.runs_v1 import config_of_version_1
-from pyro_gmvae.stored import DamagedError, cut, typed
-from pyro_gmvae.tensor_files import (
+from pyro_gmvae.files.tensors import (
     TensorForm,
     compare_forms,
     form_of,
@@ -26,6 +20,12 @@ from pyro_gmvae.tensor_files import (
     read_tensors,
     require_finite,
 )
+from pyro_gmvae.fitted import About
+from pyro_gmvae.models import GMVAE, from_config
+from pyro_gmvae.process.alone import alone
+from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.runs.version_1 import config_of_version_1
+from pyro_gmvae.stored import DamagedError, cut, typed
 
 __all__ = ["check_numbers", "read_model", "tensors_of"]
 

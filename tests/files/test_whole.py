@@ -92,7 +92,7 @@ def test_what_standard_output_is_appended_to_stays(tmp_path: Path) -> None:
 def test_a_planted_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    monkeypatch.setattr("pyro_gmvae.files.secrets.token_hex", lambda n: "0" * 2 * n)
+    monkeypatch.setattr("pyro_gmvae.files.whole.secrets.token_hex", lambda n: "0" * 2 * n)
     (tmp_path / f".{'0' * 16}.partial.csv").symlink_to(victim)
     with pytest.raises(InputError, match="cannot be written"):
         write(tmp_path / "o.csv")
@@ -143,7 +143,7 @@ def test_a_file_in_a_folder_that_takes_none(
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(name, flags, *more)
 
-    monkeypatch.setattr("pyro_gmvae.files.os.open", refuse)
+    monkeypatch.setattr("pyro_gmvae.files.whole.os.open", refuse)
     write(path)
     assert path.read_text() == "new"
     with pytest.raises(InputError, match="Permission denied"):

@@ -28,7 +28,9 @@ from typing import Any
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import is_partial
-from pyro_gmvae.locks import LOCK_FILES, locked
+from pyro_gmvae.files.locks import LOCK_FILES, locked
+from pyro_gmvae.files.tensors import read_forms
+from pyro_gmvae.stored import DamagedError
 
 __all__ = [
     "CONFIG",
@@ -48,6 +50,9 @@ NEW_WEIGHTS = "weights.new.safetensors"  # until the configuration names them
 TRAINING = "train.json"  # written first
 
 FOLDERS = ("checkpoint", "tensorboard")
+# The first parts of the names of tensors in a run, of this version and of 0.1, and in a checkpoint.
+PARTS = {"model", "encoding", "preprocessor"}
+PARTS |= {"order", "weights", "best", "optimizer", "meter", "rng"}
 MOST_READ = 64 * 2**20  # bytes of a file whose content is looked at
 
 
@@ -251,15 +256,11 @@ def _is_metrics(file: Path) -> bool:
 
 def _is_tensors(file: Path) -> bool:
     """Recognise a safetensors file of ours by the names in its header."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(file, "pt") as opened:
-            names, metadata = list(opened.keys()), opened.metadata() or {}
-    except (SafetensorError, OSError):
+        names = read_forms(file)
+    except (DamagedError, OSError):
         return True  # it is damaged, and has the name of ours
-    prefixes = {name.split("/")[0] for name in names}
-    return "state" in metadata or prefixes <= {"model", "encoding", "preprocessor"}
+    return {name.split("/")[0] for name in names} <= PARTS
 
 
 def _is_selection(file: Path) -> bool:

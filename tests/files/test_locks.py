@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.locks import LOCK_FILES, holder, locked
+from pyro_gmvae.files.locks import LOCK_FILES, holder, locked
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from pyro_gmvae.locks import locked
+from pyro_gmvae.files.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -14,15 +14,15 @@ from typing import Any, Literal
 
 from safetensors.torch import save
 
-from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
+from pyro_gmvae.files.locks import holder
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.settings import Settings
-from pyro_gmvae.locks import holder
 from pyro_gmvae.models import to_config
-from pyro_gmvae.run_folder import (
+from pyro_gmvae.process.alone import alone
+from pyro_gmvae.runs.folder import (
     CONFIG,
     FORMAT,
     METRICS,
@@ -31,7 +31,7 @@ from pyro_gmvae.run_folder import (
     WEIGHTS,
     clear,
 )
-from pyro_gmvae.run_model import check_numbers, read_model, tensors_of
+from pyro_gmvae.runs.model import check_numbers, read_model, tensors_of
 from pyro_gmvae.stored import (
     MOST_BYTES,
     DamagedError,
@@ -54,7 +54,7 @@ MOST_METRICS = 2**28  # bytes: a million epochs
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     """Write ``fitted`` into ``folder``, in place of the model that is there.
 
-    The files are those of `pyro_gmvae.run_folder`. The folder holds the former model until the
+    The files are those of `pyro_gmvae.runs.folder`. The folder holds the former model until the
     configuration is replaced, and from then on the new one, whenever the process is killed.
 
     Raises:

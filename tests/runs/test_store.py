@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import pickle
@@ -17,16 +18,16 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from pyro_gmvae import GMVAE, runs
+from pyro_gmvae import GMVAE
 from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files.locks import locked
 from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.likelihoods import Gaussian
-from pyro_gmvae.locks import locked
 from pyro_gmvae.models import METHODS, ExactGMVAE
-from pyro_gmvae.run_folder import CONFIG, NEW_WEIGHTS, TRAINING, WEIGHTS
 from pyro_gmvae.runs import load, replace_run, save_run
+from pyro_gmvae.runs.folder import CONFIG, FORMAT, NEW_WEIGHTS, TRAINING, WEIGHTS
 from pyro_gmvae.training import fit
 from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny
 
@@ -120,7 +121,7 @@ def test_loaded_is_what_was_saved(method: str, dtype: torch.dtype, tmp_path: Pat
 def test_the_files_are_named_and_whole(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "weights.safetensors"]
     config = json.loads((folder / "config.json").read_text())
-    assert (config["format"], config["version"], config["dtype"]) == (runs.FORMAT, 2, "float32")
+    assert (config["format"], config["version"], config["dtype"]) == (FORMAT, 2, "float32")
     assert {name.split("/")[0] for name in load_file(folder / "weights.safetensors")} == {
         "model",
         "encoding",
@@ -168,7 +169,7 @@ def test_a_failing_write_leaves_no_half(folder: Path, monkeypatch: pytest.Monkey
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.os, "replace", fails)
+        patch.setattr(os, "replace", fails)
         with pytest.raises(OSError, match="no space left"):
             save_run(folder, FittedModel(tiny("sparse"), TableEncoding((4,))))
     assert load(folder).gmvae.method == "exact"
@@ -222,7 +223,7 @@ def put_weights(content: bytes) -> Callable[[Path], None]:
 
     def change(folder: Path) -> None:
         (folder / "weights.safetensors").write_bytes(content)
-        edit(weights_sha256=runs.hashlib.sha256(content).hexdigest())(folder)
+        edit(weights_sha256=hashlib.sha256(content).hexdigest())(folder)
 
     return change
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
@@ -12,7 +15,15 @@ from torch import Tensor
 
 from pyro_gmvae.stored import DamagedError, cut, shortened
 
-__all__ = ["TensorForm", "compare_forms", "form_of", "read_forms", "read_tensors", "require_finite"]
+__all__ = [
+    "TensorForm",
+    "compare_forms",
+    "form_of",
+    "read_forms",
+    "read_metadata",
+    "read_tensors",
+    "require_finite",
+]
 
 # The words of the file format for torch's types.
 DTYPES = {
@@ -73,12 +84,33 @@ def read_forms(path: Path) -> dict[str, TensorForm]:
     {'bias': TensorForm(shape=(3,), dtype='F32')}
     """
     try:
-        with safe_open(path, "pt") as file:
+        with _opened(path) as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
             return {
                 name: TensorForm(tuple(part.get_shape()), part.get_dtype())
                 for name, part in slices.items()
             }
+    except SafetensorError as error:
+        raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the texts that a safetensors file holds beside its tensors.
+
+    Raises:
+        DamagedError: if it is no such file.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from safetensors.torch import save_file
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.safetensors"
+    ...     save_file({"bias": torch.zeros(3)}, path, {"step": "7"})
+    ...     read_metadata(path)
+    {'step': '7'}
+    """
+    try:
+        with _opened(path) as file:
+            return file.metadata() or {}
     except SafetensorError as error:
         raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
 
@@ -98,11 +130,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     {'bias': tensor([1., 1.])}
     """
     try:
-        with safe_open(path, "pt") as file:
+        with _opened(path) as file:
             # Clones: the file may be replaced or shortened while its tensors are in use.
             return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[safe_open]:
+    """Open a file by a name that safetensors can read: it takes no bytes that are no text."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        with TemporaryDirectory() as folder:
+            link = Path(folder, "link.safetensors")
+            link.symlink_to(path.absolute())
+            with safe_open(link, "pt") as file:
+                yield file
+    else:
+        with safe_open(path, "pt") as file:
+            yield file
 
 
 def compare_forms(found: Mapping[str, TensorForm], wanted: Mapping[str, TensorForm]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pyro_gmvae.turns import turn
+from pyro_gmvae.process.turns import turn
 
 
 @contextmanager

@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from pyro_gmvae import GMVAE, evaluation
-from pyro_gmvae.alone import alone
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.networks import MLPEncoder
+from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import TrainConfig, fit
 from tests.cli.conftest import TINY, run_cli, write_table
 from tests.helpers.tiny import blobs, quick, same_weights, tiny, weights_of

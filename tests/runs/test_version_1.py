@@ -22,11 +22,12 @@ import pyro_gmvae
 from pyro_gmvae import GMVAE
 from pyro_gmvae.data import ImageEncoding, TableEncoding, load
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.parameters import settings_of_parameters
 from pyro_gmvae.run_data import load_run_rows, settings_of
 from pyro_gmvae.runs import read_training
 from tests.cli.conftest import run_cli
 
-RUNS = Path(__file__).parent / "helpers" / "runs_v1"
+RUNS = Path(__file__).parents[1] / "helpers" / "runs_v1"
 NAMES = ("table", "digits", "saved-table", "saved-images")
 ROWS = 40  # of each are in the answers
 
@@ -71,7 +72,7 @@ def test_same_predictions_by_the_estimator(name: str, answers: dict[str, np.ndar
     assert loaded.n_features_in_ == (3 if name.endswith("table") else 64)
     clone(loaded)
     # The parameters are ones that this version trains by.
-    assert loaded._settings().model.clusters == 2
+    assert settings_of_parameters(loaded.get_params()).model.clusters == 2
     assert (loaded.latent_dim, loaded.hidden) == (2, (3,))
 
 

@@ -4,7 +4,7 @@ import io
 import pandas as pd
 import pytest
 
-from pyro_gmvae.spreadsheets import safe_text, with_text
+from pyro_gmvae.files.spreadsheets import safe_text, with_text
 
 
 @pytest.mark.parametrize("first", list("=+-@\t\r\n＝＋－＠"))

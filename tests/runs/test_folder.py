@@ -12,13 +12,13 @@ from safetensors.torch import save_file
 
 from pyro_gmvae.data import TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files.locks import LOCK_FILES
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.locks import LOCK_FILES
-from pyro_gmvae.run_folder import checkpoint_path, clear, open_run_folder
 from pyro_gmvae.runs import load, save_run
+from pyro_gmvae.runs.folder import checkpoint_path, clear, open_run_folder
 from tests.helpers.tiny import tiny
 
-RUNS_V1 = Path(__file__).parent / "helpers" / "runs_v1"
+RUNS_V1 = Path(__file__).parents[1] / "helpers" / "runs_v1"
 
 
 @pytest.fixture
