@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["forked_rng"]
+__all__ = ["forked_rng", "reseed"]
 
 
 @contextmanager
@@ -28,9 +28,24 @@ def forked_rng(*devices: torch.device, seed: int | None = None) -> Iterator[None
     gpus = [device for device in devices if device.type == "cuda"]
     with torch.random.fork_rng(devices=gpus):
         if seed is not None:
-            # torch.manual_seed would also reseed GPUs that are not among the devices.
-            torch.default_generator.manual_seed(seed)
-            for gpu in gpus:
-                with torch.cuda.device(gpu):
-                    torch.cuda.manual_seed(seed)
+            reseed(seed, *gpus)
         yield
+
+
+def reseed(seed: int, *devices: torch.device) -> None:
+    """Let torch's global generators of the CPU and of ``devices`` begin at a seed.
+
+    `torch.manual_seed` would also reseed GPUs that are not among the devices.
+
+    >>> with forked_rng():
+    ...     reseed(0)
+    ...     first = torch.rand(3)
+    ...     reseed(0)
+    ...     torch.equal(first, torch.rand(3))
+    True
+    """
+    torch.default_generator.manual_seed(seed)
+    for gpu in devices:
+        if gpu.type == "cuda":
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)

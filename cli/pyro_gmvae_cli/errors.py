@@ -16,7 +16,13 @@ import click
 
 from pyro_gmvae.errors import InputError, SignalReceived
 from pyro_gmvae.visible import visible
-from pyro_gmvae_cli.failures import is_user_path, lacks_memory, memory_words, system_words
+from pyro_gmvae_cli.failures import (
+    is_failure,
+    is_user_path,
+    lacks_memory,
+    memory_words,
+    system_words,
+)
 from pyro_gmvae_cli.terminal import say
 
 __all__ = ["Command", "Failure", "reported", "training_errors"]
@@ -93,7 +99,7 @@ def _told(error: Exception, options: dict[str, Any], place: str) -> tuple[str, i
         return memory_words(options), FAILED
     if isinstance(error, InputError):
         cause = error.__cause__
-        failed = isinstance(cause, OSError) and cause.errno and not is_user_path(cause)
+        failed = isinstance(cause, OSError) and is_failure(cause)
         return str(error), FAILED if failed else BAD_INPUT
     if isinstance(error, OSError):
         return system_words(error, place), BAD_INPUT if is_user_path(error) else FAILED

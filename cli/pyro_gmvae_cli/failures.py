@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-__all__ = ["is_user_path", "lacks_memory", "memory_words", "system_words"]
+__all__ = ["is_failure", "is_user_path", "lacks_memory", "memory_words", "system_words"]
 
 # Errors that another path, or another right, mends; all others are failures of the system.
 USER_PATH = {
@@ -24,6 +24,7 @@ SYSTEM = {
     errno.EDQUOT: "free some of your quota, or choose another place",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f), or choose another place",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.EIO: "check the disk",
 }
 # Parts of the messages of torch, CUDA, the loader of libraries and C++.
 MEMORY = (
@@ -46,6 +47,11 @@ LOWERED = {
 def is_user_path(error: OSError) -> bool:
     """Return True if the user can mend the error by another path."""
     return error.errno in USER_PATH
+
+
+def is_failure(error: OSError) -> bool:
+    """Return True if the system failed, whatever was asked of it."""
+    return error.errno in SYSTEM
 
 
 def system_words(error: OSError, place: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -10,6 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TypeVar
@@ -46,7 +48,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     given = Path(path)
     try:
-        final, partial = _begin(given)
+        final, partial, held = _begin(given)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -63,6 +65,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the folder may be gone
             partial.unlink(missing_ok=True)
+        os.close(held)
 
 
 def is_partial(name: str) -> bool:
@@ -85,12 +88,16 @@ def under_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
     return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
 
 
-def _begin(given: Path) -> tuple[Path | int, Path]:
-    """Return the file or the open descriptor that is to have the content, and a temporary file."""
+def _begin(given: Path) -> tuple[Path | int, Path, int]:
+    """Make a temporary file for the file or the open descriptor that is to have the content.
+
+    Returns:
+        The file or descriptor, the temporary file, and a descriptor that holds the latter.
+    """
     descriptor = _descriptor(given)
     if descriptor is not None:
         os.fstat(descriptor)  # it must be open
-        return descriptor, _private_file(given)
+        return descriptor, *_private_file(given)
     try:
         old: os.stat_result | None = os.stat(given)
     except FileNotFoundError:  # nothing is there, or a link to nothing
@@ -100,13 +107,14 @@ def _begin(given: Path) -> tuple[Path | int, Path]:
     final = Path(os.path.realpath(given))
     if old is None or stat.S_ISREG(old.st_mode):
         try:
-            return final, _new_file(final.parent, final, old)
+            _remove_leavings(final)
+            return final, *_new_file(final.parent, final, old)
         except OSError:
             if old is None:
                 raise
     if not os.access(final, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(given))
-    return final, _private_file(given)
+    return final, *_private_file(given)
 
 
 def _descriptor(path: Path) -> int | None:
@@ -124,24 +132,54 @@ def _descriptor(path: Path) -> int | None:
     return None
 
 
-def _private_file(like: Path) -> Path:
+def _private_file(like: Path) -> tuple[Path, int]:
     """Make a temporary file that only the user can read."""
     return _new_file(Path(gettempdir()), like, None, mode=0o600)
 
 
-def _new_file(folder: Path, like: Path, old: os.stat_result | None, *, mode: int = 0o666) -> Path:
-    """Make an empty file of a name that nobody can guess, with the suffix of ``like``."""
+def _new_file(
+    folder: Path, like: Path, old: os.stat_result | None, *, mode: int = 0o666
+) -> tuple[Path, int]:
+    """Make an empty file with the suffix of ``like``, and hold it.
+
+    Its name begins as `_mark` says, and goes on so that nobody can guess it.
+    """
     suffixes = "".join(re.findall(r"\.\w{1,16}", like.name.lstrip("."))[-2:])
-    path = folder / f".{secrets.token_hex(8)}.partial{suffixes}"
+    path = folder / f".{_mark(like)}{secrets.token_hex(4)}.partial{suffixes}"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-    try:
-        if old is not None:
-            with suppress(OSError):  # only root may give files away
-                os.fchown(descriptor, old.st_uid, old.st_gid)
+    with suppress(OSError):  # a file system without locks
+        _hold(descriptor)
+    if old is not None:
+        with suppress(OSError):  # only root may give files away
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        with suppress(OSError):  # a file system without permissions
             os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    finally:
-        os.close(descriptor)
-    return path
+    return path, descriptor
+
+
+def _remove_leavings(final: Path) -> None:
+    """Remove the temporary files that killed processes have left for the same file."""
+    start = f".{_mark(final)}"
+    with suppress(OSError):  # a folder that cannot be listed
+        names = [name for name in os.listdir(final.parent) if name.startswith(start)]
+        for left in (final.parent / name for name in names if is_partial(name)):
+            with suppress(OSError):  # a process that is alive holds it
+                descriptor = os.open(left, os.O_WRONLY | os.O_NOFOLLOW)
+                try:
+                    _hold(descriptor)
+                    left.unlink()
+                finally:
+                    os.close(descriptor)
+
+
+def _hold(descriptor: int) -> None:
+    """Lock a file until its descriptor is closed, or raise an `OSError` if another holds it."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _mark(path: Path) -> str:
+    """Return eight characters that tell the names of files in one folder apart."""
+    return blake2b(os.fsencode(path.name), digest_size=4).hexdigest()
 
 
 def _finish(partial: Path, final: Path | int) -> None:

@@ -19,7 +19,7 @@ from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels, check_label_rows
 from pyro_gmvae.models.must_link import must_linked
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.rng import forked_rng, reseed
 from pyro_gmvae.training.annealing import put_back
 from pyro_gmvae.training.config import TrainConfig
 from pyro_gmvae.training.device import make_accelerator, training_context
@@ -27,7 +27,7 @@ from pyro_gmvae.training.epochs import Epochs
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
 from pyro_gmvae.training.reporters import Record, Reporter
-from pyro_gmvae.training.signals import Interruption
+from pyro_gmvae.training.signals import AgreedEnd, Interruption
 from pyro_gmvae.training.state import save_or_warn
 from pyro_gmvae.training.step import ELBOObjective, Objective
 
@@ -175,6 +175,8 @@ def fit(
         state = epochs.state
         if resume and checkpoint is not None:
             state.load(checkpoint)
+            if accelerator.process_index > 0:  # the checkpoint has the draws of the first process
+                reseed(seed + accelerator.process_index + state.step, device)
 
         is_main = accelerator.is_main_process
         reporters, save_to = (reporters, checkpoint) if is_main else ((), None)
@@ -186,9 +188,9 @@ def fit(
             for reporter in reporters:
                 reporter.step(step)
 
-        saved_at = time.monotonic()
-        while not epochs.done and not signals.requested:
-            record = epochs.run(on_step, lambda: signals.requested)
+        saved_at, end = time.monotonic(), AgreedEnd(signals, accelerator)
+        while not epochs.done and end.number is None:
+            record = epochs.run(on_step, end.asked_after_step)
             if record is None:
                 break
             for reporter in reporters:
@@ -198,10 +200,10 @@ def fit(
                 saved_at = time.monotonic()
         if save_to is not None:
             save_or_warn(state, save_to)
-        if checkpoint is not None and signals.number is not None and not epochs.done:
+        if checkpoint is not None and end.number is not None and not epochs.done:
             if save_to is not None and not save_to.is_file():
-                raise SignalReceived(signals.number)
-            raise TrainingInterrupted(checkpoint, signals.number)
+                raise SignalReceived(end.number)
+            raise TrainingInterrupted(checkpoint, end.number)
         epochs.stopping.restore(gmvae)
         gmvae.eval()
     ended = "max_steps" if state.step == config.max_steps else "epochs"

@@ -6,8 +6,14 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-__all__ = ["Interruption"]
+import torch
+from accelerate import Accelerator
+from torch.distributed import ReduceOp, all_reduce
 
+__all__ = ["AgreedEnd", "Interruption"]
+
+# Steps between two questions to the other processes; on a GPU an answer waits for its work.
+EVERY = {"cpu": 1, "cuda": 50}
 # Windows has no SIGHUP.
 ENDING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
@@ -61,3 +67,35 @@ class Interruption:
             raise KeyboardInterrupt
         if not self.requested:
             self.number = number
+
+
+class AgreedEnd:
+    """Let all processes of a training end after the same step, whichever has a signal.
+
+    One that ended earlier would leave the others waiting for its gradients.
+
+    Args:
+        signals: the signals of this process.
+        accelerator: accelerate's view of the processes.
+    """
+
+    def __init__(self, signals: Interruption, accelerator: Accelerator) -> None:
+        self._signals = signals
+        self._several = accelerator.num_processes > 1
+        self._device = accelerator.device
+        self._steps = 0
+        self._agreed: int | None = None
+
+    @property
+    def number(self) -> int | None:
+        """Return the number of the signal at which all are to end, or None."""
+        return self._agreed if self._several else self._signals.number
+
+    def asked_after_step(self) -> bool:
+        """Return True if the work is to end; all processes must ask after each of their steps."""
+        self._steps += 1
+        if self._several and self._steps % EVERY[self._device.type] == 0:
+            number = torch.tensor(self._signals.number or 0, device=self._device)
+            all_reduce(number, ReduceOp.MAX)
+            self._agreed = int(number) or None
+        return self.number is not None

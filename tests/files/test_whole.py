@@ -93,10 +93,30 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.Monk
     victim = tmp_path / "victim"
     victim.write_text("precious")
     monkeypatch.setattr("pyro_gmvae.files.whole.secrets.token_hex", lambda n: "0" * 2 * n)
-    (tmp_path / f".{'0' * 16}.partial.csv").symlink_to(victim)
+    with written_whole(tmp_path / "o.csv") as partial:
+        name = partial.name
+    (tmp_path / "o.csv").unlink()
+    (tmp_path / name).symlink_to(victim)
     with pytest.raises(InputError, match="cannot be written"):
         write(tmp_path / "o.csv")
     assert victim.read_text() == "precious"
+
+
+def test_leavings_for_the_same_file_are_removed(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    with written_whole(path) as partial:
+        left = partial.name
+    with written_whole(other) as partial:
+        of_another = partial.name
+    for name in (left, of_another):
+        (tmp_path / name).write_text("half")
+    with written_whole(path) as partial:
+        names = {f.name for f in tmp_path.iterdir()}
+        assert names == {"a.csv", "b.csv", of_another, partial.name}
+        # What is being written is not removed by another writer of the same file.
+        write(path, "the second")
+        partial.write_text("the first")
+    assert path.read_text() == "the first"
 
 
 def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:

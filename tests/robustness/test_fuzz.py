@@ -16,7 +16,6 @@ from tests.robustness.test_kills import harness
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does")
-@pytest.mark.xfail(strict=False, reason="mended in another branch")
 def test_a_few_damages_are_answered() -> None:
     done = harness("fuzz", "--n", 100, "--seed", 0)
     assert done.returncode == 0, done.stdout + done.stderr

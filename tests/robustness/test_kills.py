@@ -29,7 +29,6 @@ def harness(name: str, *options: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as Linux does")
-@pytest.mark.xfail(strict=False, reason="mended in another branch")
 def test_a_few_kills_lose_nothing() -> None:
     done = harness("kills", "--n", 6, "--seed", 0)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -126,10 +126,6 @@ def test_one_is_killed_and_nobody_looks_after_them(
     assert "onnection" in other.communicate()[1]  # it says that its peer has gone
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="the processes do not agree on the last step, so one meets a closed connection",
-)
 def test_a_signal_to_both(start: Start, tmp_path: Path) -> None:
     process = torchrun(start, "endless", tmp_path)
     wait_for_epochs(tmp_path, 3, process)
@@ -146,14 +142,3 @@ def test_a_file_is_missing_on_one(start: Start, tmp_path: Path) -> None:
     assert process.wait(BOUND) != 0
     assert "There is no file" in process.communicate()[1]
     assert not (tmp_path / "run" / "config.json").exists()
-
-
-@pytest.mark.xfail(
-    strict=False,
-    raises=subprocess.TimeoutExpired,
-    reason="the other process waits for its peer as long as the process group's timeout says",
-)
-def test_a_file_is_missing_on_one_and_nobody_looks_after_them(start: Start, tmp_path: Path) -> None:
-    processes = two_alone(start, "missing-file", tmp_path)
-    assert processes[1].wait(BOUND) != 0
-    assert processes[0].wait(30) != 0
