@@ -9,18 +9,21 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from pyro_gmvae.errors import InputError
 
 __all__ = ["is_partial", "under_prefix", "with_prefix", "written_whole"]
 
 T = TypeVar("T")
+
+PATIENCE, POLL = 30.0, 0.05  # seconds that a pipe waits for its reader, and between two looks
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial(\.\w+)*")
 
@@ -35,7 +38,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     written into it. So is a file whose folder takes no new files.
 
     Raises:
-        InputError: if ``path`` is a folder or cannot be written.
+        InputError: if ``path`` is a folder, cannot be written, or is a pipe without a reader.
         OSError: if the system fails while the file is written, as on a full disk.
 
     >>> from tempfile import TemporaryDirectory
@@ -199,8 +202,25 @@ def _finish(partial: Path, final: Path | int) -> None:
             with suppress(OSError):  # some file systems cannot sync a folder
                 _sync(final.parent)
             return
-    with partial.open("rb") as source, final.open("wb") as target:
+    with partial.open("rb") as source, _opened(final) as target:
         shutil.copyfileobj(source, target)
+
+
+def _opened(final: Path) -> BinaryIO:
+    """Open what is not replaced for writing; for a pipe, wait for its reader."""
+    if not stat.S_ISFIFO(os.stat(final).st_mode):
+        return final.open("wb")
+    for _ in range(int(PATIENCE / POLL)):
+        try:
+            descriptor = os.open(final, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            time.sleep(POLL)
+        else:
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "wb")
+    raise InputError(f"{final} is a pipe that nobody reads: start its reader, or name a file")
 
 
 def _sync(path: Path) -> None:

@@ -66,6 +66,14 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
     assert read == ["new"] and stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_a_pipe_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    monkeypatch.setattr("pyro_gmvae.files.whole.PATIENCE", 0.2)
+    with pytest.raises(InputError, match="is a pipe that nobody reads"):
+        write(pipe)
+
+
 def test_a_device_is_written_into() -> None:
     # Only one that forgets what is written, through a link in case this goes wrong.
     before = os.stat(os.devnull)
