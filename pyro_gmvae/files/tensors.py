@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -83,15 +83,12 @@ def read_forms(path: Path) -> dict[str, TensorForm]:
     ...     read_forms(path)
     {'bias': TensorForm(shape=(3,), dtype='F32')}
     """
-    try:
-        with _opened(path) as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            return {
-                name: TensorForm(tuple(part.get_shape()), part.get_dtype())
-                for name, part in slices.items()
-            }
-    except SafetensorError as error:
-        raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
+    with _opened(path) as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        return {
+            name: TensorForm(tuple(part.get_shape()), part.get_dtype())
+            for name, part in slices.items()
+        }
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -108,11 +105,8 @@ def read_metadata(path: Path) -> dict[str, str]:
     ...     read_metadata(path)
     {'step': '7'}
     """
-    try:
-        with _opened(path) as file:
-            return file.metadata() or {}
-    except SafetensorError as error:
-        raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
+    with _opened(path) as file:
+        return file.metadata() or {}
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -129,28 +123,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     ...     read_tensors(path)
     {'bias': tensor([1., 1.])}
     """
-    try:
-        with _opened(path) as file:
-            # Clones: the file may be replaced or shortened while its tensors are in use.
-            return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise DamagedError(f"{path.name} is no whole safetensors file ({cut(error)})") from error
+    with _opened(path) as file:
+        # Clones: the file may be replaced or shortened while its tensors are in use.
+        return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[safe_open]:
-    """Open a file by a name that safetensors can read: it takes no bytes that are no text."""
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        with TemporaryDirectory() as folder:
-            link = Path(folder, "link.safetensors")
+    """Open a file by a name that safetensors can read, and report its errors as damage."""
+    with ExitStack() as stack:
+        try:
+            os.fspath(path).encode()
+        except UnicodeEncodeError:  # safetensors takes no bytes that are no text
+            link = Path(stack.enter_context(TemporaryDirectory()), "link.safetensors")
             link.symlink_to(path.absolute())
-            with safe_open(link, "pt") as file:
-                yield file
-    else:
-        with safe_open(path, "pt") as file:
-            yield file
+        else:
+            link = path
+        try:
+            yield stack.enter_context(safe_open(link, "pt"))
+        except SafetensorError as error:
+            raise DamagedError(
+                f"{path.name} is no whole safetensors file ({cut(error)})"
+            ) from error
 
 
 def compare_forms(found: Mapping[str, TensorForm], wanted: Mapping[str, TensorForm]) -> None:

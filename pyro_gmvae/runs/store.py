@@ -22,15 +22,8 @@ from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.models import to_config
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.runs.folder import (
-    CONFIG,
-    FORMAT,
-    METRICS,
-    NEW_WEIGHTS,
-    TRAINING,
-    WEIGHTS,
-    clear,
-)
+from pyro_gmvae.runs.contents import CONFIG, FORMAT, METRICS, NEW_WEIGHTS, TRAINING, WEIGHTS
+from pyro_gmvae.runs.folder import clear
 from pyro_gmvae.runs.model import check_numbers, read_model, tensors_of
 from pyro_gmvae.stored import (
     MOST_BYTES,
@@ -54,7 +47,7 @@ MOST_METRICS = 2**28  # bytes: a million epochs
 def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     """Write ``fitted`` into ``folder``, in place of the model that is there.
 
-    The files are those of `pyro_gmvae.runs.folder`. The folder holds the former model until the
+    The files are those of `pyro_gmvae.runs.contents`. The folder holds the former model until the
     configuration is replaced, and from then on the new one, whenever the process is killed.
 
     Raises:

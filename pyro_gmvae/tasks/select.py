@@ -27,7 +27,8 @@ from pyro_gmvae.plots import plot_selection
 from pyro_gmvae.ranges import MOST_CLUSTERS, MOST_DRAWS, MOST_TRAININGS, shown, whole
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, write_training
-from pyro_gmvae.runs.folder import TRAINING, clear, open_run_folder
+from pyro_gmvae.runs.contents import TRAINING
+from pyro_gmvae.runs.folder import clear, open_run_folder
 
 __all__ = ["counts", "select_clusters"]
 

@@ -19,7 +19,8 @@ from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, save_run, write_training
-from pyro_gmvae.runs.folder import METRICS, checkpoint_path, clear, open_run_folder
+from pyro_gmvae.runs.contents import METRICS, checkpoint_path
+from pyro_gmvae.runs.folder import clear, open_run_folder
 from pyro_gmvae.training import (
     MetricsCSV,
     NonFiniteLossError,

@@ -15,7 +15,8 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.files.locks import LOCK_FILES
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.runs import load, save_run
-from pyro_gmvae.runs.folder import checkpoint_path, clear, open_run_folder
+from pyro_gmvae.runs.contents import checkpoint_path
+from pyro_gmvae.runs.folder import clear, open_run_folder
 from tests.helpers.tiny import tiny
 
 RUNS_V1 = Path(__file__).parents[1] / "helpers" / "runs_v1"

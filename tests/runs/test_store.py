@@ -27,7 +27,7 @@ from pyro_gmvae.inference import Schedule
 from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS, ExactGMVAE
 from pyro_gmvae.runs import load, replace_run, save_run
-from pyro_gmvae.runs.folder import CONFIG, FORMAT, NEW_WEIGHTS, TRAINING, WEIGHTS
+from pyro_gmvae.runs.contents import CONFIG, FORMAT, NEW_WEIGHTS, TRAINING, WEIGHTS
 from pyro_gmvae.training import fit
 from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny
 
