@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
-import psutil
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import cut
 
 # To fit a model takes data that vary; a fitted model can be applied to a single row.
 Purpose = Literal["fit", "apply"]
@@ -30,7 +30,7 @@ class DataWarning(UserWarning, RuntimeWarning):
 
 def listed(names: Iterable[object], limit: int = 5) -> str:
     """Join names by commas; name only the first ``limit``, and count the rest."""
-    every = [str(name) for name in names]
+    every = [cut(name) for name in names]
     rest = len(every) - limit
     return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -50,19 +50,6 @@ def check_rows(count: int, name: str, purpose: Purpose) -> None:
     if count < least:
         raise InputError(
             f"{name} has {count or 'no'} row{'s' * (count != 1)}: give it {least} or more."
-        )
-
-
-def check_memory(size: int, what: str, remedy: str = "use fewer rows") -> None:
-    """Raise an `InputError` if ``size`` bytes are more than the memory that is free.
-
-    >>> check_memory(10**18, "X")
-    Traceback (most recent call last):
-    pyro_gmvae.errors.InputError: X takes 1e+09 GB of memory, more than are free: use fewer rows.
-    """
-    if size > psutil.virtual_memory().available:
-        raise InputError(
-            f"{what} takes {size / 1e9:.3g} GB of memory, more than are free: {remedy}."
         )
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from pyro_gmvae.data.checks import DataWarning, Purpose, check_memory, check_rows, listed
+from pyro_gmvae.data.checks import DataWarning, Purpose, check_rows, listed
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.folder_files import FolderFiles, find_files, text
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.process.memory import check_memory
 
 HELD_OUT = {"test", "val", "valid", "validation"}
 

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data.checks import check_memory, listed
+from pyro_gmvae.data.checks import listed
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.process.memory import check_memory
 
 __all__ = ["as_array"]
 
@@ -91,7 +92,8 @@ def _from_tensor(values: Tensor, name: str) -> np.ndarray:
     if values.is_quantized:
         values = values.dequantize()
     if values.layout != torch.strided:
-        check_memory(values.numel() * values.element_size(), f"{name} as a dense array")
+        size = values.numel() * values.element_size()
+        check_memory(size, f"{name} as a dense array", "use fewer rows or columns")
         values = values.to_dense()
     if values.is_floating_point() and values.element_size() < 4:
         values = values.float()

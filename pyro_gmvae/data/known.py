@@ -43,7 +43,8 @@ def read_known(path: Path, column: Literal["label", "group"], n_rows: int) -> In
     if column in table and "row" not in table:
         table = read_frame(path, blank_lines=True)  # each blank line is a row without a label
         known_at = np.flatnonzero(table[column].notna())
-        table = table.iloc[: max(n_rows, *known_at[-1:] + 1)]  # blank lines at the end are no rows
+        # Blank lines at the end are no rows.
+        table = table.iloc[: max([n_rows, *known_at[-1:] + 1])]
     if column not in table:
         raise InputError(
             f"{path} has no column {column}: give it one, and a column row if only "

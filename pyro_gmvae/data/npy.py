@@ -16,8 +16,9 @@ from typing import cast
 import numpy as np
 from numpy.lib import format as npy_format
 
-from pyro_gmvae.data.checks import check_memory, reason
+from pyro_gmvae.data.checks import reason
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.process.memory import check_memory
 from pyro_gmvae.process.turns import turn
 
 __all__ = ["read_npy", "read_npz"]

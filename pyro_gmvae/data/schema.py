@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.stored import DamagedError, typed
+from pyro_gmvae.stored import DamagedError, shortened, typed
 
 __all__ = ["Column", "Schema"]
 
@@ -86,11 +86,10 @@ class Schema:
         unknown = [n for n in names if n not in known]
         missing = [n for n in self.names if n not in names]
         if unknown or missing:
-            has = f"has a column {unknown[0]!r} that the model does not know" if unknown else ""
-            lacks = f"lacks the column {missing[0]!r}" if missing else ""
+            has = [f"has a column {shortened(n)} that the model does not know" for n in unknown[:1]]
+            lacks = [f"lacks the column {shortened(n)}" for n in missing[:1]]
             raise InputError(
-                f"{source} {' and '.join(filter(None, (has, lacks)))}: name the columns as in "
-                "training"
+                f"{source} {' and '.join(has + lacks)}: name the columns as in training"
             )
         return torch.tensor([list(names).index(n) for n in self.names])
 

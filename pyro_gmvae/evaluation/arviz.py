@@ -7,7 +7,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
@@ -101,7 +100,7 @@ def to_inference_data(
     # The draws of x and z, twice while they are joined.
     needed = 8 * num_draws * len(x) * (prod(gmvae.event_shape) + gmvae.latent_dim)
     what = f"num_draws = {num_draws} draws for each of {len(x)} data"
-    check_memory(needed, torch.device("cpu"), what, "lower num_draws")
+    check_memory(needed, what, "lower num_draws")
     if feature_names is not None and len(feature_names) != gmvae.event_shape[-1]:
         raise InputError(
             f"There are {len(feature_names)} feature names for {gmvae.event_shape[-1]} features."

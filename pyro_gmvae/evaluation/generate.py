@@ -62,7 +62,7 @@ def sample(
     n = whole("n", n, least=1, most=MOST_ROWS)
     # Beside the draws of x there are those of z, and the clusters as ints and one-hot.
     numbers = 2 * prod(gmvae.event_shape) + 2 * gmvae.latent_dim + 3 * gmvae.n_components
-    check_memory(4 * n * numbers, torch.device("cpu"), f"{n} draws", "draw fewer at a time")
+    check_memory(4 * n * numbers, f"{n} draws", "draw fewer at a time")
     if any(len(c) != n for c in covariates):
         raise InputError(f"Every covariate needs one row for each of the {n} draws.")
     model, like = gmvae.model, gmvae.model.component_loc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from pyro_gmvae.stored import DamagedError, cut, shortened
 __all__ = [
     "TensorForm",
     "compare_forms",
+    "digest_of",
     "form_of",
     "read_forms",
     "read_metadata",
@@ -165,6 +167,23 @@ def compare_forms(found: Mapping[str, TensorForm], wanted: Mapping[str, TensorFo
     for name, form in wanted.items():
         if found[name] != form:
             raise DamagedError(f"the tensor {shortened(name)} is {found[name]}, not {form}")
+
+
+def digest_of(tensors: Mapping[str, Tensor], text: str) -> str:
+    """Return a digest of the content of a file, by which damage is noticed.
+
+    Args:
+        tensors: contiguous tensors on the CPU.
+        text: the text beside them.
+
+    >>> digest_of({"a": torch.zeros(2)}, "") == digest_of({"a": torch.zeros(2)}, " ")
+    False
+    """
+    digest = blake2b(text.encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {form_of(tensors[name])}".encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:

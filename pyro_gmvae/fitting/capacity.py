@@ -32,7 +32,7 @@ def check_capacity(model: dict[str, Any], device: str) -> None:
     count = parameter_count(model)
     check_memory(
         COPIES * BYTES * count,
-        torch.device(device),
         f"{count:,} weights in training",
         "lower hidden, channels, latent_dim or the number of clusters",
+        device=torch.device(device),
     )

@@ -23,25 +23,25 @@ def free_memory(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
-def check_memory(needed: int, device: torch.device, what: str, fix: str) -> None:
-    """Refuse a request that takes more than the free memory of a device.
+def check_memory(needed: int, what: str, fix: str, *, device: torch.device | None = None) -> None:
+    """Refuse what takes more than the free memory of a device.
 
     Args:
         needed: the memory that is needed, in bytes.
-        device: the device.
-        what: what takes the memory, in the plural.
+        what: what takes the memory.
         fix: what the user can do about it.
+        device: the device; None is the CPU.
 
     Raises:
         InputError: if the memory does not suffice.
 
-    >>> check_memory(2**60, torch.device("cpu"), "1000000 pictures", "draw fewer")
+    >>> check_memory(2**60, "1000000 pictures", "draw fewer")
     Traceback (most recent call last):
-    pyro_gmvae.errors.InputError: 1000000 pictures take 1,073,741,824.0 GiB of memory, and ...
+    pyro_gmvae.errors.InputError: there is too little memory for 1000000 pictures, ...
     """
-    free = free_memory(device)
+    free = free_memory(device or torch.device("cpu"))
     if needed > free:
         raise InputError(
-            f"{what} take {needed / GIB:,.1f} GiB of memory, and {free / GIB:,.1f} GiB are free: "
-            f"{fix}"
+            f"there is too little memory for {what}, {needed / GIB:,.3g} GiB where "
+            f"{free / GIB:,.3g} GiB are free: {fix}"
         )

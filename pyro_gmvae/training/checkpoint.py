@@ -19,6 +19,9 @@ from pyro_gmvae.training.reporters import Record
 
 __all__ = ["Position", "StoppingState", "check_tensors", "check_weights"]
 
+# Figures that every epoch has, and the pictures of a run show.
+RECORDED = {"epoch", "step", "loss", "elbo", "log_likelihood", "kl_z", "kl_y", "kl_weight"}
+RECORDED |= {"z_kl_weight", "temperature", "learning_rate", "clusters_in_use", "seconds"}
 PARTS = ("weights", "best", "optimizer", "meter", "rng")  # of the tensors, beside the order
 
 
@@ -46,6 +49,8 @@ class Position:
         counts = (self.step, self.batch, self.count, self.stopping.waited)
         if min(counts) < 0 or self.batch > self.step:
             raise DamagedError("its counts of steps and batches cannot be")
+        if any(not record.keys() >= RECORDED for record in self.history):
+            raise DamagedError("its history lacks figures")
 
 
 def check_weights(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> None:

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import under_prefix, with_prefix, written_whole
-from pyro_gmvae.files.tensors import read_metadata, read_tensors
+from pyro_gmvae.files.tensors import digest_of, read_metadata, read_tensors
 from pyro_gmvae.stored import DamagedError, cut, parse_json, shortened, typed
 from pyro_gmvae.training.checkpoint import Position, check_tensors, check_weights
 from pyro_gmvae.training.config import TrainConfig
@@ -155,9 +155,10 @@ def save_or_warn(state: TrainState, path: Path) -> None:
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
     """Write ``tensors`` and JSON ``values`` to ``path``, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"state": json.dumps({"version": VERSION, **values})}
+    text = json.dumps({"version": VERSION, **values})
     # Clones: safetensors refuses tensors that share memory.
-    clones = {n: t.detach().cpu().clone() for n, t in tensors.items()}
+    clones = {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}
+    metadata = {"state": text, "digest": digest_of(clones, text)}
     # Bytes that Python writes: safetensors' own writing reports a full disk as a damaged file.
     content = save(clones, metadata)
     with written_whole(path) as partial:
@@ -173,14 +174,18 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"there is no checkpoint at {path} to resume from: train without --resume")
     try:
-        values = parse_json(read_metadata(path).get("state", ""))
+        metadata = read_metadata(path)
+        text = metadata.get("state", "")
+        values = parse_json(text)
         if not isinstance(values, dict):
             raise DamagedError("it holds no state")
+        if values.pop("version", None) != VERSION:
+            raise InputError(f"the checkpoint {path} is of another version: train anew")
         tensors = read_tensors(path)
+        if digest_of(tensors, text) != metadata.get("digest"):
+            raise DamagedError("its content is not what was saved")
     except DamagedError as error:
         raise _damaged(path, error) from error
-    if values.pop("version", None) != VERSION:
-        raise InputError(f"the checkpoint {path} is of another version: train anew")
     return tensors, values
 
 

@@ -85,7 +85,10 @@ def test_apply_accepts_what_fit_refuses() -> None:
         (np.ma.masked_array(PIXELS, PIXELS > 9), "masked pixels"),
         (np.ma.masked_array(TABLE, TABLE > 0), "NaN"),
         (torch.zeros(3, 2, device="meta"), "without values, on the device meta"),
-        (torch.zeros(10**6, 10**7, layout=torch.sparse_coo), "as a dense array takes 4e.04 GB"),
+        (
+            torch.zeros(10**6, 10**7, layout=torch.sparse_coo),
+            "too little memory for array as a",
+        ),
         (np.zeros((4, 5, 5, 2), np.uint8), "1, 3 or 4 channels"),
         (np.array([["a"], ["b"]]), "store numbers"),
         (np.zeros((2, 2), complex), "store numbers"),

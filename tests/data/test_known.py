@@ -91,3 +91,10 @@ def test_groups_may_be_text() -> None:
 def test_refuses_an_array(values: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
         known_of_rows(values, "labels", 3)
+
+
+def test_a_file_in_which_nothing_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("label\n\n\n")
+    with pytest.raises(InputError, match="holds no label"):
+        read_known(path, "label", 2)

@@ -108,7 +108,7 @@ def test_a_zip_file_of_zeros_is_compared_with_the_memory(
     path = npz(tmp_path / "a.npz", {"x.npy": npy(np.zeros((10**6, 3)))}, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 10**5
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Free)
-    with pytest.raises(InputError, match=r"takes 0.024 GB of memory, more than are free: use a"):
+    with pytest.raises(InputError, match=r"too little memory for .*: use a"):
         load(str(path))
 
 

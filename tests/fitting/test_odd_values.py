@@ -96,11 +96,11 @@ def test_a_model_beyond_the_memory_is_refused_before_it_is_built(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     huge = {"method": "sparse", **MODEL, "hidden": (100_000,) * 100}
-    words = r"weights in training take [\d,]+\.\d GiB of memory.* lower hidden, channels"
+    words = r"too little memory for [\d,]+ weights in training, .* lower hidden, channels"
     with pytest.raises(InputError, match=words):
         check_capacity(huge, "cpu")
     seen = []
-    monkeypatch.setattr(capacity, "check_memory", lambda needed, *more: seen.append(needed))
+    monkeypatch.setattr(capacity, "check_memory", lambda n, *_, **options: seen.append(n))
     small = {"method": "sparse", **MODEL}
     check_capacity(small, "cpu")
     assert seen == [20 * parameter_count(small)]

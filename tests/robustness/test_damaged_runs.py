@@ -14,14 +14,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from pyro_gmvae import runs
 from pyro_gmvae.data import ImageEncoding, TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files.tensors import digest_of
 from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.models import ExactGMVAE
 from pyro_gmvae.training import MetricsCSV, Reporter, TrainingInterrupted, fit
+from pyro_gmvae.training.state import load_checkpoint
 from tests.helpers.tiny import blobs, quick, tiny
 from tests.robustness.mutations import json_mutations, mutations
 
@@ -354,6 +357,22 @@ OTHER_TENSORS: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor], str]
 }
 
 
+def forge(path: Path, tensors: dict[str, Tensor], checkpoint: bytes) -> None:
+    """Write other tensors with the digest that they should have."""
+    metadata = header_of(checkpoint)[0]["__metadata__"]
+    save_file(tensors, path, metadata | {"digest": digest_of(tensors, metadata["state"])})
+
+
+def test_any_damage_to_a_checkpoint_is_noticed(checkpoint: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    for place in range(len(checkpoint) // 2, len(checkpoint), len(checkpoint) // 40):
+        damaged = bytearray(checkpoint)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="is not what was saved"):
+            load_checkpoint(path)
+
+
 @pytest.mark.parametrize("which", OTHER_TENSORS)
 def test_other_tensors(which: str, checkpoint: bytes, tmp_path: Path) -> None:
     name, change, words = OTHER_TENSORS[which]
@@ -361,7 +380,7 @@ def test_other_tensors(which: str, checkpoint: bytes, tmp_path: Path) -> None:
     path.write_bytes(checkpoint)
     tensors = load_file(path)
     tensors[name] = change(tensors[name]).contiguous().clone()
-    save_file(tensors, path, header_of(checkpoint)[0]["__metadata__"])
+    forge(path, tensors, checkpoint)
     before = torch.get_rng_state()
     with pytest.raises(InputError, match=words):
         train(path, resume=True)
@@ -376,6 +395,6 @@ def test_missing_tensors(name: str, checkpoint: bytes, tmp_path: Path) -> None:
     for other in ("x", f"{name}9"):
         changed = {n: t for n, t in tensors.items() if n != name}
         changed |= {other: tensors[name]} if other != "x" else {}
-        save_file(changed, path, header_of(checkpoint)[0]["__metadata__"])
+        forge(path, changed, checkpoint)
         with pytest.raises(InputError, match="damaged"):
             train(path, resume=True)
