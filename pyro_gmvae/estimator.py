@@ -111,7 +111,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
     `fit` refuses a number that no machine can work with by its name. The most is 100,000 for
     ``n_components``, ``latent_dim`` and each of at most 100 sizes in ``hidden``; 1,000 for
-    ``n_init``; 10 for ``learning_rate``; and 10^9 for ``batch_size`` and the numbers of epochs. A
+    ``n_init``; 10^6 for ``learning_rate``; and 10^9 for ``batch_size`` and the numbers of epochs. A
     network whose training takes more than the free memory is refused as well.
 
     Attributes:
