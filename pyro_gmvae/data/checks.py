@@ -69,7 +69,7 @@ def table_tensor(
     bad = ~np.isfinite(values)
     if bad.any():
         raise InputError(
-            f"{name} has {bad.sum()} cells that are NaN or infinite, in {_counted(bad, columns)}: "
+            f"{name} has {bad.sum()} cells that are NaN or infinite, in {counted(bad, columns)}: "
             "missing values are not supported yet, so fill them or drop those rows or columns."
         )
     with np.errstate(over="ignore"):  # a long double may be beyond float64; it is reported below
@@ -79,7 +79,7 @@ def table_tensor(
     if large.any():
         raise InputError(
             f"{name} has {large.sum()} cells that are too large, beyond {LARGEST:g}, in "
-            f"{_counted(large, columns)}: divide those columns by a constant."
+            f"{counted(large, columns)}: divide those columns by a constant."
         )
     largest = size.max(0)
     small = np.flatnonzero((values != 0).any(0) & (largest < SMALLEST))
@@ -97,7 +97,7 @@ def table_tensor(
     return torch.from_numpy(table)
 
 
-def _counted(cells: np.ndarray, columns: Sequence[str]) -> str:
+def counted(cells: np.ndarray, columns: Sequence[str]) -> str:
     """Name the columns of some cells, with the number of cells in each."""
     counts = cells.sum(0)
     return listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())

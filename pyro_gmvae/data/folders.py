@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from math import isqrt, prod
+from math import prod
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from pyro_gmvae.data.folder_files import FolderFiles, find_files, text
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.process.memory import check_memory
+from pyro_gmvae.ranges import MOST_SIDE, whole
 
 HELD_OUT = {"test", "val", "valid", "validation"}
 
@@ -44,12 +45,11 @@ def load_folder(path: Path, *, image_size: int | None = None, purpose: Purpose =
             channel or 100 million pixels, their sizes differ, all together are larger than the free
             memory, or images lie beside subfolders of images.
     """
-    from pyro_gmvae.data.image_file import MAX_PIXELS, Remarks, read_header, read_image
+    from pyro_gmvae.data.image_file import Remarks, read_header, read_image
 
-    if image_size is not None and image_size < 1:
-        raise InputError(f"image size must be at least 1, got {image_size}")
-    if image_size is not None and image_size**2 > MAX_PIXELS:
-        raise InputError(f"image size must be at most {isqrt(MAX_PIXELS)}, got {image_size}")
+    if image_size is not None:
+        whole("image size", image_size, least=1)
+        whole("image size", image_size, most=MOST_SIDE)
     name = text(path.resolve().name)
     found = find_files(path)
     _check_layout(path, found)

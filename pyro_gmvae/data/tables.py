@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
+from pyro_gmvae.data.checks import Purpose, check_rows, counted, listed, table_tensor
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
 from pyro_gmvae.data.left_out import without_information
@@ -148,12 +148,10 @@ def _refuse_gaps(
     total = int(gaps.sum())
     if total:
         row, column = (int(i) for i in np.argwhere(gaps)[0])
-        counts = gaps.sum(0)
-        found = listed(f"{columns[i]} ({counts[i]})" for i in np.flatnonzero(counts).tolist())
         raise InputError(
             f"{name} has {total} missing cell{'s' * (total > 1)}, the first in "
-            f"{_at(row, line_of)} of {columns[column]}, in all in {found}: missing values are not "
-            "supported yet, so fill them or drop those rows or columns."
+            f"{_at(row, line_of)} of {columns[column]}, in all in {counted(gaps, columns)}: "
+            "missing values are not supported yet, so fill them or drop those rows or columns."
         )
 
 

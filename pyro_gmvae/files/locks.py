@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files.whole import unwritable
 
 __all__ = ["LOCK_FILES", "holder", "locked"]
 
@@ -50,9 +51,7 @@ def locked(folder: Path, *, shown: Path | None = None) -> Iterator[None]:
         ) from error
     except (OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-            raise InputError(
-                f"{shown} cannot be written ({error.strerror}): choose another"
-            ) from error
+            raise unwritable(shown, error) from error
         warnings.warn(
             f"{shown} is on a file system without locks: let no other program write to it",
             RuntimeWarning,

@@ -19,7 +19,14 @@ from typing import BinaryIO, TypeVar
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["is_partial", "under_prefix", "with_prefix", "written_whole"]
+__all__ = [
+    "is_partial",
+    "reason_of",
+    "under_prefix",
+    "unwritable",
+    "with_prefix",
+    "written_whole",
+]
 
 T = TypeVar("T")
 
@@ -52,11 +59,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     given = Path(path)
     try:
         final, partial, held = _begin(given)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{given} cannot be written ({reason}): choose another") from error
+        raise unwritable(given, error) from error
     try:
         yield partial
         _finish(partial, final)
@@ -69,6 +75,24 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(OSError):  # the folder may be gone
             partial.unlink(missing_ok=True)
         os.close(held)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong, as the system says it if it was the system's error.
+
+    >>> reason_of(OSError(errno.ENOSPC, "No space left on device")), reason_of(ValueError("odd"))
+    ('No space left on device', 'odd')
+    """
+    return getattr(error, "strerror", None) or str(error)
+
+
+def unwritable(path: Path, error: Exception) -> InputError:
+    """Word the refusal of a path that cannot be written.
+
+    >>> print(unwritable(Path("runs/a"), PermissionError(errno.EACCES, "Permission denied")))
+    runs/a cannot be written (Permission denied): choose another
+    """
+    return InputError(f"{path} cannot be written ({reason_of(error)}): choose another")
 
 
 def is_partial(name: str) -> bool:

@@ -18,7 +18,6 @@ of its trainings.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from typing import Any
 from pyro_gmvae.files import is_partial
 from pyro_gmvae.files.locks import LOCK_FILES
 from pyro_gmvae.files.tensors import read_forms
-from pyro_gmvae.stored import DamagedError
+from pyro_gmvae.stored import DamagedError, parse_json
 
 __all__ = [
     "CONFIG",
@@ -115,8 +114,8 @@ def _read(file: Path) -> bytes:
 
 def _parsed(file: Path) -> Any:
     try:
-        return json.loads(_read(file))
-    except (ValueError, RecursionError):
+        return parse_json(_read(file))
+    except DamagedError:
         return None
 
 
@@ -133,7 +132,8 @@ def _is_training(file: Path) -> bool:
 
 
 def _is_metrics(file: Path) -> bool:
-    return _read(file).startswith(b"epoch,step") or not _read(file)
+    content = _read(file)
+    return not content or content.startswith(b"epoch,step")
 
 
 def _is_tensors(file: Path) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import unwritable
 from pyro_gmvae.files.locks import LOCK_FILES, locked
 from pyro_gmvae.runs.contents import FOLDERS, files_of, is_leaving, why_foreign
 
@@ -50,16 +51,20 @@ def open_run_folder(
             _check_empty(given, path, hint)
         if overwrite:
             _check_ours(given, path)
-        made = _make(path)
+        made = not path.is_dir()
+        path.mkdir(parents=True, exist_ok=True)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        raise _unwritable(given, error) from error
+        raise unwritable(given, error) from error
     try:
         with locked(path, shown=given):
             _sweep(path)
             yield path
     finally:
         if made:
-            _remove_if_empty(path)
+            with suppress(OSError):  # the run is in it
+                path.rmdir()
 
 
 def clear(path: Path, *, keep: Collection[str] = ()) -> None:
@@ -78,7 +83,7 @@ def clear(path: Path, *, keep: Collection[str] = ()) -> None:
             try:
                 file.unlink()
             except OSError as error:
-                raise _unwritable(file, error) from error
+                raise unwritable(file, error) from error
     for name in FOLDERS:
         with suppress(OSError):  # it is a link, or something else is in it
             (path / name).rmdir()
@@ -127,23 +132,3 @@ def _check_apart(given: Path, path: Path, sources: Sequence[str]) -> None:
                 f"{given} lies in {source}, so the pictures of the run would be taken for data: "
                 "choose another folder for the run"
             )
-
-
-def _make(path: Path) -> bool:
-    """Make the folder; return True if it was not there."""
-    if path.is_dir():
-        return False
-    path.mkdir(parents=True)
-    return True
-
-
-def _remove_if_empty(path: Path) -> None:
-    with suppress(OSError):
-        path.rmdir()
-
-
-def _unwritable(given: Path, error: Exception) -> InputError:
-    if isinstance(error, InputError):
-        return error
-    reason = getattr(error, "strerror", None) or str(error)
-    return InputError(f"{given} cannot be written ({reason}): choose another")

@@ -27,7 +27,7 @@ from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.runs.version_1 import config_of_version_1
 from pyro_gmvae.stored import DamagedError, cut, typed
 
-__all__ = ["check_numbers", "read_model", "tensors_of"]
+__all__ = ["check_numbers", "read_model", "sha256_of", "tensors_of"]
 
 # How much larger a file of weights may be than its numbers: its header.
 HEADER, HEADER_OF_EACH = 2**16, 2**10
@@ -82,10 +82,14 @@ def _check_digest(path: Path, digest: Any, wanted: dict[str, TensorForm]) -> Non
     numbers = sum(prod(form.shape) for form in wanted.values())
     if path.stat().st_size > LARGEST_NUMBER * numbers + HEADER + HEADER_OF_EACH * len(wanted):
         raise DamagedError(f"{path.name} is larger than the model")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != digest:
+    if sha256_of(path) != digest:
         raise DamagedError(f"{path.name} is not the file that was saved")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file, which is read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_numbers(tensors: dict[str, Tensor]) -> None:

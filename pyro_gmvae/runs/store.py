@@ -24,7 +24,7 @@ from pyro_gmvae.models import to_config
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.runs.contents import CONFIG, FORMAT, METRICS, NEW_WEIGHTS, TRAINING, WEIGHTS
 from pyro_gmvae.runs.folder import clear
-from pyro_gmvae.runs.model import check_numbers, read_model, tensors_of
+from pyro_gmvae.runs.model import check_numbers, read_model, sha256_of, tensors_of
 from pyro_gmvae.stored import (
     MOST_BYTES,
     DamagedError,
@@ -202,10 +202,8 @@ class _Training:
 def _weights_file(path: Path, config: dict[str, Any]) -> Path:
     """Find the weights that the configuration names, wherever a killed save left them."""
     new = path / NEW_WEIGHTS
-    if new.is_file():
-        with new.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == config.get("weights_sha256"):
-                return new
+    if new.is_file() and sha256_of(new) == config.get("weights_sha256"):
+        return new
     return path / WEIGHTS
 
 

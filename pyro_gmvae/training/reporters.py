@@ -13,7 +13,7 @@ from typing import Any
 from accelerate.tracking import GeneralTracker
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.files import written_whole
+from pyro_gmvae.files import reason_of, written_whole
 
 __all__ = ["MetricsCSV", "ProgressBar", "Record", "Reporter", "Tracker"]
 
@@ -111,9 +111,9 @@ class MetricsCSV(Reporter):
             yield
         except (OSError, InputError) as error:
             self._fails = True
-            reason = getattr(error, "strerror", None) or error
             warnings.warn(
-                f"{self.path} cannot be written ({reason}): training continues without it",
+                f"{self.path} cannot be written ({reason_of(error)}): "
+                "training continues without it",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.files import under_prefix, with_prefix, written_whole
+from pyro_gmvae.files import reason_of, under_prefix, with_prefix, written_whole
 from pyro_gmvae.files.tensors import digest_of, read_metadata, read_tensors
 from pyro_gmvae.stored import DamagedError, cut, parse_json, shortened, typed
 from pyro_gmvae.training.checkpoint import Position, check_tensors, check_weights
@@ -143,10 +143,10 @@ def save_or_warn(state: TrainState, path: Path) -> None:
     try:
         state.save(path)
     except (OSError, InputError) as error:
-        reason = getattr(error, "strerror", None) or error
         kept = "the last one stays" if path.is_file() else "there is none yet"
         warnings.warn(
-            f"the checkpoint {path} cannot be written ({reason}), {kept}: training continues",
+            f"the checkpoint {path} cannot be written ({reason_of(error)}), {kept}: "
+            "training continues",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -157,7 +157,9 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, An
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"version": VERSION, **values})
     # Clones: safetensors refuses tensors that share memory.
-    clones = {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}
+    clones = {
+        n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in tensors.items()
+    }
     metadata = {"state": text, "digest": digest_of(clones, text)}
     # Bytes that Python writes: safetensors' own writing reports a full disk as a damaged file.
     content = save(clones, metadata)
