@@ -23,11 +23,12 @@ def bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
     100
     """
     own = {p.untyped_storage().data_ptr() for p in module.parameters()}
-    saved: dict[int, int] = {}
+    # The storages themselves, so that no address is used twice.
+    saved: dict[int, torch.UntypedStorage] = {}
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
+        saved[storage.data_ptr()] = storage
         return tensor
 
     devices = {p.device for p in module.parameters()}
@@ -35,6 +36,5 @@ def bytes_saved(compute: Callable[[], Tensor], module: nn.Module) -> int:
         forked_rng(*devices),
         torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor),
     ):
-        kept = compute()  # keeps the storages alive, so that no address is used twice
-    del kept
-    return sum(size for address, size in saved.items() if address not in own)
+        compute()
+    return sum(storage.nbytes() for address, storage in saved.items() if address not in own)

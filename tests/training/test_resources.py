@@ -124,6 +124,15 @@ class TestChunks:
         assert bytes_per_cluster(gmvae, ELBO, batch) == resources.PEAK * kept
         assert free_memory(CPU) > 2**20
 
+    def test_the_measure_is_the_same_wherever_the_memory_lies(self) -> None:
+        gmvae, batch = tiny("exact"), self.batch()
+        between: list[torch.Tensor] = []
+        sizes = set()
+        for i in range(100):
+            sizes.add(bytes_per_cluster(gmvae, ELBO, batch))
+            between = [*between[-9:], torch.zeros(7 * i % 61 + 1)]
+        assert len(sizes) == 1
+
     @pytest.mark.parametrize("training", [True, False])
     def test_measuring_leaves_the_model_as_it_is(self, training: bool) -> None:
         encoder = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.BatchNorm1d(5))
