@@ -17,6 +17,7 @@ from tests.helpers.odd_values import ODD_TEXTS
 
 NEEDED: dict[str, list[str]] = {
     "train": ["digits", "--out", "run"],
+    "schema": ["t.csv"],
     "evaluate": ["run"],
     "predict": ["run", "new.csv", "-o", "a.csv"],
     "sample": ["run", "-o", "a.csv"],

@@ -15,7 +15,10 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.ranges import plain
 from pyro_gmvae.stored import DamagedError, parse_json, read_bytes, shortened, typed
 
-__all__ = ["Wishes", "read_schema_file", "wishes_of"]
+__all__ = ["Wishes", "checked_kind", "read_schema_file", "stated_wishes", "wishes_of"]
+
+MOST_WEIGHT = 1e6
+DROP = "drop"
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,6 @@ class Wishes:
         )
 
 
-MOST_WEIGHT = 1e6
-
-
 def wishes_of(said: Any) -> Wishes:
     """Return the wishes that a user states as the estimator's ``schema``.
 
@@ -118,7 +118,43 @@ def wishes_of(said: Any) -> Wishes:
     return Wishes(kinds, drop=tuple(drop))
 
 
-DROP = "drop"
+def stated_wishes(
+    kinds: Sequence[str], drop: Sequence[str], only: Sequence[str], weights: Sequence[str]
+) -> Wishes:
+    """Return the wishes that are written as ``name=kind`` and ``name=weight``.
+
+    Raises:
+        InputError: for a text without ``=``, an unknown kind, or a weight that is no number.
+
+    >>> stated_wishes(["age=count"], [], ["age", "spend"], ["age=0.5"]).weights
+    {'age': 0.5}
+    """
+    said = [_parts(text, "column", "category") for text in kinds]
+    weighed = {}
+    for text in weights:
+        name, weight = _parts(text, "column weight", "0.5")
+        try:
+            weighed[name] = float(weight)
+        except ValueError:
+            raise InputError(
+                f"the weight of the column {name} is {shortened(weight)}: give a number."
+            ) from None
+    return Wishes(
+        {name: checked_kind(kind, name) for name, kind in said},
+        weights=weighed,
+        drop=tuple(drop),
+        only=tuple(only) or None,
+    )
+
+
+def _parts(text: str, what: str, example: str) -> tuple[str, str]:
+    """Part a text at its last ``=``, for names may hold one."""
+    name, sign, value = text.rpartition("=")
+    if not sign or not name:
+        raise InputError(
+            f"{what} is {shortened(text)}, which names no column: write it like name={example}."
+        )
+    return name, value.strip()
 
 
 def checked_kind(kind: Any, name: str) -> Kind:
@@ -148,7 +184,7 @@ def read_schema_file(path: Path) -> Schema:
         InputError: if there is no such file, or its content is no schema.
     """
     if not path.is_file():
-        raise InputError(f"There is no file {path} of columns: check its path.")
+        raise InputError(f"There is no schema file {path}: check its path.")
     try:
         content = typed(dict[str, Any], parse_json(read_bytes(path)), "it")
         if unknown := content.keys() - {"columns", "left_out"}:
