@@ -177,7 +177,7 @@ class FittedModel:
             diagnostics=diagnostics,
         )
         # The log of the volume that model scale gives to a raw unit; it is 0 for images.
-        volume = self.encoding.log_abs_det().double().cpu()
+        volume = self.encoding.log_abs_det(x.to(self.encoding.scale.device)).double().cpu()
         return replace(
             figures,
             log_p=figures.log_p + volume,

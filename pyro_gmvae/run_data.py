@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Splits, load, load_splits
+from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Schema, Splits, load, load_splits
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.sources.files import is_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
@@ -41,7 +41,7 @@ def load_settings_splits(
     download: bool = False,
     known: Sequence[int] | None = None,
     least_validation: int = MIN_VALIDATION,
-    keep: Sequence[str] = (),
+    schema: Schema | None = None,
 ) -> Splits:
     """Load the training, validation and test rows that ``settings`` name.
 
@@ -50,7 +50,7 @@ def load_settings_splits(
         download: fetch a built-in data set that is missing.
         known: the rows that were kept in training, where the files of labels and groups do not say.
         least_validation: the fewest rows that are held out for early stopping.
-        keep: columns of a table that are not left out.
+        schema: the columns by which a table is to be read, where a training described them.
 
     Raises:
         InputError: without a source, and as `pyro_gmvae.data.load_splits`.
@@ -71,7 +71,7 @@ def load_settings_splits(
         must_link=data.must_link,
         known=known,
         least_validation=least_validation,
-        keep=keep,
+        schema=schema,
     )
 
 
@@ -124,8 +124,8 @@ def load_run_splits(
         download=download,
         known=about.known_rows,
         least_validation=about.least_validation,
-        # A run may be older than the rule by which columns are left out.
-        keep=getattr(fitted.encoding, "feature_names", None) or (),
+        # A run may be older than the rules by which columns are described.
+        schema=getattr(fitted.encoding, "schema", None),
     )
     # Otherwise training rows might be counted as held out.
     if splits.train.fingerprint() != fitted.about.fingerprint:

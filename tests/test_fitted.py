@@ -23,7 +23,7 @@ NAMES = ("a", "b", "c", "d")
 
 @pytest.fixture(scope="module")
 def table() -> FittedModel:
-    encoding = TableEncoding.standardize(RAW, Schema.infer(4, NAMES))
+    encoding = TableEncoding.standardize(RAW, Schema.of_numbers(4, NAMES))
     return FittedModel(tiny("exact").eval(), encoding)
 
 

@@ -6,7 +6,7 @@ from pyro_gmvae.data.dataset import Dataset, Splits, hold_out
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.kinds import KINDS, encoding_from_config
-from pyro_gmvae.data.schema import Column, Schema
+from pyro_gmvae.data.schema import Column, LeftOut, Schema
 from pyro_gmvae.data.sources import BUILT_IN, MIN_VALIDATION, load, load_splits
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.data.tables import from_frame
@@ -22,6 +22,7 @@ __all__ = [
     "Encoding",
     "ImageEncoding",
     "KindDefaults",
+    "LeftOut",
     "ResidentBatches",
     "Schema",
     "Splits",

@@ -58,23 +58,27 @@ def table_tensor(
 ) -> Float64[Tensor, "rows features"]:
     """Check numbers ``(N, D)`` and return them as a float64 tensor in the same units.
 
+    A cell that is NaN is missing.
+
     Raises:
-        InputError: for too few rows, no columns, cells that are NaN, infinite or beyond 1e307,
-            columns of numbers that are all below 1e-300, and, when fitting, constant columns.
+        InputError: for too few rows, no columns, cells that are infinite or beyond 1e307, columns
+            of numbers that are all below 1e-300, and, when fitting, constant columns.
     """
     check_rows(len(values), name, purpose)
     if values.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     columns = [f"column {i}" for i in range(values.shape[1])] if columns is None else columns
-    bad = ~np.isfinite(values)
+    bad = np.isinf(values)
     if bad.any():
         raise InputError(
-            f"{name} has {bad.sum()} cells that are NaN or infinite, in {counted(bad, columns)}: "
-            "missing values are not supported yet, so fill them or drop those rows or columns."
+            f"{name} has {bad.sum()} cells that are infinite, in {counted(bad, columns)}: leave "
+            "them empty, or correct them."
         )
     with np.errstate(over="ignore"):  # a long double may be beyond float64; it is reported below
         table = values.astype(np.float64)
-    size = np.abs(table)
+    gaps = np.isnan(table)
+    table[gaps] = np.nan  # gaps have one bit pattern, by which rows are recognised
+    size = np.where(gaps, 0.0, np.abs(table))
     large = size > LARGEST
     if large.any():
         raise InputError(
@@ -82,13 +86,14 @@ def table_tensor(
             f"{counted(large, columns)}: divide those columns by a constant."
         )
     largest = size.max(0)
-    small = np.flatnonzero((values != 0).any(0) & (largest < SMALLEST))
+    small = np.flatnonzero((size != 0).any(0) & (largest < SMALLEST))
     if len(small):
         raise InputError(
             f"{name} has columns of numbers that are too small, all below {SMALLEST:g}: multiply "
             f"{listed(columns[i] for i in small.tolist())} by a constant."
         )
-    constant = np.flatnonzero(table.max(0) == table.min(0))
+    top, bottom = np.where(gaps, -np.inf, table).max(0), np.where(gaps, np.inf, table).min(0)
+    constant = np.flatnonzero(top <= bottom)
     if purpose == "fit" and len(constant):
         raise InputError(
             f"{name} has columns with the same value in every row, which say nothing about "

@@ -12,6 +12,7 @@ from jaxtyping import Int64, Shaped
 from torch import Tensor
 
 from pyro_gmvae.data.encoding import Encoding
+from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.errors import InputError
 
 __all__ = ["Dataset", "Splits", "hold_out"]
@@ -24,7 +25,9 @@ class Dataset:
 
     Attributes:
         name: what the data set is called in tables and pictures.
-        x: ``(N, C, H, W)`` uint8 in 0..255 for images, ``(N, D)`` float64 in the table's own units.
+        x: ``(N, C, H, W)`` uint8 in 0..255 for images, ``(N, D)`` float64 in the table's own units:
+            dates in days since 1970-01-01, truth values as 0 and 1, text as the codes of its
+            levels, NaN where a cell is missing.
         class_labels: ``(N,)`` int64 class of each row, -1 where it is missing; None if there are
             none. They serve the evaluation and are never trained on.
         kind: the class that encodes such rows.
@@ -37,7 +40,7 @@ class Dataset:
             in one cluster. None if there are no groups.
         places: ``(N,)`` int64 place of each row in its source; None for a whole source.
         notes: a plain sentence for each guess that was made when the rows were read.
-        left_out: names of columns of the source that a model is not to be trained on.
+        schema: the columns of a table; None where they are numbers of which nothing is known.
 
     Raises:
         InputError: if ``class_labels`` does not have one label for each row.
@@ -59,7 +62,7 @@ class Dataset:
     must_link: Int64[Tensor, "labels"] | None = None
     places: Int64[Tensor, "rows"] | None = None
     notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    schema: Schema | None = None
 
     def __post_init__(self) -> None:
         if self.class_labels is not None and len(self.class_labels) != len(self.x):

@@ -159,12 +159,17 @@ class Encoding(nn.Module, ABC):
 
     # These methods bring rows from raw units to model scale and back.
 
+    @property
+    def model_shape(self) -> tuple[int, ...]:
+        """Return the shape of one row on model scale, which may have more entries."""
+        return self.event_shape
+
     def forward(
         self,
         raw: Shaped[Tensor, "*batch_event"],
         generator: torch.Generator | None = None,
-    ) -> Float[Tensor, "*batch_event"]:
-        """Encode rows as training sees them, shape ``(..., *event)`` to ``(..., *event)``.
+    ) -> Float[Tensor, "*batch_model"]:
+        """Encode rows as training sees them, shape ``(..., *event)`` to ``(..., *model_shape)``.
 
         A dynamic binarisation draws from ``generator``, or from the global one of the device.
         Nothing is read back to the host.
@@ -175,14 +180,14 @@ class Encoding(nn.Module, ABC):
         noise = torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device)
         return (noise < x).to(x.dtype)
 
-    def encode_mean(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+    def encode_mean(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_model"]:
         """Encode rows without a random draw, to infer their clusters and latents."""
         x = self.scaled(raw)
         return (x >= 0.5).to(x.dtype) if self.binarize == "static" else x
 
     def encode_scored(
         self, raw: Shaped[Tensor, "rows *event"], *, seed: int = 0
-    ) -> Float[Tensor, "rows *event"]:
+    ) -> Float[Tensor, "rows *model"]:
         """Encode rows to score their likelihood.
 
         Rows that training binarises dynamically are binarised by a draw, as in training. The draw
@@ -196,12 +201,12 @@ class Encoding(nn.Module, ABC):
         noise = RowNoise(seed, row_keys(raw), size, stream=BINARIZED).draw(1, x)
         return (noise[0].view_as(x) < x).to(x.dtype)
 
-    def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+    def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_model"]:
         """Bring rows to model scale before any binarisation, as pictures show them."""
         return ((raw.to(self.shift.dtype) - self.shift) / self.scale).to(self.scale.dtype)
 
-    def decode(self, x: Float[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
-        """Bring rows ``(..., *event)`` on model scale to raw units, as floats, unrounded."""
+    def decode(self, x: Float[Tensor, "*batch_model"]) -> Float[Tensor, "*batch_event"]:
+        """Bring rows ``(..., *model_shape)`` on model scale to raw units, as floats, unrounded."""
         return x * self.scale + self.shift
 
     @property
@@ -210,10 +215,13 @@ class Encoding(nn.Module, ABC):
         return None
 
     @abstractmethod
-    def log_abs_det(self) -> Float[Tensor, ""]:
-        """Return the log of the volume that model scale gives to one raw unit, in nats a row.
+    def log_abs_det(self, raw: Shaped[Tensor, "rows *event"]) -> Float[Tensor, " rows"]:
+        """Return the log of the volume that model scale gives to one raw unit, in nats.
 
-        Added to a log-density on model scale it gives the log-density in raw units.
+        Added to a row's log-density on model scale it gives the log-density in raw units.
+
+        Args:
+            raw: rows in raw units; the volume may depend on their cells.
         """
 
     @abstractmethod

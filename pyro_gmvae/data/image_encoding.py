@@ -91,9 +91,10 @@ class ImageEncoding(Encoding):
             InputError: for a binarisation that does not suit the likelihood, or a likelihood of
                 counts.
         """
-        if support == "count":
+        if support in ("count", "mixed"):
+            rows = "counts" if support == "count" else "tables"
             raise InputError(
-                f"the {likelihood} likelihood is for counts and {data.name} has images: use a "
+                f"the {likelihood} likelihood is for {rows} and {data.name} has images: use a "
                 "likelihood of pixels"
             )
         if support == "binary" and binarize == "none":
@@ -138,9 +139,9 @@ class ImageEncoding(Encoding):
         """Name the shape of the images."""
         return f"images of shape {tuple(event_shape)}"
 
-    def log_abs_det(self) -> Float[Tensor, ""]:
+    def log_abs_det(self, raw: Shaped[Tensor, "rows *event"]) -> Float[Tensor, " rows"]:
         """Return 0: the densities of images are by convention those of grey levels on [0, 1]."""
-        return self.scale.new_zeros(())
+        return self.scale.new_zeros(len(raw))
 
     def conform(self, data: Dataset) -> Dataset:
         """Accept images of the size in training; a model of colour accepts grey ones too.

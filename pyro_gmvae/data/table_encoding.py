@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import log
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,7 +11,9 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.data.checks import listed
+from pyro_gmvae.data.checks import counted, listed
+from pyro_gmvae.data.columns.conform import conform_columns
+from pyro_gmvae.data.columns.mixed import MixedColumns
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
@@ -37,11 +38,15 @@ class TableEncoding(Encoding):
     at first. A column whose scale is beyond float32 is measured in a power of two, and its shift
     and scale are in that unit.
 
+    Columns of several kinds, or with gaps, go through a `MixedColumns` as well: model scale then
+    has D' columns, which ``columns`` and ``column_weights`` describe.
+
     Args:
         event_shape: ``(D,)``.
         binarize: see `Encoding`.
         schema: the columns; unnamed ones if None.
         exponents: the exponent of two of each column's unit; None is 0 for all.
+        mixed: the map of columns of several kinds; None for columns of numbers alone.
 
     >>> table = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
     >>> encoding = TableEncoding.standardize(table)
@@ -75,9 +80,11 @@ class TableEncoding(Encoding):
         *,
         schema: Schema | None = None,
         exponents: Sequence[int] | None = None,
+        mixed: MixedColumns | None = None,
     ) -> None:
         super().__init__(event_shape, binarize)
-        self.schema = schema or Schema.infer(self.event_shape[0])
+        self.mixed = mixed
+        self.schema = schema or Schema.of_numbers(self.event_shape[0])
         self.exponents = tuple(exponents) if exponents is not None and any(exponents) else None
         units = None
         if self.exponents is not None:
@@ -92,9 +99,10 @@ class TableEncoding(Encoding):
     ) -> TableEncoding:
         """Give every column of the training rows mean 0 and variance 1, gaps left out.
 
-        A column that is constant is only shifted.
+        A column that is constant is only shifted, and one without a value is left alone.
         """
         double = x.double()
+        double = torch.where(double.isnan().all(0), 0.0, double)
         top = double.nan_to_num(nan=-torch.inf).amax(0)
         bottom = double.nan_to_num(nan=torch.inf).amin(0)
         # Divided by a power of two, which rounds nothing, squares neither overflow nor vanish.
@@ -116,7 +124,9 @@ class TableEncoding(Encoding):
 
     @classmethod
     def support_of(cls, data: Dataset) -> Support:
-        """Tell a table of zeros and ones from other numbers."""
+        """Tell columns of several kinds, or with gaps, from numbers and from zeros and ones."""
+        if (data.schema is not None and not data.schema.is_plain) or data.x.isnan().any():
+            return "mixed"
         return "binary" if ((data.x == 0) | (data.x == 1)).all() else "real"
 
     @classmethod
@@ -130,11 +140,12 @@ class TableEncoding(Encoding):
     ) -> TableEncoding:
         """Make the encoding of a table for a likelihood; see `Encoding.fit`.
 
-        Real numbers are standardised; others are left alone.
+        Real numbers are standardised; others are left alone. Under ``"mixed"`` the schema of the
+        data decides; under any other support all columns are numbers.
 
         Raises:
-            InputError: for values that the likelihood does not take, a likelihood of 8-bit images,
-                or a binarisation.
+            InputError: for values that the likelihood does not take, such as gaps and text, a
+                likelihood of 8-bit images, or a binarisation.
         """
         if binarize not in (None, "none"):
             raise InputError(
@@ -145,11 +156,27 @@ class TableEncoding(Encoding):
                 f"the {likelihood} likelihood is for 8-bit images and {data.name} is a table: use "
                 "a likelihood of real numbers"
             )
-        schema = Schema.infer(data.event_shape[0], data.feature_names, data.left_out)
+        schema = data.schema or Schema.of_numbers(data.event_shape[0], data.feature_names)
+        if support == "mixed":
+            return cls._fit_mixed(data.x, schema)
+        _refuse_mixed(data, schema, likelihood)
+        schema = schema.as_numbers()
         if support == "real":
             return cls.standardize(data.x, schema)
         made = cls(data.event_shape, "dynamic" if support == "binary" else "none", schema=schema)
         made.check(data.x, support, likelihood)
+        return made
+
+    @classmethod
+    def _fit_mixed(cls, x: Shaped[Tensor, "rows features"], schema: Schema) -> TableEncoding:
+        """Make the encoding of columns of several kinds, or with gaps."""
+        raw = x.double()
+        mixed, near = MixedColumns.fit(schema, raw)
+        found = cls.standardize(near)
+        made = cls(x.shape[1:], schema=schema, exponents=found.exponents, mixed=mixed)
+        made.shift.copy_(found.shift)
+        made.scale.copy_(found.scale)
+        mixed.fit_lines(made._shifted(mixed.prepare(raw)))
         return made
 
     @classmethod
@@ -186,41 +213,95 @@ class TableEncoding(Encoding):
         """Return the names of the columns, or None where they have none."""
         return self.schema.names
 
-    def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
+    @property
+    def model_shape(self) -> tuple[int, ...]:
+        """Return ``(D',)``, the columns that the model sees."""
+        return self.event_shape if self.mixed is None else (len(self.mixed.words),)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return what each column on model scale is: ``"real"``, ``"count"`` or ``"levels:L"``."""
+        return ("real",) * len(self.schema) if self.mixed is None else self.mixed.words
+
+    @property
+    def column_weights(self) -> tuple[float, ...]:
+        """Return the weight in training of each column on model scale."""
+        return (1.0,) * len(self.schema) if self.mixed is None else self.mixed.weights
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Return a name for each column on model scale; those of a spike are told apart."""
+        names = self.schema.shown_names
+        if self.mixed is None:
+            return names
+        answers = set(self.mixed.answers)
+        return tuple(
+            f"{names[place]} is unusual" if i in answers else names[place]
+            for i, place in enumerate(self.mixed.places)
+        )
+
+    def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_model"]:
         """Bring rows to model scale; see `Encoding.scaled`."""
+        if self.mixed is not None:
+            raw = raw.to(self.shift.dtype)
+            return self.mixed.expand(self._shifted(self.mixed.prepare(raw)), raw).to(
+                self.scale.dtype
+            )
         return super().scaled(raw if self.unit is None else raw / self.unit)
 
-    def decode(self, x: Float[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_event"]:
-        """Bring rows on model scale to raw units; see `Encoding.decode`."""
-        decoded = super().decode(x)
-        return decoded if self.unit is None else decoded * self.unit
+    def _shifted(self, flat: Tensor) -> Tensor:
+        """Take shift and scale off, without rounding to the type of model scale."""
+        return ((flat if self.unit is None else flat / self.unit) - self.shift) / self.scale
 
-    def log_abs_det(self) -> Float[Tensor, ""]:
-        """Return minus the sum of the log scales, in nats a row."""
-        volume = -self.scale.log().sum()
-        return volume if self.exponents is None else volume - log(2) * sum(self.exponents)
+    def decode(self, x: Float[Tensor, "*batch_model"]) -> Float[Tensor, "*batch_event"]:
+        """Bring rows on model scale to raw units; see `Encoding.decode`.
+
+        Codes become the nearest level, and counts are at least 0; both may be means.
+        """
+        decoded = super().decode(x if self.mixed is None else self.mixed.collapse(x))
+        decoded = decoded if self.unit is None else decoded * self.unit
+        return decoded if self.mixed is None else self.mixed.restore(decoded, x)
+
+    def log_abs_det(self, raw: Shaped[Tensor, "rows columns"]) -> Float[Tensor, " rows"]:
+        """Return the log volume of each row; see `Encoding.log_abs_det`.
+
+        A gap counts for nothing, and neither does a level or a count, whose likelihood is a
+        probability.
+        """
+        raw = raw.to(self.shift.dtype)
+        volume = -self.scale.to(raw.dtype).log()
+        if self.exponents is not None:
+            volume = volume - log(2) * torch.tensor(self.exponents).to(volume)
+        if self.mixed is None:
+            return torch.where(raw.isnan(), 0.0, volume).sum(-1)
+        flat = self.mixed.prepare(raw)
+        volume = volume + self.mixed.log_slope(self._shifted(flat), raw)
+        counts = self.mixed.has_density & ~flat.isnan()
+        return torch.where(counts, volume, 0.0).sum(-1)
 
     def conform(self, data: Dataset) -> Dataset:
-        """Bring the columns into the order of training, by their names where there are names.
+        """Find the columns of training by their names, where there are names.
 
-        Columns that training left out are left out here.
+        Columns that training left out, or did not have, are left out here. A model of mixed
+        columns takes a missing one, and levels that training did not have, for gaps.
+
+        Warns:
+            DataWarning: once, for all that is taken for a gap.
 
         Raises:
-            InputError: for another kind or number of columns, or names that are not known.
+            InputError: for another kind or number of columns, for columns or cells that are missing
+                where the model takes no gaps, or for cells that are not as in training.
         """
-        left_out = set(self.schema.left_out) & set(data.feature_names or ())
-        if data.kind is not type(self) or (
-            data.event_shape[0] - len(left_out) != self.event_shape[0]
-        ):
+        if data.kind is not type(self):
             raise self._misfit(data)
-        order = self.schema.order_of(data.feature_names, data.name)
-        if torch.equal(order, torch.arange(data.event_shape[0])):
-            return data
-        notes = data.notes
-        if left_out:
-            also = listed(n for n in self.schema.left_out if n in left_out)
-            notes = (*notes, f"left out as in training: {also}")
-        return replace(data, x=data.x[:, order], feature_names=self.schema.names, notes=notes)
+        found = conform_columns(data, self.schema, takes_gaps=self.mixed is not None)
+        if self.mixed is None and found.x.isnan().any():
+            gaps = counted(found.x.isnan().numpy(), self.schema.shown_names)
+            raise InputError(
+                f"{data.name} has missing cells, in {gaps}, and the model was trained to take "
+                "none: fill them, or train again with likelihood table."
+            )
+        return found
 
     def check(self, x: Shaped[Tensor, "rows *event"], support: Support, likelihood: str) -> None:
         """Refuse raw values that the likelihood does not take; gaps are no values.
@@ -229,13 +310,15 @@ class TableEncoding(Encoding):
             InputError: naming the values.
         """
         known = x[~x.isnan()]
-        far = (self.scaled(x).isfinite() != x.isfinite()).any(0)
-        if far.any():
-            names = self.feature_names or [f"column {i}" for i in range(len(far))]
+        far = self.scaled(x).isinf().any(0).nonzero().flatten().tolist()
+        if far:
+            names, places = self.schema.shown_names, range(len(self.schema))
+            if self.mixed is not None:
+                places = self.mixed.places
             raise InputError(
                 "These rows have numbers that are too far from those in training, in "
-                f"{listed(names[i] for i in far.nonzero().flatten().tolist())}: correct them, or "
-                "drop the rows."
+                f"{listed(dict.fromkeys(names[places[i]] for i in far))}: correct them, or drop "
+                "the rows."
             )
         if support in ("binary", "unit_interval"):
             fits, wanted = (known >= 0) & (known <= 1), "values in [0, 1]"
@@ -252,9 +335,10 @@ class TableEncoding(Encoding):
 
     def to_config(self) -> dict[str, Any]:
         """Return the structure, the columns among it, as plain JSON."""
-        own = {"columns": self.schema.to_config(), "left_out": list(self.schema.left_out)}
+        own = {"columns": self.schema.to_config(), "left_out": self.schema.left_out_config()}
         units = {} if self.exponents is None else {"exponents": list(self.exponents)}
-        return super().to_config() | own | units
+        mixed = {} if self.mixed is None else {"mixed": self.mixed.to_config()}
+        return super().to_config() | own | units | mixed
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TableEncoding:
@@ -266,7 +350,26 @@ class TableEncoding(Encoding):
         exponents = config.get("exponents")
         if exponents is not None and not _are_exponents(exponents, len(schema)):
             raise InputError("The stored units of the columns are damaged: train again.")
-        return cls(shape, binarize, schema=schema, exponents=exponents)
+        mixed = config.get("mixed")
+        mixed = None if mixed is None else MixedColumns.from_config(schema, mixed)
+        return cls(shape, binarize, schema=schema, exponents=exponents, mixed=mixed)
+
+
+def _refuse_mixed(data: Dataset, schema: Schema, likelihood: str) -> None:
+    """Refuse columns that are not numbers, and gaps, under a likelihood of numbers."""
+    columns = zip(schema.shown_names, schema.columns, strict=True)
+    other = [name for name, column in columns if column.cells != "number"]
+    gaps = data.x.isnan()
+    if not (other or gaps.any()):
+        return
+    if other:
+        has = f"columns that are not numbers: {listed(other)}"
+    else:
+        has = f"missing cells, in {counted(gaps.numpy(), schema.shown_names)}"
+    raise InputError(
+        f"{data.name} has {has}; the {likelihood} likelihood takes none: leave likelihood out, or "
+        "use likelihood table."
+    )
 
 
 def _are_exponents(values: Any, count: int) -> bool:

@@ -1,16 +1,19 @@
-"""Turn table files and pandas data frames whose columns are numbers into data sets."""
+"""Turn table files and data frames into data sets, whatever their columns hold."""
 
 import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyro_gmvae.data.checks import Purpose, check_rows, counted, listed, table_tensor
+from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
+from pyro_gmvae.data.columns.infer import describe
+from pyro_gmvae.data.columns.raw import RawColumn, read_column
+from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
-from pyro_gmvae.data.left_out import without_information
+from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
@@ -19,9 +22,10 @@ from pyro_gmvae.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TABLE_SUFFIXES", "from_frame", "load_table", "read_frame"]
+__all__ = ["TABLE_SUFFIXES", "as_frame", "from_frame", "load_table", "read_frame"]
 
 LineOf = Callable[[int], int | None]
+MOSTLY_NUMBERS, MANY = 0.8, 20  # share of the cells, and different ones, of a column of numbers
 
 
 def load_table(
@@ -29,7 +33,7 @@ def load_table(
     *,
     label_column: str | None = None,
     purpose: Purpose = "fit",
-    keep: Sequence[str] = (),
+    wishes: Wishes | None = None,
     label_may_lack: bool = False,
 ) -> Dataset:
     """Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
@@ -46,41 +50,52 @@ def load_table(
     if str(path) == STANDARD_INPUT:
         name = "standard input"
     return _from_frame(
-        table.frame, name, label_column, purpose, keep, tuple(table.notes), table.line_of
+        table.frame, name, label_column, purpose, wishes, tuple(table.notes), table.line_of
     )
 
 
 def from_frame(
-    frame: "pandas.DataFrame",
+    frame: Any,
     *,
     name: str = "table",
     label_column: str | None = None,
     purpose: Purpose = "fit",
-    keep: Sequence[str] = (),
+    wishes: Wishes | None = None,
 ) -> Dataset:
-    """Check a data frame and turn it into a data set of kind `TableEncoding`.
+    """Turn a data frame into a data set of kind `TableEncoding`.
 
-    Columns that say nothing about clusters are left out to fit: constant ones, and those that only
-    number the rows. The data set's ``left_out`` names them.
+    To fit, the meaning of each column is guessed by rules that the ``why`` of its `Column` tells.
+    Columns that say nothing about clusters are left out: constant ones, those that only tell rows
+    apart, free text, and those that another column tells. The schema of the data set names them.
 
     Args:
-        frame: N rows of D columns of numbers (or booleans), besides the label column.
+        frame: N rows of D columns, besides the label column, as pandas or polars have them:
+            numbers, text, dates, truth values and categories, with gaps or not.
         name: the name of the data set in messages.
         label_column: the column whose values, of any type, become ``class_labels``, numbered in
             sorted order; a missing one is -1.
-        purpose: ``"apply"`` accepts a single row, and keeps all columns.
-        keep: columns that are not left out.
+        purpose: ``"apply"`` accepts a single row, keeps all columns and guesses nothing.
+        wishes: what the user says about the columns, when fitting.
 
     Raises:
-        InputError: for an unknown label column, columns that are not numbers, cells that are
-            missing or infinite, only constant columns, too few rows.
+        InputError: for an unknown label column, two columns of one name, cells that are infinite or
+            no single values, a cell that is no number in a column of numbers, wishes that do not
+            fit the table, no column that varies, or too few rows.
 
     >>> import pandas
-    >>> frame = pandas.DataFrame({"width": [1.5, 2.5], "country": [1, 1]})
+    >>> frame = pandas.DataFrame({"width": [1.5, 2.5, None], "country": ["FR", "FR", "FR"]})
     >>> from_frame(frame).feature_names
     ('width',)
     """
-    return _from_frame(frame, name, label_column, purpose, keep, (), None)
+    frame, notes = _typed_text(as_frame(frame))
+    return _from_frame(frame, name, label_column, purpose, wishes, tuple(notes), None)
+
+
+def as_frame(frame: Any) -> "pandas.DataFrame":
+    """Bring a data frame of pandas or polars to one of pandas, whose column names are text."""
+    if type(frame).__module__.split(".")[0] == "polars":
+        frame = frame.to_arrow().to_pandas()
+    return frame.rename(columns=str)  # type: ignore[no-any-return]
 
 
 def _from_frame(
@@ -88,11 +103,12 @@ def _from_frame(
     name: str,
     label_column: str | None,
     purpose: Purpose,
-    keep: Sequence[str],
+    wishes: Wishes | None,
     notes: tuple[str, ...],
     line_of: LineOf | None,
 ) -> Dataset:
     frame = frame.rename(columns=str)
+    _refuse_same_names(frame, name)
     y, class_names = None, None
     if label_column is not None:
         if label_column not in frame.columns:
@@ -102,56 +118,83 @@ def _from_frame(
         y, class_names = factorize(frame[label_column].to_numpy())
         frame = frame.drop(columns=label_column)
     check_rows(len(frame), name, purpose)
-    _refuse_text(frame, name, line_of)
-    columns = tuple(frame.columns)
-    values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    _refuse_gaps(values, columns, name, line_of)
-    left_out: tuple[str, ...] = ()
-    if purpose == "fit":
-        places, more = without_information(values, columns, keep)
-        left_out, notes = tuple(columns[i] for i in places), (*notes, *more)
-        columns = tuple(np.delete(np.array(columns, dtype=object), places).tolist())
-        values = np.delete(values, places, axis=1)
-    x = table_tensor(values, columns, name, purpose)
-    return Dataset(name, x, y, TableEncoding, columns, class_names, notes=notes, left_out=left_out)
+    if frame.shape[1] == 0:
+        raise InputError(f"{name} has no columns: give it at least one column of numbers.")
+    raw = [read_column(frame[column], name) for column in frame.columns]
+    if purpose == "apply":
+        schema, values = Schema(tuple(c.column for c in raw)), np.stack([c.values for c in raw], 1)
+    else:
+        settled = _settled(wishes)
+        _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)
+        found = describe(raw, name, wishes)
+        schema, values, notes = found.schema, found.values, (*notes, *found.notes)
+    x = table_tensor(values, schema.shown_names, name, "apply")
+    return Dataset(name, x, y, TableEncoding, schema.names, class_names, notes=notes, schema=schema)
 
 
-def _refuse_text(frame: "pandas.DataFrame", name: str, line_of: LineOf | None) -> None:
-    """Refuse columns that are not numbers, and show the first such cell of each."""
-    from pandas.api.types import is_complex_dtype, is_numeric_dtype
+def _settled(wishes: Wishes | None) -> set[str]:
+    """Name the columns of which the user says what they are."""
+    return set() if wishes is None else {*wishes.kinds, *wishes.drop}
 
-    text = [
-        i
-        for i, kind in enumerate(frame.dtypes)
-        if not is_numeric_dtype(kind) or is_complex_dtype(kind)
-    ]
+
+def _typed_text(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]:
+    """Type columns of text as a file's are, for a frame may hold its numbers as text."""
+    import pandas
+    import pyarrow as pa
+
+    from pyro_gmvae.data.sources.columns import type_columns
+
+    text = [i for i, kind in enumerate(frame.dtypes) if isinstance(kind, pandas.StringDtype)]
     if not text:
-        return
-    from pyro_gmvae.data.sources.columns import first_not_number
-    from pyro_gmvae.data.sources.numerals import shown
+        return frame, []
+    cells = [
+        pa.chunked_array([pa.array(frame.iloc[:, i].fillna("").astype(str), pa.string())])
+        for i in text
+    ]
+    typed, notes = type_columns(cells, [str(frame.columns[i]) for i in text])
+    columns = {i: frame.iloc[:, i] for i in range(frame.shape[1])}
+    for i, old, new in zip(text, cells, typed, strict=True):
+        if new.type != old.type:
+            read = new.to_pandas()
+            if pa.types.is_boolean(new.type):
+                read = read.astype("boolean")
+            columns[i] = read.set_axis(frame.index)
+    made = pandas.concat(list(columns.values()), axis=1)
+    made.columns = frame.columns
+    return made, notes
 
-    found = []
-    for i in text[:5]:
-        row = first_not_number(frame.iloc[:, i])
-        cell = "" if row is None else f" ({_at(row, line_of)} holds {shown(frame.iat[row, i])})"
-        found.append(f"{frame.columns[i]}{cell}")
-    raise InputError(
-        f"{name} has columns that are not numbers: {listed([*found, *text[5:]])}; drop them, turn "
-        "them into numbers, or name the one that holds the labels as the label column."
-    )
+
+def _refuse_same_names(frame: "pandas.DataFrame", name: str) -> None:
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise InputError(f"{name} has two columns called {repeated[0]}: rename one of them.")
 
 
-def _refuse_gaps(
-    values: np.ndarray, columns: Sequence[str], name: str, line_of: LineOf | None
+def _refuse_odd_cells(
+    raw: Sequence[RawColumn], frame: "pandas.DataFrame", name: str, line_of: LineOf | None
 ) -> None:
-    gaps = np.isnan(values)
-    total = int(gaps.sum())
-    if total:
-        row, column = (int(i) for i in np.argwhere(gaps)[0])
+    """Refuse a column of numbers with a few other cells, and show the first of these.
+
+    Such a column would be taken for text, each of its numbers for a level.
+    """
+    from pyro_gmvae.data.numerals import is_number, shown
+    from pyro_gmvae.data.sources.columns import first_not_number
+
+    for column in raw:
+        if column.cells != "text" or column.declared is not None or len(column.levels) <= MANY:
+            continue
+        counts = np.bincount(column.known.astype(np.int64), minlength=len(column.levels))
+        numbers = np.array([is_number(v) for v in column.levels])
+        if counts[numbers].sum() < MOSTLY_NUMBERS * counts.sum():
+            continue
+        row = first_not_number(frame[column.name])
+        if row is None:
+            continue
+        cell = shown(column.levels[int(column.values[row])])
         raise InputError(
-            f"{name} has {total} missing cell{'s' * (total > 1)}, the first in "
-            f"{_at(row, line_of)} of {columns[column]}, in all in {counted(gaps, columns)}: "
-            "missing values are not supported yet, so fill them or drop those rows or columns."
+            f"{name} has a column {column.name} of numbers with a cell that is not like the "
+            f"others: {_at(row, line_of)} holds {cell}; correct it or leave it empty, drop the "
+            "column, or call it a category."
         )
 
 

@@ -33,6 +33,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
     "binary": "bernoulli",
     "unit_interval": "continuous_bernoulli",
     "levels": "discretized_logistic",
+    "mixed": "table",
 }
 BATCH, LEAST_BATCH = 128, 16  # rows in a step
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried

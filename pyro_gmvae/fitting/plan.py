@@ -145,7 +145,7 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
         encoding=encoding,
         augment=augment,
         regularizer=regularizer,
-        model=_model(settings, splits, likelihood, regularized),
+        model=_model(settings, splits, likelihood, regularized, encoding),
         config=config,
         start=replace(start, tries=tries),
         seeds=seeds_of(training.seed, trainings),
@@ -225,7 +225,7 @@ def _start(
 
 
 def _model(
-    settings: Settings, splits: Splits, likelihood: str, regularized: bool
+    settings: Settings, splits: Splits, likelihood: str, regularized: bool, encoding: Encoding
 ) -> dict[str, Any]:
     """Return the structure of the model, as `from_config` takes it."""
     model, train = settings.model, splits.train
@@ -250,7 +250,7 @@ def _model(
         own["drawn_share"] = defaults.drawn_share(model.drawn_share, regularized=regularized)
     return {
         "method": model.method,
-        "input_dim": train.event_shape,
+        "input_dim": encoding.model_shape,
         "n_components": model.clusters,
         "latent_dim": defaults.latent_dim(model.latent_dim, kind),
         "hidden": defaults.hidden(model.hidden, kind),

@@ -50,7 +50,7 @@ def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, Abo
             blank = from_config(model).to(dtype), encoding_from_config(config.get("encoding"))
     except RuntimeError as error:  # by torch, for the size of a tensor that no number can hold
         raise DamagedError(cut(error)) from error
-    if blank[0].event_shape != blank[1].event_shape:
+    if blank[0].event_shape != blank[1].model_shape:
         raise DamagedError("the model and its encoding are for rows of different shapes")
 
     wanted = {name: form_of(tensor) for name, tensor in tensors_of(*blank).items()}
@@ -69,8 +69,10 @@ def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, Abo
     tensors = read_tensors(path)
     if is_old:
         tensors = {n.replace("preprocessor/", "encoding/", 1): t for n, t in tensors.items()}
-    for name, buffer in encoding.named_buffers():
-        setattr(encoding, name, buffer.to(tensors[f"encoding/{name}"].dtype))
+    for name, buffer in encoding.state_dict(keep_vars=True).items():
+        where, _, own = name.rpartition(".")
+        stored = buffer.to(tensors[f"encoding/{name}"].dtype)
+        setattr(encoding.get_submodule(where), own, stored)
     check_numbers(tensors)
     for part, module in _parts(gmvae, encoding):
         module.load_state_dict(under_prefix(part, tensors))

@@ -4,52 +4,34 @@ import json
 
 import pytest
 
-from pyro_gmvae.data import Column, Schema
+from pyro_gmvae.data import Column, LeftOut, Schema
 from pyro_gmvae.errors import InputError
 
-ABC = Schema.infer(3, ("a", "b", "c"))
+ABC = Schema.of_numbers(3, ("a", "b", "c"))
 
 
-@pytest.mark.parametrize(
-    ("names", "order"),
-    [
-        (("a", "b", "c"), [0, 1, 2]),
-        (("c", "a", "b"), [1, 2, 0]),
-        (("b", "a", "c"), [1, 0, 2]),
-        (None, [0, 1, 2]),  # without names they are taken to be in order
-    ],
+MIXED = Schema(
+    (
+        Column("tier", "category", "text", levels=("gold", "silver"), weight=0.5, gaps=0.1),
+        Column("rooms", "ordinal", levels=(1.0, 2.0, 4.0), why="3 different whole numbers"),
+        Column("gain", "spike", usual=0.0),
+        Column("since", "date", "date", format="%d.%m.%Y"),
+        Column("member", "binary", "boolean", levels=("false", "true")),
+    ),
+    (LeftOut("id", "it numbers the rows"),),
 )
-def test_columns_are_found_by_their_names(names: tuple[str, ...] | None, order: list[int]) -> None:
-    assert ABC.order_of(names, "new.csv").tolist() == order
 
 
-def test_a_table_without_names_takes_any() -> None:
-    assert Schema.infer(2).names is None
-    assert Schema.infer(2).order_of(("x", "y"), "new.csv").tolist() == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("names", "words"),
-    [
-        (("a", "b"), "^new.csv lacks the column 'c': name the columns as in training$"),
-        (
-            ("a", "b", "c", "d"),
-            "^new.csv has a column 'd' that the model does not know: name the columns",
-        ),
-        (
-            ("a", "b", "d"),
-            "^new.csv has a column 'd' that the model does not know and lacks the column 'c': name",
-        ),
-    ],
-)
-def test_missing_and_unknown_columns_are_named(names: tuple[str, ...], words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        ABC.order_of(names, "new.csv")
-
-
-@pytest.mark.parametrize("schema", [ABC, Schema.infer(2)])
+@pytest.mark.parametrize("schema", [ABC, Schema.of_numbers(2), MIXED])
 def test_it_comes_back_from_json(schema: Schema) -> None:
-    assert Schema.from_config(json.loads(json.dumps(schema.to_config()))) == schema
+    stored = json.loads(json.dumps([schema.to_config(), schema.left_out_config()]))
+    assert Schema.from_config(*stored) == schema
+
+
+def test_a_plain_column_is_stored_as_it_always_was() -> None:
+    assert ABC.to_config()[0] == {"name": "a", "kind": "real"}
+    old = Schema.from_config([{"name": "a", "kind": "real"}], ["id"])
+    assert old.columns == (Column("a"),) and old.left_out == (LeftOut("id"),)
 
 
 def test_it_is_its_columns() -> None:
@@ -59,7 +41,20 @@ def test_it_is_its_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [None, 3, [3], [{"nom": "a"}], [{"name": 3}], [{"name": "a", "kind": "text"}]]
+    "config",
+    [
+        *(None, 3, [3], [{"nom": "a"}], [{"name": 3}], [{"name": "a", "kind": "text"}]),
+        [{"name": "a", "kind": "category"}],
+        [{"name": "a", "kind": "binary", "levels": ["x", "y"]}],
+        [{"name": "a", "kind": "binary", "levels": [2, 1]}],
+        [{"name": "a", "kind": "category", "cells": "text", "levels": ["x", "x"]}],
+        [{"name": "a", "kind": "real", "cells": "text"}],
+        [{"name": "a", "kind": "spike"}],
+        [{"name": "a", "kind": "spike", "usual": float("nan")}],
+        [{"name": "a", "kind": "date", "cells": "date"}],
+        [{"name": "a", "kind": "real", "weight": 0}],
+        [{"name": "a", "kind": "real", "gaps": 2}],
+    ],
 )
 def test_refuses_a_tampered_config(config: object) -> None:
     with pytest.raises(InputError, match="train again"):

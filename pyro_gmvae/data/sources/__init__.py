@@ -13,10 +13,13 @@ import torch
 
 from pyro_gmvae.data.arrays import load_array
 from pyro_gmvae.data.checks import Purpose
+from pyro_gmvae.data.columns.conform import conform_columns
+from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset, Splits, hold_out
 from pyro_gmvae.data.folders import load_folder
 from pyro_gmvae.data.images import TORCHVISION_CLASSES, load_digits, load_torchvision
 from pyro_gmvae.data.known import read_known
+from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.sources.files import TABLE_SUFFIXES, check_file, is_table, table_suffix
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.tables import load_table
@@ -36,7 +39,7 @@ def load(
     label_column: str | None = None,
     image_size: int | None = None,
     purpose: Purpose = "fit",
-    keep: Sequence[str] = (),
+    wishes: Wishes | None = None,
     label_may_lack: bool = False,
 ) -> Dataset:
     """Load a built-in data set, a file or a folder of images.
@@ -52,9 +55,9 @@ def load(
         download: whether a missing data set may be downloaded.
         label_column: the column of a table that becomes ``class_labels``.
         image_size: the height and width to resize and crop the images of a folder to.
-        purpose: ``"fit"`` leaves out columns of a table that say nothing about clusters, and
-            refuses fewer than 2 rows; ``"apply"`` accepts both.
-        keep: columns of a table that are not left out.
+        purpose: ``"fit"`` guesses what the columns of a table mean, leaves out those that say
+            nothing about clusters, and refuses fewer than 2 rows; ``"apply"`` does none of these.
+        wishes: what the user says about the columns of a table, when fitting.
         label_may_lack: whether a table may be without its label column, and then has no labels.
 
     Raises:
@@ -82,7 +85,7 @@ def load(
             path,
             label_column=label_column,
             purpose=purpose,
-            keep=keep,
+            wishes=wishes,
             label_may_lack=label_may_lack,
         )
     if folder:
@@ -109,7 +112,8 @@ def load_splits(
     must_link: str | Path | None = None,
     known: Sequence[int] | None = None,
     least_validation: int = MIN_VALIDATION,
-    keep: Sequence[str] = (),
+    schema: Schema | None = None,
+    wishes: Wishes | None = None,
 ) -> Splits:
     """Load a source in three disjoint parts; the same seed gives the same parts.
 
@@ -133,7 +137,8 @@ def load_splits(
         must_link: a file with the groups of some rows that belong together, likewise.
         known: the rows that these files name, where the files are not given.
         least_validation: the fewest rows that are worth holding out for validation.
-        keep: as in `load`.
+        schema: the columns by which a table is to be read, where a training described them.
+        wishes: as in `load`, where they were not described.
 
     Raises:
         InputError: as `load` and `read_known`, for fractions outside [0, 1), or for too few rows to
@@ -146,9 +151,12 @@ def load_splits(
         download=download,
         label_column=label_column,
         image_size=image_size,
-        keep=keep,
+        wishes=wishes,
+        purpose="fit" if schema is None else "apply",
     )
     whole = read(split="train" if source in TORCHVISION_CLASSES else "all")
+    if schema is not None:
+        whole = conform_columns(whole, schema, takes_gaps=True)
     if labels is not None:
         whole = replace(whole, labels=read_known(Path(labels), "label", len(whole)))
     if must_link is not None:

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pyro_gmvae.data.checks import listed
-from pyro_gmvae.data.sources.marks import Marked, to_numbers, without_marks
-from pyro_gmvae.data.sources.numerals import (
+from pyro_gmvae.data.numerals import (
     COMMA,
     MISSING_WORDS,
     POINT,
@@ -18,6 +17,7 @@ from pyro_gmvae.data.sources.numerals import (
     is_number,
     shown,
 )
+from pyro_gmvae.data.sources.marks import Marked, to_numbers, without_marks
 
 if TYPE_CHECKING:
     import pandas

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pandas.api.types import is_numeric_dtype
 
 from pyro_gmvae.data.checks import listed
+from pyro_gmvae.data.numerals import MISSING_WORDS, shown
 from pyro_gmvae.data.sources.columns import type_columns
 from pyro_gmvae.data.sources.dialect import COMMENT_MARKS, SEPARATORS, Dialect, guess_dialect
 from pyro_gmvae.data.sources.division import (
@@ -21,7 +22,6 @@ from pyro_gmvae.data.sources.division import (
 )
 from pyro_gmvae.data.sources.encoding import to_utf8
 from pyro_gmvae.data.sources.header import has_header, unique_names, without_nameless
-from pyro_gmvae.data.sources.numerals import MISSING_WORDS, shown
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from pyro_gmvae.data.sources.numerals import is_missing, is_number
+from pyro_gmvae.data.numerals import is_missing, is_number
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 COMMENT_MARKS = ("#", "%", "//")

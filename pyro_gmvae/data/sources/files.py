@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyro_gmvae.data.sources.numerals import MISSING_WORDS
+from pyro_gmvae.data.numerals import MISSING_WORDS
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT, read_bytes
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError

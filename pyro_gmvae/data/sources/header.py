@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyro_gmvae.data.checks import listed
-from pyro_gmvae.data.sources.numerals import is_integer, is_missing, is_number, is_text
+from pyro_gmvae.data.numerals import is_integer, is_missing, is_number, is_text
 from pyro_gmvae.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pyro_gmvae.data.sources.numerals import BRACKETS, CODES, GAPS, GROUPED, shown
+from pyro_gmvae.data.numerals import BRACKETS, CODES, GAPS, GROUPED, shown
 
 _BLANKS = "[\\s\u00a0\u202f]*"
 _CURRENCY = rf"(?:\p{{Sc}}|(?:{CODES}))"

@@ -7,10 +7,10 @@ from typing import Any
 import pandas
 import pyarrow as pa
 
+from pyro_gmvae.data.numerals import MISSING_WORDS, shown
 from pyro_gmvae.data.sources.columns import type_columns
 from pyro_gmvae.data.sources.encoding import to_utf8
 from pyro_gmvae.data.sources.header import unique_names
-from pyro_gmvae.data.sources.numerals import MISSING_WORDS, shown
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError
 

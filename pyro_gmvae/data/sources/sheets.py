@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas
 
+from pyro_gmvae.data.numerals import MISSING_WORDS
 from pyro_gmvae.data.sources import raw
 from pyro_gmvae.data.sources.delimited import read_delimited
-from pyro_gmvae.data.sources.numerals import MISSING_WORDS
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.errors import InputError
 

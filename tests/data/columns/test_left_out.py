@@ -7,6 +7,7 @@ import pandas
 import pytest
 
 from pyro_gmvae.data import from_frame, load
+from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.errors import InputError
 
@@ -33,7 +34,7 @@ def frame(**columns: object) -> pandas.DataFrame:
 )
 def test_is_left_out_and_told(name: str, values: np.ndarray) -> None:
     data = from_frame(frame(**{name: values}))
-    assert data.feature_names == ("spend",) and data.left_out == (name,)
+    assert data.feature_names == ("spend",) and [c.name for c in data.schema.left_out] == [name]
     assert len(data.notes) == 1 and name in data.notes[0] and "left out" in data.notes[0]
 
 
@@ -50,15 +51,16 @@ def test_is_left_out_and_told(name: str, values: np.ndarray) -> None:
 )
 def test_is_kept(name: str, values: np.ndarray) -> None:
     data = from_frame(frame(**{name: values}))
-    assert data.feature_names == ("spend", name) and data.notes == data.left_out == ()
+    assert data.feature_names == ("spend", name) and data.notes == data.schema.left_out == ()
 
 
 def test_a_few_rows_may_be_stepped_by_chance() -> None:
-    assert from_frame(pandas.DataFrame({"a": [1, 3], "b": [4, 9]})).left_out == ()
+    assert from_frame(pandas.DataFrame({"a": [1, 3], "b": [4, 9]})).schema.left_out == ()
 
 
 def test_what_is_named_stays_and_one_column_stays() -> None:
-    assert from_frame(frame(id=np.arange(ROWS)), keep=["id"]).left_out == ()
+    said = Wishes(kinds={"id": "real"})
+    assert from_frame(frame(id=np.arange(ROWS)), wishes=said).schema.left_out == ()
     assert from_frame(pandas.DataFrame({"id": np.arange(ROWS)})).feature_names == ("id",)
     with pytest.raises(InputError, match="same value in every row"):
         from_frame(pandas.DataFrame({"a": [1, 1], "b": [2, 2]}))
@@ -85,8 +87,8 @@ def test_a_model_finds_its_columns_among_those_left_out(tmp_path: Path) -> None:
         np.testing.assert_allclose(data.x[:, 0], SPEND)
         assert bool(data.notes) == ("id" in columns)
     frame(visits=SPEND**2, other=1.5).to_csv(path, index=False)
-    with pytest.raises(InputError, match="has 3 columns, the model was trained on 2 columns"):
-        stored.conform(load(str(path), purpose="apply"))
+    data = stored.conform(load(str(path), purpose="apply"))
+    assert data.notes == ("left out, for training did not have them: other",)
     frame(id=np.arange(ROWS), other=1.5).to_csv(path, index=False)
     with pytest.raises(InputError, match="'other' that the model does not know.*'visits'"):
         stored.conform(load(str(path), purpose="apply"))

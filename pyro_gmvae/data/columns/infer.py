@@ -1,0 +1,296 @@
+"""Describe the columns of a table: their kinds by rule or as the user says, or why they go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pyro_gmvae.data.checks import listed
+from pyro_gmvae.data.columns.match import Matched, match_column
+from pyro_gmvae.data.columns.numbers import Guess, guess_numbers, numbers_rows
+from pyro_gmvae.data.columns.raw import TRUTH, RawColumn
+from pyro_gmvae.data.columns.twins import redundant_columns
+from pyro_gmvae.data.columns.wishes import Wishes
+from pyro_gmvae.data.columns.words import gap_words, guess_dates, names_rows
+from pyro_gmvae.data.schema import OF_LEVELS, Column, Kind, LeftOut, Schema
+from pyro_gmvae.errors import InputError
+
+__all__ = ["Described", "describe"]
+
+CAPPED_NATS = 2.0  # what a column of levels may tell, before its weight is lowered
+MOST_NUMBER_LEVELS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Hold the schema of a table, its cells by that schema, and what was guessed.
+
+    Attributes:
+        schema: the columns, and those that are left out.
+        values: ``(N, D)`` float64, NaN where a cell is missing.
+        notes: a plain sentence for each guess.
+    """
+
+    schema: Schema
+    values: np.ndarray
+    notes: tuple[str, ...]
+
+
+def describe(raw: Sequence[RawColumn], source: str, wishes: Wishes | None = None) -> Described:
+    """Describe the columns of a training table, and read its cells accordingly.
+
+    Args:
+        raw: the columns, each with a name of its own.
+        source: the name of the table in messages.
+        wishes: what the user says about the columns.
+
+    Raises:
+        InputError: for wishes that do not fit the table, or if no column can be used.
+
+    >>> spend = RawColumn("spend", "number", np.array([1.5, 2.5, np.nan, 4.0]))
+    >>> country = RawColumn("country", "number", np.ones(4))
+    >>> found = describe([spend, country], "t")
+    >>> found.schema.names, found.schema.left_out[0].why
+    (('spend',), 'it has the same value in every row')
+    """
+    wishes = Wishes() if wishes is None else wishes
+    wishes.checked([_named(c) for c in raw], source)
+    found: list[tuple[RawColumn, Column | LeftOut, Matched | None]] = []
+    notes: list[str] = []
+    for column in raw:
+        decided = _decided(column, wishes, source, notes)
+        matched = match_column(column, decided, source) if isinstance(decided, Column) else None
+        found.append((column, decided, matched))
+    if not any(matched is not None for _, _, matched in found):
+        found = _one_at_least(found, source, wishes, notes)
+    kept = [(c, m.values) for _, c, m in found if m is not None and isinstance(c, Column)]
+    values = np.stack([v for _, v in kept], 1)
+    twins = redundant_columns([c for c, _ in kept], values, fixed=list(_kept_names(wishes)))
+    gone = {t.name for t in twins}
+    stay = [i for i, (c, _) in enumerate(kept) if c.name not in gone]
+    left_out = [c for _, c, _ in found if isinstance(c, LeftOut)]
+    columns = [_weighted(*kept[i], wishes) for i in stay]
+    notes += _told_words([(c, m) for _, c, m in found if m is not None])
+    notes += _told_left_out([*left_out, *twins])
+    return Described(Schema(tuple(columns), (*left_out, *twins)), values[:, stay], tuple(notes))
+
+
+def _named(raw: RawColumn, place: int = 0) -> str:
+    return str(place) if raw.name is None else raw.name
+
+
+def _kept_names(wishes: Wishes) -> set[str]:
+    return {*wishes.kinds, *wishes.levels, *wishes.weights, *(wishes.only or ())}
+
+
+def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> Column | LeftOut:
+    name = _named(raw)
+    if name in wishes.drop:
+        return LeftOut(name, "as the user says")
+    if wishes.only is not None and name not in wishes.only:
+        return LeftOut(name, "it is not among the columns that the user names")
+    kept = name in _kept_names(wishes)
+    distinct = np.unique(raw.known)
+    if len(distinct) < 2:
+        if kept:
+            holds = "no cell" if not len(distinct) else "the same value in every row"
+            raise InputError(
+                f"{source} has {holds} in the column {name}, which says nothing about clusters: "
+                "drop it."
+            )
+        gaps = len(raw.known) < len(raw.values)
+        only = "it has the same value in every row" if not gaps else "it has one value only"
+        return LeftOut(name, only if len(distinct) else "it has no cell")
+    if name in wishes.kinds:
+        made = _as_said(raw, wishes.kinds[name], source, wishes.levels.get(name))
+        return replace(made, why="as the user says")
+    if not kept and (why := _numbers_or_names(raw)) is not None:
+        return LeftOut(name, why)
+    return _guessed(raw, notes)
+
+
+def _numbers_or_names(raw: RawColumn) -> str | None:
+    """Say why a column only tells rows apart; None if it does not."""
+    if raw.cells == "number":
+        return numbers_rows(raw.known, _named(raw))
+    if raw.cells == "text" and raw.declared is None and guess_dates(raw.levels) is None:
+        return names_rows(raw.levels, raw.known)
+    return None
+
+
+def _guessed(raw: RawColumn, notes: list[str]) -> Column:
+    """Describe a column that is to be used by the rules."""
+    if raw.cells == "number":
+        guess = guess_numbers(raw.known, _named(raw))
+        return _of_numbers(raw, guess)
+    if raw.cells == "text" and raw.declared is None:
+        form = guess_dates(raw.levels)
+        if form is not None:
+            first = "the month" if form.format.index("%m") < form.format.find("%d") else "the day"
+            if form.ambiguous:
+                notes.append(
+                    f"the dates in {_named(raw)} may have the day or the month first: {first} is "
+                    "taken to be first"
+                )
+            return _column(raw, "date", f"dates such as {raw.levels[0]}", format=form.format)
+        gaps = gap_words(raw.levels)
+        levels = tuple(v for v in raw.levels if v not in gaps)
+        kind: Kind = "binary" if len(levels) == 2 else "category"
+        return _column(raw, kind, f"{len(levels)} different names", levels=levels)
+    if raw.cells == "text":
+        kind = "binary" if len(raw.levels) == 2 else raw.column.kind
+        return _column(raw, kind, "as the data frame says", levels=raw.levels)
+    words = {"boolean": "truth values", "date": "dates"}[raw.cells]
+    return replace(raw.column, why=words)
+
+
+def _column(
+    raw: RawColumn,
+    kind: Kind,
+    why: str,
+    *,
+    levels: tuple[str | float, ...] = (),
+    format: str | None = None,
+) -> Column:
+    cells = "date" if format is not None else raw.cells
+    return Column(raw.name, kind, cells, levels, format=format, why=why)
+
+
+def _of_numbers(raw: RawColumn, guess: Guess) -> Column:
+    """Describe a column of numbers of a kind that suits them."""
+    made = Column(raw.name, guess.kind, why=guess.why)
+    distinct, counts = np.unique(raw.known, return_counts=True)
+    if guess.kind in OF_LEVELS:
+        return replace(made, levels=tuple(distinct.tolist()))
+    if guess.kind == "spike":
+        return replace(made, usual=float(distinct[counts.argmax()]))
+    return made
+
+
+def _as_said(
+    raw: RawColumn, kind: Kind, source: str, levels: tuple[str | float, ...] | None
+) -> Column:
+    """Describe a column as the user says.
+
+    Raises:
+        InputError: if its cells are not of that kind.
+    """
+    name = _named(raw)
+    if kind in OF_LEVELS:
+        return _of_levels(raw, kind, source, levels)
+    if raw.cells == "date" or kind == "date":
+        return _as_date(raw, kind, source)
+    numbers = match_column(raw, Column(raw.name, "count" if kind == "count" else "real"), source)
+    return _of_numbers(RawColumn(raw.name, "number", numbers.values), Guess(kind, f"{name} said"))
+
+
+def _of_levels(
+    raw: RawColumn, kind: Kind, source: str, said: tuple[str | float, ...] | None
+) -> Column:
+    name = _named(raw)
+    if raw.cells == "date":
+        raise InputError(f"the column {name} of {source} has dates, which are no levels: drop it.")
+    own: tuple[str | float, ...] = {
+        "text": tuple(v for v in raw.levels if v not in gap_words(raw.levels)),
+        "boolean": TRUTH,
+        "number": tuple(np.unique(raw.known).tolist()),
+    }[raw.cells]
+    as_text = raw.cells != "number"
+    levels = own if said is None or any(isinstance(v, str) != as_text for v in said) else said
+    if kind == "binary" and len(levels) != 2:
+        raise InputError(
+            f"the column {name} of {source} has {len(levels)} different values, so it cannot be "
+            "binary: use category or ordinal."
+        )
+    if len(levels) > MOST_NUMBER_LEVELS:
+        raise InputError(
+            f"the column {name} of {source} has {len(levels)} different values, which are too many "
+            "for levels: use real, or drop it."
+        )
+    return _column(raw, kind, "", levels=levels)
+
+
+def _as_date(raw: RawColumn, kind: Kind, source: str) -> Column:
+    if raw.cells == "date":
+        if kind not in ("date", "real"):
+            raise InputError(f"the column {_named(raw)} of {source} has dates: use date.")
+        return replace(raw.column)
+    form = guess_dates(raw.levels) if raw.cells == "text" else None
+    if form is None and raw.cells != "number":
+        raise InputError(
+            f"the column {_named(raw)} of {source} has no dates that can be read: write them like "
+            "2024-01-31."
+        )
+    return _column(raw, "date", "", format=None if form is None else form.format)
+
+
+def _weighted(column: Column, values: np.ndarray, wishes: Wishes) -> Column:
+    """Give a column its gaps and its weight: the user's, or less than 1 for many levels."""
+    name = column.name or ""
+    column = replace(column, gaps=round(float(np.isnan(values).mean()), 4))
+    if name in wishes.weights:
+        return replace(column, weight=wishes.weights[name])
+    if not column.has_levels:
+        return column
+    _, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    shares = counts / counts.sum()
+    entropy = float(-(shares * np.log(shares)).sum())
+    return replace(
+        column, weight=1.0 if entropy <= CAPPED_NATS else round(CAPPED_NATS / entropy, 4)
+    )
+
+
+Found = list[tuple[RawColumn, Column | LeftOut, Matched | None]]
+
+
+def _one_at_least(found: Found, source: str, wishes: Wishes, notes: list[str]) -> Found:
+    """Take columns that only tell rows apart, where there is nothing else.
+
+    Raises:
+        InputError: if there are none either.
+    """
+    if not found:
+        raise InputError(f"{source} has no columns: give it at least one column of numbers.")
+    said = {*wishes.drop, *(() if wishes.only is None else {_named(r) for r, _, _ in found})}
+    usable = [r for r, _, _ in found if len(np.unique(r.known)) > 1 and _named(r) not in said]
+    if not usable:
+        names = listed(_named(r) for r, _, _ in found)
+        raise InputError(
+            f"{source} has no column to cluster by: each has the same value in every row, no cell, "
+            f"or is left out by you: drop {names}, or give other columns."
+        )
+    taken = []
+    for raw, decided, matched in found:
+        if raw in usable:
+            column = _guessed(raw, notes)
+            taken.append((raw, column, match_column(raw, column, source)))
+        else:
+            taken.append((raw, decided, matched))
+    return taken
+
+
+def _told_words(found: Sequence[tuple[Column | LeftOut, Matched]]) -> list[str]:
+    """Say which words of columns of text are taken for gaps."""
+    told = []
+    for column, matched in found:
+        for word, count in matched.words.items():
+            cells = "cell" if count == 1 else "cells"
+            told.append(
+                f"{word!r} in {count} {cells} of {column.name} is taken for a missing value"
+            )
+        if matched.unseen:
+            told.append(
+                f"{listed(map(repr, matched.unseen))} in {column.name} is no level or date, so it "
+                "is taken for a missing value"
+            )
+    return told
+
+
+def _told_left_out(left_out: Sequence[LeftOut]) -> list[str]:
+    """Write a sentence for each reason for which columns are left out."""
+    reasons: dict[str, list[str]] = {}
+    for column in left_out:
+        reasons.setdefault(column.why, []).append(column.name)
+    return [f"left out: {listed(names)} ({why})" for why, names in reasons.items()]

@@ -1,0 +1,168 @@
+"""Turn a column of a data frame into numbers, and text into codes with the names of its levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyro_gmvae.data.columns.dates import DAY, TIME, days_of
+from pyro_gmvae.data.schema import Cells, Column, Kind, shown_number
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import shortened
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["TRUTH", "RawColumn", "read_column"]
+
+TRUTH = ("false", "true")  # the levels of truth values
+
+
+@dataclass(frozen=True, eq=False)
+class RawColumn:
+    """Hold a column as it was read, before anything is guessed about its meaning.
+
+    Attributes:
+        name: its name; None where columns have no names.
+        cells: how its cells are written.
+        values: ``(N,)`` float64, NaN where a cell is missing: numbers as they are, truth values as
+            0 and 1, dates as days since 1970-01-01, text as the codes of its levels.
+        levels: the names of the codes of text.
+        declared: the kind that the type of the column declares, if it does.
+    """
+
+    name: str | None
+    cells: Cells
+    values: np.ndarray
+    levels: tuple[str, ...] = ()
+    declared: Kind | None = None
+
+    @property
+    def known(self) -> np.ndarray:
+        """Return the values that are not missing."""
+        return self.values[~np.isnan(self.values)]
+
+    @property
+    def column(self) -> Column:
+        """Describe the column as it stands."""
+        if self.cells == "text":
+            return Column(self.name, self.declared or "category", "text", levels=self.levels)
+        if self.cells == "boolean":
+            return Column(self.name, "binary", "boolean", levels=TRUTH)
+        if self.cells == "date":
+            whole = bool((self.known == np.floor(self.known)).all())
+            return Column(self.name, "date", "date", format=DAY if whole else TIME)
+        return Column(self.name)
+
+
+def read_column(series: pandas.Series[Any], source: str) -> RawColumn:
+    """Read a column of any type.
+
+    Args:
+        series: the cells: numbers, truth values, dates, durations (read as days), text, categories,
+            or Python objects of one of these kinds, each with gaps or not.
+        source: the name of the table in messages.
+
+    Raises:
+        InputError: for complex numbers, and for cells that hold lists or other objects.
+
+    >>> import pandas
+    >>> read = read_column(pandas.Series(["b", "a", None, "b"], name="tier"), "t.csv")
+    >>> read.values, read.levels
+    (array([ 1.,  0., nan,  1.]), ('a', 'b'))
+    """
+    import pandas
+    from pandas.api import types
+
+    name = str(series.name)
+    if isinstance(series.dtype, pandas.ArrowDtype):
+        series = series.array.__arrow_array__().to_pandas()
+    dtype = series.dtype
+    if isinstance(dtype, pandas.CategoricalDtype):
+        return _categories(series, name)
+    if types.is_complex_dtype(dtype):
+        raise InputError(f"{source} has complex numbers in {name}: give real numbers.")
+    if types.is_bool_dtype(dtype):
+        return RawColumn(name, "boolean", _floats(series))
+    if types.is_numeric_dtype(dtype):
+        return RawColumn(name, "number", _floats(series))
+    if isinstance(dtype, pandas.PeriodDtype):
+        series = series.dt.to_timestamp()
+    if types.is_datetime64_any_dtype(series.dtype):
+        return RawColumn(name, "date", days_of(series))
+    if types.is_timedelta64_dtype(dtype):
+        return RawColumn(name, "number", _floats(series.dt.total_seconds() / 86_400))
+    if isinstance(dtype, pandas.StringDtype):
+        return _text(series, name)
+    return _objects(series, name, source)
+
+
+def _floats(series: pandas.Series[Any]) -> np.ndarray:
+    with np.errstate(over="ignore"):  # a long double may be beyond float64: told as infinite
+        return series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+
+
+def _categories(series: pandas.Series[Any], name: str) -> RawColumn:
+    used = series.cat.remove_unused_categories().cat
+    levels = [shown_number(v) if _is_number(v) else str(v).strip() for v in used.categories]
+    codes = np.where(used.codes < 0, np.nan, used.codes.astype(np.float64))
+    if len(set(levels)) < len(levels) or "" in levels:
+        return _text(series.astype(object).map(str, na_action="ignore"), name)
+    return RawColumn(name, "text", codes, tuple(levels), "ordinal" if used.ordered else "category")
+
+
+def _text(series: pandas.Series[Any], name: str) -> RawColumn:
+    import pandas
+
+    stripped = series.str.strip()
+    codes, levels = pandas.factorize(
+        stripped.mask(stripped == "").to_numpy(dtype=object), sort=True
+    )
+    values = np.where(codes < 0, np.nan, codes.astype(np.float64))
+    return RawColumn(name, "text", values, tuple(map(str, levels)))
+
+
+def _objects(series: pandas.Series[Any], name: str, source: str) -> RawColumn:
+    """Read Python objects by what all of them are; a mixture is text."""
+    import pandas
+
+    cells = series.to_list()
+    odd = next((i for i, v in enumerate(cells) if not pandas.api.types.is_scalar(v)), None)
+    odd = (
+        next((i for i, v in enumerate(cells) if isinstance(v, bytes)), None) if odd is None else odd
+    )
+    if odd is not None:
+        raise InputError(
+            f"{source} holds {shortened(cells[odd])} in row {odd} of {name}: give a number, a text "
+            "or a date."
+        )
+    gaps = series.isna().to_numpy()
+    known = [v for v, gap in zip(cells, gaps, strict=True) if not gap]
+    if all(isinstance(v, bool | np.bool_) for v in known) and known:
+        values = [np.nan if gap else float(v) for v, gap in zip(cells, gaps, strict=True)]
+        return RawColumn(name, "boolean", np.array(values))
+    if all(map(_is_number, known)):
+        values = [np.nan if gap else _float(v) for v, gap in zip(cells, gaps, strict=True)]
+        return RawColumn(name, "number", np.array(values, dtype=np.float64))
+    if all(isinstance(v, date) for v in known):
+        times = [None if gap else v for v, gap in zip(cells, gaps, strict=True)]
+        read = pandas.Series(pandas.to_datetime(times, utc=True, errors="coerce"))
+        return RawColumn(name, "date", days_of(read))
+    texts = [None if gap else str(v) for v, gap in zip(cells, gaps, strict=True)]
+    return _text(pandas.Series(texts, dtype="str"), name)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_)
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return float("inf") if value > 0 else float("-inf")
