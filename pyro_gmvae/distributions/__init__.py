@@ -1,4 +1,4 @@
-"""Define distributions that Pyro lacks: for clusters, for many bits and for 8-bit pixels."""
+"""Define distributions that Pyro lacks: for clusters, many bits, 8-bit pixels and table rows."""
 
 from pyro_gmvae.distributions.bits import IndependentBernoulli, bits_log_prob
 from pyro_gmvae.distributions.cluster import (
@@ -8,20 +8,25 @@ from pyro_gmvae.distributions.cluster import (
     SparseOneHotCategorical,
     expected_value,
 )
+from pyro_gmvae.distributions.columns import ColumnLayout
 from pyro_gmvae.distributions.levels import LEVELS, DiscretizedLogistic, LevelMixture
 from pyro_gmvae.distributions.subset import LEAST_SIZE, Subset, draw_subset
+from pyro_gmvae.distributions.table import LevelIndex, TableCells
 
 __all__ = [
     "LEAST_SIZE",
     "LEVELS",
+    "ColumnLayout",
     "Concrete",
     "ConcreteCategorical",
     "DiscretizedLogistic",
     "IndependentBernoulli",
+    "LevelIndex",
     "LevelMixture",
     "RelaxableOneHotCategorical",
     "SparseOneHotCategorical",
     "Subset",
+    "TableCells",
     "bits_log_prob",
     "draw_subset",
     "expected_value",

@@ -15,6 +15,7 @@ name                           entries                   the decoder gives
 `gaussian_predicted`           real                      a mean, a scale
 `discretized_logistic`         k / 255 of 8-bit images   a location, a scale
 `discretized_logistic_mixture` k / 255 of 8-bit images   5 locations, scales and weights
+`table`                        numbers, counts, levels   one vector for all columns
 ============================== ========================= ===============================
 
 Nothing heavy is imported here, so that the command line can list the names at once.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pyro_gmvae.likelihoods.base import Likelihood, Support
     from pyro_gmvae.likelihoods.gaussian import Gaussian, PredictedGaussian
     from pyro_gmvae.likelihoods.levels import DiscretizedLogistic, DiscretizedLogisticMixture
+    from pyro_gmvae.likelihoods.table import Table, TableStructure
     from pyro_gmvae.likelihoods.unit_interval import Bernoulli, ContinuousBernoulli
 
 __all__ = [
@@ -42,6 +44,8 @@ __all__ = [
     "Likelihood",
     "PredictedGaussian",
     "Support",
+    "Table",
+    "TableStructure",
     "likelihood_class",
     "make_likelihood",
 ]
@@ -54,6 +58,7 @@ LIKELIHOODS: dict[str, str | type[Likelihood]] = {
     "gaussian_predicted": "gaussian:PredictedGaussian",
     "discretized_logistic": "levels:DiscretizedLogistic",
     "discretized_logistic_mixture": "levels:DiscretizedLogisticMixture",
+    "table": "table:Table",
 }
 
 
@@ -74,9 +79,14 @@ def likelihood_class(name: str) -> type[Likelihood]:
 
 
 def make_likelihood(
-    likelihood: str | type[Likelihood] | Likelihood, event_shape: Sequence[int]
+    likelihood: str | type[Likelihood] | Likelihood, event_shape: Sequence[int], **options: Any
 ) -> Likelihood:
     """Build a likelihood for observations of ``event_shape`` from its name, class or instance.
+
+    Args:
+        likelihood: a name in `LIKELIHOODS`, a class or an instance.
+        event_shape: the shape of one observation.
+        options: further arguments of the class, such as the ``structure`` of a table.
 
     Raises:
         ValueError: for an unknown name, or an instance made for another shape.
@@ -87,7 +97,7 @@ def make_likelihood(
     if isinstance(likelihood, str):
         likelihood = likelihood_class(likelihood)
     if isinstance(likelihood, type):
-        return likelihood(event_shape)
+        return likelihood(event_shape, **options)
     if likelihood.event_shape != tuple(event_shape):
         raise ValueError(
             f"the likelihood is for observations of shape {likelihood.event_shape}, "
@@ -99,6 +109,7 @@ def make_likelihood(
 _PLACES = {
     "Likelihood": "base",
     "Support": "base",
+    "TableStructure": "table",
     **{
         target.partition(":")[2]: target.partition(":")[0]
         for target in LIKELIHOODS.values()

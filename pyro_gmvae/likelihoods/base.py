@@ -13,8 +13,8 @@ from torch import Tensor, nn
 __all__ = ["Likelihood", "Support"]
 
 # The numbers that a likelihood takes: any; 0 or 1; from 0 to 1; the levels k / 255 of 8-bit
-# images; 0, 1, 2, ...; columns of several kinds, with gaps. The encodings
-# (`pyro_gmvae.data.encoding`) bring raw data there.
+# images; 0, 1, 2, ...; columns of several families, with gaps (`pyro_gmvae.distributions.columns`).
+# The encodings (`pyro_gmvae.data.encoding`) bring raw data there.
 Support = Literal["real", "binary", "unit_interval", "levels", "count", "mixed"]
 
 

@@ -14,8 +14,6 @@ from pyro_gmvae.stored import shortened, typed
 
 __all__ = ["from_config", "parameter_count", "to_config"]
 
-__all__ = ["from_config", "parameter_count", "to_config"]
-
 REQUIRED = {"input_dim", "n_components", "latent_dim"}
 # Arguments that only a user's code can give.
 CODE = {"self", "encoder", "decoder", "cluster_encoder", "model_options", "guide_options"}
@@ -39,14 +37,16 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
             "a model with its own networks, likelihood or class cannot be rebuilt from a file: "
             "save its state_dict() and load it into a model that your code builds"
         )
-    conv = gmvae.options["conv"]
-    sizes = {"n_components": gmvae.n_components, "latent_dim": gmvae.latent_dim, **gmvae.options}
+    conv, table = gmvae.options["conv"], gmvae.options["table"]
+    options = {n: v for n, v in gmvae.options.items() if n != "table"}
+    sizes = {"n_components": gmvae.n_components, "latent_dim": gmvae.latent_dim, **options}
     return {
         "method": gmvae.method,
         "input_dim": list(gmvae.event_shape),
         **sizes,
         "hidden": list(gmvae.options["hidden"]),
         "conv": conv and conv.to_config(),
+        **({} if table is None else {"table": table.to_config()}),
     }
 
 

@@ -102,6 +102,10 @@ class GenerativeModel(PyroModule):
         """Return sigma_y, the standard deviations of p(z|y)."""
         return softplus(self.component_raw_scale) + MIN_SCALE
 
+    def components(self) -> tuple[Float[Tensor, "K Z"], Float[Tensor, "K Z"]]:
+        """Return mu_y and sigma_y."""
+        return self.component_loc, self.component_scale
+
     def p_y(self) -> dist.TorchDistribution:
         """Return p(y), event shape ``(K,)``."""
         if self.relaxed:
@@ -175,6 +179,15 @@ class GenerativeModel(PyroModule):
     def log_p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
         """Compute the log of the posterior p(y|z), exactly by Bayes' rule."""
         return (self.log_p_y() + self.log_p_z_given_y(z)).log_softmax(-1)
+
+    def place(
+        self, z: Float[Tensor, "*batch Z"]
+    ) -> tuple[Float[Tensor, "*batch K"], Float[Tensor, "*batch K Z"]]:
+        """Compute p(y|z), and (z - mu_y) / sigma_y for every cluster, for a `GatedDecoder`."""
+        scale = self.component_scale
+        u = (z.unsqueeze(-2) - self.component_loc) / scale
+        log_joint = self.log_p_y() - 0.5 * (u * u).sum(-1) - scale.log().sum(-1)
+        return log_joint.softmax(-1), u
 
     def p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
         """Compute the posterior p(y|z)."""

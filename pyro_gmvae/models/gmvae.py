@@ -14,12 +14,25 @@ from jaxtyping import Float, Num
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from pyro_gmvae.likelihoods import Likelihood, make_likelihood
+from pyro_gmvae.likelihoods import Likelihood, TableStructure, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
-from pyro_gmvae.models.guides import ConcreteGuide, ExactGuide, MarginalGuide, SparseGuide
+from pyro_gmvae.models.guides import (
+    ConcreteGuide,
+    ExactGuide,
+    Guide,
+    MarginalGuide,
+    SparseGuide,
+)
 from pyro_gmvae.models.must_link import MUST_LINK, MustLink
 from pyro_gmvae.models.objective import LEAST_WEIGHT, MOST_WEIGHT, ObjectiveWeights
 from pyro_gmvae.models.regularization import PENALTIES, Regularizer
+from pyro_gmvae.models.table_networks import (
+    apart,
+    check_table,
+    marginal_networks,
+    table_decoder,
+    table_networks,
+)
 from pyro_gmvae.networks import (
     ConvDecoder,
     ConvEncoder,
@@ -87,6 +100,9 @@ class GMVAE(nn.Module):
         cluster_network: kind of the encoder that infers the cluster, which is that of q(y|x), or
             of q(z|x) in the marginal method; None takes ``network``.
         conv: sizes of the convolutional networks; None takes `ConvSizes.for_images`.
+        table: columns of a table with gaps, for ``likelihood="table"``, which has networks of its
+            own: each cluster has its own laws of the columns, and lies apart from the others in z
+            (see `pyro_gmvae.networks.GatedDecoder`).
         model_options, guide_options: further arguments of the method's model and guide.
 
     Raises:
@@ -124,6 +140,7 @@ class GMVAE(nn.Module):
         network: Literal["mlp", "conv"] = "mlp",
         cluster_network: Literal["mlp", "conv"] | None = None,
         conv: ConvSizes | None = None,
+        table: TableStructure | None = None,
         model_options: Mapping[str, Any] = MappingProxyType({}),
         guide_options: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
@@ -149,6 +166,9 @@ class GMVAE(nn.Module):
             raise ValueError(f"conv needs observations of shape (C, H, W), got {event_shape}")
         if cluster_network not in (None, network) and shared_trunk:
             raise ValueError("a shared trunk is of one network: leave out cluster_network")
+        if table is not None:
+            own = (encoder, decoder, cluster_encoder) != (None, None, None)
+            check_table(likelihood, convolves=convolves, own=own, shared_trunk=shared_trunk)
         self.event_shape = event_shape
         self.n_components = n_components
         self.latent_dim = latent_dim
@@ -161,11 +181,13 @@ class GMVAE(nn.Module):
             "network": network,
             "cluster_network": cluster_network,
             "conv": (conv or ConvSizes.for_images(*event_shape[1:])) if convolves else None,
+            "table": table,
         }
         self.custom_networks = any(n is not None for n in (encoder, decoder, cluster_encoder))
 
         self.weights = ObjectiveWeights()
-        likelihood = make_likelihood(likelihood, event_shape)
+        structure = {} if table is None else {"structure": table}
+        likelihood = make_likelihood(likelihood, event_shape, **structure)
         # Modules made with local parameters work with local parameters, which our trainer uses to
         # keep the models of a process apart, and with Pyro's global store, which `SVI` needs.
         with pyro.settings.context(module_local_params=True):
@@ -185,6 +207,24 @@ class GMVAE(nn.Module):
                 **guide_options,
             )
         self.guide.log_p_y = self.model.log_p_y
+        if table is not None:
+            # The networks go by where the model puts the clusters in z.
+            self.model.decoder.place = self.model.place
+            self.guide.z_head.components = self.model.components
+            with torch.no_grad():
+                self.model.component_loc.copy_(apart(n_components, latent_dim))
+
+    def hold_clusters(self) -> None:
+        """Keep q(y|x) as it is from now on: training changes the other networks alone.
+
+        Raises:
+            ValueError: for the marginal method, which has no q(y|x).
+        """
+        guide = self.guide
+        if not isinstance(guide, Guide) or guide.cluster_encoder is None:
+            raise ValueError("only a q(y|x) with an encoder of its own can be held")
+        guide.cluster_encoder.requires_grad_(False)
+        guide.y_head.requires_grad_(False)
 
     def regularize(self, regularizer: Regularizer | None) -> None:
         """Train with the penalties of ``regularizer`` from now on; None trains without any.
@@ -213,6 +253,8 @@ class GMVAE(nn.Module):
     def _inference_networks(
         self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
     ) -> dict[str, Any]:
+        if self.options["table"] is not None:
+            return table_networks(self.options, self.n_components, self.latent_dim)
         shared = encoder is not None or self.options["shared_trunk"]
         encoder, head_hidden = self._z_trunk(encoder, self.options["network"], shared=shared)
         if not shared and cluster_encoder is None:
@@ -248,6 +290,8 @@ class GMVAE(nn.Module):
         return MLPEncoder(self.event_shape, self.options["hidden"])
 
     def _built_in_decoder(self, output_shape: Sequence[int]) -> nn.Module:
+        if self.options["table"] is not None:
+            return table_decoder(self.options, self.n_components, self.latent_dim)
         if self.options["network"] == "conv":
             return ConvDecoder(self.latent_dim, output_shape, self.options["conv"])
         return MLPDecoder(self.latent_dim, self.options["hidden"], output_shape)
@@ -405,6 +449,8 @@ class MarginalGMVAE(GMVAE):
             raise ValueError(
                 "the marginal method has no q(y|x): leave out cluster_encoder and shared_trunk"
             )
+        if self.options["table"] is not None:
+            return marginal_networks(self.options, self.n_components, self.latent_dim)
         encoder, hidden = self._z_trunk(encoder, self._cluster_network, shared=False)
         n_features = feature_size(encoder, self.event_shape)
         return {"encoder": encoder, "z_head": GaussianHead(n_features, 0, hidden, self.latent_dim)}

@@ -1,0 +1,205 @@
+"""Model the cells of a row of a table: numbers, counts and levels, some of which are missing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import constraints
+
+from pyro_gmvae.distributions.columns import ColumnLayout
+
+__all__ = ["LevelIndex", "TableCells"]
+
+HALF_LOG_2PI = 0.9189385332046727
+
+
+class LevelIndex(NamedTuple):
+    """Hold where the levels of each column are, as tensors on the device of the model.
+
+    Attributes:
+        column: ``(L,)``, the place among the columns of levels that each level belongs to.
+        code: ``(L,)``, the code of each level in its column.
+        member: ``(L, C)``, 1 where a level belongs to a column of levels, else 0.
+        order: ``(D,)``, the place of each column of the table among those sorted by family.
+        real, count, levels: places of the columns of each family.
+
+    >>> index = LevelIndex.of(ColumnLayout(("levels:2", "real")))
+    >>> index.code.tolist(), index.order.tolist()
+    ([0, 1], [1, 0])
+    """
+
+    column: Tensor
+    code: Tensor
+    member: Tensor
+    order: Tensor
+    real: Tensor
+    count: Tensor
+    levels: Tensor
+
+    @classmethod
+    def of(cls, layout: ColumnLayout) -> LevelIndex:
+        """Make the tensors of a layout, on the CPU."""
+        sizes = torch.tensor(layout.sizes, dtype=torch.long)
+        column = torch.arange(len(sizes)).repeat_interleave(sizes)
+        code = torch.arange(layout.n_levels) - torch.tensor(layout.offsets, dtype=torch.long)[column]
+        member = torch.nn.functional.one_hot(column, max(len(sizes), 1)).float()[:, : len(sizes)]
+        by_family = torch.tensor((*layout.real, *layout.count, *layout.levels), dtype=torch.long)
+        places = [torch.tensor(p, dtype=torch.long) for p in (layout.real, layout.count)]
+        levels = torch.tensor(layout.levels, dtype=torch.long)
+        return cls(column, code, member, by_family.argsort(), *places, levels)
+
+
+class TableCells(dist.TorchDistribution):
+    r"""Score each cell of a row under the law of its column's family.
+
+    A real cell is normal. A count is negative binomial with mean m and dispersion r,
+
+    .. math:: p(x) = \frac{\Gamma(x + r)}{\Gamma(r)\, x!}
+        \Big(\frac{m}{m + r}\Big)^x \Big(\frac{r}{m + r}\Big)^r,
+
+    and a level is categorical. A missing cell is NaN and scores zero: it is summed out, which is
+    exact, for cells are independent here.
+
+    Args:
+        layout: the columns.
+        index: the places of the columns and levels, on the device of the other arguments.
+        loc, scale: mean and standard deviation of the real cells, ``(*batch, R)``.
+        log_rate, dispersion: log m and r of the counts, ``(*batch, C)``.
+        logits: log-probabilities of all levels up to a constant a column, ``(*batch, L)``. They
+            are from -40 to 40, so that their exponentials fit in any float.
+        weights: ``(D,)``, factors of the log-probabilities of the columns; None is 1 for all.
+
+    >>> layout = ColumnLayout(("real", "levels:2"))
+    >>> cells = TableCells(
+    ...     layout, LevelIndex.of(layout), torch.zeros(1), torch.ones(1), torch.zeros(0),
+    ...     torch.ones(0), torch.zeros(2))
+    >>> cells.log_prob(torch.tensor([float("nan"), 1.0])).exp()
+    tensor([1.0000, 0.5000])
+    """
+
+    arg_constraints: dict[str, Any] = {}
+    support = constraints.dependent_property(is_discrete=False, event_dim=0)(
+        lambda self: _ANY_OR_MISSING
+    )
+    has_rsample = False
+
+    def __init__(
+        self,
+        layout: ColumnLayout,
+        index: LevelIndex,
+        loc: Float[Tensor, "*batch R"],
+        scale: Float[Tensor, "*batch R"],
+        log_rate: Float[Tensor, "*batch C"],
+        dispersion: Float[Tensor, "*batch C"],
+        logits: Float[Tensor, "*batch L"],
+        weights: Float[Tensor, " D"] | None = None,
+    ) -> None:
+        self.layout, self.index, self.weights = layout, index, weights
+        self.loc, self.scale = loc, scale
+        self.log_rate, self.dispersion = log_rate, dispersion
+        self.logits = logits
+        batch = torch.broadcast_shapes(*(t.shape[:-1] for t in (loc, log_rate, logits)))
+        super().__init__(torch.Size((*batch, len(layout))), validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> TableCells:
+        """Repeat the cells of a row along new dimensions."""
+        rows = torch.Size(batch_shape)[:-1]
+        parts = (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
+        return TableCells(
+            self.layout,
+            self.index,
+            *(p.expand(*rows, p.shape[-1]) for p in parts),
+            weights=self.weights,
+        )
+
+    def log_prob(self, value: Float[Tensor, "*value D"]) -> Float[Tensor, "*shape D"]:
+        """Compute the log-probability of each cell, in nats, zero where it is missing."""
+        seen = ~value.isnan()
+        filled = torch.where(seen, value, torch.zeros_like(value))
+        cells = [
+            self._real(filled.index_select(-1, self.index.real)),
+            self._count(filled.index_select(-1, self.index.count)),
+            self._levels(filled.index_select(-1, self.index.levels)),
+        ]
+        used = [c for c in cells if c is not None]
+        shape = torch.broadcast_shapes(*(c.shape[:-1] for c in used))
+        each = torch.cat([c.expand(*shape, c.shape[-1]) for c in used], -1)
+        each = each.index_select(-1, self.index.order)
+        if self.weights is not None:
+            each = each * self.weights
+        return torch.where(seen, each, torch.zeros_like(each))
+
+    def _real(self, x: Tensor) -> Tensor | None:
+        if not self.layout.real:
+            return None
+        u = (x - self.loc) / self.scale
+        return -0.5 * u * u - self.scale.log() - HALF_LOG_2PI
+
+    def _count(self, x: Tensor) -> Tensor | None:
+        if not self.layout.count:
+            return None
+        r = self.dispersion
+        log_r = r.log()
+        log_total = torch.logaddexp(self.log_rate, log_r)
+        ways = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
+        return ways + x * (self.log_rate - log_total) + r * (log_r - log_total)
+
+    def _levels(self, codes: Tensor) -> Tensor | None:
+        if not self.layout.levels:
+            return None
+        member, logits = self.index.member.to(self.logits.dtype), self.logits
+        is_level = codes.index_select(-1, self.index.column) == self.index.code
+        chosen = (logits * is_level) @ member
+        return chosen - (logits.exp() @ member).log()
+
+    def probabilities(self) -> Float[Tensor, "*batch L"]:
+        """Return the probability of each level within its column, for all columns side by side."""
+        member = self.index.member.to(self.logits.dtype)
+        weights = self.logits.exp()
+        return weights / ((weights @ member) @ member.T)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = torch.Size()) -> Float[Tensor, "*shape D"]:
+        """Draw every cell; none is missing."""
+        shape = torch.Size(sample_shape)
+        parts = []
+        if self.layout.real:
+            parts.append(dist.Normal(self.loc, self.scale).sample(shape))
+        if self.layout.count:
+            r = self.dispersion.expand_as(self.log_rate)
+            rate = dist.Gamma(r, r / self.log_rate.exp()).sample(shape)
+            parts.append(torch.poisson(rate))
+        if self.layout.levels:
+            uniform = torch.rand(*shape, *self.logits.shape).to(self.logits)
+            noisy = self.logits - (-uniform.clamp(1e-30).log()).clamp(min=1e-30).log()
+            parts.append(self._best(noisy))
+        rows = shape + self.batch_shape[:-1]
+        each = torch.cat([p.expand(*rows, p.shape[-1]) for p in parts], -1)
+        return each.index_select(-1, self.index.order)
+
+    @property
+    def mean(self) -> Float[Tensor, "*batch D"]:
+        """Return the mean of each number and count, and the likeliest code of each level."""
+        parts = [self.loc, self.log_rate.exp(), self._best(self.logits)]
+        each = torch.cat([p.expand(*self.batch_shape[:-1], p.shape[-1]) for p in parts], -1)
+        return each.index_select(-1, self.index.order)
+
+    def _best(self, scores: Tensor) -> Tensor:
+        """Return the code with the highest score in each column of levels."""
+        parts = scores.split(self.layout.sizes, -1) if self.layout.sizes else ()
+        codes = [p.argmax(-1, keepdim=True).to(scores.dtype) for p in parts]
+        return torch.cat(codes, -1) if codes else scores[..., :0]
+
+
+class _AnyOrMissing(constraints.Constraint):
+    """Take any number, and NaN for a missing cell."""
+
+    def check(self, value: Tensor) -> Tensor:
+        return ~value.isinf()
+
+
+_ANY_OR_MISSING = _AnyOrMissing()

@@ -1,0 +1,106 @@
+"""Build the networks of a table whose columns have laws of their own in each cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from math import ceil
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pyro_gmvae.networks import (
+    GatedDecoder,
+    PlacedHead,
+    PlacedMixtureHead,
+    TableClusterEncoder,
+    TableFeatures,
+    linear,
+)
+from pyro_gmvae.networks.table import ignore_missing_flags
+
+__all__ = ["apart", "check_table", "marginal_networks", "table_decoder", "table_networks"]
+
+DISTANCE = 8.0  # standard deviations between clusters in z; 1 in 30,000 is nearer to a neighbour
+MOST_SPREAD = 3  # axes that the clusters are spread along
+
+
+def check_table(likelihood: Any, *, convolves: bool, own: bool, shared_trunk: bool) -> None:
+    """Refuse arguments that contradict the structure of a table.
+
+    Raises:
+        ValueError: for another likelihood, or networks that a table does not have.
+    """
+    if likelihood != "table":
+        raise ValueError('the structure of a table is for likelihood="table"')
+    if own or shared_trunk or convolves:
+        raise ValueError(
+            'likelihood="table" with a structure has networks of its own: leave out encoder, '
+            "decoder, cluster_encoder, shared_trunk and conv"
+        )
+
+
+def apart(n_clusters: int, latent_dim: int) -> Float[Tensor, "K Z"]:
+    """Place clusters on a grid around 0, eight standard deviations apart.
+
+    >>> apart(3, 1).flatten().tolist()
+    [0.0, -8.0, 8.0]
+    """
+    axes = min(latent_dim, MOST_SPREAD)
+    reach = ceil((ceil(n_clusters ** (1 / axes)) + 1) / 2)
+    points = sorted(product(range(-reach, reach + 1), repeat=axes), key=_norm)[:n_clusters]
+    places = torch.zeros(n_clusters, latent_dim)
+    places[:, :axes] = DISTANCE * torch.tensor(points, dtype=torch.float32)
+    return places
+
+
+def _norm(point: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    return sum(i * i for i in point), point
+
+
+def table_decoder(options: Mapping[str, Any], n_clusters: int, latent_dim: int) -> nn.Module:
+    """Build the decoder: linear within each cluster, or with hidden layers."""
+    table = options["table"]
+    layout = table.layout
+    hidden = None if table.linear else options["hidden"]
+    return GatedDecoder(latent_dim, n_clusters, layout.n_central, layout.n_outputs, hidden)
+
+
+def table_networks(options: Mapping[str, Any], n_clusters: int, latent_dim: int) -> dict[str, Any]:
+    """Build the networks of a guide that infers the cluster, as `Guide` takes them."""
+    layout, hidden = options["table"].layout, options["hidden"]
+    features, clusters = TableFeatures(layout), TableClusterEncoder(layout, hidden)
+    z_head = PlacedHead(features.size, n_clusters, hidden, latent_dim)
+    ignore_missing_flags(z_head.from_features, len(layout))
+    return {
+        "encoder": features,
+        "cluster_encoder": clusters,
+        "y_head": linear(clusters.statistics.size + hidden[-1], n_clusters),
+        "z_head": z_head,
+        "label_weight": options["label_weight"],
+    }
+
+
+def marginal_networks(
+    options: Mapping[str, Any], n_clusters: int, latent_dim: int
+) -> dict[str, Any]:
+    """Build the networks of a guide that infers z alone, as `MarginalGuide` takes them."""
+    layout, hidden = options["table"].layout, options["hidden"]
+    features, clusters = TableFeatures(layout), TableClusterEncoder(layout, hidden)
+    n_first = clusters.statistics.size + hidden[-1]
+    z_head = PlacedMixtureHead(n_first, features.size, n_clusters, hidden, latent_dim)
+    ignore_missing_flags(z_head.within.from_features, len(layout))
+    return {"encoder": _Beside(clusters, features), "z_head": z_head}
+
+
+class _Beside(nn.Module):
+    """Join what two encoders say of the same rows."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch F"]:
+        return torch.cat([self.first(x), self.second(x)], -1)

@@ -1,0 +1,179 @@
+"""Let clusters lie far apart in z, so that z tells the cluster, and a decoder may go by it.
+
+The model stays y -> z -> x. A decoder that sees the model's own p(y|z) beside z can give each
+cluster laws of its own, so that the GMVAE contains every mixture of them. Heads place z within
+its cluster: by how many of the cluster's standard deviations it is off the cluster's mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pyro_gmvae.networks.heads import GaussianHead
+from pyro_gmvae.networks.mlp import linear, mlp
+
+__all__ = ["GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Place"]
+
+# Computes p(y|z), shape (*batch, K), and (z - mu_y) / sigma_y for every y, shape (*batch, K, Z).
+Place = Callable[[Tensor], tuple[Tensor, Tensor]]
+# Gives mu and sigma of p(z|y), shape (K, Z) each.
+Components = Callable[[], tuple[Tensor, Tensor]]
+
+
+class GatedDecoder(nn.Module):
+    r"""Decode z to the parameters of a cluster, and to how they vary with the style within it.
+
+    .. math:: \mathrm{output}(z) = \sum_y p(y|z) \, \big(a_y + f(u_y, y)\big), \qquad
+        u_y = (z - \mu_y) / \sigma_y
+
+    f acts on the central outputs alone (means, log rates, logits), so that scales belong to
+    clusters. It is linear for each y, or a network of hidden layers that sees the mean style and
+    p(y|z).
+
+    Args:
+        latent_dim: Z.
+        n_clusters: K.
+        n_central: number of the first outputs, which vary with the style.
+        n_outputs: number of outputs.
+        hidden: sizes of the hidden layers; None is linear.
+
+    Attributes:
+        place: computes p(y|z) and u_y; the pair sets it to the model's method.
+
+    >>> decoder = GatedDecoder(latent_dim=2, n_clusters=3, n_central=4, n_outputs=5)
+    >>> decoder.place = lambda z: (torch.ones(len(z), 3) / 3, z.unsqueeze(-2).expand(-1, 3, -1))
+    >>> decoder(torch.zeros(7, 2)).shape
+    torch.Size([7, 5])
+    """
+
+    place: Place
+
+    def __init__(
+        self,
+        latent_dim: int,
+        n_clusters: int,
+        n_central: int,
+        n_outputs: int,
+        hidden: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.output_shape = (n_outputs,)
+        self.n_central = n_central
+        self.centre = nn.Parameter(0.1 * torch.randn(n_clusters, n_outputs))
+        self.component_dims: dict[str, int] = {"centre": 0}
+        if hidden is None:
+            self.loading = nn.Parameter(0.1 * torch.randn(n_clusters, latent_dim, n_central))
+            self.component_dims["loading"] = 0
+        else:
+            self.from_style = linear(latent_dim, hidden[0])
+            self.from_cluster = linear(n_clusters, hidden[0], bias=False)
+            self.layers = mlp(hidden)
+            self.output = linear(hidden[-1], n_central)
+            self.component_dims["from_cluster.weight"] = 1
+
+    def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch output"]:
+        p_y, u = self.place(z.reshape(-1, z.shape[-1]))
+        output = p_y @ self.centre
+        weighted = p_y.unsqueeze(-1) * u
+        if hasattr(self, "loading"):
+            style = weighted.flatten(-2) @ self.loading.flatten(0, 1)
+        else:
+            first = self.from_style(weighted.sum(-2)) + self.from_cluster(p_y)
+            style = self.output(self.layers(torch.relu(first)))
+        rest = output.shape[-1] - self.n_central
+        output = output + nn.functional.pad(style, (0, rest))
+        return output.view(*z.shape[:-1], -1)
+
+    def begin_at(self, centre: Float[Tensor, "K output"]) -> None:
+        """Give each cluster its parameters, which no style changes at first."""
+        with torch.no_grad():
+            self.centre.copy_(centre)
+            if hasattr(self, "loading"):
+                self.loading.zero_()
+            else:
+                self.output.weight.zero_()
+                self.output.bias.zero_()
+
+
+class PlacedHead(GaussianHead):
+    r"""Infer z within its cluster: the mean of q(z|x,y) is mu_y + sigma_y m(x, y).
+
+    Its standard deviation is sigma_y s(x, y). With m = 0 and s = 1 it is p(z|y).
+
+    Args:
+        args: the arguments of `GaussianHead`.
+
+    Attributes:
+        components: gives mu and sigma; the pair sets it to the model's method.
+
+    >>> head = PlacedHead(in_features=8, n_clusters=3, hidden=(16,), latent_dim=2)
+    >>> head.components = lambda: (torch.zeros(3, 2), torch.ones(3, 2))
+    >>> head(torch.zeros(5, 8), torch.eye(3).unsqueeze(1))[0].shape
+    torch.Size([3, 5, 2])
+    """
+
+    components: Components
+
+    def forward(
+        self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"] | None = None
+    ) -> tuple[Float[Tensor, "*batch_z Z"], Float[Tensor, "*batch_z Z"]]:
+        assert y is not None
+        offset, spread = super().forward(features, y)
+        loc, scale = self.components()
+        scale = y @ scale
+        return y @ loc + scale * offset, scale * spread
+
+
+class PlacedMixtureHead(nn.Module):
+    r"""Infer z without a cluster, for the marginal method: near the clusters that x suggests.
+
+    The mean of q(z|x) is that of :math:`\sum_y r_y(x) (\mu_y + \sigma_y m(x))`, where r is the
+    softmax of a linear layer of the first features, and m a `GaussianHead` of the others.
+
+    Args:
+        n_cluster_features: number of the first features.
+        in_features: number of the other features.
+        n_clusters: K.
+        hidden, latent_dim: as in `GaussianHead`.
+
+    >>> head = PlacedMixtureHead(4, 8, n_clusters=3, hidden=(16,), latent_dim=2)
+    >>> head.components = lambda: (torch.zeros(3, 2), torch.ones(3, 2))
+    >>> head(torch.zeros(5, 12))[0].shape
+    torch.Size([5, 2])
+    """
+
+    component_dims: ClassVar[Mapping[str, int]] = {"y_head.weight": 0, "y_head.bias": 0}
+    components: Components
+
+    def __init__(
+        self,
+        n_cluster_features: int,
+        in_features: int,
+        n_clusters: int,
+        hidden: Sequence[int],
+        latent_dim: int,
+    ) -> None:
+        super().__init__()
+        self.n_cluster_features = n_cluster_features
+        self.y_head = linear(n_cluster_features, n_clusters)
+        self.within = GaussianHead(in_features, 0, hidden, latent_dim)
+
+    @property
+    def output(self) -> nn.Linear:
+        """Return the last layer of m and its scale."""
+        return self.within.output
+
+    def forward(
+        self, features: Float[Tensor, "*batch F"]
+    ) -> tuple[Float[Tensor, "*batch Z"], Float[Tensor, "*batch Z"]]:
+        first = features[..., : self.n_cluster_features]
+        r = self.y_head(first).softmax(-1)
+        offset, spread = self.within(features[..., self.n_cluster_features :])
+        loc, scale = self.components()
+        scale = r @ scale
+        return r @ loc + scale * offset, scale * spread
