@@ -35,9 +35,11 @@ def command(data: str, output: str | None, quiet: bool, as_json: bool, **values:
     """
     settings = Settings.of(data, **named_settings(values))
 
-    from pyro_gmvae.tasks.schema import describe_source, write_schema
+    from pyro_gmvae.tasks.schema import check_schema_name, describe_source, write_schema
     from pyro_gmvae_cli.show import schema_table, tell_notes
 
+    if output is not None:
+        check_schema_name(output)
     described = describe_source(settings)
     assert described.schema is not None
     if output is not None:

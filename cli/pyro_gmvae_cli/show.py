@@ -80,13 +80,10 @@ def schema_table(data: Dataset, *, most: int | None = None, err: bool = False) -
         return
     title = f"{data.name}, {len(data)} rows, {len(schema)} columns"
     table = Table(title=visible(title), title_justify="left", box=None, padding=(0, 2))
-    for name, side in (
-        ("column", "left"),
-        ("kind", "left"),
-        ("gaps", "right"),
-        ("weight", "right"),
-    ):
-        table.add_column(name, justify=side, style="bold" if name == "column" else "")  # type: ignore[arg-type]
+    table.add_column("column", style="bold")
+    table.add_column("kind")
+    table.add_column("gaps", justify="right")
+    table.add_column("weight", justify="right")
     table.add_column("because of", style="dim")
     names = schema.shown_names
     for name, column in list(zip(names, schema.columns, strict=True))[:most]:

@@ -13,7 +13,7 @@ from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.run_data import wishes_of_settings
 
-__all__ = ["describe_source", "write_schema"]
+__all__ = ["check_schema_name", "describe_source", "write_schema"]
 
 
 def describe_source(settings: Settings) -> Dataset:
@@ -36,16 +36,27 @@ def describe_source(settings: Settings) -> Dataset:
     return data
 
 
+def check_schema_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that does not end in ``.json``.
+
+    Raises:
+        InputError: naming one that does.
+
+    >>> check_schema_name("columns.txt")
+    Traceback (most recent call last):
+    pyro_gmvae.errors.InputError: columns.txt does not end in .json: name a file like columns.json
+    """
+    if Path(path).suffix.lower() != ".json":
+        raise InputError(f"{os.fspath(path)} does not end in .json: name a file like columns.json")
+
+
 def write_schema(schema: Schema, path: str | os.PathLike[str]) -> None:
     """Write the columns as a file for ``--schema``.
 
     Raises:
         InputError: for a name that does not end in ``.json``, or a file that cannot be written.
     """
-    if Path(path).suffix.lower() != ".json":
-        raise InputError(
-            f"{os.fspath(path)} does not end in .json: name a file such as columns.json"
-        )
+    check_schema_name(path)
     with written_whole(path) as partial:
         text = json.dumps(schema.to_file(), indent=2, ensure_ascii=False)
         partial.write_text(text + "\n", encoding="utf-8")

@@ -84,7 +84,6 @@ def test_apply_accepts_what_fit_refuses() -> None:
         (np.array([["1e4000", "2"], ["3", "4"]], np.longdouble), "too large for float64"),
         ([PIXELS[0], PIXELS[0, :3]], r"different shapes, \(6, 7, 3\), \(3, 7, 3\): resize"),
         (np.ma.masked_array(PIXELS, PIXELS > 9), "masked pixels"),
-        (np.ma.masked_array(TABLE, TABLE > 0), "NaN"),
         (torch.zeros(3, 2, device="meta"), "without values, on the device meta"),
         (
             torch.zeros(10**6, 10**7, layout=torch.sparse_coo),
@@ -95,7 +94,7 @@ def test_apply_accepts_what_fit_refuses() -> None:
         (np.zeros((2, 2), complex), "store numbers"),
         (PIXELS[:1], "1 row: give it 2"),
         (np.zeros((0, 3)), "no rows"),
-        (np.array([[1.0, np.nan], [2.0, 3.0]]), r"in column 1 \(1\): missing"),
+        (np.array([[1.0, np.nan], [2.0, np.nan]]), "drop column 1"),
         (np.array([[1.0, -np.inf], [2.0, 3.0]]), r"in column 1 \(1\)"),
         (np.array([[1.0, 7.0], [2.0, 7.0]]), "drop column 1"),
     ],
