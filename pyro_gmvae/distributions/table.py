@@ -45,9 +45,7 @@ class LevelIndex(NamedTuple):
         """Make the tensors of a layout, on the CPU."""
         sizes = torch.tensor(layout.sizes, dtype=torch.long)
         column = torch.arange(len(sizes)).repeat_interleave(sizes)
-        code = (
-            torch.arange(layout.n_levels) - torch.tensor(layout.offsets, dtype=torch.long)[column]
-        )
+        code = torch.arange(layout.n_levels) - torch.tensor(layout.offsets, dtype=torch.long)[column]
         member = torch.nn.functional.one_hot(column, max(len(sizes), 1)).float()[:, : len(sizes)]
         by_family = torch.tensor((*layout.real, *layout.count, *layout.levels), dtype=torch.long)
         places = [torch.tensor(p, dtype=torch.long) for p in (layout.real, layout.count)]

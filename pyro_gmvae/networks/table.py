@@ -139,3 +139,4 @@ def ignore_missing_flags(first: nn.Module, n_flags: int) -> None:
     """
     with torch.no_grad():
         first.weight[:, -n_flags:] = 0
+

@@ -267,10 +267,8 @@ def fit_mixture(
     known = known or KnownRows()
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(rows), generator=generator)
-    some = (
-        torch.cat([known.places(), order]).unique(sorted=False)
-        if len(rows) <= FITTED_ROWS
-        else (torch.cat([known.places(), order[:FITTED_ROWS]]).unique())
+    some = torch.cat([known.places(), order]).unique(sorted=False) if len(rows) <= FITTED_ROWS else (
+        torch.cat([known.places(), order[:FITTED_ROWS]]).unique()
     )
     few, few_known = rows.take(some), known.take(some)
     best, score = None, -inf
@@ -307,7 +305,9 @@ def _begun(
     return 0.9 * torch.nn.functional.one_hot(labels, n_clusters).double() + 0.1 / n_clusters
 
 
-def _posterior(mixture: ColumnMixture, rows: TableRows, known: KnownRows) -> tuple[Tensor, Tensor]:
+def _posterior(
+    mixture: ColumnMixture, rows: TableRows, known: KnownRows
+) -> tuple[Tensor, Tensor]:
     """Compute the responsibilities, and the log-likelihood in training of each row: the E step."""
     joint = known.applied(mixture.log_joint(rows), mixture.log_p_y)
     total = joint.logsumexp(-1, keepdim=True)

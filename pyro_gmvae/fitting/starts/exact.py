@@ -73,3 +73,5 @@ def _teach(y_head: nn.Linear, mixture: ColumnMixture) -> None:
     y_head.weight.zero_()
     y_head.weight[:, : factors.shape[1]] = factors.to(y_head.weight)
     y_head.bias.copy_(mixture.log_p_y.to(y_head.bias))
+
+
