@@ -37,8 +37,9 @@ class About:
         fingerprint: the digest of the training rows (see `pyro_gmvae.data.Dataset.fingerprint`).
         known_rows: rows of the source that were kept in training, for they had a label or a group.
         least_validation: the fewest rows that were held out for early stopping.
-        stopped: why training ended: ``"patience"``, ``"epochs"``, ``"max_steps"``, or
-            ``"non-finite loss"``; None if it has not.
+        stopped: why training ended: ``"patience"``, ``"epochs"``, ``"schedule"`` (the learning
+            rate had fallen to almost zero), ``"max_steps"``, or ``"non-finite loss"``; None if it
+            has not.
         best_epoch: the epoch whose weights were kept; None if they are the last ones.
         n_steps: gradient steps in all.
         seconds: the duration of the training.

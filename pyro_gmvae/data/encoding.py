@@ -44,6 +44,10 @@ class KindDefaults:
         start_steps: steps in which a model learns the clusters that it begins near; None takes the
             least number.
         tolerates_bfloat16: whether networks in bfloat16 find the same clusters.
+        batch: rows in a step, at most.
+        total_steps: steps that a training has, about, however many rows there are; None lets
+            early stopping decide within 100 epochs.
+        learning_rate_schedule: the course of the learning rate.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> TableEncoding.defaults.learning_rate
@@ -57,6 +61,9 @@ class KindDefaults:
     anneals_found_clusters: bool
     start_steps: int | None
     tolerates_bfloat16: bool
+    batch: int = 128
+    total_steps: int | None = None
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
 
 
 class Encoding(nn.Module, ABC):
@@ -105,6 +112,11 @@ class Encoding(nn.Module, ABC):
     @abstractmethod
     def support_of(cls, data: Dataset) -> Support:
         """Say which kind of numbers the raw rows hold, so that a likelihood can be chosen."""
+
+    @classmethod
+    def usual(cls, support: Support, n_rows: int) -> KindDefaults:
+        """Return the settings that a training of ``n_rows`` rows has by default."""
+        return cls.defaults
 
     @classmethod
     @abstractmethod

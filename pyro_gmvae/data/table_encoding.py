@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -30,6 +31,7 @@ __all__ = ["WIDE", "TableEncoding"]
 
 SMALLEST_SCALE = 2.0**-100  # a smaller scale, or a larger one than 2^100, gets a unit of its own
 LARGEST_EXPONENT = 1021  # of a unit; 2^1022 is beyond the numbers that a table may have
+MANY_ROWS = 10_000  # with more, a mixed table gets a larger style and larger layers
 WIDE = 100  # columns; in a wider table a mixture fits no covariances, and is a bad start
 
 
@@ -133,6 +135,22 @@ class TableEncoding(Encoding):
         return "binary" if ((data.x == 0) | (data.x == 1)).all() else "real"
 
     @classmethod
+    def usual(cls, support: Support, n_rows: int) -> KindDefaults:
+        """Return the defaults; those of mixed columns count steps, and grow with the rows."""
+        if support != "mixed":
+            return cls.defaults
+        many = n_rows >= MANY_ROWS
+        return replace(
+            cls.defaults,
+            learning_rate=5e-3,
+            learning_rate_schedule="cosine",
+            latent_dim=4 if many else 2,
+            hidden=(128, 128) if many else (64, 64),
+            batch=256,
+            total_steps=1_000,
+        )
+
+    @classmethod
     def fit(
         cls,
         data: Dataset,
@@ -198,8 +216,9 @@ class TableEncoding(Encoding):
 
     @classmethod
     def suitable_start(cls, event_shape: Sequence[int], support: Support) -> str:
-        """Begin near a Gaussian mixture of up to 100 columns of real numbers, else near k-means."""
-        return "mixture" if support == "real" and event_shape[0] <= WIDE else "kmeans"
+        """Begin at a mixture for mixed columns or up to 100 real ones, else near k-means."""
+        fits = support == "mixed" or (support == "real" and event_shape[0] <= WIDE)
+        return "mixture" if fits else "kmeans"
 
     @classmethod
     def cluster_network(cls, *, regularized: bool) -> Literal["mlp", "conv"] | None:

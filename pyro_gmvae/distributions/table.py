@@ -42,15 +42,17 @@ class LevelIndex(NamedTuple):
 
     @classmethod
     def of(cls, layout: ColumnLayout) -> LevelIndex:
-        """Make the tensors of a layout, on the CPU."""
-        sizes = torch.tensor(layout.sizes, dtype=torch.long)
-        column = torch.arange(len(sizes)).repeat_interleave(sizes)
-        code = torch.arange(layout.n_levels) - torch.tensor(layout.offsets, dtype=torch.long)[column]
-        member = torch.nn.functional.one_hot(column, max(len(sizes), 1)).float()[:, : len(sizes)]
-        by_family = torch.tensor((*layout.real, *layout.count, *layout.levels), dtype=torch.long)
-        places = [torch.tensor(p, dtype=torch.long) for p in (layout.real, layout.count)]
-        levels = torch.tensor(layout.levels, dtype=torch.long)
-        return cls(column, code, member, by_family.argsort(), *places, levels)
+        """Make the tensors of a layout."""
+        pairs = [(i, code) for i, size in enumerate(layout.sizes) for code in range(size)]
+        by_family = (*layout.real, *layout.count, *layout.levels)
+        order = sorted(range(len(layout)), key=by_family.__getitem__)
+        numbers = ([i for i, _ in pairs], [code for _, code in pairs], order)
+        column, code, order_of = (torch.tensor(n, dtype=torch.long) for n in numbers)
+        member = (column.unsqueeze(-1) == torch.arange(len(layout.sizes))).float()
+        places = (layout.real, layout.count, layout.levels)
+        return cls(
+            column, code, member, order_of, *(torch.tensor(p, dtype=torch.long) for p in places)
+        )
 
 
 class TableCells(dist.TorchDistribution):

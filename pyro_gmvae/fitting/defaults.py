@@ -15,7 +15,8 @@ import pyro
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import Binarize, Dataset, Encoding
+from pyro_gmvae.data import Binarize, Dataset, Encoding, KindDefaults
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
 from pyro_gmvae.likelihoods import Support
@@ -35,7 +36,8 @@ LIKELIHOOD_OF: dict[Support, str] = {
     "levels": "discretized_logistic",
     "mixed": "table",
 }
-BATCH, LEAST_BATCH = 128, 16  # rows in a step
+LEAST_BATCH = 16  # rows in a step
+EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 10, 300
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
@@ -74,14 +76,14 @@ def regularize(said: str, kind: type[Encoding], event_shape: Sequence[int]) -> s
     return kind.suitable_moves(event_shape) if said == AUTO else said
 
 
-def latent_dim(said: int | None, kind: type[Encoding]) -> int:
+def latent_dim(said: int | None, usual: KindDefaults) -> int:
     """Take the size that suits the kind of data."""
-    return kind.defaults.latent_dim if said is None else said
+    return usual.latent_dim if said is None else said
 
 
-def hidden(said: Sequence[int] | None, kind: type[Encoding]) -> tuple[int, ...]:
+def hidden(said: Sequence[int] | None, usual: KindDefaults) -> tuple[int, ...]:
     """Take the sizes that suit the kind of data."""
-    return kind.defaults.hidden if said is None else tuple(said)
+    return usual.hidden if said is None else tuple(said)
 
 
 def cluster_network(
@@ -119,6 +121,31 @@ def start(
     return "information" if regularized else kind.suitable_start(event_shape, support)
 
 
+def held(said: str, method: str, *, mixed: bool, taught: bool) -> bool:
+    """Let the clusters of a table of mixed columns move, unless the user holds them.
+
+    Args:
+        said: the user's word.
+        method: the inference method.
+        mixed: whether the table has mixed columns.
+        taught: whether labels, links or a regulariser want clusters of their own.
+
+    Raises:
+        InputError: for clusters that are to be held and cannot be.
+    """
+    if said != "held":
+        return False
+    if not mixed:
+        raise InputError("clusters are held for tables of mixed columns alone: leave that out")
+    if method == "marginal":
+        raise InputError("the marginal method cannot hold clusters: use another method")
+    if taught:
+        raise InputError(
+            "held clusters learn nothing from labels, links or a regulariser: let them be free"
+        )
+    return True
+
+
 def starts(said: int | None, start: str, n_rows: int) -> int:
     """Try three starts by information where rows are few, for they are short, else one."""
     if said is not None:
@@ -126,28 +153,43 @@ def starts(said: int | None, start: str, n_rows: int) -> int:
     return FEW_STARTS if start == "information" and n_rows < FEW_ROWS else 1
 
 
-def batch_size(said: int | None, kind: type[Encoding], n_rows: int) -> int:
-    """Take 128 rows in a step, or so few that an epoch has the steps that suit the kind of data."""
+def batch_size(said: int | None, usual: KindDefaults, n_rows: int) -> int:
+    """Take the usual rows in a step, or so few that an epoch has the steps that suit the data."""
     if said is not None:
         return said
-    steps = kind.defaults.epoch_steps
-    return BATCH if steps is None else max(LEAST_BATCH, min(BATCH, n_rows // steps))
+    steps = usual.epoch_steps
+    return usual.batch if steps is None else max(LEAST_BATCH, min(usual.batch, n_rows // steps))
 
 
-def learning_rate(said: float | None, kind: type[Encoding]) -> float:
+def epochs(said: int | None, usual: KindDefaults, n_rows: int, batch_size: int) -> int:
+    """Take 100 epochs, or for data that count steps as many as make these, within bounds."""
+    if said is not None:
+        return said
+    if usual.total_steps is None:
+        return EPOCHS
+    wanted = ceil(usual.total_steps / ceil(n_rows / batch_size))
+    return max(FEWEST_EPOCHS, min(wanted, MOST_EPOCHS))
+
+
+def learning_rate(said: float | None, usual: KindDefaults) -> float:
     """Take the rate that suits the kind of data."""
-    return kind.defaults.learning_rate if said is None else said
+    return usual.learning_rate if said is None else said
 
 
-def annealing_epochs(said: float | None, start: str, kind: type[Encoding]) -> float:
+def learning_rate_schedule(said: str, usual: KindDefaults) -> Literal["constant", "cosine"]:
+    """Take the course that suits the kind of data."""
+    return usual.learning_rate_schedule if said == AUTO else said  # type: ignore[return-value]
+
+
+def annealing_epochs(said: float | None, start: str, usual: KindDefaults) -> float:
     """Anneal for 10 epochs, or for none where that would lose the clusters of the start."""
     if said is not None:
         return said
     begun = start not in ("information", "random")
-    return 0.0 if begun and not kind.defaults.anneals_found_clusters else KLAnnealing.duration
+    return 0.0 if begun and not usual.anneals_found_clusters else KLAnnealing.duration
 
 
-def start_steps(data: Dataset, total_steps: int) -> int:
+def start_steps(data: Dataset, usual: KindDefaults, total_steps: int) -> int:
     """Return the least number of steps in which a model learns the clusters it begins near.
 
     A table's clusters often touch. It takes long to learn where, and a model soon leaves clusters
@@ -155,7 +197,7 @@ def start_steps(data: Dataset, total_steps: int) -> int:
     Where labels or groups of some rows are known, clusters should stay easy to leave, because the
     labels or groups may want others.
     """
-    wanted = data.kind.defaults.start_steps
+    wanted = usual.start_steps
     if wanted is None or data.labels is not None or data.must_link is not None:
         return MIN_STEPS
     return max(MIN_STEPS, min(wanted, total_steps // 3))
@@ -168,7 +210,7 @@ def compiled(said: str, device: str, total_steps: int) -> Literal["try"] | bool:
     return "try" if total_steps >= COMPILED_STEPS[device] else False
 
 
-def precision(said: str, device: str, kind: type[Encoding]) -> Literal["float32", "bfloat16"]:
+def precision(said: str, device: str, usual: KindDefaults) -> Literal["float32", "bfloat16"]:
     """Take bfloat16 for images on GPUs that have it, else float32.
 
     On a CPU it is float32 on every processor, so that the same training gives the same clusters on
@@ -177,7 +219,7 @@ def precision(said: str, device: str, kind: type[Encoding]) -> Literal["float32"
     if said != AUTO:
         return said  # type: ignore[return-value]
     able = device == "cuda" and torch.cuda.get_device_capability() >= (8, 0)
-    return "bfloat16" if able and kind.defaults.tolerates_bfloat16 else "float32"
+    return "bfloat16" if able and usual.tolerates_bfloat16 else "float32"
 
 
 def chunk_size(said: int | None, gmvae: GMVAE, x: Tensor, device: str) -> int | None:

@@ -120,13 +120,13 @@ class ModelSettings(Checked):
         "Number of latent dimensions, which describe how rows vary within a cluster.",
         least=1,
         most=ranges.MOST_WIDTH,
-        unset="20 for images, 10 for tables",
+        unset="20 for images, 10 for tables of numbers, 2 to 4 for mixed columns",
     )
     hidden: Sequence[int] | None = knob(
         None,
         "sizes",
         "Sizes of the hidden layers of every network.",
-        unset="256,256 for images, 128,128 for tables",
+        unset="256,256 for images, 128,128 for tables, 64,64 for few rows of mixed columns",
         metavar="N,N",
     )
     network: str = knob(
@@ -153,7 +153,8 @@ class ModelSettings(Checked):
         "auto",
         "word",
         "Distribution of the data; auto takes bernoulli for black and white, continuous_bernoulli "
-        "for grey and discretized_logistic for colour images, and gaussian for tables.",
+        "for grey and discretized_logistic for colour images, gaussian for tables of numbers, and table for "
+        "columns of several kinds, or with gaps.",
         choices=lambda: ("auto", *LIKELIHOODS),
     )
     binarize: str = knob(
@@ -299,6 +300,13 @@ class StartSettings(Checked):
         4.0, "float", "Epochs that a start by information, or the VAE of a latent start, takes.",
         above=0, most=ranges.MOST_ROUNDS,
     )  # fmt: skip
+    clusters_are: str = knob(
+        "auto",
+        "word",
+        "What training does with the clusters that a table of mixed columns begins at: held keeps "
+        "them and learns what varies within, free lets them move; auto frees them.",
+        choices=("auto", "held", "free"),
+    )
     starts: int | None = knob(
         None,
         "int",
@@ -317,12 +325,13 @@ class TrainingSettings(Checked):
     20
     """
 
-    epochs: int = knob(
-        100,
+    epochs: int | None = knob(
+        None,
         "int",
         "Passes over the data, at most.",
         least=1,
         most=ranges.MOST_ROUNDS,
+        unset="100, or for mixed columns as many as make 1,000 steps",
         resumable=True,
     )
     batch_size: int | None = knob(
@@ -331,7 +340,7 @@ class TrainingSettings(Checked):
         "Rows in a step.",
         least=1,
         most=ranges.MOST_ROWS,
-        unset="128, fewer for a small table",
+        unset="128, 256 for mixed columns, fewer for a small table",
     )
     learning_rate: float | None = knob(
         None,
@@ -339,13 +348,14 @@ class TrainingSettings(Checked):
         "Learning rate of Adam.",
         above=0,
         most=ranges.FASTEST,
-        unset="0.001 for images, 0.003 for tables",
+        unset="0.001 for images, 0.003 for tables, 0.005 for mixed columns",
     )
     learning_rate_schedule: str = knob(
-        "constant",
+        "auto",
         "word",
-        "Course of the learning rate; cosine lets it fall to almost zero by the last epoch.",
-        choices=("constant", "cosine"),
+        "Course of the learning rate; cosine lets it fall to almost zero by the last epoch; auto "
+        "takes cosine for tables of mixed columns, else constant.",
+        choices=("auto", "constant", "cosine"),
     )
     annealing: str = knob(
         "linear",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import Encoding, Splits
+from pyro_gmvae.data import Encoding, KindDefaults, Splits
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import About
@@ -20,8 +20,9 @@ from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSet
 from pyro_gmvae.fitting.regularizers import make_regularizer
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.registry import check_start
+from pyro_gmvae.fitting.tables import TABLE, structure_of
 from pyro_gmvae.inference import KLAnnealing, Schedule
-from pyro_gmvae.likelihoods import likelihood_class
+from pyro_gmvae.likelihoods import TableStructure, likelihood_class
 from pyro_gmvae.models import GMVAE, Regularizer, from_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT, check_label_rows, check_labels
 from pyro_gmvae.models.must_link import check_must_link
@@ -70,6 +71,7 @@ class Plan:
         start: how a training begins.
         seeds: one for each whole training; the best training is kept.
         about: where the model comes from.
+        held: whether q(y|x) stays as it begins.
 
     >>> from pyro_gmvae.data import load_splits
     >>> settings = Settings.of("digits", clusters=10)
@@ -87,6 +89,7 @@ class Plan:
     start: StartPlan
     seeds: tuple[int, ...]
     about: About
+    held: bool = False
 
     @alone
     def make_model(self, seed: int) -> GMVAE:
@@ -94,6 +97,8 @@ class Plan:
         with forked_rng(seed=seed):
             gmvae = from_config(self.model)
         gmvae.regularize(self.regularizer)
+        if self.held:
+            gmvae.hold_clusters()
         return gmvae
 
 
@@ -132,20 +137,23 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
     regularized = regularizer is not None
 
     device = defaults.device(hardware.device)
-    batch_size = defaults.batch_size(training.batch_size, kind, len(train))
-    total_steps = defaults.total_steps(training.epochs, len(train), batch_size)
+    usual = kind.usual(support, len(train))
+    batch_size = defaults.batch_size(training.batch_size, usual, len(train))
+    epochs = defaults.epochs(training.epochs, usual, len(train), batch_size)
+    total_steps = defaults.total_steps(epochs, len(train), batch_size)
     start = _start(settings, splits, support, regularized, total_steps, clusters)
     several = defaults.starts(settings.start.starts, start.name, len(train))
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
-    config = _config(settings, start.name, splits, device, batch_size, total_steps)
+    config = _config(settings, start.name, usual, device, batch_size, epochs, total_steps)
+    structure = structure_of(encoding, train.x) if likelihood == TABLE else None
 
     made = Plan(
         splits=splits,
         encoding=encoding,
         augment=augment,
         regularizer=regularizer,
-        model=_model(settings, splits, likelihood, regularized, encoding),
+        model=_model(settings, splits, likelihood, regularized, encoding, structure),
         config=config,
         start=replace(start, tries=tries),
         seeds=seeds_of(training.seed, trainings),
@@ -155,6 +163,12 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
             class_names=train.class_names,
             fingerprint=train.fingerprint(),
             known_rows=splits.known_rows(),
+        ),
+        held=defaults.held(
+            settings.start.clusters_are,
+            model.method,
+            mixed=structure is not None,
+            taught=regularized or train.labels is not None or train.must_link is not None,
         ),
     )
     with as_input_error():
@@ -218,18 +232,25 @@ def _start(
         check_start(name, regularized=regularized)
     if settings.model.clusters == 1:
         name = "random"  # one cluster has nowhere else to begin
-    steps = defaults.start_steps(train, total_steps)
+    usual = train.kind.usual(support, len(train))
+    steps = defaults.start_steps(train, usual, total_steps)
     return StartPlan(
         name, tries=1, epochs=said.initialization_epochs, steps=steps, clusters=clusters
     )
 
 
 def _model(
-    settings: Settings, splits: Splits, likelihood: str, regularized: bool, encoding: Encoding
+    settings: Settings,
+    splits: Splits,
+    likelihood: str,
+    regularized: bool,
+    encoding: Encoding,
+    structure: TableStructure | None,
 ) -> dict[str, Any]:
     """Return the structure of the model, as `from_config` takes it."""
     model, train = settings.model, splits.train
     kind = train.kind
+    usual = kind.usual(likelihood_class(likelihood).support, len(train))
     network = defaults.cluster_network(
         model.cluster_network, kind, regularized=regularized, shared_trunk=model.shared_trunk
     )
@@ -248,12 +269,14 @@ def _model(
     own = model.passed()
     if isinstance(model, SparseSettings):
         own["drawn_share"] = defaults.drawn_share(model.drawn_share, regularized=regularized)
+    if structure is not None:
+        options["table"] = structure.to_config()
     return {
         "method": model.method,
         "input_dim": encoding.model_shape,
         "n_components": model.clusters,
-        "latent_dim": defaults.latent_dim(model.latent_dim, kind),
-        "hidden": defaults.hidden(model.hidden, kind),
+        "latent_dim": defaults.latent_dim(model.latent_dim, usual),
+        "hidden": defaults.hidden(model.hidden, usual),
         "network": model.network,
         "cluster_network": network,
         "likelihood": likelihood,
@@ -267,23 +290,26 @@ def _model(
 def _config(
     settings: Settings,
     start: str,
-    splits: Splits,
+    usual: KindDefaults,
     device: Literal["cpu", "cuda"],
     batch_size: int,
+    epochs: int,
     total_steps: int,
 ) -> TrainConfig:
     """Return the settings of the training loop, except the chunk size, which needs a model."""
-    said, hardware, kind = settings.training, settings.hardware, splits.train.kind
+    said, hardware = settings.training, settings.hardware
     compiled = defaults.compiled(hardware.compile, device, total_steps)
     with as_input_error():
         return TrainConfig(
-            epochs=said.epochs,
+            epochs=epochs,
             batch_size=batch_size,
-            learning_rate=defaults.learning_rate(said.learning_rate, kind),
-            learning_rate_schedule=said.learning_rate_schedule,  # type: ignore[arg-type]
+            learning_rate=defaults.learning_rate(said.learning_rate, usual),
+            learning_rate_schedule=defaults.learning_rate_schedule(
+                said.learning_rate_schedule, usual
+            ),
             kl_annealing=KLAnnealing(
                 said.annealing,  # type: ignore[arg-type]
-                duration=defaults.annealing_epochs(said.annealing_epochs, start, kind),
+                duration=defaults.annealing_epochs(said.annealing_epochs, start, usual),
             ),
             z_kl_annealing=KLAnnealing(duration=said.style_annealing_epochs),
             temperature=_temperature(settings),
@@ -292,7 +318,7 @@ def _config(
             device=device,
             compile=compiled,
             record=hardware.compile != "off",
-            precision=defaults.precision(hardware.precision, device, kind),
+            precision=defaults.precision(hardware.precision, device, usual),
         )
 
 

@@ -15,11 +15,14 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
 from pyro_gmvae.fitting.starts import CLUSTERINGS
+from pyro_gmvae.fitting.starts.column_mixture import KnownRows
 from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.exact import begin_table
 from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
 from pyro_gmvae.fitting.starts.registry import start_from
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.networks import GatedDecoder
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import (
     ClusterWatch,
@@ -132,8 +135,11 @@ def _last_good_weights(plan: Plan, gmvae: GMVAE) -> Iterator[None]:
 
 def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult) -> FittedModel:
     """Put a finished training together, still on its device."""
+    stopped = result.stopped
+    if stopped == "epochs" and plan.config.learning_rate_schedule == "cosine":
+        stopped = "schedule"
     about = replace(
-        plan.about, stopped=result.stopped, best_epoch=result.best_epoch, n_steps=result.n_steps
+        plan.about, stopped=stopped, best_epoch=result.best_epoch, n_steps=result.n_steps
     )
     fitted = FittedModel(gmvae, plan.encoding, about, result.history)
     figures = fitted.log_likelihood(
@@ -164,7 +170,7 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
     """Let a new model begin as planned; a start by information gives another one."""
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
     if start.name == "information":
-        return best_start(
+        gmvae = best_start(
             plan.make_model,
             seeds_of(config.seed or 0, start.tries),
             train.x,
@@ -175,18 +181,21 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
             transform=encoding,
             reporters=reporters,
         )
-    if start.name in CLUSTERINGS:
-        context = StartContext(
-            gmvae,
-            train.x,
-            config,
-            transform=encoding,
-            encode_mean=encoding.encode_mean,
-            epochs=start.epochs,
-            reporters=reporters,
-        )
+    context = StartContext(
+        gmvae,
+        train.x,
+        config,
+        transform=encoding,
+        encode_mean=encoding.encode_mean,
+        epochs=start.epochs,
+        reporters=reporters,
+    )
+    if isinstance(gmvae.model.decoder, GatedDecoder):
+        known = KnownRows(train.labels, train.must_link)
+        begin_table(context, start.name, start.clusters, known)
+    elif start.name in CLUSTERINGS:
         start_from(start.name, context, steps=start.steps)
-    if start.clusters is not None and start.name == "given":
+    elif start.clusters is not None and start.name == "given":
         imitate(gmvae, train.x, start.clusters, config, transform=encoding, steps=start.steps)
     return gmvae
 

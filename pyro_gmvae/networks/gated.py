@@ -19,6 +19,8 @@ from pyro_gmvae.networks.mlp import linear, mlp
 
 __all__ = ["GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Place"]
 
+GAIN = 5.0  # Adam moves a weight by its rate a step, and loadings grow from 0 to about 1
+
 # Computes p(y|z), shape (*batch, K), and (z - mu_y) / sigma_y for every y, shape (*batch, K, Z).
 Place = Callable[[Tensor], tuple[Tensor, Tensor]]
 # Gives mu and sigma of p(z|y), shape (K, Z) each.
@@ -81,7 +83,7 @@ class GatedDecoder(nn.Module):
         output = p_y @ self.centre
         weighted = p_y.unsqueeze(-1) * u
         if hasattr(self, "loading"):
-            style = weighted.flatten(-2) @ self.loading.flatten(0, 1)
+            style = weighted.flatten(-2) @ (GAIN * self.loading.flatten(0, 1))
         else:
             first = self.from_style(weighted.sum(-2)) + self.from_cluster(p_y)
             style = self.output(self.layers(torch.relu(first)))

@@ -77,12 +77,12 @@ def test_moves_that_leave_rows_in_their_clusters(
 
 
 def test_sizes_go_by_the_kind() -> None:
-    assert defaults.latent_dim(None, TableEncoding) == 10
-    assert defaults.latent_dim(None, ImageEncoding) == 20
-    assert defaults.hidden(None, TableEncoding) == (128, 128)
-    assert defaults.hidden(None, ImageEncoding) == (256, 256)
-    assert defaults.latent_dim(3, ImageEncoding) == 3
-    assert defaults.hidden((7,), ImageEncoding) == (7,)
+    assert defaults.latent_dim(None, TableEncoding.defaults) == 10
+    assert defaults.latent_dim(None, ImageEncoding.defaults) == 20
+    assert defaults.hidden(None, TableEncoding.defaults) == (128, 128)
+    assert defaults.hidden(None, ImageEncoding.defaults) == (256, 256)
+    assert defaults.latent_dim(3, ImageEncoding.defaults) == 3
+    assert defaults.hidden((7,), ImageEncoding.defaults) == (7,)
 
 
 @pytest.mark.parametrize(
@@ -146,15 +146,15 @@ def test_several_starts_where_rows_are_few(
 
 
 def test_no_annealing_where_a_table_has_its_clusters() -> None:
-    assert defaults.annealing_epochs(None, "mixture", TableEncoding) == 0
-    assert defaults.annealing_epochs(None, "given", TableEncoding) == 0
+    assert defaults.annealing_epochs(None, "mixture", TableEncoding.defaults) == 0
+    assert defaults.annealing_epochs(None, "given", TableEncoding.defaults) == 0
     for start, kind in [
         ("random", TableEncoding),
         ("information", TableEncoding),
         ("kmeans", ImageEncoding),
     ]:
-        assert defaults.annealing_epochs(None, start, kind) == 10
-    assert defaults.annealing_epochs(4.0, "mixture", TableEncoding) == 4
+        assert defaults.annealing_epochs(None, start, kind.defaults) == 10
+    assert defaults.annealing_epochs(4.0, "mixture", TableEncoding.defaults) == 4
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_no_annealing_where_a_table_has_its_clusters() -> None:
 def test_an_epoch_of_a_small_table_has_several_steps(
     said: int | None, n_rows: int, kind: Kind, expected: int
 ) -> None:
-    assert defaults.batch_size(said, kind, n_rows) == expected
+    assert defaults.batch_size(said, kind.defaults, n_rows) == expected
 
 
 def test_tables_learn_faster() -> None:
-    assert defaults.learning_rate(None, TableEncoding) == 3e-3
-    assert defaults.learning_rate(None, ImageEncoding) == 1e-3
+    assert defaults.learning_rate(None, TableEncoding.defaults) == 3e-3
+    assert defaults.learning_rate(None, ImageEncoding.defaults) == 1e-3
     assert defaults.learning_rate(0.5, TableEncoding) == 0.5
 
 

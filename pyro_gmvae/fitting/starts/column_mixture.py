@@ -9,7 +9,6 @@ Peel 2000, Finite mixture models, chapters 2 and 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, log, pi
 
@@ -21,7 +20,14 @@ from pyro_gmvae.distributions import ColumnLayout
 from pyro_gmvae.likelihoods.table import LEAST_DISPERSION, MOST_DISPERSION, TableStructure
 from pyro_gmvae.networks import TableFeatures, TableStatistics
 
-__all__ = ["ColumnMixture", "KnownRows", "TableRows", "fit_mixture", "mixture_of"]
+__all__ = [
+    "ColumnMixture",
+    "KnownRows",
+    "TableRows",
+    "fit_mixture",
+    "mixture_of",
+    "table_features",
+]
 
 TRIES = 5  # starts of the fit; more find nothing better on the tables tried (docs/tables.md)
 SHORT, LONG = 100, 400  # rounds of each start, and then of the best one
@@ -331,9 +337,6 @@ def _rounds(
         if value - before < least_gain:
             break
     return mixture, value
-
-
-Encode = Callable[[Tensor], Tensor]
 
 
 def table_features(structure: TableStructure, x: Float[Tensor, "N D"]) -> TableFeatures:

@@ -5,11 +5,23 @@ from __future__ import annotations
 from math import expm1, log
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture
+from pyro_gmvae.evaluation import responsibilities
+from pyro_gmvae.fitting.starts.column_mixture import (
+    ColumnMixture,
+    KnownRows,
+    TableRows,
+    fit_mixture,
+    mixture_of,
+    table_features,
+)
+from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
+from pyro_gmvae.fitting.starts.registry import start_by_name
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.models.labels import Labels
 from pyro_gmvae.networks import (
     MIN_SCALE,
     GatedDecoder,
@@ -17,9 +29,43 @@ from pyro_gmvae.networks import (
     TableFeatures,
 )
 
-__all__ = ["begin_at_mixture"]
+__all__ = ["begin_at_mixture", "begin_table"]
 
 FIRST_STYLE = 0.3  # factor of the first weights of the style's mean
+SURE = 0.98  # of a row's cluster by a start that gives none a probability
+
+
+def begin_table(
+    context: StartContext, name: str, clusters: Labels | None, known: KnownRows
+) -> None:
+    """Let the model of a table begin exactly at a mixture of per-column laws.
+
+    The start ``"mixture"`` fits one by expectation maximisation. Another start's clusters give the
+    laws of theirs. ``"information"`` has taught q(y|x) already, and gives the laws of its clusters;
+    ``"random"`` begins at laws that are almost those of the whole table.
+
+    Args:
+        context: data and model.
+        name: the start.
+        clusters: the clusters or responsibilities of the start ``"given"``.
+        known: what is known of the clusters of some rows.
+    """
+    gmvae = context.gmvae
+    likelihood = gmvae.model.likelihood
+    assert isinstance(likelihood, Table)
+    x = context.encoded()
+    rows = TableRows.of(x, likelihood.structure)
+    features = table_features(likelihood.structure, x)
+    uniform = not isinstance(gmvae.model.mixture_logits, nn.Parameter)
+    if name == "mixture":
+        seen = features(x)[:, : likelihood.layout.n_central].double()
+        mixture = fit_mixture(
+            rows, seen, gmvae.n_components, seed=context.seed, uniform=uniform, known=known
+        )
+    else:
+        found = _clusters(context, name, clusters, x, features)
+        mixture = mixture_of(rows, _responsibilities(found, gmvae.n_components), uniform=uniform)
+    begin_at_mixture(gmvae, mixture, features, teach=name != "information")
 
 
 @torch.no_grad()
@@ -75,3 +121,34 @@ def _teach(y_head: nn.Linear, mixture: ColumnMixture) -> None:
     y_head.bias.copy_(mixture.log_p_y.to(y_head.bias))
 
 
+
+
+def _clusters(
+    context: StartContext, name: str, clusters: Labels | None, x: Tensor, features: TableFeatures
+) -> Labels:
+    """Find the clusters or responsibilities of a start."""
+    gmvae = context.gmvae
+    if name == "given":
+        assert clusters is not None
+        return clusters
+    if name == "information":
+        return responsibilities(gmvae, x)
+    if name == "random":
+        generator = torch.Generator().manual_seed(context.seed)
+        return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
+    if name == "kmeans":  # of codes and gaps themselves there is none
+        seen = features(x)[:, : gmvae.model.likelihood.layout.n_central]
+        return kmeans_clusters(seen, gmvae.n_components, seed=context.seed)
+    return start_by_name(name)(context)
+
+
+def _responsibilities(clusters: Labels, n_clusters: int) -> Tensor:
+    """Turn clusters, -1 where there is none, into responsibilities."""
+    if clusters.is_floating_point():
+        return clusters.double().cpu()
+    clusters = clusters.cpu().long()
+    r = torch.full((len(clusters), n_clusters), 1 / n_clusters, dtype=torch.float64)
+    known = clusters >= 0
+    one_hot = torch.nn.functional.one_hot(clusters[known], n_clusters)
+    r[known] = SURE * one_hot + (1 - SURE) / n_clusters
+    return r

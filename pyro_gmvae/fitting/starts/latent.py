@@ -104,6 +104,7 @@ def _vae(gmvae: GMVAE, seed: int) -> GMVAE:
         "hidden",
         "likelihood",
         "network",
+        "table",
         *(["conv"] if gmvae.options["network"] == "conv" else []),
     )
     options = deepcopy({name: gmvae.options[name] for name in kept})

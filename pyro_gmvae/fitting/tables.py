@@ -1,0 +1,52 @@
+"""Decide what a training of a table of mixed columns needs to know of its columns."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from pyro_gmvae.data import Encoding
+from pyro_gmvae.likelihoods import TableStructure
+from pyro_gmvae.likelihoods.table import LEAST_SCALE
+
+__all__ = ["TABLE", "structure_of"]
+
+TABLE = "table"  # the name of the likelihood of mixed columns
+LINEAR_ROWS = 10_000  # with more rows the style acts through hidden layers
+SEEN_ROWS = 10_000  # rows that the resolution of a column is measured on
+REPEATED = 0.5  # share of different values below which a column is taken to lie on a grid
+
+
+def structure_of(encoding: Encoding, raw: Shaped[Tensor, "N *event"]) -> TableStructure:
+    """Describe the columns of a table on model scale.
+
+    The least standard deviation of a real column is that of rounding to its grid, if it lies on
+    one, such as whole years. With less, a cluster could gain without bound by one repeated value.
+
+    Args:
+        encoding: the encoding of a table.
+        raw: its training rows.
+    """
+    words = tuple(getattr(encoding, "columns", ("real",) * raw.shape[1]))
+    weights = tuple(getattr(encoding, "column_weights", ()))
+    step = -(-len(raw) // SEEN_ROWS)
+    x = encoding.encode_mean(raw[::step].to(encoding.scale.device)).cpu()
+    real = [i for i, word in enumerate(words) if word == "real"]
+    return TableStructure(
+        columns=words,
+        weights=weights if any(w != 1 for w in weights) else (),
+        floors=tuple(_least_scale(x[:, i]) for i in real),
+        linear=len(raw) < LINEAR_ROWS,
+    )
+
+
+def _least_scale(column: Float[Tensor, " N"]) -> float:
+    """Return the standard deviation of rounding to the grid of a column."""
+    known = column[~column.isnan()]
+    values = known.unique()
+    if len(values) < 2 or len(values) > REPEATED * len(known):
+        return LEAST_SCALE
+    return max(LEAST_SCALE, float(torch.diff(values).min()) / sqrt(12))
