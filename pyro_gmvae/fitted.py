@@ -44,6 +44,7 @@ class About:
         n_steps: gradient steps in all.
         seconds: the duration of the training.
         lower_bound: mean ELBO of the training rows, in nats, in raw units; None if unknown.
+        held: whether q(y|x) stayed as it began; None if unknown.
         kept_clusters: the former numbers of the clusters of a pruned model.
         estimator: the estimator's parameters that a training does not depend on.
 
@@ -62,6 +63,7 @@ class About:
     n_steps: int | None = None
     seconds: float | None = None
     lower_bound: float | None = None
+    held: bool | None = None
     kept_clusters: tuple[int, ...] | None = None
     estimator: dict[str, Any] = field(default_factory=dict)
 
@@ -223,6 +225,39 @@ class FittedModel:
         """Return the reconstruction of each row, in raw units, on the CPU."""
         made = evaluation.reconstruct(self.gmvae, x, transform=self.encoding.encode_mean)
         return self._decoded(made)
+
+    @alone
+    def impute(
+        self,
+        x: Shaped[Tensor, "N *event"],
+        *,
+        draw: bool = False,
+        num_samples: int = NUM_SAMPLES,
+        seed: int = 0,
+    ) -> Float[Tensor, "N *event"]:
+        """Fill the missing cells of rows, in raw units, given their other cells, on the CPU.
+
+        Args:
+            x: raw rows; NaN is a missing cell.
+            draw: fill with a draw from p(x_A | x_B); otherwise numbers and counts get their mean on
+                model scale, levels the likeliest one.
+            num_samples: importance samples of each row.
+            seed: fixes every draw.
+
+        Raises:
+            InputError: for a model that takes no gaps.
+        """
+        filled = evaluation.impute(
+            self.gmvae,
+            x,
+            draw=draw,
+            num_samples=num_samples,
+            transform=self.encoding.encode_mean,
+            seed=seed,
+            keys=row_keys(x),
+        )
+        decoded = self._decoded(filled).to(x.dtype)
+        return torch.where(x.isnan().cpu(), decoded, x.cpu())
 
     @alone
     def means(self) -> Float[Tensor, "K *event"]:

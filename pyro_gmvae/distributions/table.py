@@ -186,8 +186,18 @@ class TableCells(dist.TorchDistribution):
     @property
     def mean(self) -> Float[Tensor, "*batch D"]:
         """Return the mean of each number and count, and the likeliest code of each level."""
-        parts = [self.loc, self.log_rate.exp(), self._best(self.logits)]
-        each = torch.cat([p.expand(*self.batch_shape[:-1], p.shape[-1]) for p in parts], -1)
+        return self.joined(self.loc, self.log_rate.exp(), self.logits)
+
+    def joined(
+        self,
+        loc: Float[Tensor, "*batch R"],
+        rate: Float[Tensor, "*batch C"],
+        scores: Float[Tensor, "*batch L"],
+    ) -> Float[Tensor, "*batch D"]:
+        """Put numbers, counts and the codes with the highest scores in the order of the table."""
+        parts = [loc, rate, self._best(scores)]
+        shape = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))
+        each = torch.cat([p.expand(*shape, p.shape[-1]) for p in parts], -1)
         return each.index_select(-1, self.index.order)
 
     def _best(self, scores: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pyro_gmvae.evaluation.clustering import (
 from pyro_gmvae.evaluation.comparison import compare
 from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate, summarize
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
+from pyro_gmvae.evaluation.impute import impute
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
 from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
@@ -43,6 +44,7 @@ __all__ = [
     "consensus",
     "embed",
     "evaluate",
+    "impute",
     "log_likelihood",
     "pairwise_ari",
     "reconstruct",

@@ -121,8 +121,11 @@ def start(
     return "information" if regularized else kind.suitable_start(event_shape, support)
 
 
-def held(said: str, method: str, *, mixed: bool, taught: bool) -> bool:
-    """Let the clusters of a table of mixed columns move, unless the user holds them.
+def holds(said: str, method: str, *, mixed: bool, taught: bool) -> tuple[bool, ...]:
+    """Say for each training that is tried whether its clusters are held where they begin.
+
+    Where the user leaves it open, both are tried for a table of mixed columns, and held-out
+    likelihood chooses (see `pyro_gmvae.fitting.train`).
 
     Args:
         said: the user's word.
@@ -133,8 +136,10 @@ def held(said: str, method: str, *, mixed: bool, taught: bool) -> bool:
     Raises:
         InputError: for clusters that are to be held and cannot be.
     """
-    if said != "held":
-        return False
+    if said == "free" or (said == AUTO and (not mixed or method == "marginal" or taught)):
+        return (False,)
+    if said == AUTO:
+        return (True, False)
     if not mixed:
         raise InputError("clusters are held for tables of mixed columns alone: leave that out")
     if method == "marginal":
@@ -143,7 +148,7 @@ def held(said: str, method: str, *, mixed: bool, taught: bool) -> bool:
         raise InputError(
             "held clusters learn nothing from labels, links or a regulariser: let them be free"
         )
-    return True
+    return (True,)
 
 
 def starts(said: int | None, start: str, n_rows: int) -> int:

@@ -304,7 +304,7 @@ class StartSettings(Checked):
         "auto",
         "word",
         "What training does with the clusters that a table of mixed columns begins at: held keeps "
-        "them and learns what varies within, free lets them move; auto frees them.",
+        "them and learns what varies within, free lets them move; auto tries both, and frees them where held-out likelihood gains far more by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(

@@ -71,7 +71,7 @@ class Plan:
         start: how a training begins.
         seeds: one for each whole training; the best training is kept.
         about: where the model comes from.
-        held: whether q(y|x) stays as it begins.
+        holds: whether q(y|x) stays as it begins, for each training that is tried with a seed.
 
     >>> from pyro_gmvae.data import load_splits
     >>> settings = Settings.of("digits", clusters=10)
@@ -89,15 +89,15 @@ class Plan:
     start: StartPlan
     seeds: tuple[int, ...]
     about: About
-    held: bool = False
+    holds: tuple[bool, ...] = (False,)
 
     @alone
-    def make_model(self, seed: int) -> GMVAE:
+    def make_model(self, seed: int, *, held: bool = False) -> GMVAE:
         """Build the model; its first weights depend on the seed alone."""
         with forked_rng(seed=seed):
             gmvae = from_config(self.model)
         gmvae.regularize(self.regularizer)
-        if self.held:
+        if held:
             gmvae.hold_clusters()
         return gmvae
 
@@ -164,7 +164,7 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
             fingerprint=train.fingerprint(),
             known_rows=splits.known_rows(),
         ),
-        held=defaults.held(
+        holds=defaults.holds(
             settings.start.clusters_are,
             model.method,
             mixed=structure is not None,

@@ -149,6 +149,6 @@ def _responsibilities(clusters: Labels, n_clusters: int) -> Tensor:
     clusters = clusters.cpu().long()
     r = torch.full((len(clusters), n_clusters), 1 / n_clusters, dtype=torch.float64)
     known = clusters >= 0
-    one_hot = torch.nn.functional.one_hot(clusters[known], n_clusters)
+    one_hot = torch.nn.functional.one_hot(clusters[known], n_clusters).double()
     r[known] = SURE * one_hot + (1 - SURE) / n_clusters
     return r

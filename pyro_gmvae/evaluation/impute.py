@@ -1,0 +1,106 @@
+"""Fill the missing cells of a table by what the model says of them, given those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyro.distributions as dist
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation._batches import Transform, data_batches, default_batch_size, keys_of
+from pyro_gmvae.evaluation._draws import draw_z
+from pyro_gmvae.likelihoods import Table
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.modes import eval_mode
+from pyro_gmvae.noise import RowNoise
+from pyro_gmvae.process.alone import alone
+from pyro_gmvae.ranges import MOST_DRAWS, whole
+from pyro_gmvae.rng import forked_rng
+
+__all__ = ["impute"]
+
+IMPUTED = 2  # the stream of `RowNoise` for imputations
+
+
+@alone
+def impute(
+    gmvae: GMVAE,
+    x: Shaped[Tensor, "N *event"],
+    *,
+    draw: bool = False,
+    num_samples: int = 50,
+    transform: Transform | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    keys: Sequence[int] | None = None,
+) -> Float[Tensor, "N model"]:
+    r"""Fill missing cells, on model scale: E[x_A | x_B] for the missing part A given the rest B.
+
+    The expectation is that of :math:`p(x_A | z)` under :math:`p(z | x_B)`, by importance samples
+    from q(z|x), self-normalised. Numbers and counts get their mean, levels the likeliest one.
+
+    Args:
+        gmvae: a model with the likelihood of a table.
+        x: rows with gaps.
+        draw: fill with a draw from p(x_A | x_B) instead, by resampling one of the samples.
+        num_samples: importance samples of each row.
+        transform: maps ``x`` to model scale.
+        batch_size: rows at a time.
+        seed: fixes every draw.
+        keys: a number for each row, so that its means do not depend on the other rows.
+
+    Returns:
+        The rows on model scale. Cells that are not missing are as they were.
+
+    Raises:
+        InputError: for a model that takes no gaps, or data that do not fit the model.
+        ValueError: for a number out of range.
+    """
+    likelihood = gmvae.model.likelihood
+    if not isinstance(likelihood, Table):
+        raise InputError(
+            "this model takes no gaps, so it fills none: train it with likelihood table"
+        )
+    num_samples = whole("num_samples", num_samples, least=1, most=MOST_DRAWS)
+    if batch_size is None:
+        batch_size = default_batch_size(gmvae, num_samples)
+    parts = []
+    with eval_mode(gmvae), forked_rng(gmvae.model.component_loc.device, seed=seed):
+        batches = data_batches(gmvae, x, batch_size=batch_size, transform=transform, seed=seed)
+        for rows, batch, _ in batches:
+            noise = RowNoise(seed, keys_of(rows, keys), 1 + gmvae.latent_dim, stream=IMPUTED)
+            uniform = noise.draw(num_samples, gmvae.model.component_loc)
+            z, log_w = _weighted(gmvae, batch, uniform)
+            output = gmvae.model.decoder(z)
+            if draw:
+                cells = _drawn(likelihood, output, log_w)
+            else:
+                cells = _expected(likelihood, output, log_w.softmax(0))
+            parts.append(torch.where(batch.isnan(), cells, batch).cpu())
+    return torch.cat(parts)
+
+
+def _weighted(gmvae: GMVAE, x: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw z from q(z|x), and compute the log weights of p(z|x) against it."""
+    q_z = gmvae.posterior(x)
+    z = draw_z(q_z, uniform)
+    log_w = gmvae.model.p_x(z).log_prob(x) + gmvae.model.log_p_z(z) - q_z.log_prob(z)
+    return z, log_w
+
+
+def _expected(likelihood: Table, output: Tensor, weights: Tensor) -> Tensor:
+    """Average means of numbers and probabilities of levels, and take the likeliest level."""
+    cells = likelihood.entrywise(output)
+    parts = (cells.loc, cells.log_rate.exp(), cells.probabilities())
+    averaged = [(weights.unsqueeze(-1) * part).sum(0) for part in parts]
+    return cells.joined(*averaged)
+
+
+def _drawn(likelihood: Table, output: Tensor, log_w: Tensor) -> Tensor:
+    """Draw a row's cells under one of its samples, chosen by the weights."""
+    chosen = dist.Categorical(logits=log_w.T).sample()
+    rows = torch.arange(output.shape[1], device=output.device)
+    return likelihood.entrywise(output[chosen, rows]).sample()
