@@ -360,9 +360,8 @@ class TableEncoding(Encoding):
         known = x[~x.isnan()]
         far = self.scaled(x).isinf().any(0).nonzero().flatten().tolist()
         if far:
-            names, places = self.schema.shown_names, range(len(self.schema))
-            if self.mixed is not None:
-                places = self.mixed.places
+            names = self.schema.shown_names
+            places = range(len(names)) if self.mixed is None else self.mixed.places
             raise InputError(
                 "These rows have numbers that are too far from those in training, in "
                 f"{listed(dict.fromkeys(names[places[i]] for i in far))}: correct them, or drop "

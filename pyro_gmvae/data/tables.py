@@ -95,7 +95,7 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
     """Bring a data frame of pandas or polars to one of pandas, whose column names are text."""
     if type(frame).__module__.split(".")[0] == "polars":
         frame = frame.to_arrow().to_pandas()
-    return frame.rename(columns=str)  # type: ignore[no-any-return]
+    return frame.rename(columns=str)
 
 
 def _from_frame(

@@ -298,7 +298,7 @@ def _one_at_least(found: Found, source: str, wishes: Wishes, notes: list[str]) -
             f"{source} has no column to cluster by: each has the same value in every row, no cell, "
             f"or is left out by you: drop {names}, or give other columns."
         )
-    taken = []
+    taken: Found = []
     for raw, decided, matched in found:
         if raw in usable:
             column = _guessed(raw, notes)

@@ -169,7 +169,7 @@ def checked_kind(kind: Any, name: str) -> Kind:
     pyro_gmvae.errors.InputError: the schema says 'categry' of the column tier: did you mean ...
     """
     if isinstance(kind, str) and kind in KINDS:
-        return kind  # type: ignore[return-value]
+        return kind
     near = difflib.get_close_matches(kind, KINDS, 1) if isinstance(kind, str) else []
     known = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(KINDS)}."
     raise InputError(f"the schema says {shown(kind)} of the column {name}: {known}")
