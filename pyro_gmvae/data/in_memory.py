@@ -1,11 +1,10 @@
-"""Bring tensors, lists of arrays, masked and sparse arrays to plain NumPy arrays."""
+"""Bring tensors, lists of arrays and masked arrays to plain NumPy arrays."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from pyro_gmvae.data.checks import listed
@@ -16,7 +15,7 @@ __all__ = ["as_array"]
 
 
 def as_array(values: Any, name: str = "X") -> Any:
-    """Turn a tensor, a list of equal arrays or tensors, a masked or sparse one into a NumPy array.
+    """Turn a tensor, a list of equal arrays or tensors, or a masked array into a NumPy array.
 
     Other values, such as an array, a data frame or a list of lists, are returned as they are.
 
@@ -42,10 +41,6 @@ def as_array(values: Any, name: str = "X") -> Any:
         return _from_tensor(values, name)
     if isinstance(values, list | tuple) and values and all(map(_is_array, values)):
         return _stacked([np.asarray(as_array(v, name)) for v in values], name)
-    if sparse.issparse(values):
-        size = values.shape[0] * values.shape[1] * values.dtype.itemsize
-        check_memory(size, f"{name} as a dense array", "use fewer rows or columns")
-        return values.toarray()
     if isinstance(values, np.ma.MaskedArray):
         return _unmasked(values, name)
     return _plain(values, name) if isinstance(values, np.ndarray) else values

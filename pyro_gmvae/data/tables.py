@@ -125,6 +125,8 @@ def _from_frame(
         schema, values = Schema(tuple(c.column for c in raw)), np.stack([c.values for c in raw], 1)
     else:
         wishes = Wishes() if wishes is None else wishes
+        if label_column is not None:
+            wishes = wishes.without(label_column)
         wishes.checked(list(frame.columns), name)
         settled = _settled(wishes, frame.columns)
         _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)

@@ -69,6 +69,20 @@ class Wishes:
                     f"{MOST_WEIGHT:g}; drop a column that is to have none."
                 )
 
+    def without(self, name: str) -> Wishes:
+        """Forget what is said about a column that serves something else, such as the labels.
+
+        >>> Wishes(kinds={"kind": "binary"}, only=("kind", "age")).without("kind").only
+        ('age',)
+        """
+        return Wishes(
+            {n: kind for n, kind in self.kinds.items() if n != name},
+            {n: levels for n, levels in self.levels.items() if n != name},
+            {n: weight for n, weight in self.weights.items() if n != name},
+            tuple(n for n in self.drop if n != name),
+            None if self.only is None else tuple(n for n in self.only if n != name),
+        )
+
     def and_then(self, other: Wishes) -> Wishes:
         """Join the wishes; where they contradict one another, ``other`` decides."""
         drop = [n for n in self.drop if n not in other.kinds and n not in (other.only or ())]
