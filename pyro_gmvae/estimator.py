@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -19,12 +18,12 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from pyro_gmvae import models, runs
-from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, from_array, hold_out
-from pyro_gmvae.data.in_memory import as_array
+from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
+from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
@@ -32,6 +31,7 @@ from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
+from pyro_gmvae.given_rows import features_of, read_rows
 from pyro_gmvae.models.labels import check_label_rows
 from pyro_gmvae.parameters import (
     SHOWN,
@@ -55,10 +55,13 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     """Cluster deeply with a Gaussian mixture variational autoencoder.
 
     Use it as `sklearn.mixture.GaussianMixture`, with the mixture in a latent space that a neural
-    network maps to the data. ``X`` is a table ``(N, D)`` of numbers (array, tensor or data frame)
-    or images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in
-    [0, 1] or truth values; samples of images are always in 0..255. The command ``pyro-gmvae
-    train`` with the same data, settings and seed gives the same model. None and ``"auto"`` leave a
+    network maps to the data. ``X`` is a table ``(N, D)`` (array, tensor or data frame) or images
+    ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in [0, 1] or
+    truth values; samples of images are always in 0..255. The command ``pyro-gmvae
+    train`` with the same data, settings and seed gives the same model. The columns of a data frame
+    may hold anything: amounts, counts, dates, text, truth values and gaps; their meaning is guessed
+    by rules, and ``schema`` corrects it. In an array every column is a real number, NaN where a
+    cell is missing, unless ``schema`` says otherwise. None and ``"auto"`` leave a
     parameter to `pyro_gmvae.fitting.defaults`.
 
     In threads of one process, fits and all that a fitted estimator computes take turns, and each
@@ -73,10 +76,15 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         hidden: sizes of the hidden layers of every network; None is (256, 256) for images and
             (128, 128) for tables.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
-            standardised columns, for a table, ``"bernoulli"`` for black and white images and for a
-            table of zeros and ones, ``"continuous_bernoulli"`` for grey images and
+            standardised columns, for a table of real numbers, ``"table"`` for one of several kinds
+            of columns or with gaps, ``"bernoulli"`` for black and white images and for a table of
+            zeros and ones, ``"continuous_bernoulli"`` for grey images and
             ``"discretized_logistic"`` for colour ones. The Bernoulli ones want values in [0, 1];
             ``"bernoulli"`` is trained and scored on values drawn with these as probabilities.
+        schema: what columns mean, where a guess is wrong: a dict from names (places, in an array)
+            to ``"real"``, ``"amount"``, ``"count"``, ``"binary"``, ``"category"``, ``"ordinal"``,
+            ``"date"``, ``"spike"``, or ``"drop"``; a `pyro_gmvae.data.Schema`; or the path of a
+            file that ``pyro-gmvae schema`` wrote.
         regularize: changes that should leave a row in its cluster, such as ``"affine"`` for
             images or ``"resample"`` for a table (see `pyro_gmvae.fitting.regularizers`).
             ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
@@ -148,6 +156,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         latent_dim: int | None | Any = None,
         hidden: Sequence[int] | None | Any = None,
         likelihood: str | Any = "auto",
+        schema: Schema | dict[Any, str] | str | os.PathLike[str] | None | Any = None,
         regularize: str | Any = "auto",
         init_params: str | Any = "auto",
         n_init: int | None | Any = None,
@@ -169,6 +178,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self.latent_dim = latent_dim
         self.hidden = hidden
         self.likelihood = likelihood
+        self.schema = schema
         self.regularize = regularize
         self.init_params = init_params
         self.n_init = n_init
@@ -222,7 +232,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             ConvergenceWarning: if ``max_iter`` ended before early stopping did.
         """
         own, settings = self._own, settings_of_parameters(self.get_params())
-        data, _ = self._read(X, fitting=True)
+        data, _ = read_rows(self, X, wishes=wishes_of(self.schema))
         if len(data) < settings.model.clusters:
             raise ValueError(
                 "Expected n_samples >= n_components but got n_components = "
@@ -277,12 +287,13 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         data, fitted = self._ready(X)
         return self._log_likelihood(fitted, data).mean().item()
 
-    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, n_samples: int = 1) -> tuple[Any, np.ndarray]:
         """Draw data from the model, in the units of ``X``; the same for the same ``random_state``.
 
         Returns:
             The data, shape ``(n_samples, D)`` or ``(n_samples, C, H, W)``, and their clusters,
-            shape ``(n_samples,)``, in ascending order.
+            shape ``(n_samples,)``, in ascending order. The data are a pandas data frame if `fit`
+            had one with columns of text, dates or truth values, else an array.
 
         Raises:
             InputError: if ``n_samples`` is no whole number from 1 on, or so many rows do not fit
@@ -293,7 +304,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         seed = int(generator_of(self.random_state).randint(2**31 - 1))
         x, y = self.fitted_.sample(number, seed=seed)
         order = y.argsort(stable=True)
-        return x[order].double().numpy(), y[order].numpy()
+        return self.encoding_.as_given(x[order]), y[order].numpy()
 
     def to_inference_data(
         self,
@@ -321,7 +332,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         """
         data, _ = self._ready(X)
         if feature_names is None:
-            feature_names = getattr(self, "feature_names_in_", None)
+            feature_names = self.encoding_.model_names
         return self.fitted_.to_inference_data(
             data.x,
             num_draws=num_draws,
@@ -370,10 +381,9 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         known = {SHOWN.get(name, name): value for name, value in settings.to_dict().items()}
         taken = set(cls._get_param_names())
         loaded = cls(**{n: v for n, v in known.items() if n in taken}, **own)
-        loaded.n_features_in_ = prod(fitted.encoding.event_shape)
-        names = fitted.encoding.feature_names
+        loaded.n_features_in_, names = features_of(fitted.encoding)
         if names is not None:
-            loaded.feature_names_in_ = np.array(names, dtype=object)
+            loaded.feature_names_in_ = names
         loaded._keep(fitted)
         return loaded
 
@@ -383,6 +393,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = True
         return tags
 
     @property
@@ -443,37 +454,12 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     def _ready(self, X: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
         """Check data, and put the model on the device and in the precision to answer in."""
         check_is_fitted(self)
-        data, dtype = self._read(X)
-        return data, self.fitted_.to(self._device, dtype)
+        data, dtype = read_rows(self, X)
+        return self.fitted_.conform(data), self.fitted_.to(self._device, dtype)
 
     def _log_likelihood(self, fitted: FittedModel, data: Dataset) -> Tensor:
         number = self._own.num_samples
         return fitted.log_likelihood(data.x, num_samples=number, diagnostics=False).log_p
-
-    def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
-        """Check data, and return them with the precision to answer in."""
-        X = as_array(X)  # noqa: N806
-        if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype.kind in "biuf":
-            data = from_array(X, name="X", purpose="fit" if fitting else "apply")
-            precision = torch.float32
-            if fitting:
-                self.n_features_in_ = data.x[0].numel()
-                self.__dict__.pop("feature_names_in_", None)
-        else:
-            X = validate_data(  # noqa: N806
-                self,
-                X,
-                dtype=[np.float64, np.float32],
-                ensure_min_samples=2 if fitting else 1,
-                reset=fitting,
-            )
-            precision = torch.float32 if X.dtype == np.float32 else torch.float64
-            # Constant columns may come from a fold of the data; they do no harm.
-            data = from_array(X, name="X", purpose="apply")
-            names = getattr(self, "feature_names_in_", None)
-            if names is not None:
-                data = replace(data, feature_names=tuple(names))
-        return data if fitting else self.fitted_.conform(data), precision
 
 
 def _sizes(fitted: FittedModel) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def settings_of_parameters(parameters: Mapping[str, Any]) -> Settings:
         SettingError: for a value that is not allowed; it names the parameter.
         InputError: for a ``random_state`` that is none.
     """
-    own = {f.name for f in fields(OwnParameters)}
+    own = {f.name for f in fields(OwnParameters)} | {"schema"}  # it is read with the data
     values = {name: value for name, value in parameters.items() if name not in own}
     if not isinstance(values["likelihood"], str):
         raise InputError(

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Schema, Splits, load, load_splits
+from pyro_gmvae.data.columns.wishes import Wishes, stated_wishes, wishes_of
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.sources.files import is_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.groups import DataSettings
 from pyro_gmvae.fitting.settings import Settings
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "load_settings_splits",
     "settings_of",
     "sources_of",
+    "wishes_of_settings",
 ]
 
 Part = Literal["test", "train", "validation", "all"]
@@ -72,13 +75,27 @@ def load_settings_splits(
         known=known,
         least_validation=least_validation,
         schema=schema,
+        wishes=None if schema is not None else wishes_of_settings(data),
     )
 
 
+def wishes_of_settings(data: DataSettings) -> Wishes:
+    """Return what the settings say about the columns; the single options go before the file.
+
+    Raises:
+        InputError: for a file that cannot be used, an unknown kind, or a weight that is no number.
+
+    >>> wishes_of_settings(DataSettings(column=["age=count"], drop=["name"])).kinds
+    {'age': 'count'}
+    """
+    stated = stated_wishes(data.column, data.drop, data.columns, data.column_weight)
+    return wishes_of(data.schema).and_then(stated)
+
+
 def sources_of(settings: Settings) -> list[str]:
-    """Return the files and folders that a training reads: its data, labels and groups."""
+    """Return the files and folders that a training reads: its data, schema, labels and groups."""
     named = settings.source if settings.source not in BUILT_IN else None
-    every = (named, settings.data.labels, settings.data.must_link)
+    every = (named, settings.data.schema, settings.data.labels, settings.data.must_link)
     return [source for source in every if source is not None]
 
 

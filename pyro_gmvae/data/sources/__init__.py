@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from pyro_gmvae.data.arrays import load_array
+from pyro_gmvae.data.arrays import load_array, with_wishes
 from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.wishes import Wishes
@@ -76,6 +76,8 @@ def load(
             f"{source} is not a folder of images, so it has no image size {image_size} to choose: "
             "leave it out."
         )
+    if wishes not in (None, Wishes()) and (folder or source in BUILT_IN) and not table:
+        raise InputError(f"{source} has images, which have no columns to describe: leave it out.")
     if source == "digits":
         return load_digits()
     if source in TORCHVISION_CLASSES:
@@ -90,7 +92,7 @@ def load(
         )
     if folder:
         return load_folder(path, image_size=image_size, purpose=purpose)
-    return load_array(path, purpose=purpose)
+    return with_wishes(load_array(path, purpose=purpose), wishes)
 
 
 def is_folder(source: str) -> bool:
