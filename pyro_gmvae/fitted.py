@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Float64, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae import evaluation
@@ -157,6 +157,7 @@ class FittedModel:
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
         diagnostics: bool = True,
+        weights: Float64[Tensor, " N"] | None = None,
     ) -> LogLikelihood:
         """Estimate log p(x) of each row by importance sampling, in nats, in raw units.
 
@@ -169,6 +170,7 @@ class FittedModel:
             num_samples: importance samples for each row.
             seed: fixes every draw.
             diagnostics: whether to fit Pareto k-hat, which needs ArviZ.
+            weights: how much each row counts in the means of the result; None if all count alike.
         """
         figures = evaluation.log_likelihood(
             self.gmvae,
@@ -185,6 +187,7 @@ class FittedModel:
             figures,
             log_p=figures.log_p + volume,
             elbo_per_datum=figures.elbo_per_datum + volume,
+            weights=weights,
         )
 
     @alone
@@ -193,9 +196,13 @@ class FittedModel:
     ) -> Evaluation:
         """Evaluate on rows that conform: likelihood, use of the clusters, scores by their classes.
 
+        The weights of the rows count in all means but the scores.
+
         Args: as in `log_likelihood`.
         """
-        figures = self.log_likelihood(data.x, num_samples=num_samples, seed=seed)
+        figures = self.log_likelihood(
+            data.x, num_samples=num_samples, seed=seed, weights=data.weights
+        )
         return evaluation.summarize(
             self.gmvae, figures, self.responsibilities(data.x), data.class_labels
         )

@@ -62,7 +62,7 @@ class Plan:
     """Hold every decision of a training; `pyro_gmvae.fitting.train.train` carries it out.
 
     Attributes:
-        splits: the rows in their parts.
+        splits: the rows in their parts, without training rows whose weight is zero.
         encoding: from raw rows to model scale.
         augment: the random change of raw training batches, or None.
         regularizer: the regulariser of the model, or None.
@@ -115,6 +115,10 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
     Raises:
         InputError: for settings that do not fit one another or the data.
     """
+    given = splits
+    if given.train.weights is not None:
+        clusters = None if clusters is None else clusters[given.train.weights > 0]
+        splits = given.counted()
     train, kind, model = splits.train, splits.train.kind, settings.model
     shape, hardware, training = train.event_shape, settings.hardware, settings.training
     _check_rows(settings, splits)
@@ -161,8 +165,8 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
             name=train.name,
             settings=settings.to_dict(),
             class_names=train.class_names,
-            fingerprint=train.fingerprint(),
-            known_rows=splits.known_rows(),
+            fingerprint=given.train.fingerprint(),
+            known_rows=given.known_rows(),
         ),
         holds=defaults.holds(
             settings.start.clusters_are,
