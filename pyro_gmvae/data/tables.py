@@ -1,7 +1,7 @@
 """Turn table files and data frames into data sets, whatever their columns hold."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +124,9 @@ def _from_frame(
     if purpose == "apply":
         schema, values = Schema(tuple(c.column for c in raw)), np.stack([c.values for c in raw], 1)
     else:
-        settled = _settled(wishes)
+        wishes = Wishes() if wishes is None else wishes
+        wishes.checked(list(frame.columns), name)
+        settled = _settled(wishes, frame.columns)
         _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)
         found = describe(raw, name, wishes)
         schema, values, notes = found.schema, found.values, (*notes, *found.notes)
@@ -132,9 +134,10 @@ def _from_frame(
     return Dataset(name, x, y, TableEncoding, schema.names, class_names, notes=notes, schema=schema)
 
 
-def _settled(wishes: Wishes | None) -> set[str]:
-    """Name the columns of which the user says what they are."""
-    return set() if wishes is None else {*wishes.kinds, *wishes.drop}
+def _settled(wishes: Wishes, names: Iterable[str]) -> set[str]:
+    """Name the columns of which the user says what they are, or that they are left out."""
+    others = () if wishes.only is None else set(names) - set(wishes.only)
+    return {*wishes.kinds, *wishes.drop, *others}
 
 
 def _typed_text(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]:

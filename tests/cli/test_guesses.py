@@ -13,7 +13,7 @@ from tests.cli.conftest import TINY, Cli, run_cli, write_table
 TOLD = [
     "t: semicolons separate the columns.",
     "t: decimal commas in width, height: ",
-    "t: left out: id (it goes in equal steps from row to row).",
+    "t: left out: id (equal steps from row to row).",
 ]
 
 

@@ -53,7 +53,7 @@ def describe(raw: Sequence[RawColumn], source: str, wishes: Wishes | None = None
     >>> country = RawColumn("country", "number", np.ones(4))
     >>> found = describe([spend, country], "t")
     >>> found.schema.names, found.schema.left_out[0].why
-    (('spend',), 'it has the same value in every row')
+    (('spend',), 'the same value in every row')
     """
     wishes = Wishes() if wishes is None else wishes
     wishes.checked([_named(c) for c in raw], source)
@@ -99,11 +99,11 @@ def describe_numbers(values: np.ndarray, source: str, wishes: Wishes) -> Describ
     for i, column in enumerate(raw):
         name = _named(column)
         if name in wishes.drop or (wishes.only is not None and name not in wishes.only):
-            left_out.append(LeftOut(name, "as the user says"))
+            left_out.append(LeftOut(name, "by the user"))
             continue
         kind = wishes.kinds.get(name, "real")
         said = _as_said(column, kind, source, wishes.levels.get(name))
-        why = "as the user says" if name in wishes.kinds else ""
+        why = "by the user" if name in wishes.kinds else ""
         columns.append(
             _weighted(replace(said, why=why), match_column(column, said, source), wishes)
         )
@@ -124,9 +124,9 @@ def _kept_names(wishes: Wishes) -> set[str]:
 def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> Column | LeftOut:
     name = _named(raw)
     if name in wishes.drop:
-        return LeftOut(name, "as the user says")
+        return LeftOut(name, "by the user")
     if wishes.only is not None and name not in wishes.only:
-        return LeftOut(name, "it is not among the columns that the user names")
+        return LeftOut(name, "not named by the user")
     kept = name in _kept_names(wishes)
     distinct = np.unique(raw.known)
     if len(distinct) < 2:
@@ -137,11 +137,12 @@ def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> C
                 "drop it."
             )
         gaps = len(raw.known) < len(raw.values)
-        only = "it has the same value in every row" if not gaps else "it has one value only"
-        return LeftOut(name, only if len(distinct) else "it has no cell")
+        only = "one value besides gaps" if gaps else "the same value in every row"
+        return LeftOut(name, only if len(distinct) else "no cell")
     if name in wishes.kinds:
         made = _as_said(raw, wishes.kinds[name], source, wishes.levels.get(name))
-        return replace(made, why="as the user says")
+        by_rule = _guessed(raw, [])
+        return replace(made, why=by_rule.why if by_rule.kind == made.kind else "by the user")
     if not kept and (why := _numbers_or_names(raw)) is not None:
         return LeftOut(name, why)
     return _guessed(raw, notes)
