@@ -114,13 +114,16 @@ class Dataset:
         )
 
     def fingerprint(self) -> str:
-        """Return a digest of the rows' values, by which a run recognises its data."""
+        """Return a digest of the rows' values and weights, by which a run recognises its data."""
         x = self.x.float() if self.x.is_floating_point() else self.x
         # A table is hashed in float32, as it was when the first runs were made, unless float32
         # does not hold it: a number overflows there, or a whole column vanishes.
         if (x.isinf() & ~self.x.isinf()).any() or ((x == 0).all(0) & (self.x != 0).any(0)).any():
             x = self.x
-        return hashlib.sha256(x.contiguous().numpy().data).hexdigest()
+        digest = hashlib.sha256(x.contiguous().numpy().data)
+        if self.weights is not None:
+            digest.update(self.weights.contiguous().numpy().data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)

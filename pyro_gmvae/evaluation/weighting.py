@@ -19,7 +19,7 @@ def weighted_mean(values: Float[Tensor, "N *each"], weights: Weights = None) -> 
     """
     if weights is None:
         return values.mean(0)
-    return torch.tensordot((weights / weights.sum()).to(values), values, 1)
+    return torch.tensordot(weights.to(values), values, 1) / weights.sum().to(values)
 
 
 def standard_error(values: Float[Tensor, " N"], weights: Weights = None) -> Tensor:

@@ -41,6 +41,14 @@ class DataSettings(Checked):
     label_column: str | None = knob(
         None, "text", "Column of a table that holds class labels; they serve the evaluation only."
     )
+    weight_column: str | None = knob(
+        None,
+        "text",
+        "Column of a table that says how much each row counts: how often it was seen, or its "
+        "weight in a survey.",
+        metavar="COLUMN",
+        flags=("--weight",),
+    )
     schema: str | None = knob(
         None,
         "file",
