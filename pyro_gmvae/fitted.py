@@ -241,6 +241,7 @@ class FittedModel:
         draw: bool = False,
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
+        keys: Sequence[int] | None = None,
     ) -> Float[Tensor, "N *event"]:
         """Fill the missing cells of rows, in raw units, given their other cells, on the CPU.
 
@@ -250,6 +251,8 @@ class FittedModel:
                 model scale, levels the likeliest one.
             num_samples: importance samples of each row.
             seed: fixes every draw.
+            keys: a number for each row that decides its draws together with ``seed``; None takes
+                one that its values tell.
 
         Raises:
             InputError: for a model that takes no gaps.
@@ -261,10 +264,33 @@ class FittedModel:
             num_samples=num_samples,
             transform=self.encoding.encode_mean,
             seed=seed,
-            keys=row_keys(x),
+            keys=row_keys(x) if keys is None else keys,
         )
         decoded = self._decoded(filled).to(x.dtype)
         return torch.where(x.isnan().cpu(), decoded, x.cpu())
+
+    @alone
+    def sample_given(
+        self, n: int, x: Shaped[Tensor, "N *event"], *, seed: int = 0
+    ) -> tuple[Float[Tensor, "draws *event"], Int[Tensor, " draws"]]:
+        """Complete each row ``n`` times by draws of its missing cells from p(x_A | x_B).
+
+        Args:
+            n: draws for each row.
+            x: raw rows; NaN is a missing cell.
+            seed: fixes every draw.
+
+        Returns:
+            The completed rows, in raw units, on the CPU, those of the first row first; and the
+            likeliest cluster of each.
+
+        Raises:
+            InputError: for a model that takes no gaps.
+        """
+        keys = [(key + n_th) % 2**64 for key in row_keys(x) for n_th in range(n)]
+        rows = x.repeat_interleave(n, 0)
+        drawn = self.impute(rows, draw=True, seed=seed, keys=keys)
+        return drawn, self.responsibilities(drawn).argmax(-1)
 
     @alone
     def means(self) -> Float[Tensor, "K *event"]:

@@ -220,6 +220,9 @@ def begin(
 def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:
     """Let a new model begin as planned; a start by information gives another one."""
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
+    if plan.before is not None:
+        gmvae.load_state_dict(plan.before.gmvae.state_dict())
+        return gmvae
     if start.name == "information":
         gmvae = best_start(
             plan.make_model,
