@@ -50,10 +50,11 @@ def _members(encoding: ImageEncoding, fitted: FittedModel, data: Dataset, title:
 
 @_clusters.register(TableEncoding)
 def _profiles(encoding: TableEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
+    profile, names = encoding.profile(data.x)
     return plot_cluster_profiles(
-        _scaled(encoding, data.x),
+        profile,
         fitted.responsibilities(data.x),
-        feature_names=encoding.schema.names,
+        feature_names=names,
         title=title,
     )
 

@@ -122,6 +122,12 @@ class Schema:
         return names if len(names) == len(self.columns) and names else None
 
     @property
+    def is_numbered(self) -> bool:
+        """Return True if its names are the places in an array, which has no names of its own."""
+        names = (*(self.names or ()), *(c.name for c in self.left_out))
+        return self.names is not None and sorted(names) == sorted(map(str, range(len(names))))
+
+    @property
     def shown_names(self) -> tuple[str, ...]:
         """Return a name for each column in messages; columns without one are numbered."""
         return tuple(
@@ -152,6 +158,10 @@ class Schema:
     def left_out_config(self) -> list[dict[str, str]]:
         """Return the columns that are left out as plain JSON."""
         return [asdict(column) for column in self.left_out]
+
+    def to_file(self) -> dict[str, Any]:
+        """Return all that a file of columns holds, as plain JSON."""
+        return {"columns": self.to_config(), "left_out": self.left_out_config()}
 
     @classmethod
     def from_config(cls, config: Any, left_out: Any = ()) -> Schema:

@@ -13,8 +13,10 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from pyro_gmvae.data.checks import counted, listed
+from pyro_gmvae.data.columns.cells import frame_of
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.mixed import MixedColumns
+from pyro_gmvae.data.columns.profiles import profile_of
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
@@ -22,6 +24,8 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 
 if TYPE_CHECKING:
+    import pandas
+
     from pyro_gmvae.data.dataset import Dataset
 
 __all__ = ["WIDE", "TableEncoding"]
@@ -248,11 +252,11 @@ class TableEncoding(Encoding):
         return (1.0,) * len(self.schema) if self.mixed is None else self.mixed.weights
 
     @property
-    def model_names(self) -> tuple[str, ...]:
+    def model_names(self) -> tuple[str, ...] | None:
         """Return a name for each column on model scale; those of a spike are told apart."""
-        names = self.schema.shown_names
         if self.mixed is None:
-            return names
+            return self.schema.names
+        names = self.schema.shown_names
         answers = set(self.mixed.answers)
         return tuple(
             f"{names[place]} is unusual" if i in answers else names[place]
@@ -280,6 +284,31 @@ class TableEncoding(Encoding):
         decoded = super().decode(x if self.mixed is None else self.mixed.collapse(x))
         decoded = decoded if self.unit is None else decoded * self.unit
         return decoded if self.mixed is None else self.mixed.restore(decoded, x)
+
+    def profile(
+        self, raw: Shaped[Tensor, "rows columns"]
+    ) -> tuple[Float[Tensor, "rows shown"], tuple[str, ...] | None]:
+        """Return numbers whose means tell clusters apart, in standard deviations, and their names.
+
+        A category is shown by its most frequent levels.
+
+        Args:
+            raw: rows in raw units.
+        """
+        scaled = self.scaled(raw.to(self.scale.device)).cpu()
+        if self.mixed is None:
+            return scaled, self.schema.names
+        assert self.model_names is not None
+        columns = [self.schema.columns[place] for place in self.mixed.places]
+        return profile_of(columns, self.model_names, self.columns, scaled)
+
+    def to_frame(self, raw: Float[Tensor, "rows columns"]) -> pandas.DataFrame:
+        """Return rows in raw units as a data frame, with text, dates and truth values."""
+        return frame_of(self.schema, raw.double().cpu().numpy())
+
+    def as_given(self, raw: Float[Tensor, "rows columns"]) -> Any:
+        """Return a data frame if the cells are more than numbers, else an array."""
+        return self.to_frame(raw) if self.schema.has_other_cells else super().as_given(raw)
 
     def log_abs_det(self, raw: Shaped[Tensor, "rows columns"]) -> Float[Tensor, " rows"]:
         """Return the log volume of each row; see `Encoding.log_abs_det`.

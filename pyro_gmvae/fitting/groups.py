@@ -41,6 +41,36 @@ class DataSettings(Checked):
     label_column: str | None = knob(
         None, "text", "Column of a table that holds class labels; they serve the evaluation only."
     )
+    weight_column: str | None = knob(
+        None,
+        "text",
+        "Column of a table that says how much each row counts: how often it was seen, or its "
+        "weight in a survey.",
+        metavar="COLUMN",
+        flags=("--weight",),
+    )
+    schema: str | None = knob(
+        None,
+        "file",
+        "File (.json) of what the columns of a table mean, as the command schema writes it.",
+    )
+    column: Sequence[str] = knob(
+        (),
+        "texts",
+        "Kind of a column, where the guess is wrong: real, amount, count, binary, category, "
+        "ordinal, date or spike; may be given several times.",
+        metavar="NAME=KIND",
+    )
+    drop: Sequence[str] = knob((), "names", "Columns of a table to leave out.", metavar="NAME,...")
+    columns: Sequence[str] = knob(
+        (), "names", "Columns of a table to train on; the others are left out.", metavar="NAME,..."
+    )
+    column_weight: Sequence[str] = knob(
+        (),
+        "texts",
+        "Weight of a column in training; may be given several times.",
+        metavar="NAME=W",
+    )
     labels: str | None = knob(
         None,
         "file",

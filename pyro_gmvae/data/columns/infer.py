@@ -17,7 +17,7 @@ from pyro_gmvae.data.columns.words import gap_words, guess_dates, names_rows
 from pyro_gmvae.data.schema import OF_LEVELS, Column, Kind, LeftOut, Schema
 from pyro_gmvae.errors import InputError
 
-__all__ = ["Described", "describe"]
+__all__ = ["Described", "describe", "describe_numbers"]
 
 CAPPED_NATS = 2.0  # what a column of levels may tell, before its weight is lowered
 MOST_NUMBER_LEVELS = 10_000
@@ -53,7 +53,7 @@ def describe(raw: Sequence[RawColumn], source: str, wishes: Wishes | None = None
     >>> country = RawColumn("country", "number", np.ones(4))
     >>> found = describe([spend, country], "t")
     >>> found.schema.names, found.schema.left_out[0].why
-    (('spend',), 'it has the same value in every row')
+    (('spend',), 'the same value in every row')
     """
     wishes = Wishes() if wishes is None else wishes
     wishes.checked([_named(c) for c in raw], source)
@@ -71,14 +71,50 @@ def describe(raw: Sequence[RawColumn], source: str, wishes: Wishes | None = None
     gone = {t.name for t in twins}
     stay = [i for i, (c, _) in enumerate(kept) if c.name not in gone]
     left_out = [c for _, c, _ in found if isinstance(c, LeftOut)]
-    columns = [_weighted(*kept[i], wishes) for i in stay]
+    columns = [_weighted(kept[i][0], Matched(kept[i][1]), wishes) for i in stay]
     notes += _told_words([(c, m) for _, c, m in found if m is not None])
     notes += _told_left_out([*left_out, *twins])
     return Described(Schema(tuple(columns), (*left_out, *twins)), values[:, stay], tuple(notes))
 
 
-def _named(raw: RawColumn, place: int = 0) -> str:
-    return str(place) if raw.name is None else raw.name
+def describe_numbers(values: np.ndarray, source: str, wishes: Wishes) -> Described:
+    """Describe the columns of an array, of which nothing is guessed.
+
+    Args:
+        values: ``(N, D)``, NaN where a cell is missing.
+        source: the name of the array in messages.
+        wishes: what the user says about columns, by their places ``"0"``, ``"1"``, ...; the others
+            are real numbers.
+
+    Raises:
+        InputError: for wishes that do not fit the array.
+
+    >>> found = describe_numbers(np.eye(3), "X", Wishes(kinds={"1": "binary"}, drop=("2",)))
+    >>> [c.kind for c in found.schema.columns], found.schema.left_out[0].name
+    (['real', 'binary'], '2')
+    """
+    raw = [RawColumn(str(i), "number", column) for i, column in enumerate(values.T)]
+    wishes.checked([_named(c) for c in raw], source)
+    columns, kept, left_out = [], [], []
+    for i, column in enumerate(raw):
+        name = _named(column)
+        if name in wishes.drop or (wishes.only is not None and name not in wishes.only):
+            left_out.append(LeftOut(name, "by the user"))
+            continue
+        kind = wishes.kinds.get(name, "real")
+        said = _as_said(column, kind, source, wishes.levels.get(name))
+        why = "by the user" if name in wishes.kinds else ""
+        columns.append(
+            _weighted(replace(said, why=why), match_column(column, said, source), wishes)
+        )
+        kept.append(i)
+    if not columns:
+        raise InputError(f"all columns of {source} are left out: keep at least one.")
+    return Described(Schema(tuple(columns), tuple(left_out)), values[:, kept], ())
+
+
+def _named(raw: RawColumn) -> str:
+    return raw.name or ""
 
 
 def _kept_names(wishes: Wishes) -> set[str]:
@@ -88,9 +124,9 @@ def _kept_names(wishes: Wishes) -> set[str]:
 def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> Column | LeftOut:
     name = _named(raw)
     if name in wishes.drop:
-        return LeftOut(name, "as the user says")
+        return LeftOut(name, "by the user")
     if wishes.only is not None and name not in wishes.only:
-        return LeftOut(name, "it is not among the columns that the user names")
+        return LeftOut(name, "not named by the user")
     kept = name in _kept_names(wishes)
     distinct = np.unique(raw.known)
     if len(distinct) < 2:
@@ -101,11 +137,12 @@ def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> C
                 "drop it."
             )
         gaps = len(raw.known) < len(raw.values)
-        only = "it has the same value in every row" if not gaps else "it has one value only"
-        return LeftOut(name, only if len(distinct) else "it has no cell")
+        only = "one value besides gaps" if gaps else "the same value in every row"
+        return LeftOut(name, only if len(distinct) else "no cell")
     if name in wishes.kinds:
         made = _as_said(raw, wishes.kinds[name], source, wishes.levels.get(name))
-        return replace(made, why="as the user says")
+        by_rule = _guessed(raw, [])
+        return replace(made, why=by_rule.why if by_rule.kind == made.kind else "by the user")
     if not kept and (why := _numbers_or_names(raw)) is not None:
         return LeftOut(name, why)
     return _guessed(raw, notes)
@@ -226,9 +263,9 @@ def _as_date(raw: RawColumn, kind: Kind, source: str) -> Column:
     return _column(raw, "date", "", format=None if form is None else form.format)
 
 
-def _weighted(column: Column, values: np.ndarray, wishes: Wishes) -> Column:
+def _weighted(column: Column, found: Matched, wishes: Wishes) -> Column:
     """Give a column its gaps and its weight: the user's, or less than 1 for many levels."""
-    name = column.name or ""
+    name, values = column.name or "", found.values
     column = replace(column, gaps=round(float(np.isnan(values).mean()), 4))
     if name in wishes.weights:
         return replace(column, weight=wishes.weights[name])
