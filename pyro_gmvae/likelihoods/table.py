@@ -33,7 +33,7 @@ class TableStructure:
         weights: the factor of each column's log-likelihood in training; 1 for all if empty.
         floors: the least standard deviation of each real column, in their order; 0.001 for all if
             empty.
-        linear: let the style act linearly within a cluster, or else through hidden layers.
+        linear: let the style act linearly within a cluster, or else through hidden layers too.
 
     Raises:
         InputError: for words, weights or floors that do not fit one another.

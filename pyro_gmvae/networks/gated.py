@@ -34,15 +34,16 @@ class GatedDecoder(nn.Module):
         u_y = (z - \mu_y) / \sigma_y
 
     f acts on the central outputs alone (means, log rates, logits), so that scales belong to
-    clusters. It is linear for each y, or a network of hidden layers that sees the mean style and
-    p(y|z).
+    clusters. It is linear for each y, and may have a network of hidden layers beside, which sees
+    the mean style and p(y|z). With the network alone, q(z|x,y) falls to p(z|y) before the network
+    has learned to use it.
 
     Args:
         latent_dim: Z.
         n_clusters: K.
         n_central: number of the first outputs, which vary with the style.
         n_outputs: number of outputs.
-        hidden: sizes of the hidden layers; None is linear.
+        hidden: sizes of the hidden layers; None has none.
 
     Attributes:
         place: computes p(y|z) and u_y; the pair sets it to the model's method.
@@ -68,10 +69,10 @@ class GatedDecoder(nn.Module):
         self.n_central = n_central
         self.centre = nn.Parameter(0.1 * torch.randn(n_clusters, n_outputs))
         self.component_dims: dict[str, int] = {"centre": 0}
-        if hidden is None:
-            self.loading = nn.Parameter(0.1 * torch.randn(n_clusters, latent_dim, n_central))
-            self.component_dims["loading"] = 0
-        else:
+        self.loading = nn.Parameter(0.1 * torch.randn(n_clusters, latent_dim, n_central))
+        self.component_dims["loading"] = 0
+        self.bends = hidden is not None
+        if hidden is not None:
             self.from_style = linear(latent_dim, hidden[0])
             self.from_cluster = linear(n_clusters, hidden[0], bias=False)
             self.layers = mlp(hidden)
@@ -82,11 +83,10 @@ class GatedDecoder(nn.Module):
         p_y, u = self.place(z.reshape(-1, z.shape[-1]))
         output = p_y @ self.centre
         weighted = p_y.unsqueeze(-1) * u
-        if hasattr(self, "loading"):
-            style = weighted.flatten(-2) @ (GAIN * self.loading.flatten(0, 1))
-        else:
+        style = weighted.flatten(-2) @ (GAIN * self.loading.flatten(0, 1))
+        if self.bends:
             first = self.from_style(weighted.sum(-2)) + self.from_cluster(p_y)
-            style = self.output(self.layers(torch.relu(first)))
+            style = style + self.output(self.layers(torch.relu(first)))
         rest = output.shape[-1] - self.n_central
         output = output + nn.functional.pad(style, (0, rest))
         return output.view(*z.shape[:-1], -1)
@@ -95,9 +95,8 @@ class GatedDecoder(nn.Module):
         """Give each cluster its parameters, which no style changes at first."""
         with torch.no_grad():
             self.centre.copy_(centre)
-            if hasattr(self, "loading"):
-                self.loading.zero_()
-            else:
+            self.loading.zero_()
+            if self.bends:
                 self.output.weight.zero_()
                 self.output.bias.zero_()
 
