@@ -167,7 +167,7 @@ class TableCells(dist.TorchDistribution):
         return weights / ((weights @ member) @ member.T)
 
     @torch.no_grad()
-    def sample(self, sample_shape: Any = torch.Size()) -> Float[Tensor, "*shape D"]:
+    def sample(self, sample_shape: Any = ()) -> Float[Tensor, "*shape D"]:
         """Draw every cell; none is missing."""
         shape = torch.Size(sample_shape)
         parts = []

@@ -70,9 +70,7 @@ def test_output_of_inverts_entrywise(words: tuple[str, ...]) -> None:
 def test_laws_beyond_the_bounds_become_the_nearest_ones() -> None:
     likelihood = Table((2,), TableStructure(("real", "count"), floors=(0.5,))).double()
     zero, one = torch.zeros(1).double(), torch.ones(1).double()
-    low = likelihood.entrywise(
-        likelihood.output_of(zero, 0.001 * one, one, 0.001 * one, zero[:0])
-    )
+    low = likelihood.entrywise(likelihood.output_of(zero, 0.001 * one, one, 0.001 * one, zero[:0]))
     assert 0.5 < low.scale.item() < 0.51
     assert LEAST_DISPERSION < low.dispersion.item() < 1.03 * LEAST_DISPERSION
     high = likelihood.entrywise(likelihood.output_of(zero, one, one, 1e9 * one, zero[:0]))

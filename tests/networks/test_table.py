@@ -98,10 +98,9 @@ def test_a_gated_decoder_is_the_sum_over_clusters(hidden: tuple[int, ...] | None
         u = (z - model.component_loc[k]) / model.component_scale[k]
         styles.append(u)
     central = structure.layout.n_central
-    if hidden is None:
-        for k, u in enumerate(styles):
-            wanted[..., :central] += p_y[..., k, None] * (u @ (5 * decoder.loading[k]))
-    else:
+    for k, u in enumerate(styles):
+        wanted[..., :central] += p_y[..., k, None] * (u @ (5 * decoder.loading[k]))
+    if hidden is not None:
         mean = sum(p_y[..., k, None] * u for k, u in enumerate(styles))
         first = torch.relu(decoder.from_style(mean) + decoder.from_cluster(p_y))
         wanted[..., :central] += decoder.output(decoder.layers(first))

@@ -26,12 +26,24 @@ def drawn_rows(points: np.ndarray, seed: int) -> np.ndarray:
     return points[order[:FITTED_ROWS].numpy()]
 
 
-def kmeans(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:
+def kmeans(
+    points: np.ndarray,
+    n_clusters: int,
+    *,
+    seed: int,
+    n_init: int,
+    weights: np.ndarray | None = None,
+) -> Any:
     """Fit k-means to ``points`` ``(N, F)``, with fewer clusters if N is below them."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     n_clusters = min(n_clusters, len(points))
-    return KMeans(n_clusters, n_init=n_init, random_state=seed % 2**32).fit(points)
+    fit = KMeans(n_clusters, n_init=n_init, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        # Points may be equal, so that there are fewer than K different ones.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return fit.fit(points, sample_weight=weights)
 
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:

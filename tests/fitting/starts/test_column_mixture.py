@@ -10,14 +10,8 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from pyro_gmvae.fitting.starts.column_mixture import (
-    ColumnMixture,
-    KnownRows,
-    TableRows,
-    fit_mixture,
-    mixture_of,
-    table_features,
-)
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
+from pyro_gmvae.fitting.starts.mixture_fit import KnownRows, fit_mixture, table_features
 from pyro_gmvae.likelihoods import TableStructure
 from tests.helpers.tables import (
     ONE_FAMILY,
@@ -152,41 +146,54 @@ def test_a_weight_of_two_is_two_rows() -> None:
         torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
 
 
-@pytest.mark.parametrize("n_labels", [2, 20])
-def test_labels_hold_and_give_their_numbers(n_labels: int) -> None:
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("n_labels", [1, 20])
+def test_labels_hold_and_give_their_numbers(n_labels: int, seed: int) -> None:
     structure = TableStructure(WORDS)
-    x, y = drawn_rows(random_mixture(structure, 4, apart=2.5), 400)
+    x, y = drawn_rows(random_mixture(structure, 4, seed=seed, apart=2.5), 400)
     truth = 3 - y  # the largest cluster is not the first one
     labels = torch.full((400,), -1)
     for k in range(4):
-        some = (truth == k).nonzero().flatten()[:n_labels]
-        labels[some] = k
-    for seed in range(3):
-        _, r = fitted(x, structure, 4, known=KnownRows(labels=labels), seed=seed)
-        known = labels >= 0
-        assert (r[known].argmax(-1) == labels[known]).all()
-        assert (r.argmax(-1) == truth).double().mean() > 0.9
+        labels[(truth == k).nonzero().flatten()[:n_labels]] = k
+    _, r = fitted(x, structure, 4, known=KnownRows(labels=labels), seed=seed)
+    known = labels >= 0
+    assert (r[known].argmax(-1) == labels[known]).all()
+    assert (r.argmax(-1) == truth).double().mean() > 0.95
 
 
-def test_groups_share_a_cluster() -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_share_a_cluster(seed: int) -> None:
     structure = TableStructure(WORDS)
-    x, y = drawn_rows(random_mixture(structure, 3, apart=1.0), 300)
+    truth = random_mixture(structure, 3, seed=seed, apart=1.0)
+    x, y = drawn_rows(truth, 300)
     groups = torch.full((300,), -1)
     for k in range(3):
         for g in range(10):
-            rows = (y == k).nonzero().flatten()[5 * g : 5 * g + 5]
-            groups[rows] = 10 * k + g
-    mixture, r = fitted(x, structure, 3, known=KnownRows(groups=groups))
-    for g in groups[groups >= 0].unique():
+            groups[(y == k).nonzero().flatten()[5 * g : 5 * g + 5]] = 10 * k + g
+    grouped = groups >= 0
+    known = KnownRows(groups=groups)
+    _, r = fitted(x, structure, 3, known=known)
+    for g in groups[grouped].unique():
         own = r[groups == g]
         torch.testing.assert_close(own, own[:1].expand_as(own))
-    assert agreement(y[groups >= 0], r[groups >= 0]) > 0.95
-    # A group that has a label has it in all rows.
-    labels = torch.full((300,), -1)
-    first = (groups == groups.max()).nonzero().flatten()
-    labels[first[0]] = 1
-    _, r = fitted(x, structure, 3, known=KnownRows(labels=labels, groups=groups))
-    assert (r[first].argmax(-1) == 1).all()
+    best = known.applied(log_joint(truth, x), truth.log_p_y).softmax(-1)
+    assert agreement(y[grouped], r[grouped]) > agreement(y[grouped], best[grouped]) - 0.1
+
+
+def test_a_group_follows_the_labels_in_it() -> None:
+    log_p_y = torch.tensor([0.7, 0.3]).double().log()
+    log_joint = torch.randn(7, 2).double() + log_p_y
+    groups = torch.tensor([0, 0, 1, 1, 1, -1, -1])
+    labels = torch.tensor([1, -1, 0, 1, -1, 0, -1])  # those of group 1 contradict one another
+    r = KnownRows(labels, groups).applied(log_joint, log_p_y).softmax(-1)
+    assert r[[0, 1, 2, 3, 5], [1, 1, 0, 1, 0]].tolist() == [1.0] * 5
+    assert r.isfinite().all()
+    torch.testing.assert_close(r[6], log_joint[6].softmax(-1))
+    free = KnownRows(None, groups).applied(log_joint, log_p_y)
+    pair = log_joint[:2].sum(0) - log_p_y
+    torch.testing.assert_close(free[:2], pair.expand(2, 2))
+    sizes = KnownRows(None, groups).group_sizes(7)
+    assert sizes.tolist() == [2, 2, 3, 3, 3, 1, 1]
 
 
 def test_the_same_seed_gives_the_same_fit() -> None:
@@ -252,7 +259,7 @@ def test_a_column_without_a_cell_says_nothing_of_one() -> None:
 
 
 def test_the_rows_beyond_ten_thousand_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyro_gmvae.fitting.starts.column_mixture.FITTED_ROWS", 200)
+    monkeypatch.setattr("pyro_gmvae.fitting.starts.mixture_fit.FITTED_ROWS", 200)
     structure = TableStructure(WORDS)
     truth = random_mixture(structure, 3, apart=2.5)
     x, y = drawn_rows(truth, 1_000)
