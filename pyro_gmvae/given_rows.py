@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
+from torch import Tensor
 
-from pyro_gmvae.data import Dataset, Encoding, from_array
+from pyro_gmvae.data import Dataset, Encoding, TableEncoding, from_array
 from pyro_gmvae.data.checks import Purpose
+from pyro_gmvae.data.columns.fill import fill_gaps
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.tables import as_frame, from_frame
 
-__all__ = ["features_of", "read_rows"]
+__all__ = ["features_of", "filled_as_given", "read_rows"]
 
 
 def read_rows(
@@ -80,6 +82,51 @@ def features_of(encoding: Encoding) -> tuple[int, np.ndarray | None]:
         return len(schema) + len(schema.left_out), None
     named = None if names is None else np.array(names, dtype=object)
     return prod(encoding.event_shape), named
+
+
+def filled_as_given(
+    estimator: BaseEstimator, x: Any, filled: Tensor, encoding: Encoding, times: int = 1
+) -> Any:
+    """Put rows without gaps into the form of the rows that they were made from.
+
+    Args:
+        estimator: a fitted one.
+        x: N rows as the user gave them.
+        filled: the columns of the model, ``(N * times, D)`` in raw units.
+        encoding: the encoding of the model.
+        times: how often each row was filled.
+
+    Returns:
+        A data frame of the columns of ``x`` if it is one, of pandas or polars, else an array. Cells
+        that are not missing are as they were.
+    """
+    import pandas
+
+    x = _without_left_out(estimator, _named(estimator, as_array(x), False), False)
+    framed = hasattr(x, "columns") and hasattr(x, "dtypes")
+    if framed:
+        frame = as_frame(x)
+        read = from_frame(frame, name="X", purpose="apply")
+    else:
+        names = getattr(estimator, "feature_names_in_", None)
+        frame = pandas.DataFrame(np.asarray(x), columns=names).rename(columns=str)
+        read = from_array(frame.to_numpy(np.float64), name="X", purpose="apply")
+    assert isinstance(encoding, TableEncoding)  # other models have refused gaps
+    made = encoding.to_frame(filled) if framed else pandas.DataFrame(filled.double().numpy())
+    own = encoding.feature_names
+    made.columns = frame.columns if own is None else pandas.Index(own)
+    each = np.arange(len(frame)).repeat(times)
+    missing = dict(zip(frame.columns, read.x.isnan().numpy()[each].T, strict=True))
+    gaps = {name: missing[name] for name in made.columns if name in missing}
+    done = fill_gaps(frame.iloc[each], gaps, made)
+    if not framed:
+        values = done.to_numpy(np.float64)
+        return values.astype(np.float32) if np.asarray(x).dtype == np.float32 else values
+    if type(x).__module__.split(".")[0] == "polars":
+        import polars
+
+        return polars.from_pandas(done)
+    return done.set_axis(x.columns, axis=1)
 
 
 def _without_left_out(estimator: BaseEstimator, x: Any, fitting: bool) -> Any:

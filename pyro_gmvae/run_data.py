@@ -35,6 +35,7 @@ class ReadOptions(NamedTuple):
 
     data_dir: str
     label_column: str | None
+    weight_column: str | None
     image_size: int | None
 
 
@@ -69,6 +70,7 @@ def load_settings_splits(
         data_dir=data.data_dir,
         download=download,
         label_column=data.label_column,
+        weight_column=data.weight_column,
         image_size=data.image_size,
         labels=data.labels,
         must_link=data.must_link,
@@ -178,8 +180,8 @@ def load_new_rows(
 ) -> Dataset:
     """Load all rows of another source, with the columns or channels of the model.
 
-    A table's columns are brought into the model's order; the label column may be missing. The
-    images of a folder are brought to ``image_size``, if None to that of training. A model of colour
+    A table's columns are brought into the model's order; the columns of labels and of weights may
+    be missing. The images of a folder are brought to ``image_size``, if None to that of training. A model of colour
     accepts grey images too.
 
     Raises:
@@ -199,8 +201,8 @@ def load_rows_for_each(
 ) -> list[Dataset]:
     """Load the same rows for each of several models; None is all data of the first model.
 
-    The rows are read once, and again only for a model that was trained with another label column,
-    image size or folder of data.
+    The rows are read once, and again only for a model that was trained with another column of
+    labels or weights, image size or folder of data.
 
     Raises:
         InputError: as `load_new_rows`, and for data of the first run that have changed since.
@@ -225,20 +227,24 @@ def _read_options(
 ) -> ReadOptions:
     stored = Settings() if fitted.about.settings is None else settings_of(fitted)
     table = source not in BUILT_IN and is_table(source)
-    label_column = stored.data.label_column if table else None
+    label_column, weight_column = (
+        (stored.data.label_column, stored.data.weight_column) if table else (None, None)
+    )
     if image_size is None and is_folder(source) and not table:
         image_size = stored.data.image_size
-    return ReadOptions(data_dir or stored.data.data_dir, label_column, image_size)
+    folder = data_dir or stored.data.data_dir
+    return ReadOptions(folder, label_column, weight_column, image_size)
 
 
 def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
-    """Read all rows of a source; its label column may be missing."""
+    """Read all rows of a source; its columns of labels and weights may be missing."""
     return load(
         source,
         data_dir=options.data_dir,
         download=download,
         label_column=options.label_column,
+        weight_column=options.weight_column,
         image_size=options.image_size,
         purpose="apply",
-        label_may_lack=True,
+        may_lack=True,
     )

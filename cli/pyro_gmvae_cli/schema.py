@@ -12,7 +12,7 @@ from pyro_gmvae_cli.errors import Command
 from pyro_gmvae_cli.settings import named_settings, training_settings
 from pyro_gmvae_cli.terminal import say, say_json
 
-SETTINGS = ("label_column", "schema", "column", "drop", "columns", "column_weight")
+SETTINGS = ("label_column", "weight_column", "schema", "column", "drop", "columns", "column_weight")
 
 
 @click.command(cls=Command)

@@ -143,12 +143,12 @@ class TableEncoding(Encoding):
         many = n_rows >= MANY_ROWS
         return replace(
             cls.defaults,
-            learning_rate=5e-3,
+            learning_rate=3e-3 if many else 5e-3,
             learning_rate_schedule="cosine",
             latent_dim=4 if many else 2,
             hidden=(128, 128) if many else (64, 64),
             batch=256,
-            total_steps=1_000,
+            total_steps=2_500 if many else 1_000,
         )
 
     @classmethod

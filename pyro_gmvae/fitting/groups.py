@@ -41,6 +41,14 @@ class DataSettings(Checked):
     label_column: str | None = knob(
         None, "text", "Column of a table that holds class labels; they serve the evaluation only."
     )
+    weight_column: str | None = knob(
+        None,
+        "text",
+        "Column of a table that says how much each row counts: how often it was seen, or its "
+        "weight in a survey.",
+        metavar="COLUMN",
+        flags=("--weight",),
+    )
     schema: str | None = knob(
         None,
         "file",
@@ -331,7 +339,7 @@ class TrainingSettings(Checked):
         "Passes over the data, at most.",
         least=1,
         most=ranges.MOST_ROUNDS,
-        unset="100, or for mixed columns as many as make 1,000 steps",
+        unset="100, or for mixed columns as many as make 1,000 to 2,500 steps",
         resumable=True,
     )
     batch_size: int | None = knob(
@@ -348,7 +356,7 @@ class TrainingSettings(Checked):
         "Learning rate of Adam.",
         above=0,
         most=ranges.FASTEST,
-        unset="0.001 for images, 0.003 for tables, 0.005 for mixed columns",
+        unset="0.001 for images, 0.003 for tables, 0.005 or 0.003 for mixed columns",
     )
     learning_rate_schedule: str = knob(
         "auto",

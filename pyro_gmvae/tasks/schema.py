@@ -27,6 +27,7 @@ def describe_source(settings: Settings) -> Dataset:
         settings.source,
         data_dir=settings.data.data_dir,
         label_column=settings.data.label_column,
+        weight_column=settings.data.weight_column,
         wishes=wishes_of_settings(settings.data),
     )
     if len(data.event_shape) != 1:
