@@ -93,9 +93,9 @@ def from_frame(
         wishes: what the user says about the columns, when fitting.
 
     Raises:
-        InputError: for an unknown label or weight column, a weight that is none, two columns of one name, cells that are infinite or
-            no single values, a cell that is no number in a column of numbers, wishes that do not
-            fit the table, no column that varies, or too few rows.
+        InputError: for an unknown label or weight column, a weight that is none, two columns of one
+            name, cells that are infinite or no single values, a cell that is no number in a column
+            of numbers, wishes that do not fit the table, no column that varies, or too few rows.
 
     >>> import pandas
     >>> frame = pandas.DataFrame({"width": [1.5, 2.5, None], "country": ["FR", "FR", "FR"]})
@@ -185,7 +185,11 @@ def _weights(
     raw = read_column(frame[column], name)
     if raw.cells not in ("number", "boolean"):
         row = first_not_number(frame[column]) if raw.cells == "text" else None
-        where = "" if row is None else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        where = (
+            ""
+            if row is None
+            else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        )
         raise InputError(
             f"{name} has more than numbers in the weight column {column}{where}; give each row a "
             "number from 0 on"

@@ -72,6 +72,8 @@ def _of_levels(
     }[raw.cells]
     as_text = raw.cells != "number"
     levels = own if said is None or any(isinstance(v, str) != as_text for v in said) else said
+    if not as_text:  # numbers have an order of their own
+        levels = tuple(sorted({float(v) for v in levels}))
     if kind == "binary" and len(levels) != 2:
         raise InputError(
             f"the column {name} of {source} has {len(levels)} different values, so it cannot be "
@@ -88,12 +90,12 @@ def _of_levels(
 def _as_date(raw: RawColumn, kind: Kind, source: str) -> Column:
     if raw.cells == "date":
         if kind not in ("date", "real"):
-            raise InputError(f"the column {(raw.name or '')} of {source} has dates: use date.")
+            raise InputError(f"the column {raw.name} of {source} has dates: use date.")
         return replace(raw.column)
     form = guess_dates(raw.levels) if raw.cells == "text" else None
     if form is None and raw.cells != "number":
         raise InputError(
-            f"the column {(raw.name or '')} of {source} has no dates that can be read: write them like "
+            f"the column {raw.name} of {source} has no dates that can be read: write them like "
             "2024-01-31."
         )
     format = None if form is None else form.format
