@@ -183,7 +183,11 @@ def _weights(
     raw = read_column(frame[column], name)
     if raw.cells not in ("number", "boolean"):
         row = first_not_number(frame[column]) if raw.cells == "text" else None
-        where = "" if row is None else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        where = (
+            ""
+            if row is None
+            else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        )
         raise InputError(
             f"{name} has more than numbers in the weight column {column}{where}; give each row a "
             "number from 0 on"

@@ -121,8 +121,6 @@ def _teach(y_head: nn.Linear, mixture: ColumnMixture) -> None:
     y_head.bias.copy_(mixture.log_p_y.to(y_head.bias))
 
 
-
-
 def _clusters(
     context: StartContext, name: str, clusters: Labels | None, x: Tensor, features: TableFeatures
 ) -> Labels:
@@ -138,9 +136,7 @@ def _clusters(
         return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
     if name == "kmeans":  # of codes and gaps themselves there is none
         seen = features(x)[:, : gmvae.model.likelihood.layout.n_central]
-        return kmeans_clusters(
-            seen, gmvae.n_components, seed=context.seed, weights=context.weights
-        )
+        return kmeans_clusters(seen, gmvae.n_components, seed=context.seed, weights=context.weights)
     return start_by_name(name)(context)
 
 
