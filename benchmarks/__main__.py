@@ -58,6 +58,9 @@ NAMES = {
         "clusters.partial_knowledge", "gain by a few known labels or linked rows"
     ),
     "selection": Benchmark("clusters.selection", "whether `select` finds the number of clusters"),
+    "tables-generated": Benchmark(
+        "tables.generated", "clusters of generated mixed tables with gaps, beside other methods"
+    ),
 }
 
 HELP = """usage: python -m benchmarks NAME [options]
