@@ -61,6 +61,9 @@ NAMES = {
     "tables-generated": Benchmark(
         "tables.generated", "clusters of generated mixed tables with gaps, beside other methods"
     ),
+    "tables-real": Benchmark(
+        "tables.real", "clusters of four real tables: agreement of seeds, what they are"
+    ),
 }
 
 HELP = """usage: python -m benchmarks NAME [options]

@@ -7,13 +7,16 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.measuring.finished_cells import cells_folder, finished
 from benchmarks.measuring.machine import describe
 from benchmarks.measuring.report import Report, write_json
 
-__all__ = ["Cell", "run_cells", "summed"]
+__all__ = ["Cell", "path_of", "run_cells", "summed"]
 
 Cell = dict[str, Any]
 PACKAGES = ("numpy", "scikit-learn", "stepmix", "kmodes")
@@ -35,21 +38,31 @@ def run_cells(
         report: says the name of each cell that was measured and its figures.
         wanted: the names of each cell, with its ``seed``.
         settings: what a finished cell must agree with.
-        measure: takes the names of a cell and returns its figures.
+        measure: takes the names of a cell and returns its figures; ``labels`` among them, the
+            clusters of the rows, are kept beside the cell's file, as ``.npy``.
     """
     folder = cells_folder(study, arguments)
     for names in wanted:
-        path = folder / f"{'-'.join(_word(*item) for item in names.items())}.json"
+        path = path_of(folder, names)
         if finished(path, {"settings": dict(settings)}) is not None:
             continue
         machine, began = {**describe(), "versions": _versions()}, time.perf_counter()
         figures = dict(measure(**names))
         figures.setdefault("seconds", time.perf_counter() - began)
+        if (labels := figures.pop("labels", None)) is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path.with_suffix(".npy"), labels.astype(np.int16))
         cell = {**names, "settings": dict(settings), "machine": machine, **figures}
         write_json(path, cell)
         shown = [f"{k} {v:.3f}" for k, v in figures.items() if isinstance(v, float)]
         report.say(f"{path.stem}: {', '.join(shown)}")
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*-seed*.json"))]
+
+
+def path_of(folder: Path, names: Mapping[str, Any]) -> Path:
+    """Return the file of the cell with these names."""
+    words = [value if isinstance(value, str) else f"{name}{value}" for name, value in names.items()]
+    return folder / f"{'-'.join(words)}.json"
 
 
 def summed(cells: Sequence[Cell], names: Sequence[str], figures: Sequence[str]) -> list[Cell]:
@@ -62,10 +75,6 @@ def summed(cells: Sequence[Cell], names: Sequence[str], figures: Sequence[str]) 
         for figure in figures:
             row.setdefault(figure, []).append(cell.get(figure))
     return list(rows.values())
-
-
-def _word(name: str, value: object) -> str:
-    return str(value) if isinstance(value, str) else f"{name}{value}"
 
 
 def _versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 __all__ = ["Encoded", "Scale", "hidden"]
 
@@ -156,6 +157,9 @@ def hidden(frame: pd.DataFrame, share: float, rng: np.random.Generator) -> pd.Da
 
 def _transformed(column: pd.Series, kind: str, usual: float | None) -> np.ndarray:
     """Take the logarithm of amounts, with their sign; the usual value of a spike is missing."""
+    if kind == "date" and not is_numeric_dtype(column):
+        days = pd.to_datetime(column, dayfirst=True) - pd.Timestamp("1970-01-01")
+        return np.asarray(days / pd.Timedelta(days=1))
     cells = column.to_numpy(float)
     if usual is not None:
         cells = np.where(cells == usual, np.nan, cells)
