@@ -64,6 +64,12 @@ NAMES = {
     "tables-real": Benchmark(
         "tables.real", "clusters of four real tables: agreement of seeds, what they are"
     ),
+    "tables-density": Benchmark(
+        "tables.density", "held-out density of adult's rows, beside mixtures"
+    ),
+    "tables-imputation": Benchmark(
+        "tables.imputation", "error of completed gaps, beside scikit-learn's imputers"
+    ),
 }
 
 HELP = """usage: python -m benchmarks NAME [options]

@@ -18,8 +18,8 @@ def described(
     """Write a line for each cluster in use: its share, and where it differs most.
 
     A column's difference is that of its mean from all rows', in standard deviations of the column
-    on the scale that it is clustered on, times the share of cells that are known. The most different
-    level stands for a column of levels.
+    on the scale that it is clustered on, times the share of cells that are known. The most
+    different level stands for a column of levels.
     """
     table = Scale.of(frame, kinds)(frame)
     matrix = table.matrix

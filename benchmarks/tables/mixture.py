@@ -98,6 +98,11 @@ class Mixture:
         self.laws, self.log_likelihood = self._climbed(table, np.eye(k)[labels] * 0.98 + 0.02 / k)
         return self
 
+    def fit_further(self, table: Encoded) -> Mixture:
+        """Go on from the laws that were fitted, on these rows."""
+        self.laws, self.log_likelihood = self._climbed(table, self.responsibilities(table))
+        return self
+
     def responsibilities(self, table: Encoded) -> np.ndarray:
         """Return p(y|x), shape ``(N, K)``."""
         joint = log_joint(table, self.laws)
@@ -106,6 +111,16 @@ class Mixture:
     def predict(self, table: Encoded) -> np.ndarray:
         """Return the likeliest cluster of each row, shape ``(N,)``."""
         return np.asarray(log_joint(table, self.laws).argmax(1))
+
+    def expected(self, table: Encoded) -> np.ndarray:
+        """Return the means of the columns of `Encoded.matrix` given the known cells.
+
+        Counts are the standardised logarithm of their mean.
+        """
+        share, laws = self.responsibilities(table), self.laws
+        center, deviation = table.count_scale
+        counts = (np.log1p(share @ laws.rates) - center) / deviation
+        return np.concatenate([share @ laws.means, counts, share @ np.exp(laws.log_levels)], 1)
 
     def log_density(self, table: Encoded) -> np.ndarray:
         """Return the log density of each row's raw cells in nats, shape ``(N,)``."""
