@@ -70,6 +70,12 @@ NAMES = {
     "tables-imputation": Benchmark(
         "tables.imputation", "error of completed gaps, beside scikit-learn's imputers"
     ),
+    "tables-step": Benchmark(
+        "tables.step", "seconds for an epoch of a wide mixed table, against K"
+    ),
+    "tables-picture": Benchmark(
+        "tables.dependent_picture", "picture of clusters whose columns depend on one another"
+    ),
 }
 
 HELP = """usage: python -m benchmarks NAME [options]

@@ -7,6 +7,7 @@ method was chosen on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,9 @@ def c(seed: int, n: int = 3000, *, gaps: float = 0.2, noise: int = 3) -> Generat
     return _finished(columns, y, k, rng, gaps, noise)
 
 
-def d(seed: int, n: int = 3000, *, gaps: float = 0.0, wide: str = "noise") -> Generated:
+def d(
+    seed: int, n: int = 3000, *, gaps: float = 0.0, noise: int = 0, wide: str = "noise"
+) -> Generated:
     """Draw four clusters in five columns, beside a column of 200 levels that knows nothing of them.
 
     Args:
@@ -135,7 +138,7 @@ def d(seed: int, n: int = 3000, *, gaps: float = 0.0, wide: str = "noise") -> Ge
         columns["city"] = ("category", np.array([f"t{i}" for i in range(200)])[city])
         if wide == "pair":
             columns["region"] = ("category", np.array([f"g{i}" for i in range(12)])[city % 12])
-    return _finished(columns, y, k, rng, gaps, 0)
+    return _finished(columns, y, k, rng, gaps, noise)
 
 
 def out(
@@ -161,7 +164,8 @@ GENERATORS: dict[str, Callable[..., Generated]] = {
     "a": a,
     "b": b,
     "c": c,
-    "d": d,
+    "d-noise": partial(d, wide="noise"),
+    "d-pair": partial(d, wide="pair"),
     "out": out,
 }
 

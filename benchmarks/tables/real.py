@@ -21,6 +21,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.metrics import adjusted_rand_score
 
@@ -104,13 +105,16 @@ def measured(
     return {
         "seconds": seconds,
         "sizes": np.bincount(found, minlength=clusters).tolist(),
-        "held_out": {
-            name: float(adjusted_rand_score(column.astype(str), found))
-            for name, column in held_out.items()
-        },
+        "held_out": {name: index(column, found) for name, column in held_out.items()},
         "description": described(frame, kinds, found),
         "labels": found,
     }
+
+
+def index(column: pd.Series, found: np.ndarray) -> float:
+    """Return the adjusted Rand index of a column and the clusters, where it has no gap."""
+    known = column.notna().to_numpy()
+    return float(adjusted_rand_score(column[known].astype(str), found[known]))
 
 
 def agreement(row: Cell, folder: Path) -> list[float]:

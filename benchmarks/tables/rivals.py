@@ -58,8 +58,8 @@ def fitted_stepmix(
 
     frame = _frame(table)
     laws = {
-        "continuous_nan": [name for name in frame if name.startswith("n")],
-        "categorical_nan": [name for name in frame if name.startswith("c")],
+        "continuous_nan": [name for name in frame.columns.astype(str) if name.startswith("n")],
+        "categorical_nan": [name for name in frame.columns.astype(str) if name.startswith("c")],
     }
     chosen = {law: names for law, names in laws.items() if names}
     ordered, measurement = get_mixed_descriptor(dataframe=frame, **chosen)
