@@ -104,7 +104,7 @@ class Scale:
             if kind == "spike":
                 usual[name] = float(frame[name].mode().iloc[0])
             elif kind in LEVELS:
-                levels[name] = tuple(sorted(map(str, frame[name].dropna().unique())))
+                levels[name] = tuple(sorted(_texts(frame[name]).dropna().unique()))
             if kind in NUMBERS:
                 cells = _transformed(frame[name], kind, usual.get(name))
                 standard[name] = (float(np.nanmean(cells)), float(np.nanstd(cells)) + 1e-9)
@@ -136,8 +136,7 @@ class Scale:
                 widths.append(2)
             elif kind in LEVELS:
                 known = {level: code for code, level in enumerate(self.levels[name])}
-                texts = column.map(str, na_action="ignore")
-                codes.append(texts.map(known).fillna(-1).to_numpy(int))
+                codes.append(_texts(column).map(known).fillna(-1).to_numpy(int))
                 widths.append(len(known))
         n = len(frame)
         return Encoded(
@@ -164,6 +163,13 @@ def _transformed(column: pd.Series, kind: str, usual: float | None) -> np.ndarra
     if usual is not None:
         cells = np.where(cells == usual, np.nan, cells)
     return np.sign(cells) * np.log1p(np.abs(cells)) if kind in ("amount", "spike") else cells
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Write levels as text; whole numbers are the same beside gaps, where pandas has floats."""
+    if is_numeric_dtype(column):
+        return column.map("{:g}".format, na_action="ignore").astype(object)
+    return column.astype(object).map(str, na_action="ignore")
 
 
 def _block(columns: list[np.ndarray], n: int) -> np.ndarray:

@@ -5,11 +5,11 @@ the columns of bar, a and c are independent, and those of b depend on one anothe
 questions of their own: in d-noise a column has 200 levels, in d-pair it tells a second one, and in
 out some numbers are far off.
 
-The figure is the adjusted Rand index. The number of clusters is told. True clusters are used for the
-index only, but by ``em-from-truth``: a mixture of per-column laws begun at the true clusters, which
-is the ceiling where columns are independent. Beside ours (clusters held at those of the starting
-mixture, and free) stand that mixture (``em``) and other packages. A seed draws the table and the
-start, and every seed that was run is counted.
+The figure is the adjusted Rand index. The number of clusters is told. True clusters are used for
+the index only, but by ``em-from-truth``: a mixture of per-column laws begun at the true clusters,
+which is the ceiling where columns are independent. Beside ours (clusters held at those of the
+starting mixture, and free) stand such a mixture (``em``) and other packages. A seed draws the table
+and the start, and every seed that was run is counted.
 
     python -m benchmarks tables-generated --out benchmarks/results/tables_generated.json
 

@@ -114,3 +114,15 @@ def test_the_mixture_recovers_the_likelihood_of_the_truth() -> None:
         shares[:, a:b].sum(1) for a, b in zip(encoded.offsets, encoded.offsets[1:], strict=False)
     ]
     np.testing.assert_allclose(sums, 1)
+
+
+def test_whole_numbers_are_the_same_levels_beside_gaps() -> None:
+    full = pd.DataFrame({"o": [3, 1, 10, 1]})
+    scale = Scale.of(full, {"o": "ordinal"})
+    gappy = pd.DataFrame({"o": [3, None, 10, 1]})
+    assert scale(full).codes[:, 0].tolist() == [2, 0, 1, 0]
+    assert scale(gappy).codes[:, 0].tolist() == [2, -1, 1, 0]
+    assert scale(full.astype(object)).codes[:, 0].tolist() == [2, 0, 1, 0]
+    texts = pd.DataFrame({"o": ["x", None, "y"]})
+    for typed in (texts, texts.astype("category"), texts.astype("string")):
+        assert Scale.of(texts, {"o": "category"})(typed).codes[:, 0].tolist() == [0, -1, 1]
