@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,7 @@ from benchmarks.measuring.finished_cells import cells_folder, finished
 from benchmarks.measuring.machine import describe
 from benchmarks.measuring.report import Report, write_json
 
-__all__ = ["Cell", "path_of", "run_cells", "summed"]
+__all__ = ["Cell", "machines_of", "path_of", "run_cells", "summed"]
 
 Cell = dict[str, Any]
 PACKAGES = ("numpy", "scikit-learn", "stepmix", "kmodes")
@@ -75,6 +76,15 @@ def summed(cells: Sequence[Cell], names: Sequence[str], figures: Sequence[str]) 
         for figure in figures:
             row.setdefault(figure, []).append(cell.get(figure))
     return list(rows.values())
+
+
+def machines_of(cells: Iterable[Cell]) -> list[dict[str, Any]]:
+    """Return each machine, commit and day that cells were measured on, and how many were."""
+    counts: Counter[str] = Counter()
+    for cell in cells:
+        machine = {name: value for name, value in cell["machine"].items() if name != "load"}
+        counts[json.dumps(machine)] += 1
+    return [{**json.loads(machine), "cells": n} for machine, n in counts.items()]
 
 
 def _versions() -> dict[str, str]:

@@ -29,7 +29,7 @@ from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, run_cells, summed
+from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import MOST_ROWS, OURS, Case, our_model
 from benchmarks.tables.encoding import Scale
 from benchmarks.tables.mixture import Mixture
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
 
     cells = run_cells(STUDY, arguments, report, wanted, settings, measure)
     rows = summed(cells, ("contender", "clusters"), ("log_density", "seconds"))
-    report.set(results=rows, cells=cells)
+    report.set(results=rows, machines=machines_of(cells))
     report.say(table_of(rows))
     report.close()
 

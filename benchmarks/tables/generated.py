@@ -31,7 +31,7 @@ from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, run_cells, summed
+from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import CONTENDERS, OURS, Case
 from benchmarks.tables.generators import DEPENDENT, GENERATORS
 from benchmarks.tables.rivals import check_installed
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> None:
 
     cells = run_cells("tables-generated", arguments, report, wanted, settings, measure)
     rows = summed(cells, NAMES, ("ari", "seconds"))
-    report.set(results=rows, margins=margins(rows), cells=cells)
+    report.set(results=rows, margins=margins(rows), machines=machines_of(cells))
     report.say(table_of(rows))
     report.close()
 

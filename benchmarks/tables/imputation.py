@@ -34,7 +34,7 @@ from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, run_cells, summed
+from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import OURS, Case, our_model
 from benchmarks.tables.encoding import NUMBERS, Encoded, Scale, hidden
 from benchmarks.tables.generators import GENERATORS
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
 
     cells = run_cells(STUDY, arguments, report, wanted, settings, measure)
     rows = summed(cells, ("table", "contender"), FIGURES)
-    report.set(results=rows, cells=cells)
+    report.set(results=rows, machines=machines_of(cells))
     report.say(table_of(rows))
     report.close()
 

@@ -29,7 +29,7 @@ from benchmarks.measuring.finished_cells import add_cells_option, cells_folder
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, path_of, run_cells, summed
+from benchmarks.tables.cells import Cell, machines_of, path_of, run_cells, summed
 from benchmarks.tables.contenders import CONTENDERS, Case, timed_labels
 from benchmarks.tables.description import described
 from benchmarks.tables.real_tables import TABLES, read
@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> None:
     rows = summed(cells, NAMES, ("seconds", "sizes", "held_out", "description"))
     for row in rows:
         row["agreement"] = agreement(row, cells_folder(STUDY, arguments))
-    report.set(results=rows, cells=cells)
+    report.set(results=rows, machines=machines_of(cells))
     report.say(table_of(rows))
     report.close()
 
