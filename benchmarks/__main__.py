@@ -85,9 +85,10 @@ Measure how fast this package trains on this machine, or how well. NAME is one o
 {names}
 
 A benchmark prints a table as it grows, and `--out FILE` writes its figures as JSON. Most take
-minutes; clusters, selection and tables-generated take an hour or more, paper half an hour. `--small`
-shows that a benchmark runs, `--full` measures everything. Images other than the digits, and real
-tables, are read from the folder that `--data-dir` names. `python -m benchmarks NAME --help` lists all options of a benchmark.
+minutes; clusters, selection and tables-generated take an hour or more, paper half an hour.
+`--small` shows that a benchmark runs, `--full` measures everything. Images other than the digits,
+and real tables, are read from the folder that `--data-dir` names. `python -m benchmarks NAME
+--help` lists all options of a benchmark.
 
 examples:
   python -m benchmarks step --out step.json
