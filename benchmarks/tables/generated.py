@@ -79,8 +79,10 @@ def main(argv: Sequence[str]) -> None:
 
     cells = run_cells("tables-generated", arguments, report, wanted, settings, measure)
     rows = summed(cells, NAMES, ("ari", "seconds"))
-    report.set(results=rows, margins=margins(rows), machines=machines_of(cells))
+    found = margins(rows)
+    report.set(results=rows, margins=found, machines=machines_of(cells))
     report.say(table_of(rows))
+    report.say(table_of_margins(found))
     report.close()
 
 
@@ -149,3 +151,16 @@ def table_of(rows: Sequence[Cell]) -> str:
             body.append([name, *("" if c is None else spread(c["ari"], 2) for c in cells)])
         lines += markdown_table(["ARI", *tables], body)
     return "\n".join(lines)
+
+
+def table_of_margins(rows: Sequence[Cell]) -> str:
+    """Write `margins` in Markdown; nothing if ours took no part."""
+    if not rows:
+        return ""
+    heads = ["table", "gaps, %", "noise", "contender", "over the bar", "over the start"]
+    body = [
+        [str(row[name]) for name in NAMES]
+        + ["n/a" if row[m] is None else f"{row[m]:+.3f}" for m in ("over_bar", "over_start")]
+        for row in rows
+    ]
+    return "\n".join(markdown_table(heads, body))

@@ -197,6 +197,8 @@ def test_margins_pair_the_seeds() -> None:
     assert first["over_start"] == pytest.approx(0.05)
     assert second["over_bar"] == pytest.approx(0.1)
     assert second["over_start"] == pytest.approx(0.2)
+    assert "| b | 0 | 3 | free | +0.100 | +0.200 |" in generated.table_of_margins([first, second])
+    assert "| free |  | 0.70 |" in generated.table_of(rows)
 
 
 def test_cells_are_summed_in_the_order_of_their_seeds() -> None:
