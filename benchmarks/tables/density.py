@@ -1,9 +1,9 @@
 """Compare the density of the rows of adult that were held out, in nats a row.
 
-Whole numbers are made continuous by uniform noise, so that no method gains by heaps. What is
-reported is the log density and mass of the raw cells: of the logarithm of an amount, say, that of
-the amount. All methods see the same columns, with income and education left out, and are told the
-kinds; ``independent`` is one cluster. A seed draws the noise, the held-out rows and the start.
+Whole numbers are made continuous by uniform noise, so that each has a density. The figure is the
+log density and mass of the raw cells, whatever scale a method works on. All methods see the same
+columns, without income and education, and are told the kinds; ``independent`` is one cluster. A
+seed draws the noise, the held-out rows and the start.
 
     python -m benchmarks tables-density --data-dir tables \
         --out benchmarks/results/tables_density.json
@@ -40,7 +40,7 @@ STUDY = "tables-density"
 WHOLE = ("age", "fnlwgt", "hours_per_week")
 SPIKES = ("capital_gain", "capital_loss")
 KINDS = {**ADULT_KINDS, "education_num": "category"}
-# Of a standardised number in a cluster, for EM: 0.01 deviations.
+# EM's least variance of a standardised number in a cluster: its deviation is at least 0.01.
 LEAST_VARIANCE = 1e-4
 SMALL: dict[str, Any] = {"contenders": ["independent", "em"], "clusters": [2], "seeds": 1}
 SMALL |= {"rows": 300, "held_out": 200, "epochs": 2}

@@ -99,7 +99,7 @@ def measured(table: str, contender: str, seed: int, arguments: Namespace) -> dic
         told=arguments.told,
         options=None if arguments.epochs is None else {"max_iter": arguments.epochs},
     )
-    # What was hidden is seen by the scale of the figures alone.
+    # The scale of the figures alone sees the hidden cells.
     scale = Scale.of(frame, kinds)
     began = time.perf_counter()
     found = CONTENDERS[contender](case, gappy, scale)
