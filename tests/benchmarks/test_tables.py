@@ -57,9 +57,8 @@ def cells_of(kind: str, n: int, rng: np.random.Generator) -> pd.Series:
         return pd.Series(np.where(rng.random(n) < 0.8, 0, rng.integers(1, 1000, n)))
     if kind == "ordinal":
         return pd.Series(rng.integers(0, 9, n))
-    return pd.Series(np.array(["one", "two", "three"])[rng.integers(0, 3, n)]).mask(
-        rng.random(n) < 0.1
-    )
+    levels = rng.integers(0, 2 if kind == "binary" else 3, n)
+    return pd.Series(np.array(["one", "two", "three"])[levels]).mask(rng.random(n) < 0.1)
 
 
 def run(bench: Bench, *options: object) -> dict[str, Any]:
