@@ -20,6 +20,7 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.tables.encoding import Encoded, Scale
 from benchmarks.tables.mixture import Mixture
+from benchmarks.tables.our_start import StartingMixture
 from benchmarks.tables.rivals import fitted_stepmix, k_prototypes
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
@@ -94,6 +95,15 @@ def em_from_truth(case: Case) -> np.ndarray:
     return Mixture(case.clusters, seed=case.seed).fit_from(table, case.labels).predict(table)
 
 
+def start(case: Case) -> np.ndarray:
+    """Cluster by the mixture that our training begins at."""
+    kinds = case.kinds if case.told else None
+    fitted = StartingMixture(
+        case.frame, len(case.frame), case.clusters, seed=case.seed, kinds=kinds
+    )
+    return fitted.predict()
+
+
 def kmeans(case: Case) -> np.ndarray:
     """Cluster by k-means of one-hot columns, with means in the gaps."""
     fitted = KMeans(case.clusters, n_init=10, random_state=case.seed)
@@ -133,6 +143,7 @@ OURS = ("held", "free", "auto")
 CONTENDERS: dict[str, Contender] = {
     "em-from-truth": em_from_truth,
     "em": em,
+    "start": start,
     **{name: partial(ours, name) for name in OURS},
     "kmeans": kmeans,
     "gmm-full": partial(gaussian, "full"),

@@ -33,6 +33,7 @@ from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import MOST_ROWS, OURS, Case, our_model
 from benchmarks.tables.encoding import Scale
 from benchmarks.tables.mixture import Mixture
+from benchmarks.tables.our_start import StartingMixture
 from benchmarks.tables.real_tables import ADULT_KINDS, read
 from benchmarks.tables.rivals import check_installed, fitted_stepmix
 
@@ -149,6 +150,14 @@ def stepmix(task: Task) -> np.ndarray:
     return np.array([fitted.log_density(scale(task.test))])
 
 
+def our_start(task: Task) -> np.ndarray:
+    """Fit the mixture that our training begins at, whose scales of columns are ours."""
+    frame = pd.concat([task.train, task.test], ignore_index=True)
+    n = len(task.train)
+    fitted = StartingMixture(frame, n, task.clusters, seed=task.seed, kinds=KINDS)
+    return fitted.log_density()[n:]
+
+
 def ours(clusters_are: str, task: Task) -> np.ndarray:
     """Train our model, which holds rows out of the training rows to stop by."""
     epochs = task.arguments.epochs
@@ -169,6 +178,7 @@ CONTENDERS: dict[str, Contender] = {
     "independent": em,
     "em": em,
     "stepmix": stepmix,
+    "start": our_start,
     **{name: partial(ours, name) for name in OURS},
 }
 

@@ -37,7 +37,7 @@ from benchmarks.tables.generators import DEPENDENT, GENERATORS
 from benchmarks.tables.rivals import check_installed
 
 NAMES = ("table", "gaps", "noise", "contender")
-CEILING, START = "em-from-truth", "em"
+CEILING, START = "em-from-truth", "start"
 SMALL: dict[str, Any] = {"tables": ["bar"], "gaps": [20], "noise": [3], "seeds": 1, "rows": 200}
 SMALL |= {"contenders": ["em-from-truth", "em", "kmeans"], "epochs": 2}
 
@@ -112,7 +112,8 @@ def margins(rows: Sequence[Cell]) -> list[Cell]:
     """Compare ours with the bars, in the mean over the seeds that both were run on.
 
     Where columns are independent the bar is the mixture begun at the truth; where they depend on
-    one another it is the best of all others. ``over_start`` is beside the mixture of ten starts.
+    one another it is the best of all others. ``over_start`` is beside our starting
+    mixture.
     """
     index: dict[tuple[Any, ...], dict[str, dict[int, float]]] = {}
     for row in rows:

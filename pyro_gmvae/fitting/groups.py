@@ -357,7 +357,7 @@ class TrainingSettings(Checked):
         "Learning rate of Adam.",
         above=0,
         most=ranges.FASTEST,
-        unset="0.001 for images, 0.003 for tables, 0.005 or 0.003 for mixed columns",
+        unset="0.001 for images, 0.003 for tables, 0.01 or 0.003 for mixed columns",
     )
     learning_rate_schedule: str = knob(
         "auto",

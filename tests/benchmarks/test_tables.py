@@ -189,8 +189,12 @@ def test_margins_pair_the_seeds() -> None:
         names = {"table": table, "gaps": 0, "noise": 3, "contender": contender}
         return {**names, "seeds": list(range(len(ari))), "ari": list(ari)}
 
-    rows = [row("a", "em-from-truth", 0.9, 0.8), row("a", "em", 0.8, 0.7), row("a", "held", 0.85)]
-    rows += [row("b", "em", 0.5), row("b", "kmeans", 0.6), row("b", "free", 0.7)]
+    rows = [
+        row("a", "em-from-truth", 0.9, 0.8),
+        row("a", "start", 0.8, 0.7),
+        row("a", "held", 0.85),
+    ]
+    rows += [row("b", "start", 0.5), row("b", "kmeans", 0.6), row("b", "free", 0.7)]
     first, second = generated.margins(rows)
     assert first["over_bar"] == pytest.approx(-0.05)  # of seed 0 alone
     assert first["over_start"] == pytest.approx(0.05)
