@@ -10,9 +10,9 @@ import torch
 
 from pyro_gmvae.data import from_frame
 from pyro_gmvae.data.columns.wishes import Wishes
-from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, fit_mixture
-from pyro_gmvae.likelihoods import TableStructure
-from pyro_gmvae.networks import TableFeatures
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
+from pyro_gmvae.fitting.starts.mixture_fit import fit_mixture, table_features
+from pyro_gmvae.fitting.tables import structure_of
 
 __all__ = ["StartingMixture"]
 
@@ -40,9 +40,10 @@ class StartingMixture:
         data = from_frame(frame, wishes=Wishes(kinds=dict(kinds or {})))
         train = data.subset(torch.arange(rows))
         encoding = data.kind.fit(train, "mixed", likelihood="table")
-        structure = TableStructure(encoding.columns, weights=encoding.column_weights)
-        x = encoding(data.x).double()
-        features = TableFeatures(structure.layout).double()(x[:rows])
+        structure = structure_of(encoding, train.x)
+        x = encoding(data.x)
+        seen = table_features(structure, x[:rows])(x[:rows])
+        features = seen[:, : structure.layout.n_central].double()
         fitted_to = TableRows.of(x[:rows], structure)
         self.mixture: ColumnMixture = fit_mixture(fitted_to, features, clusters, seed=seed)
         self.table = TableRows.of(x, structure)
