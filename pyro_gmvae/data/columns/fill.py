@@ -28,7 +28,8 @@ def fill_gaps(
 
     >>> import pandas
     >>> frame = pandas.DataFrame({"tier": ["gold", None], "visits": [3, 4]})
-    >>> fill_gaps(frame, {"tier": np.array([False, True])}, pandas.DataFrame({"tier": ["x", "tin"]}))
+    >>> filled = pandas.DataFrame({"tier": ["x", "tin"]})
+    >>> fill_gaps(frame, {"tier": np.array([False, True])}, filled)
        tier  visits
     0  gold       3
     1   tin       4
