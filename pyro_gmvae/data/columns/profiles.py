@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from pyro_gmvae.data.schema import Column
+from pyro_gmvae.data.columns.mixed import MixedColumns
+from pyro_gmvae.data.schema import Schema
 
 __all__ = ["profile_of"]
 
@@ -16,28 +15,28 @@ MOST_LEVELS = 4  # of a category that are shown, the most frequent ones
 
 
 def profile_of(
-    columns: Sequence[Column],
-    names: Sequence[str],
-    words: Sequence[str],
-    x: Float[Tensor, "rows columns"],
+    mixed: MixedColumns, schema: Schema, x: Float[Tensor, "rows columns"]
 ) -> tuple[Float[Tensor, "rows shown"], tuple[str, ...]]:
-    """Standardise every column; a category becomes a column for each of its frequent levels.
+    """Return numbers whose means tell clusters apart, in standard deviations, and their names.
+
+    A category becomes a column for each of its most frequent levels.
 
     Args:
-        columns: the column of the table behind each column on model scale.
-        names: the names of the columns on model scale.
-        words: what they are (see `TableEncoding.columns`).
+        mixed: the map to model scale.
+        schema: the columns of the table.
         x: rows on model scale, NaN where a cell is missing.
 
-    >>> tier = Column("tier", "category", "text", levels=("a", "b", "c"))
+    >>> from pyro_gmvae.data.schema import Column
+    >>> schema = Schema((Column("tier", "category", "text", levels=("a", "b", "c")),))
     >>> codes = torch.tensor([[0.0], [0.0], [1.0], [2.0]])
-    >>> profile_of([tier], ["tier"], ["levels:3"], codes)[1]
+    >>> profile_of(MixedColumns(schema), schema, codes)[1]
     ('tier = a', 'tier = b', 'tier = c')
     """
     shown: list[Tensor] = []
     labels: list[str] = []
-    for i, (column, name, word) in enumerate(zip(columns, names, words, strict=True)):
-        cells = x[:, i]
+    names = mixed.names_on_model_scale(schema)
+    for i, (place, name, word) in enumerate(zip(mixed.places, names, mixed.words, strict=True)):
+        column, cells = schema.columns[place], x[:, i]
         if column.kind != "category" or word == "levels:2":
             shown.append(cells.log1p() if word == "count" else cells)
             labels.append(name)

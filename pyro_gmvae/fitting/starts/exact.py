@@ -8,26 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.evaluation import responsibilities
-from pyro_gmvae.fitting.starts.column_mixture import (
-    ColumnMixture,
-    KnownRows,
-    TableRows,
-    fit_mixture,
-    mixture_of,
-    table_features,
-)
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.mixture_fit import KnownRows, fit_mixture, table_features
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
 from pyro_gmvae.fitting.starts.registry import start_by_name
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels
-from pyro_gmvae.networks import (
-    MIN_SCALE,
-    GatedDecoder,
-    PlacedMixtureHead,
-    TableFeatures,
-)
+from pyro_gmvae.networks import MIN_SCALE, GatedDecoder, PlacedMixtureHead, TableFeatures
 
 __all__ = ["begin_at_mixture", "begin_table"]
 
