@@ -29,7 +29,5 @@ def test_scikit_learn_check(estimator, check, array_api: None, unchecked_shapes:
 
 @pytest.mark.slow
 def test_defaults_pass_every_check(array_api: None) -> None:
-    results = check_estimator(
-        GMVAE(), on_fail=None, on_skip=None, expected_failed_checks=EXCUSED
-    )
+    results = check_estimator(GMVAE(), on_fail=None, on_skip=None, expected_failed_checks=EXCUSED)
     assert not [r["check_name"] for r in results if r["status"] not in ("passed", "xfail")]

@@ -116,7 +116,9 @@ def test_transformed_columns_have_names(gmvae: GMVAE) -> None:
     framed = GMVAE(2, **QUICK).set_output(transform="pandas").fit(frame)
     made = framed.transform(frame)
     assert list(made.columns) == list(framed.get_feature_names_out()) == ["gmvae0"]
-    both = ColumnTransformer([("z", GMVAE(2, **QUICK), ["width"]), ("same", "passthrough", ["height"])])
+    both = ColumnTransformer(
+        [("z", GMVAE(2, **QUICK), ["width"]), ("same", "passthrough", ["height"])]
+    )
     both.set_output(transform="pandas")
     assert list(both.fit_transform(frame)) == ["z__gmvae0", "same__height"]
 

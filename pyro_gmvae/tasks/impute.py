@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyro_gmvae.data import TableEncoding, from_frame
-from pyro_gmvae.data.columns.fill import fill_gaps
+from pyro_gmvae.data.columns.fill import fill_gaps, whole_counts
 from pyro_gmvae.data.sources.files import check_file, is_table, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
@@ -71,7 +71,7 @@ def impute_source(
     data = from_frame(frame, name=Path(source).stem, purpose="apply")
     conformed = fitted.conform(data)
     filled = fitted.impute(conformed.x, draw=draw, num_samples=num_samples, seed=seed)
-    cells = encoding.to_frame(filled)
+    cells = encoding.to_frame(whole_counts(encoding.schema, filled))
     if encoding.feature_names is None:
         cells.columns = frame.columns
     missing = dict(zip(frame.columns, data.x.isnan().numpy().T, strict=True))

@@ -77,9 +77,7 @@ def test_select_and_stability_take_weights(
     report = json.loads(cli("stability", "run", "run", "--json").stdout)
     assert report["n"] == 120
     assert sum(c["size"] for c in report["clusters"]) == table["times"].sum()
-    halves = json.loads(
-        cli("stability", "run", "--resamples", 1, "--quiet", "--json").stdout
-    )
+    halves = json.loads(cli("stability", "run", "--resamples", 1, "--quiet", "--json").stdout)
     assert sum(c["size"] for c in halves["clusters"]) == table["times"].sum()
 
 

@@ -179,9 +179,7 @@ def test_a_column_of_weights_is_no_feature() -> None:
         ([1, 2, 3], "time", "no weight column time: did you mean times"),
     ],
 )
-def test_other_columns_of_weights_are_refused(
-    weights: list[Any], column: str, words: str
-) -> None:
+def test_other_columns_of_weights_are_refused(weights: list[Any], column: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         from_frame(frame(weights), weight_column=column)
 
