@@ -127,8 +127,8 @@ class DensityMixin:
         Args:
             X: a table; cells that are not missing are kept as they are.
             draw: fill with a draw from p(x_A | x_B), the same for the same ``random_state``;
-                otherwise numbers and counts get their mean on model scale, and levels the likeliest
-                one.
+                otherwise numbers get their mean on model scale, counts theirs, rounded, and levels
+                the likeliest one.
 
         Returns:
             A data frame of the columns of ``X`` if it is one, else an array ``(N, D)``.
