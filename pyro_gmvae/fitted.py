@@ -16,7 +16,7 @@ from pyro_gmvae import evaluation
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.noise import row_keys
+from pyro_gmvae.noise import distinct_keys, row_keys
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.stored import typed
 from pyro_gmvae.training import Record
@@ -247,8 +247,9 @@ class FittedModel:
 
         Args:
             x: raw rows; NaN is a missing cell.
-            draw: fill with a draw from p(x_A | x_B); otherwise numbers and counts get their mean on
-                model scale, levels the likeliest one.
+            draw: fill with a draw from p(x_A | x_B), of which equal rows get different ones;
+                otherwise numbers and counts get their mean on model scale, levels the likeliest
+                one.
             num_samples: importance samples of each row.
             seed: fixes every draw.
             keys: a number for each row that decides its draws together with ``seed``; None takes
@@ -257,6 +258,9 @@ class FittedModel:
         Raises:
             InputError: for a model that takes no gaps.
         """
+        if keys is None:
+            own = row_keys(x)
+            keys = distinct_keys(own) if draw else own
         filled = evaluation.impute(
             self.gmvae,
             x,
@@ -264,7 +268,7 @@ class FittedModel:
             num_samples=num_samples,
             transform=self.encoding.encode_mean,
             seed=seed,
-            keys=row_keys(x) if keys is None else keys,
+            keys=keys,
         )
         decoded = self._decoded(filled).to(x.dtype)
         return torch.where(x.isnan().cpu(), decoded, x.cpu())

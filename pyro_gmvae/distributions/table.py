@@ -185,6 +185,38 @@ class TableCells(dist.TorchDistribution):
         each = torch.cat([p.expand(*rows, p.shape[-1]) for p in parts], -1)
         return each.index_select(-1, self.index.order)
 
+    @torch.no_grad()
+    def icdf(self, value: Float[Tensor, "*value D"]) -> Float[Tensor, "*shape D"]:
+        """Turn a uniform number for each cell into a draw of it, by inverse distribution functions.
+
+        Args:
+            value: numbers in the open unit interval.
+        """
+        real, count, levels = (
+            value.index_select(-1, places)
+            for places in (self.index.real, self.index.count, self.index.levels)
+        )
+        codes = [
+            (share.cumsum(-1)[..., :-1] <= levels[..., i : i + 1]).sum(-1, keepdim=True)
+            for i, share in enumerate(self._by_column(self.probabilities()))
+        ]
+        parts = [
+            self.loc + self.scale * torch.special.ndtri(real),
+            self._count_quantile(count),
+            *(code.to(value.dtype) for code in codes),
+        ]
+        shape = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))
+        each = torch.cat([p.expand(*shape, p.shape[-1]) for p in parts], -1)
+        return each.index_select(-1, self.index.order)
+
+    def _count_quantile(self, uniform: Tensor) -> Tensor:
+        from scipy.stats import nbinom
+
+        r = self.dispersion.double()
+        arguments = torch.broadcast_tensors(uniform.double(), r, r / (r + self.log_rate.exp()))
+        found = nbinom.ppf(*(a.cpu().numpy() for a in arguments))
+        return torch.as_tensor(found).to(uniform)
+
     @property
     def mean(self) -> Float[Tensor, "*batch D"]:
         """Return the mean of each number and count, and the likeliest code of each level."""
@@ -204,9 +236,13 @@ class TableCells(dist.TorchDistribution):
 
     def _best(self, scores: Tensor) -> Tensor:
         """Return the code with the highest score in each column of levels."""
-        parts = scores.split(self.layout.sizes, -1) if self.layout.sizes else ()
+        parts = self._by_column(scores)
         codes = [p.argmax(-1, keepdim=True).to(scores.dtype) for p in parts]
         return torch.cat(codes, -1) if codes else scores[..., :0]
+
+    def _by_column(self, each: Tensor) -> tuple[Tensor, ...]:
+        """Split a number for each level by the columns of levels."""
+        return each.split(self.layout.sizes, -1) if self.layout.sizes else ()
 
 
 class _AnyOrMissing(constraints.Constraint):
