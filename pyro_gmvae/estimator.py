@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -19,29 +18,31 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from pyro_gmvae import models, runs
-from pyro_gmvae.data import MIN_VALIDATION, Dataset, Splits, from_array, hold_out
-from pyro_gmvae.data.in_memory import as_array
+from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
+from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
+from pyro_gmvae.data.weights import weights_of_rows
+from pyro_gmvae.density import DensityMixin
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
+from pyro_gmvae.given_rows import features_of, read_rows
 from pyro_gmvae.models.labels import check_label_rows
 from pyro_gmvae.parameters import (
     SHOWN,
     OwnParameters,
+    check_goes_on,
     checked_device,
-    generator_of,
     settings_of_parameters,
 )
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.ranges import MOST_ROWS, whole
 from pyro_gmvae.runs.folder import open_run_folder
 from pyro_gmvae.stored import shortened
 from pyro_gmvae.training import ProgressBar
@@ -51,14 +52,19 @@ __all__ = ["GMVAE"]
 HINT = "pass overwrite=True"  # in the message about a folder that holds a run
 
 
-class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
+class GMVAE(
+    DensityMixin, ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator
+):
     """Cluster deeply with a Gaussian mixture variational autoencoder.
 
     Use it as `sklearn.mixture.GaussianMixture`, with the mixture in a latent space that a neural
-    network maps to the data. ``X`` is a table ``(N, D)`` of numbers (array, tensor or data frame)
-    or images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in
-    [0, 1] or truth values; samples of images are always in 0..255. The command ``pyro-gmvae
-    train`` with the same data, settings and seed gives the same model. None and ``"auto"`` leave a
+    network maps to the data. ``X`` is a table ``(N, D)`` (array, tensor or data frame) or images
+    ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in [0, 1] or
+    truth values; samples of images are always in 0..255. The command ``pyro-gmvae
+    train`` with the same data, settings and seed gives the same model. The columns of a data frame
+    may hold anything: amounts, counts, dates, text, truth values and gaps; their meaning is guessed
+    by rules, and ``schema`` corrects it. In an array every column is a real number, NaN where a
+    cell is missing, unless ``schema`` says otherwise. None and ``"auto"`` leave a
     parameter to `pyro_gmvae.fitting.defaults`.
 
     In threads of one process, fits and all that a fitted estimator computes take turns, and each
@@ -73,10 +79,15 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         hidden: sizes of the hidden layers of every network; None is (256, 256) for images and
             (128, 128) for tables.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
-            standardised columns, for a table, ``"bernoulli"`` for black and white images and for a
-            table of zeros and ones, ``"continuous_bernoulli"`` for grey images and
+            standardised columns, for a table of real numbers, ``"table"`` for one of several kinds
+            of columns or with gaps, ``"bernoulli"`` for black and white images and for a table of
+            zeros and ones, ``"continuous_bernoulli"`` for grey images and
             ``"discretized_logistic"`` for colour ones. The Bernoulli ones want values in [0, 1];
             ``"bernoulli"`` is trained and scored on values drawn with these as probabilities.
+        schema: what columns mean, where a guess is wrong: a dict from names (places, in an array)
+            to ``"real"``, ``"amount"``, ``"count"``, ``"binary"``, ``"category"``, ``"ordinal"``,
+            ``"date"``, ``"spike"``, or ``"drop"``; a `pyro_gmvae.data.Schema`; or the path of a
+            file that ``pyro-gmvae schema`` wrote.
         regularize: changes that should leave a row in its cluster, such as ``"affine"`` for
             images or ``"resample"`` for a table (see `pyro_gmvae.fitting.regularizers`).
             ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
@@ -91,7 +102,11 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept. None is 3 by information for fewer than
             5,000 rows, else 1.
-        max_iter: epochs, at most.
+        clusters_are: what training does with the clusters that a table of mixed columns begins at:
+            ``"held"`` keeps them and learns what varies within, ``"free"`` lets them move.
+            ``"auto"`` tries both, and frees them where held-out likelihood gains far more by it.
+        max_iter: epochs, at most; None is 100, or for a table of mixed columns as many as make
+            1,000 steps.
         learning_rate: the learning rate of Adam; None is 1e-3 for images and 3e-3 for tables.
         batch_size: rows in a step; None is 128, or of a small table so few that an epoch has about
             ten steps, but 16 at least.
@@ -107,6 +122,9 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
             for images on GPUs that have it, else float32.
         random_state: int from 0 up to below 2^63, `numpy.random.RandomState` or None (NumPy's
             global one).
+        warm_start: whether `fit` goes on from the model of the last fit, whose scale and structure
+            it keeps: ``X`` must then have the same features, and parameters that shape the model
+            may not change.
         verbose: whether to show a progress bar.
 
     `fit` refuses a number that no machine can work with by its name. The most is 100,000 for
@@ -124,7 +142,8 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         labels_: the clusters of the training rows, shape ``(N,)``; without labels given to ``fit``
             cluster 0 is the largest. A saved run does not keep them.
         lower_bound_: mean ELBO of the training rows, in nats, estimated.
-        converged_: whether early stopping ended the training.
+        converged_: whether early stopping ended the training, or a learning rate that had fallen
+            to almost zero, as it does for tables of mixed columns.
         n_iter_: epochs that were run.
         history_: a dict for each epoch (see `pyro_gmvae.training.TrainResult`).
         n_features_in_: features of one row.
@@ -148,10 +167,12 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         latent_dim: int | None | Any = None,
         hidden: Sequence[int] | None | Any = None,
         likelihood: str | Any = "auto",
+        schema: Schema | dict[Any, str] | str | os.PathLike[str] | None | Any = None,
         regularize: str | Any = "auto",
         init_params: str | Any = "auto",
         n_init: int | None | Any = None,
-        max_iter: int | Any = 100,
+        clusters_are: Literal["auto", "held", "free"] | Any = "auto",
+        max_iter: int | None | Any = None,
         learning_rate: float | None | Any = None,
         batch_size: int | None | Any = None,
         annealing_epochs: float | None | Any = None,
@@ -162,6 +183,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         device: Literal["auto", "cpu", "cuda"] | Any = "auto",
         precision: Literal["auto", "float32", "bfloat16"] | Any = "auto",
         random_state: int | np.random.RandomState | None | Any = None,
+        warm_start: bool | Any = False,
         verbose: bool | Any = False,
     ) -> None:
         self.n_components = n_components
@@ -169,9 +191,11 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self.latent_dim = latent_dim
         self.hidden = hidden
         self.likelihood = likelihood
+        self.schema = schema
         self.regularize = regularize
         self.init_params = init_params
         self.n_init = n_init
+        self.clusters_are = clusters_are
         self.max_iter = max_iter
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -183,6 +207,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self.device = device
         self.precision = precision
         self.random_state = random_state
+        self.warm_start = warm_start
         self.verbose = verbose
 
     @alone
@@ -190,6 +215,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self,
         X: Any,  # noqa: N803
         y: Any = None,
+        sample_weight: Any = None,
         *,
         init: Any = None,
         labels: Any = None,
@@ -200,6 +226,10 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         Args:
             X: a table or images.
             y: not used, so that nothing is trained on labels that were meant for something else.
+            sample_weight: how much each row counts, shape ``(N,)``, positive or zero; None counts
+                all alike. Whole numbers say how often a row was seen. Others, such as weights of a
+                survey, are scaled to a mean of 1. Each epoch draws N rows in proportion, so that a
+                row of weight 2 is two rows in expectation; a weight of 0 leaves the row out.
             init: clusters to begin near, in place of ``init_params``: integers ``(N,)`` from 0 to
                 K - 1, -1 where there is none, or responsibilities ``(N, K)``. The training is free
                 to leave them, and their numbers are not kept.
@@ -214,32 +244,39 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
 
         Raises:
             ValueError: for parameters out of range, fewer rows than ``n_components``, data that are
-                not finite numbers, or an ``init``, labels or groups that do not fit them
+                not finite numbers, or weights, an ``init``, labels or groups that do not fit them
                 (`InputError` is one).
             NonFiniteLossError: if the loss becomes NaN or infinite.
 
         Warns:
-            ConvergenceWarning: if ``max_iter`` ended before early stopping did.
+            ConvergenceWarning: if rows were held out, and ``max_iter`` ended before early stopping
+                did.
         """
         own, settings = self._own, settings_of_parameters(self.get_params())
-        data, _ = self._read(X, fitting=True)
+        before = self._before(settings) if own.warm_start else None
+        if before is None:
+            data, _ = read_rows(self, X, wishes=wishes_of(self.schema))
+        else:
+            data = before.conform(read_rows(self, X)[0])
         if len(data) < settings.model.clusters:
             raise ValueError(
                 "Expected n_samples >= n_components but got n_components = "
                 f"{self.n_components}, n_samples = {len(data)}"
             )
+        if sample_weight is not None:
+            data = replace(data, weights=weights_of_rows(sample_weight, len(data)))
         if labels is not None:
             data = replace(data, labels=known_of_rows(labels, "labels", len(data)))
         if must_link is not None:
             data = replace(data, must_link=known_of_rows(must_link, "groups", len(data)))
         splits = self._splits(data, settings)
         clusters = None if init is None else self._initial_clusters(init, splits)
-        planned = plan(settings, splits, clusters=clusters)
+        planned = plan(settings, splits, clusters=clusters, before=before)
         self._keep(train(planned, reporters=[ProgressBar()] if own.verbose else []))
         self.labels_ = self.fitted_.to(self._device).responsibilities(data.x).argmax(-1).numpy()
-        if not self.converged_ and len(splits.validation):
+        if not self.converged_ and len(planned.splits.validation):
             warnings.warn(
-                f"The held-out ELBO had not stopped rising after {self.max_iter} epochs: increase "
+                f"The held-out ELBO had not stopped rising after {self.n_iter_} epochs: increase "
                 "max_iter, or lower patience.",
                 ConvergenceWarning,
                 stacklevel=3,  # above `alone`
@@ -259,77 +296,6 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         """Return the mean of z under q(z|x), shape ``(N, Z)``."""
         data, fitted = self._ready(X)
         return fitted.embed(data.x).numpy()
-
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Estimate log p(x) in the units of ``X``, in nats, shape ``(N,)``, by importance sampling.
-
-        It is a lower bound in expectation, tighter with more ``num_samples``. A row's figure does
-        not depend on the other rows. ``pyro-gmvae evaluate`` gives their mean for the same rows.
-        Images are scored on [0, 1], under a discretised logistic by the probability of their
-        levels.
-        """
-        data, fitted = self._ready(X)
-        figures = self._log_likelihood(fitted, data)
-        return figures.to(fitted.gmvae.model.component_loc.dtype).numpy()
-
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
-        """Return the mean of `score_samples`; ``y`` is ignored."""
-        data, fitted = self._ready(X)
-        return self._log_likelihood(fitted, data).mean().item()
-
-    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Draw data from the model, in the units of ``X``; the same for the same ``random_state``.
-
-        Returns:
-            The data, shape ``(n_samples, D)`` or ``(n_samples, C, H, W)``, and their clusters,
-            shape ``(n_samples,)``, in ascending order.
-
-        Raises:
-            InputError: if ``n_samples`` is no whole number from 1 on, or so many rows do not fit
-                into memory.
-        """
-        check_is_fitted(self)
-        number = whole("n_samples", n_samples, least=1, most=MOST_ROWS)
-        seed = int(generator_of(self.random_state).randint(2**31 - 1))
-        x, y = self.fitted_.sample(number, seed=seed)
-        order = y.argsort(stable=True)
-        return x[order].double().numpy(), y[order].numpy()
-
-    def to_inference_data(
-        self,
-        X: Any,  # noqa: N803
-        *,
-        num_draws: int = 100,
-        num_samples: int | None = None,
-        feature_names: Sequence[str] | None = None,
-        batch_size: int | None = None,
-        seed: int = 0,
-    ) -> Any:
-        """Export what the model says of ``X``, for ArviZ.
-
-        Args:
-            X: data.
-            num_draws: draws of z and x for each row.
-            num_samples: importance samples for each row; None is the estimator's parameter.
-            feature_names: coordinates of the last dimension of x; None takes the names of the
-                columns.
-            batch_size, seed: as in `pyro_gmvae.evaluation.to_inference_data`.
-
-        Raises:
-            InputError: for data that do not fit the model, a size out of range, or a wrong number
-                of feature names.
-        """
-        data, _ = self._ready(X)
-        if feature_names is None:
-            feature_names = getattr(self, "feature_names_in_", None)
-        return self.fitted_.to_inference_data(
-            data.x,
-            num_draws=num_draws,
-            num_samples=self._own.num_samples if num_samples is None else num_samples,
-            feature_names=feature_names,
-            batch_size=batch_size,
-            seed=seed,
-        )
 
     @alone
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -370,10 +336,9 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         known = {SHOWN.get(name, name): value for name, value in settings.to_dict().items()}
         taken = set(cls._get_param_names())
         loaded = cls(**{n: v for n, v in known.items() if n in taken}, **own)
-        loaded.n_features_in_ = prod(fitted.encoding.event_shape)
-        names = fitted.encoding.feature_names
+        loaded.n_features_in_, names = features_of(fitted.encoding)
         if names is not None:
-            loaded.feature_names_in_ = np.array(names, dtype=object)
+            loaded.feature_names_in_ = names
         loaded._keep(fitted)
         return loaded
 
@@ -383,6 +348,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = True
         return tags
 
     @property
@@ -398,6 +364,13 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     def _own(self) -> OwnParameters:
         # They may have been set anew since the training.
         return OwnParameters.of(self.get_params())
+
+    def _before(self, settings: Settings) -> FittedModel | None:
+        """Return the model that a warm start goes on from, if there is one that fits."""
+        if not hasattr(self, "fitted_"):
+            return None
+        check_goes_on(settings, self.fitted_.gmvae)
+        return self.fitted_
 
     def _splits(self, data: Dataset, settings: Settings) -> Splits:
         """Hold out rows for early stopping, as the command does, and none for a test."""
@@ -432,7 +405,7 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
         self.model_, self.encoding_ = fitted.gmvae, fitted.encoding
         self.history_ = fitted.history
         self.n_iter_ = len(fitted.history)
-        self.converged_ = fitted.about.stopped == "patience"
+        self.converged_ = fitted.about.stopped in ("patience", "schedule")
         bound = fitted.about.lower_bound
         self.lower_bound_ = float("nan") if bound is None else bound
         with torch.no_grad():
@@ -443,37 +416,8 @@ class GMVAE(ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, Bas
     def _ready(self, X: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
         """Check data, and put the model on the device and in the precision to answer in."""
         check_is_fitted(self)
-        data, dtype = self._read(X)
-        return data, self.fitted_.to(self._device, dtype)
-
-    def _log_likelihood(self, fitted: FittedModel, data: Dataset) -> Tensor:
-        number = self._own.num_samples
-        return fitted.log_likelihood(data.x, num_samples=number, diagnostics=False).log_p
-
-    def _read(self, X: Any, *, fitting: bool = False) -> tuple[Dataset, torch.dtype]:  # noqa: N803
-        """Check data, and return them with the precision to answer in."""
-        X = as_array(X)  # noqa: N806
-        if isinstance(X, np.ndarray) and X.ndim > 2 and X.dtype.kind in "biuf":
-            data = from_array(X, name="X", purpose="fit" if fitting else "apply")
-            precision = torch.float32
-            if fitting:
-                self.n_features_in_ = data.x[0].numel()
-                self.__dict__.pop("feature_names_in_", None)
-        else:
-            X = validate_data(  # noqa: N806
-                self,
-                X,
-                dtype=[np.float64, np.float32],
-                ensure_min_samples=2 if fitting else 1,
-                reset=fitting,
-            )
-            precision = torch.float32 if X.dtype == np.float32 else torch.float64
-            # Constant columns may come from a fold of the data; they do no harm.
-            data = from_array(X, name="X", purpose="apply")
-            names = getattr(self, "feature_names_in_", None)
-            if names is not None:
-                data = replace(data, feature_names=tuple(names))
-        return data if fitting else self.fitted_.conform(data), precision
+        data, dtype = read_rows(self, X)
+        return self.fitted_.conform(data), self.fitted_.to(self._device, dtype)
 
 
 def _sizes(fitted: FittedModel) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Float64, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae import evaluation
@@ -157,6 +157,7 @@ class FittedModel:
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
         diagnostics: bool = True,
+        weights: Float64[Tensor, " N"] | None = None,
     ) -> LogLikelihood:
         """Estimate log p(x) of each row by importance sampling, in nats, in raw units.
 
@@ -169,6 +170,7 @@ class FittedModel:
             num_samples: importance samples for each row.
             seed: fixes every draw.
             diagnostics: whether to fit Pareto k-hat, which needs ArviZ.
+            weights: how much each row counts in the means of the result; None if all count alike.
         """
         figures = evaluation.log_likelihood(
             self.gmvae,
@@ -185,6 +187,7 @@ class FittedModel:
             figures,
             log_p=figures.log_p + volume,
             elbo_per_datum=figures.elbo_per_datum + volume,
+            weights=weights,
         )
 
     @alone
@@ -193,9 +196,13 @@ class FittedModel:
     ) -> Evaluation:
         """Evaluate on rows that conform: likelihood, use of the clusters, scores by their classes.
 
+        The weights of the rows count in all means but the scores.
+
         Args: as in `log_likelihood`.
         """
-        figures = self.log_likelihood(data.x, num_samples=num_samples, seed=seed)
+        figures = self.log_likelihood(
+            data.x, num_samples=num_samples, seed=seed, weights=data.weights
+        )
         return evaluation.summarize(
             self.gmvae, figures, self.responsibilities(data.x), data.class_labels
         )
@@ -234,21 +241,24 @@ class FittedModel:
         draw: bool = False,
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
+        keys: Sequence[int] | None = None,
     ) -> Float[Tensor, "N *event"]:
         """Fill the missing cells of rows, in raw units, given their other cells, on the CPU.
 
         Args:
             x: raw rows; NaN is a missing cell.
             draw: fill with a draw from p(x_A | x_B), of which equal rows get different ones;
-                otherwise numbers and counts get their mean on
-                model scale, levels the likeliest one.
+                otherwise numbers and counts get their mean on model scale, levels the likeliest
+                one.
             num_samples: importance samples of each row.
             seed: fixes every draw.
+            keys: a number for each row that decides its draws together with ``seed``; None takes
+                one that its values tell.
 
         Raises:
             InputError: for a model that takes no gaps.
         """
-        keys = row_keys(x)
+        keys = row_keys(x) if keys is None else keys
         filled = evaluation.impute(
             self.gmvae,
             x,
@@ -260,6 +270,29 @@ class FittedModel:
         )
         decoded = self._decoded(filled).to(x.dtype)
         return torch.where(x.isnan().cpu(), decoded, x.cpu())
+
+    @alone
+    def sample_given(
+        self, n: int, x: Shaped[Tensor, "N *event"], *, seed: int = 0
+    ) -> tuple[Float[Tensor, "draws *event"], Int[Tensor, " draws"]]:
+        """Complete each row ``n`` times by draws of its missing cells from p(x_A | x_B).
+
+        Args:
+            n: draws for each row.
+            x: raw rows; NaN is a missing cell.
+            seed: fixes every draw.
+
+        Returns:
+            The completed rows, in raw units, on the CPU, those of the first row first; and the
+            likeliest cluster of each.
+
+        Raises:
+            InputError: for a model that takes no gaps.
+        """
+        keys = [(key + n_th) % 2**64 for key in row_keys(x) for n_th in range(n)]
+        rows = x.repeat_interleave(n, 0)
+        drawn = self.impute(rows, draw=True, seed=seed, keys=keys)
+        return drawn, self.responsibilities(drawn).argmax(-1)
 
     @alone
     def means(self) -> Float[Tensor, "K *event"]:

@@ -15,9 +15,17 @@ from pyro_gmvae.fitted import NUM_SAMPLES
 from pyro_gmvae.fitting.groups import HardwareSettings
 from pyro_gmvae.fitting.knobs import Checked, SettingError, knob
 from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.models import GMVAE
 from pyro_gmvae.ranges import MOST_DRAWS, SEEDS, plain, shown, whole
 
-__all__ = ["SHOWN", "OwnParameters", "checked_device", "generator_of", "settings_of_parameters"]
+__all__ = [
+    "SHOWN",
+    "OwnParameters",
+    "check_goes_on",
+    "checked_device",
+    "generator_of",
+    "settings_of_parameters",
+]
 
 # The settings that have another name in scikit-learn.
 SETTING_OF = {
@@ -32,16 +40,17 @@ SHOWN = {setting: parameter for parameter, setting in SETTING_OF.items()}
 
 @dataclass(frozen=True)
 class OwnParameters(Checked):
-    """Hold the estimator's parameters that a training does not depend on.
+    """Hold the estimator's parameters that are no settings of a training.
 
-    >>> OwnParameters.of({"num_samples": 50, "verbose": 1, "n_components": 3})
-    OwnParameters(num_samples=50, verbose=True)
+    >>> OwnParameters.of({"num_samples": 50, "verbose": 1, "warm_start": False})
+    OwnParameters(num_samples=50, verbose=True, warm_start=False)
     """
 
     num_samples: int = knob(
         NUM_SAMPLES, "int", "Importance samples for each row.", least=1, most=MOST_DRAWS
     )
     verbose: bool = knob(False, "flag", "Show a progress bar.")
+    warm_start: bool = knob(False, "flag", "Go on from the model of the last fit.")
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> OwnParameters:
@@ -51,8 +60,9 @@ class OwnParameters(Checked):
             SettingError: for a value that is not allowed.
         """
         own = {f.name: plain(parameters[f.name]) for f in fields(cls)}
-        if isinstance(own["verbose"], Integral) and own["verbose"] in (0, 1):
-            own["verbose"] = bool(own["verbose"])  # scikit-learn's own estimators take numbers
+        for name in ("verbose", "warm_start"):
+            if isinstance(own[name], Integral) and own[name] in (0, 1):
+                own[name] = bool(own[name])  # scikit-learn's own estimators take numbers
         try:
             return cls(**own)
         except SettingError as error:
@@ -66,7 +76,7 @@ def settings_of_parameters(parameters: Mapping[str, Any]) -> Settings:
         SettingError: for a value that is not allowed; it names the parameter.
         InputError: for a ``random_state`` that is none.
     """
-    own = {f.name for f in fields(OwnParameters)}
+    own = {f.name for f in fields(OwnParameters)} | {"schema"}  # it is read with the data
     values = {name: value for name, value in parameters.items() if name not in own}
     if not isinstance(values["likelihood"], str):
         raise InputError(
@@ -82,6 +92,35 @@ def settings_of_parameters(parameters: Mapping[str, Any]) -> Settings:
     return Settings.of(
         None, shown=SHOWN, **{SETTING_OF.get(name, name): value for name, value in values.items()}
     )
+
+
+def check_goes_on(settings: Settings, gmvae: GMVAE) -> None:
+    """Refuse parameters that a training which goes on from a model cannot have.
+
+    Args:
+        settings: the settings of the training to come.
+        gmvae: the model that it goes on from. A parameter that is left open takes the model's.
+
+    Raises:
+        SettingError: for a number of clusters, a method, a size or a likelihood that is not that of
+            the model.
+    """
+    model = {
+        "clusters": gmvae.n_components,
+        "method": gmvae.method,
+        "latent_dim": gmvae.latent_dim,
+        "hidden": tuple(gmvae.options["hidden"]),
+        "likelihood": gmvae.options["likelihood"],
+    }
+    said = settings.to_dict()
+    for name, value in model.items():
+        if said[name] not in (None, "auto", value):
+            raise SettingError(
+                name,
+                f"must stay {shown(value)}, for warm_start goes on from such a model, got "
+                f"{shown(said[name])}: set it so, or warm_start to False",
+                SHOWN.get(name, name),
+            )
 
 
 def checked_device(device: Any) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, Splits, TableEncoding
+from pyro_gmvae.data.columns.profiles import profile_of
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.plots import plot_cluster_members, plot_cluster_profiles, plot_grid, plot_history
 
@@ -50,10 +51,13 @@ def _members(encoding: ImageEncoding, fitted: FittedModel, data: Dataset, title:
 
 @_clusters.register(TableEncoding)
 def _profiles(encoding: TableEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
+    names, profile = encoding.schema.names, _scaled(encoding, data.x)
+    if encoding.mixed is not None:
+        profile, names = profile_of(encoding.mixed, encoding.schema, profile)
     return plot_cluster_profiles(
-        _scaled(encoding, data.x),
+        profile,
         fitted.responsibilities(data.x),
-        feature_names=encoding.schema.names,
+        feature_names=names,
         title=title,
     )
 

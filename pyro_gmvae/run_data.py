@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Schema, Splits, load, load_splits
+from pyro_gmvae.data.columns.wishes import Wishes, stated_wishes, wishes_of
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.sources.files import is_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.groups import DataSettings
 from pyro_gmvae.fitting.settings import Settings
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "load_settings_splits",
     "settings_of",
     "sources_of",
+    "wishes_of_settings",
 ]
 
 Part = Literal["test", "train", "validation", "all"]
@@ -32,6 +35,7 @@ class ReadOptions(NamedTuple):
 
     data_dir: str
     label_column: str | None
+    weight_column: str | None
     image_size: int | None
 
 
@@ -66,19 +70,34 @@ def load_settings_splits(
         data_dir=data.data_dir,
         download=download,
         label_column=data.label_column,
+        weight_column=data.weight_column,
         image_size=data.image_size,
         labels=data.labels,
         must_link=data.must_link,
         known=known,
         least_validation=least_validation,
         schema=schema,
+        wishes=None if schema is not None else wishes_of_settings(data),
     )
 
 
+def wishes_of_settings(data: DataSettings) -> Wishes:
+    """Return what the settings say about the columns; the single options go before the file.
+
+    Raises:
+        InputError: for a file that cannot be used, an unknown kind, or a weight that is no number.
+
+    >>> wishes_of_settings(DataSettings(column=["age=count"], drop=["name"])).kinds
+    {'age': 'count'}
+    """
+    stated = stated_wishes(data.column, data.drop, data.columns, data.column_weight)
+    return wishes_of(data.schema).and_then(stated)
+
+
 def sources_of(settings: Settings) -> list[str]:
-    """Return the files and folders that a training reads: its data, labels and groups."""
+    """Return the files and folders that a training reads: its data, schema, labels and groups."""
     named = settings.source if settings.source not in BUILT_IN else None
-    every = (named, settings.data.labels, settings.data.must_link)
+    every = (named, settings.data.schema, settings.data.labels, settings.data.must_link)
     return [source for source in every if source is not None]
 
 
@@ -161,9 +180,9 @@ def load_new_rows(
 ) -> Dataset:
     """Load all rows of another source, with the columns or channels of the model.
 
-    A table's columns are brought into the model's order; the label column may be missing. The
-    images of a folder are brought to ``image_size``, if None to that of training. A model of colour
-    accepts grey images too.
+    A table's columns are brought into the model's order; the columns of labels and of weights may
+    be missing. The images of a folder are brought to ``image_size``, if None to that of training. A
+    model of colour accepts grey images too.
 
     Raises:
         InputError: for a source that cannot be read, or rows that do not fit.
@@ -182,8 +201,8 @@ def load_rows_for_each(
 ) -> list[Dataset]:
     """Load the same rows for each of several models; None is all data of the first model.
 
-    The rows are read once, and again only for a model that was trained with another label column,
-    image size or folder of data.
+    The rows are read once, and again only for a model that was trained with another column of
+    labels or weights, image size or folder of data.
 
     Raises:
         InputError: as `load_new_rows`, and for data of the first run that have changed since.
@@ -208,20 +227,24 @@ def _read_options(
 ) -> ReadOptions:
     stored = Settings() if fitted.about.settings is None else settings_of(fitted)
     table = source not in BUILT_IN and is_table(source)
-    label_column = stored.data.label_column if table else None
+    label_column, weight_column = (
+        (stored.data.label_column, stored.data.weight_column) if table else (None, None)
+    )
     if image_size is None and is_folder(source) and not table:
         image_size = stored.data.image_size
-    return ReadOptions(data_dir or stored.data.data_dir, label_column, image_size)
+    folder = data_dir or stored.data.data_dir
+    return ReadOptions(folder, label_column, weight_column, image_size)
 
 
 def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
-    """Read all rows of a source; its label column may be missing."""
+    """Read all rows of a source; its columns of labels and weights may be missing."""
     return load(
         source,
         data_dir=options.data_dir,
         download=download,
         label_column=options.label_column,
+        weight_column=options.weight_column,
         image_size=options.image_size,
         purpose="apply",
-        label_may_lack=True,
+        may_lack=True,
     )

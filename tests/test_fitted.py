@@ -99,7 +99,7 @@ def test_new_rows_are_brought_to_the_trained_columns(table: FittedModel) -> None
     assert torch.equal(conformed.x, RAW) and conformed.feature_names == NAMES
     for wrong, words in (
         (replace(new, feature_names=("c", "a", "d", "e")), "'e'.* lacks the column 'b'"),
-        (replace(new, x=RAW[:, :3], feature_names=NAMES[:3]), "has 3 columns"),
+        (replace(new, x=RAW[:, :3], feature_names=NAMES[:3]), "lacks the column 'd'"),
         (Dataset("photos", torch.zeros(2, 1, 3, 3), None, ImageEncoding), "has images of shape"),
     ):
         with pytest.raises(InputError, match=words):

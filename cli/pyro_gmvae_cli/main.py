@@ -17,6 +17,7 @@ from pyro_gmvae_cli.terminal import prepare_streams, settle_streams
 # The command `name` is the object `command` in the file `name.py`.
 COMMANDS = (
     "train",
+    "schema",
     "evaluate",
     "predict",
     "sample",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection
 from dataclasses import Field, fields
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["given_settings", "named_settings", "training_settings"]
 # The sections of the help by group of settings; MOVED names the settings that go elsewhere.
 SECTIONS = {"data": "Data", "start": "Clusters", "training": "Training", "hardware": "Hardware"}
 MOVED = {
+    **dict.fromkeys(("schema", "column", "drop", "columns", "column_weight"), "Columns of a table"),
     "clusters": "Clusters",
     "chunk_size": "Hardware",
     "augment": "Data",
@@ -46,11 +48,35 @@ class Sizes(click.ParamType):
             self.fail(f"{value!r} is not a list of sizes such as 512,512", param, ctx)
 
 
-def training_settings(*, without: Collection[str] = ()) -> Decorator:
-    """Add an option for every setting of a training but those named."""
+class Names(click.ParamType):
+    """Read names such as ``age,spend``; one that holds a comma is put in double quotes."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Turn the text into a tuple of names."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            rows = list(csv.reader([value], skipinitialspace=True, strict=True))
+        except csv.Error as error:
+            self.fail(f"{value!r} is not a list of names such as age,spend ({error})", param, ctx)
+        names = tuple(name.strip() for row in rows for name in row)
+        if not names or not all(names):
+            self.fail(f"{value!r} is not a list of names such as age,spend", param, ctx)
+        return names
+
+
+def training_settings(
+    *, without: Collection[str] = (), only: Collection[str] | None = None
+) -> Decorator:
+    """Add an option for every setting of a training, or for some, but those named."""
+    names = [n for n in _OPTIONS if n not in without and (only is None or n in only)]
 
     def decorate(command: Any) -> Any:
-        for option in reversed([o for name, o in _OPTIONS.items() if name not in without]):
+        for option in reversed([_OPTIONS[name] for name in names]):
             command = option(command)
         return command
 
@@ -94,13 +120,17 @@ def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorato
         more |= {} if meta["flags"] else {"is_flag": True}
     elif kind == "sizes":
         more["type"] = Sizes()
+    elif kind == "names":
+        more["type"] = Names()
+    elif kind == "texts":
+        more |= {"type": str, "multiple": True}
     elif kind == "file":
         more |= {"type": str, "callback": absolute_path, "metavar": "FILE"}
     else:
         more["type"] = {"int": int, "float": float}.get(kind, str)
     if meta["metavar"]:
         more["metavar"] = meta["metavar"]
-    known = more["default"] is not None and kind != "flag"
+    known = more["default"] not in (None, ()) and kind != "flag"
     suffix = "" if shown is None else f"  [default: {shown}]"
     return click.option(
         *flags,

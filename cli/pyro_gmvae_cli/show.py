@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyro_gmvae.data import Dataset
     from pyro_gmvae.tasks.evaluate import Figures
 
-__all__ = ["figures_table", "summary", "tell_notes"]
+__all__ = ["figures_table", "schema_table", "summary", "tell_notes"]
 
 
 def summary(title: str, rows: Sequence[tuple[str, str, str]], *, err: bool = False) -> None:
@@ -65,6 +65,36 @@ def tell_notes(data: Dataset) -> None:
     """Print on standard error what was guessed when the data were read, a line for each guess."""
     for note in data.notes:
         say(f"{data.name}: {note}.", err=True)
+
+
+def schema_table(data: Dataset, *, most: int | None = None, err: bool = False) -> None:
+    """Print the columns of a table: what they are taken for and why.
+
+    Args:
+        data: a table.
+        most: how many columns are shown at most; None shows all, and those that are left out.
+        err: whether to print on standard error.
+    """
+    schema = data.schema
+    if schema is None:
+        return
+    title = f"{data.name}, {len(data)} rows, {len(schema)} columns"
+    table = Table(title=visible(title), title_justify="left", box=None, padding=(0, 2))
+    table.add_column("column", style="bold")
+    table.add_column("kind")
+    table.add_column("gaps", justify="right")
+    table.add_column("weight", justify="right")
+    table.add_column("because of", style="dim")
+    names = schema.shown_names
+    for name, column in list(zip(names, schema.columns, strict=True))[:most]:
+        gaps = f"{column.gaps:.1%}" if column.gaps else ""
+        weight = "" if column.weight == 1 else f"{column.weight:g}"
+        table.add_row(visible(name), column.kind, gaps, weight, visible(column.why))
+    for left_out in schema.left_out if most is None else ():
+        table.add_row(visible(left_out.name), "left out", "", "", visible(left_out.why))
+    show(table, err=err)
+    if most is not None and len(schema) > most:
+        say(f"and {len(schema) - most} more columns; the command schema shows all.", err=err)
 
 
 def _number(value: float | None) -> str:

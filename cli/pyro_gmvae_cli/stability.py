@@ -175,6 +175,6 @@ def _tables(
     rows.add_column("")
     for each in clusters:
         rows.add_row(
-            str(each["cluster"]), str(each["size"]), f"{each['jaccard']:.2f}", each["verdict"]
+            str(each["cluster"]), f"{each['size']:g}", f"{each['jaccard']:.2f}", each["verdict"]
         )
     show(rows, err=err)

@@ -16,9 +16,11 @@ from pyro_gmvae_cli.settings import given_settings, named_settings, training_set
 from pyro_gmvae_cli.terminal import command_line, say, say_json, warn
 
 if TYPE_CHECKING:
+    from pyro_gmvae.data import Splits
     from pyro_gmvae.tasks.train import Trained
 
 PICTURE = "clusters.png"
+SHOWN_COLUMNS = 40
 
 
 @click.command(cls=Command)
@@ -82,7 +84,11 @@ def command(
 
     from pyro_gmvae.tasks.train import train_run
     from pyro_gmvae.training import ProgressBar, TrainingInterrupted
-    from pyro_gmvae_cli.show import tell_notes
+    from pyro_gmvae_cli.show import schema_table, tell_notes
+
+    def tell(splits: Splits) -> None:
+        tell_notes(splits.train)
+        schema_table(splits.whole(), most=SHOWN_COLUMNS, err=True)
 
     def how_to_go_on(error: KeyboardInterrupt) -> str:
         # `train_run` notes at an error that there is a checkpoint.
@@ -100,7 +106,7 @@ def command(
             resume=resume,
             download=download,
             reporters=[] if quiet else [ProgressBar()],
-            on_data=None if quiet else lambda splits: tell_notes(splits.train),
+            on_data=None if quiet else tell,
         )
     if trained.is_main and (as_json or not quiet):
         _report(trained, out, as_json)

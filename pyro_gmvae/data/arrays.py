@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import torch
 
 from pyro_gmvae.data.checks import DataWarning, Purpose, check_rows, listed, table_tensor
+from pyro_gmvae.data.columns.infer import describe_numbers
+from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.images import CHANNELS, channels_first
@@ -40,16 +43,24 @@ def load_array(path: Path, *, purpose: Purpose = "fit") -> Dataset:
     return _dataset(arrays[0], arrays[1] if len(arrays) > 1 else None, path.stem, purpose)
 
 
-def from_array(x: Any, y: Any = None, *, name: str = "array", purpose: Purpose = "fit") -> Dataset:
+def from_array(
+    x: Any,
+    y: Any = None,
+    *,
+    name: str = "array",
+    purpose: Purpose = "fit",
+    wishes: Wishes | None = None,
+) -> Dataset:
     """Check an array and turn it into a data set, which shares no memory with the array.
 
     Args:
         x: images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in
-            [0, 1] or truth values; or a table ``(N, D)``. A tensor, or a list of N arrays or
-            tensors of one shape, will do.
+            [0, 1] or truth values; or a table ``(N, D)`` of numbers, NaN where a cell is missing. A
+            tensor, or a list of N arrays or tensors of one shape, will do.
         y: labels ``(N,)``, integers or text.
         name: the name of the data set in messages.
         purpose: ``"apply"`` accepts a single row and constant columns.
+        wishes: what the user says about the columns of a table, by their places.
 
     Warns:
         DataWarning: when fitting, for images whose channels may be the second or the last axis.
@@ -64,10 +75,24 @@ def from_array(x: Any, y: Any = None, *, name: str = "array", purpose: Purpose =
     """
     given = np.asarray(as_array(x, name))
     labels = None if y is None else np.asarray(as_array(y, f"y of {name}"))
-    data = _dataset(given, labels, name, purpose)
+    data = with_wishes(_dataset(given, labels, name, purpose), wishes)
     if np.may_share_memory(data.x.numpy(), given):
         object.__setattr__(data, "x", data.x.clone())
     return data
+
+
+def with_wishes(data: Dataset, wishes: Wishes | None) -> Dataset:
+    """Describe the columns of an array as the user says, if the user says anything.
+
+    Raises:
+        InputError: for wishes that do not fit, as for images.
+    """
+    if wishes is None or wishes == Wishes():
+        return data
+    if data.kind is not TableEncoding:
+        raise InputError(f"{data.name} has images, which have no columns to describe: leave it out")
+    found = describe_numbers(data.x.numpy(), data.name, wishes)
+    return replace(data, x=torch.from_numpy(found.values), schema=found.schema)
 
 
 def _dataset(x: np.ndarray, y: np.ndarray | None, name: str, purpose: Purpose) -> Dataset:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
+
+from pyro_gmvae.data.weights import systematic_counts
 
 __all__ = ["Batch", "BatchSource", "ResidentBatches"]
 
@@ -68,10 +70,13 @@ class ResidentBatches:
         shuffle: whether each epoch gets a fresh permutation.
         generator: on the CPU or on the device of ``x``; the global one of that device if None.
         drop_last: whether to leave out a last batch that is not full.
+        weights: ``(N,)``, positive or zero. An epoch then draws N rows by systematic sampling: of
+            a row with the weight w it has N w / sum(weights) copies, rounded down or up at random.
+            Equal weights change nothing. Without ``shuffle`` the copies are the same in each epoch.
 
     Raises:
-        ValueError: if ``batch_size`` is below 1, there would be no batch, or the labels or a
-            covariate have another length.
+        ValueError: if ``batch_size`` is below 1, there would be no batch, or the labels, the
+            weights or a covariate have another length.
 
     >>> batches = ResidentBatches(torch.arange(5.0), 2, shuffle=False)
     >>> [x.tolist() for x, labels in batches.epoch()]
@@ -89,6 +94,7 @@ class ResidentBatches:
         shuffle: bool = True,
         generator: torch.Generator | None = None,
         drop_last: bool = False,
+        weights: Float[Tensor, "rows"] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -99,6 +105,8 @@ class ResidentBatches:
             )
         if labels is not None and len(labels) != len(x):
             raise ValueError(f"{len(x)} rows but {len(labels)} labels: give one for each row")
+        if weights is not None and len(weights) != len(x):
+            raise ValueError(f"{len(x)} rows but {len(weights)} weights: give one for each row")
         if any(len(c) != len(x) for c in covariates):
             raise ValueError(
                 f"{len(x)} rows but {[len(c) for c in covariates]} of the covariates: give each "
@@ -114,6 +122,8 @@ class ResidentBatches:
         self.drop_last = drop_last
         self.n_rows = len(x)
         self.event_shape = tuple(x.shape[1:])
+        equal = weights is None or bool((weights == weights[0]).all())
+        self.weights = None if equal else weights
 
     def __len__(self) -> int:
         whole, rest = divmod(self.n_rows, self.batch_size)
@@ -146,9 +156,22 @@ class ResidentBatches:
         return self.x[rows], *(c[rows] for c in self.covariates)
 
     def _order(self) -> Tensor:
-        if not self.shuffle:
-            return torch.arange(self.n_rows, device=self.x.device)
         # A generator draws only on its own device; the order is moved to that of the data.
         where = self.x.device if self.generator is None else self.generator.device
-        order = torch.randperm(self.n_rows, generator=self.generator, device=where)
-        return order.to(self.x.device)
+        drawn = None if self.weights is None else self._drawn(self.weights.to(where))
+        if not self.shuffle:
+            order = torch.arange(self.n_rows, device=self.x.device)
+        else:
+            order = torch.randperm(self.n_rows, generator=self.generator, device=where)
+        return (order if drawn is None else drawn[order.to(where)]).to(self.x.device)
+
+    def _drawn(self, weights: Tensor) -> Tensor:
+        """Draw as many rows as there are, each as often as its weight says."""
+        offset: Tensor | float = 0.5
+        if self.shuffle:
+            offset = torch.rand(
+                (), generator=self.generator, dtype=torch.float64, device=weights.device
+            )
+        counts = systematic_counts(weights, self.n_rows, offset)
+        places = torch.arange(self.n_rows, device=weights.device)
+        return places.repeat_interleave(counts, output_size=self.n_rows)

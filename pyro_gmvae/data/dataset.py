@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor
 
 from pyro_gmvae.data.encoding import Encoding
@@ -39,11 +39,12 @@ class Dataset:
         must_link: ``(N,)`` int64 group of each row, -1 where it has none; rows of one group belong
             in one cluster. None if there are no groups.
         places: ``(N,)`` int64 place of each row in its source; None for a whole source.
+        weights: ``(N,)`` how much each row counts, positive or zero; None if all count alike.
         notes: a plain sentence for each guess that was made when the rows were read.
         schema: the columns of a table; None where they are numbers of which nothing is known.
 
     Raises:
-        InputError: if ``class_labels`` does not have one label for each row.
+        InputError: if ``class_labels`` or ``weights`` have another number of rows.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> data = Dataset("points", torch.zeros(3, 2), None, TableEncoding)
@@ -61,6 +62,7 @@ class Dataset:
     labels: Int64[Tensor, "labels"] | None = None
     must_link: Int64[Tensor, "labels"] | None = None
     places: Int64[Tensor, "rows"] | None = None
+    weights: Float64[Tensor, "labels"] | None = None
     notes: tuple[str, ...] = ()
     schema: Schema | None = None
 
@@ -69,6 +71,11 @@ class Dataset:
             raise InputError(
                 f"{self.name} has {len(self.x)} rows but {len(self.class_labels)} labels: "
                 "give one label per row, or leave the labels out."
+            )
+        if self.weights is not None and len(self.weights) != len(self.x):
+            raise InputError(
+                f"{self.name} has {len(self.x)} rows but {len(self.weights)} weights: "
+                "give one weight per row, or leave the weights out."
             )
 
     def __len__(self) -> int:
@@ -101,18 +108,22 @@ class Dataset:
             class_labels=None if self.class_labels is None else self.class_labels[rows],
             labels=None if self.labels is None else self.labels[rows],
             must_link=None if self.must_link is None else self.must_link[rows],
+            weights=None if self.weights is None else self.weights[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
             places=rows if self.places is None else self.places[rows],
         )
 
     def fingerprint(self) -> str:
-        """Return a digest of the rows' values, by which a run recognises its data."""
+        """Return a digest of the rows' values and weights, by which a run recognises its data."""
         x = self.x.float() if self.x.is_floating_point() else self.x
         # A table is hashed in float32, as it was when the first runs were made, unless float32
         # does not hold it: a number overflows there, or a whole column vanishes.
         if (x.isinf() & ~self.x.isinf()).any() or ((x == 0).all(0) & (self.x != 0).any(0)).any():
             x = self.x
-        return hashlib.sha256(x.contiguous().numpy().data).hexdigest()
+        digest = hashlib.sha256(x.contiguous().numpy().data)
+        if self.weights is not None:
+            digest.update(self.weights.contiguous().numpy().data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +149,23 @@ class Splits:
         rows = [p.places[p.known] for p in self if p.places is not None]
         return tuple(sorted(torch.cat(rows).tolist())) or None if rows else None
 
+    def counted(self) -> Splits:
+        """Leave out the rows for training and validation whose weight is zero.
+
+        Raises:
+            InputError: if no row for training has a weight above zero.
+        """
+        train, validation = (
+            part if part.weights is None else part.subset(part.weights > 0)
+            for part in (self.train, self.validation)
+        )
+        if not len(train):
+            raise InputError(
+                f"no training row of {self.train.name} has a weight above zero: hold out fewer "
+                "rows, or give more rows a weight"
+            )
+        return replace(self, train=train, validation=validation)
+
     def with_share(self, share: float, *, seed: int) -> Splits:
         """Keep a random ``share`` of the training rows, drawn without replacement."""
         order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
@@ -147,6 +175,7 @@ class Splits:
     def whole(self) -> Dataset:
         """Join the rows of all parts in the order of the source, without known clusters."""
         labels = [p.class_labels for p in self if p.class_labels is not None]
+        weights = [p.weights for p in self if p.weights is not None]
         names = tuple(chain.from_iterable(p.row_names or () for p in self)) or None
         places = torch.cat([p.places for p in self if p.places is not None])
         joined = replace(
@@ -157,6 +186,7 @@ class Splits:
             labels=None,
             must_link=None,
             places=places,
+            weights=torch.cat(weights) if weights else None,
         )
         return joined.subset(places.argsort())
 

@@ -226,6 +226,15 @@ class Encoding(nn.Module, ABC):
         """Return the names of a row's features, or None where they have none."""
         return None
 
+    @property
+    def model_names(self) -> tuple[str, ...] | None:
+        """Return a name for each entry of a row on model scale, or None where they have none."""
+        return self.feature_names
+
+    def as_given(self, raw: Float[Tensor, "rows *event"]) -> Any:
+        """Return rows in raw units in the form in which users have theirs: here as an array."""
+        return raw.double().numpy()
+
     @abstractmethod
     def log_abs_det(self, raw: Shaped[Tensor, "rows *event"]) -> Float[Tensor, " rows"]:
         """Return the log of the volume that model scale gives to one raw unit, in nats.

@@ -122,6 +122,12 @@ class Schema:
         return names if len(names) == len(self.columns) and names else None
 
     @property
+    def is_numbered(self) -> bool:
+        """Return True if its names are the places in an array, which has no names of its own."""
+        names = (*(self.names or ()), *(c.name for c in self.left_out))
+        return self.names is not None and sorted(names) == sorted(map(str, range(len(names))))
+
+    @property
     def shown_names(self) -> tuple[str, ...]:
         """Return a name for each column in messages; columns without one are numbered."""
         return tuple(
@@ -152,6 +158,10 @@ class Schema:
     def left_out_config(self) -> list[dict[str, str]]:
         """Return the columns that are left out as plain JSON."""
         return [asdict(column) for column in self.left_out]
+
+    def to_file(self) -> dict[str, Any]:
+        """Return all that a file of columns holds, as plain JSON."""
+        return {"columns": self.to_config(), "left_out": self.left_out_config()}
 
     @classmethod
     def from_config(cls, config: Any, left_out: Any = ()) -> Schema:
@@ -202,9 +212,10 @@ def _checked(column: Column) -> Column:
     elif levels or column.cells in ("text", "boolean"):
         raise DamagedError(f"{name} is {column.kind} of {column.cells} with {len(levels)} levels")
     if of_numbers and levels:
-        levels = tuple(float(v) for v in levels)
-        if not all(map(isfinite, levels)) or sorted(levels) != list(levels):
+        numbers = [float(v) for v in levels]
+        if not all(map(isfinite, numbers)) or sorted(numbers) != numbers:
             raise DamagedError(f"{name} has levels that are not in order")
+        levels = tuple(numbers)
     if (column.kind == "spike") != (column.usual is not None):
         raise DamagedError(f"{name} is {column.kind} with the usual value {column.usual}")
     if column.usual is not None and not (of_numbers and isfinite(column.usual)):

@@ -13,8 +13,10 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from pyro_gmvae.data.checks import counted, listed
+from pyro_gmvae.data.columns.cells import frame_of
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.mixed import MixedColumns
+from pyro_gmvae.data.columns.plain import refuse_mixed
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
@@ -22,6 +24,8 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 
 if TYPE_CHECKING:
+    import pandas
+
     from pyro_gmvae.data.dataset import Dataset
 
 __all__ = ["WIDE", "TableEncoding"]
@@ -139,12 +143,12 @@ class TableEncoding(Encoding):
         many = n_rows >= MANY_ROWS
         return replace(
             cls.defaults,
-            learning_rate=5e-3,
+            learning_rate=3e-3 if many else 1e-2,
             learning_rate_schedule="cosine",
             latent_dim=4 if many else 2,
             hidden=(128, 128) if many else (64, 64),
             batch=256,
-            total_steps=1_000,
+            total_steps=2_500 if many else 1_000,
         )
 
     @classmethod
@@ -177,7 +181,7 @@ class TableEncoding(Encoding):
         schema = data.schema or Schema.of_numbers(data.event_shape[0], data.feature_names)
         if support == "mixed":
             return cls._fit_mixed(data.x, schema)
-        _refuse_mixed(data, schema, likelihood)
+        refuse_mixed(data, schema, likelihood)
         schema = schema.as_numbers()
         if support == "real":
             return cls.standardize(data.x, schema)
@@ -248,16 +252,11 @@ class TableEncoding(Encoding):
         return (1.0,) * len(self.schema) if self.mixed is None else self.mixed.weights
 
     @property
-    def model_names(self) -> tuple[str, ...]:
+    def model_names(self) -> tuple[str, ...] | None:
         """Return a name for each column on model scale; those of a spike are told apart."""
-        names = self.schema.shown_names
         if self.mixed is None:
-            return names
-        answers = set(self.mixed.answers)
-        return tuple(
-            f"{names[place]} is unusual" if i in answers else names[place]
-            for i, place in enumerate(self.mixed.places)
-        )
+            return self.schema.names
+        return self.mixed.names_on_model_scale(self.schema)
 
     def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_model"]:
         """Bring rows to model scale; see `Encoding.scaled`."""
@@ -280,6 +279,14 @@ class TableEncoding(Encoding):
         decoded = super().decode(x if self.mixed is None else self.mixed.collapse(x))
         decoded = decoded if self.unit is None else decoded * self.unit
         return decoded if self.mixed is None else self.mixed.restore(decoded, x)
+
+    def to_frame(self, raw: Float[Tensor, "rows columns"]) -> pandas.DataFrame:
+        """Return rows in raw units as a data frame, with text, dates and truth values."""
+        return frame_of(self.schema, raw.double().cpu().numpy())
+
+    def as_given(self, raw: Float[Tensor, "rows columns"]) -> Any:
+        """Return a data frame if the cells are more than numbers, else an array."""
+        return self.to_frame(raw) if self.schema.has_other_cells else super().as_given(raw)
 
     def log_abs_det(self, raw: Shaped[Tensor, "rows columns"]) -> Float[Tensor, " rows"]:
         """Return the log volume of each row; see `Encoding.log_abs_det`.
@@ -331,9 +338,8 @@ class TableEncoding(Encoding):
         known = x[~x.isnan()]
         far = self.scaled(x).isinf().any(0).nonzero().flatten().tolist()
         if far:
-            names, places = self.schema.shown_names, range(len(self.schema))
-            if self.mixed is not None:
-                places = self.mixed.places
+            names = self.schema.shown_names
+            places = range(len(names)) if self.mixed is None else self.mixed.places
             raise InputError(
                 "These rows have numbers that are too far from those in training, in "
                 f"{listed(dict.fromkeys(names[places[i]] for i in far))}: correct them, or drop "
@@ -372,23 +378,6 @@ class TableEncoding(Encoding):
         mixed = config.get("mixed")
         mixed = None if mixed is None else MixedColumns.from_config(schema, mixed)
         return cls(shape, binarize, schema=schema, exponents=exponents, mixed=mixed)
-
-
-def _refuse_mixed(data: Dataset, schema: Schema, likelihood: str) -> None:
-    """Refuse columns that are not numbers, and gaps, under a likelihood of numbers."""
-    columns = zip(schema.shown_names, schema.columns, strict=True)
-    other = [name for name, column in columns if column.cells != "number"]
-    gaps = data.x.isnan()
-    if not (other or gaps.any()):
-        return
-    if other:
-        has = f"columns that are not numbers: {listed(other)}"
-    else:
-        has = f"missing cells, in {counted(gaps.numpy(), schema.shown_names)}"
-    raise InputError(
-        f"{data.name} has {has}; the {likelihood} likelihood takes none: leave likelihood out, or "
-        "use likelihood table."
-    )
 
 
 def _are_exponents(values: Any, count: int) -> bool:

@@ -1,11 +1,12 @@
 """Turn table files and data frames into data sets, whatever their columns hold."""
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
 from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
 from pyro_gmvae.data.columns.infer import describe
@@ -17,6 +18,7 @@ from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
+from pyro_gmvae.data.weights import checked_weights
 from pyro_gmvae.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ def load_table(
     path: Path,
     *,
     label_column: str | None = None,
+    weight_column: str | None = None,
     purpose: Purpose = "fit",
     wishes: Wishes | None = None,
-    label_may_lack: bool = False,
+    may_lack: bool = False,
 ) -> Dataset:
     """Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
 
@@ -44,13 +47,22 @@ def load_table(
         InputError: if the file cannot be read, or if `from_frame` refuses its columns.
     """
     table = read_table(path)
-    if label_may_lack and label_column not in [str(c) for c in table.frame.columns]:
-        label_column = None
+    if may_lack:
+        there = {str(column) for column in table.frame.columns}
+        label_column = label_column if label_column in there else None
+        weight_column = weight_column if weight_column in there else None
     name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
     if str(path) == STANDARD_INPUT:
         name = "standard input"
     return _from_frame(
-        table.frame, name, label_column, purpose, wishes, tuple(table.notes), table.line_of
+        table.frame,
+        name,
+        label_column,
+        weight_column,
+        purpose,
+        wishes,
+        tuple(table.notes),
+        table.line_of,
     )
 
 
@@ -59,6 +71,7 @@ def from_frame(
     *,
     name: str = "table",
     label_column: str | None = None,
+    weight_column: str | None = None,
     purpose: Purpose = "fit",
     wishes: Wishes | None = None,
 ) -> Dataset:
@@ -74,13 +87,15 @@ def from_frame(
         name: the name of the data set in messages.
         label_column: the column whose values, of any type, become ``class_labels``, numbered in
             sorted order; a missing one is -1.
+        weight_column: the column of numbers, positive or zero, that becomes ``weights`` (see
+            `pyro_gmvae.data.weights.checked_weights`).
         purpose: ``"apply"`` accepts a single row, keeps all columns and guesses nothing.
         wishes: what the user says about the columns, when fitting.
 
     Raises:
-        InputError: for an unknown label column, two columns of one name, cells that are infinite or
-            no single values, a cell that is no number in a column of numbers, wishes that do not
-            fit the table, no column that varies, or too few rows.
+        InputError: for an unknown label or weight column, a weight that is none, two columns of one
+            name, cells that are infinite or no single values, a cell that is no number in a column
+            of numbers, wishes that do not fit the table, no column that varies, or too few rows.
 
     >>> import pandas
     >>> frame = pandas.DataFrame({"width": [1.5, 2.5, None], "country": ["FR", "FR", "FR"]})
@@ -88,20 +103,23 @@ def from_frame(
     ('width',)
     """
     frame, notes = _typed_text(as_frame(frame))
-    return _from_frame(frame, name, label_column, purpose, wishes, tuple(notes), None)
+    return _from_frame(
+        frame, name, label_column, weight_column, purpose, wishes, tuple(notes), None
+    )
 
 
 def as_frame(frame: Any) -> "pandas.DataFrame":
     """Bring a data frame of pandas or polars to one of pandas, whose column names are text."""
     if type(frame).__module__.split(".")[0] == "polars":
         frame = frame.to_arrow().to_pandas()
-    return frame.rename(columns=str)  # type: ignore[no-any-return]
+    return frame.rename(columns=str)
 
 
 def _from_frame(
     frame: "pandas.DataFrame",
     name: str,
     label_column: str | None,
+    weight_column: str | None,
     purpose: Purpose,
     wishes: Wishes | None,
     notes: tuple[str, ...],
@@ -111,12 +129,16 @@ def _from_frame(
     _refuse_same_names(frame, name)
     y, class_names = None, None
     if label_column is not None:
-        if label_column not in frame.columns:
-            near = difflib.get_close_matches(label_column, frame.columns, 1)
-            known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
-            raise InputError(f"{name} has no label column {label_column}: {known}")
+        _check_column(label_column, "label", frame, name)
         y, class_names = factorize(frame[label_column].to_numpy())
         frame = frame.drop(columns=label_column)
+    weights = None
+    if weight_column is not None:
+        if weight_column == label_column:
+            raise InputError(f"{name} cannot have labels and weights in one column: name two.")
+        _check_column(weight_column, "weight", frame, name)
+        weights = _weights(frame, weight_column, name, line_of)
+        frame = frame.drop(columns=weight_column)
     check_rows(len(frame), name, purpose)
     if frame.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
@@ -124,17 +146,63 @@ def _from_frame(
     if purpose == "apply":
         schema, values = Schema(tuple(c.column for c in raw)), np.stack([c.values for c in raw], 1)
     else:
-        settled = _settled(wishes)
+        wishes = Wishes() if wishes is None else wishes
+        if label_column is not None:
+            wishes = wishes.without(label_column)
+        wishes.checked(list(frame.columns), name)
+        settled = _settled(wishes, frame.columns)
         _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)
         found = describe(raw, name, wishes)
         schema, values, notes = found.schema, found.values, (*notes, *found.notes)
     x = table_tensor(values, schema.shown_names, name, "apply")
-    return Dataset(name, x, y, TableEncoding, schema.names, class_names, notes=notes, schema=schema)
+    return Dataset(
+        name,
+        x,
+        y,
+        TableEncoding,
+        schema.names,
+        class_names,
+        weights=weights,
+        notes=notes,
+        schema=schema,
+    )
 
 
-def _settled(wishes: Wishes | None) -> set[str]:
-    """Name the columns of which the user says what they are."""
-    return set() if wishes is None else {*wishes.kinds, *wishes.drop}
+def _check_column(column: str, what: str, frame: "pandas.DataFrame", name: str) -> None:
+    if column not in frame.columns:
+        near = difflib.get_close_matches(column, frame.columns, 1)
+        known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
+        raise InputError(f"{name} has no {what} column {column}: {known}")
+
+
+def _weights(
+    frame: "pandas.DataFrame", column: str, name: str, line_of: LineOf | None
+) -> Tensor | None:
+    """Read the column of weights."""
+    from pyro_gmvae.data.numerals import shown
+    from pyro_gmvae.data.sources.columns import first_not_number
+
+    raw = read_column(frame[column], name)
+    if raw.cells not in ("number", "boolean"):
+        row = first_not_number(frame[column]) if raw.cells == "text" else None
+        where = (
+            ""
+            if row is None
+            else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        )
+        raise InputError(
+            f"{name} has more than numbers in the weight column {column}{where}; give each row a "
+            "number from 0 on"
+        )
+    return checked_weights(
+        raw.values, f"{name}, column {column},", lambda row: _at(row, line_of).rstrip(",")
+    )
+
+
+def _settled(wishes: Wishes, names: Iterable[str]) -> set[str]:
+    """Name the columns of which the user says what they are, or that they are left out."""
+    others = () if wishes.only is None else set(names) - set(wishes.only)
+    return {*wishes.kinds, *wishes.drop, *others}
 
 
 def _typed_text(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str]]:

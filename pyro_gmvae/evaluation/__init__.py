@@ -11,6 +11,7 @@ from pyro_gmvae.evaluation.clustering import (
     clustering_scores,
 )
 from pyro_gmvae.evaluation.comparison import compare
+from pyro_gmvae.evaluation.criteria import aic, bic, free_parameters
 from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate, summarize
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.impute import impute
@@ -35,7 +36,9 @@ __all__ = [
     "LogLikelihood",
     "Selection",
     "Stability",
+    "aic",
     "best_matching",
+    "bic",
     "cluster_means",
     "cluster_stability",
     "cluster_usage",
@@ -44,6 +47,7 @@ __all__ = [
     "consensus",
     "embed",
     "evaluate",
+    "free_parameters",
     "impute",
     "log_likelihood",
     "pairwise_ari",

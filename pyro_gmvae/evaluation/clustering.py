@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation.weighting import weighted_mean, weighted_sizes
 
 __all__ = ["ClusterUsage", "ClusteringScores", "cluster_usage", "clustering_scores"]
 
@@ -62,11 +63,14 @@ class ClusteringScores:
     n_labelled: int
 
 
-def cluster_usage(responsibilities: Float[Tensor, "N K"]) -> ClusterUsage:
+def cluster_usage(
+    responsibilities: Float[Tensor, "N K"], weights: Float[Tensor, " N"] | None = None
+) -> ClusterUsage:
     """Summarise how the clusters are used.
 
     Args:
         responsibilities: q(y|x), shape ``(N, K)``.
+        weights: how much each datum counts; None if all count alike.
 
     Raises:
         InputError: if there are no data.
@@ -74,12 +78,12 @@ def cluster_usage(responsibilities: Float[Tensor, "N K"]) -> ClusterUsage:
     if len(responsibilities) == 0:
         raise InputError("There are no data to evaluate.")
     q = responsibilities.double()
-    counts = q.argmax(-1).bincount(minlength=q.shape[-1])
-    entropy_y = torch.special.entr(q.mean(0)).sum().item()
-    entropy_y_given_x = torch.special.entr(q).sum(-1).mean().item()
+    sizes = weighted_sizes(q.argmax(-1), q.shape[-1], weights)
+    entropy_y = torch.special.entr(weighted_mean(q, weights)).sum().item()
+    entropy_y_given_x = weighted_mean(torch.special.entr(q).sum(-1), weights).item()
     return ClusterUsage(
-        clusters_in_use=int((counts > 0).sum()),
-        share=counts / len(q),
+        clusters_in_use=int((sizes > 0).sum()),
+        share=sizes / sizes.sum(),
         entropy_y=entropy_y,
         entropy_y_given_x=entropy_y_given_x,
         # The entropy is concave, so only rounding can make the difference negative.

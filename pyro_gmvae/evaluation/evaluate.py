@@ -67,6 +67,8 @@ class Evaluation:
             "entropy_y_given_x": self.usage.entropy_y_given_x,
             "mutual_information": self.usage.mutual_information,
         }
+        if self.likelihood.weights is not None:
+            figures["sum_of_weights"] = self.likelihood.weights.sum().item()
         if self.bits_per_dim is not None:
             figures["bits_per_dim"] = self.bits_per_dim
         if self.scores is not None:
@@ -140,6 +142,9 @@ def summarize(
 ) -> Evaluation:
     """Put the figures of a model on some data together.
 
+    The weights of the data, which `likelihood` holds, count in all means; the scores count each
+    datum once.
+
     Args:
         gmvae: the model.
         likelihood: its log-likelihood of the data.
@@ -152,4 +157,5 @@ def summarize(
     bits_per_dim = None
     if gmvae.model.likelihood.support == "levels":
         bits_per_dim = -likelihood.mean / (prod(gmvae.event_shape) * log(2))
-    return Evaluation(likelihood, cluster_usage(responsibilities), scores, bits_per_dim)
+    usage = cluster_usage(responsibilities, likelihood.weights)
+    return Evaluation(likelihood, usage, scores, bits_per_dim)

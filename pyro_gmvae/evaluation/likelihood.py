@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log, nan, prod
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
 from pyro_gmvae.evaluation._arviz import pareto_k
@@ -19,6 +19,7 @@ from pyro_gmvae.evaluation._batches import (
     keys_of,
 )
 from pyro_gmvae.evaluation._draws import draw_z
+from pyro_gmvae.evaluation.weighting import standard_error, weighted_mean
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.noise import RowNoise
@@ -42,6 +43,7 @@ class LogLikelihood:
         pareto_k: Pareto k-hat of each datum's weights (NaN below 21 samples), shape ``(N,)``.
         num_samples: S.
         diagnosed: True if k-hat was computed; otherwise `pareto_k` is NaN throughout.
+        weights: how much each datum counts in the means, shape ``(N,)``; None if all count alike.
 
     >>> k, one = torch.tensor([0.1, 0.9]), torch.ones(2)
     >>> result = LogLikelihood(-one, -2 * one, 50 * one, k, num_samples=100)
@@ -55,23 +57,27 @@ class LogLikelihood:
     pareto_k: Float[Tensor, " N"]
     num_samples: int
     diagnosed: bool = True
+    weights: Float64[Tensor, " N"] | None = None
 
     @property
     def mean(self) -> float:
         """Return the mean log p(x), in nats per datum."""
-        return self.log_p.mean().item()
+        return weighted_mean(self.log_p, self.weights).item()
 
     @property
     def standard_error(self) -> float:
-        """Return the standard error of `mean` over the data, in nats; NaN for a single datum."""
+        """Return the standard error of `mean` over the data, in nats; NaN for a single datum.
+
+        With weights it is that of a mean of rows drawn with unequal chances.
+        """
         if len(self.log_p) < 2:
             return float("nan")
-        return (self.log_p.std() / len(self.log_p) ** 0.5).item()
+        return standard_error(self.log_p, self.weights).item()
 
     @property
     def elbo(self) -> float:
         """Return the mean ELBO of the discrete model, in nats per datum."""
-        return self.elbo_per_datum.mean().item()
+        return weighted_mean(self.elbo_per_datum, self.weights).item()
 
     @property
     def pareto_k_bad_fraction(self) -> float:

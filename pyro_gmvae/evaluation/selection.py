@@ -22,6 +22,7 @@ from torch import Tensor
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation.resampling import best_jaccard
 from pyro_gmvae.evaluation.stability import STABLE, pairwise_ari
+from pyro_gmvae.evaluation.weighting import standard_error, weighted_mean
 
 __all__ = ["Candidate", "Selection", "select"]
 
@@ -37,6 +38,8 @@ class Candidate:
         n_clusters: K.
         log_p: log p(x) of the same N held-out data by each run, in nats, shape ``(R, N)``.
         clusters: clusters of the same M data by each run, shape ``(R, M)``.
+        weights: how much each of the N data counts; None if all count alike.
+        cluster_weights: how much each of the M data counts, likewise.
 
     Raises:
         InputError: for fewer than two runs, fewer than two held-out data, or a log p that is not
@@ -50,6 +53,8 @@ class Candidate:
     n_clusters: int
     log_p: Float[Tensor, "R N"]
     clusters: Int64[Tensor, "R M"]
+    weights: Float[Tensor, " N"] | None = None
+    cluster_weights: Float[Tensor, " M"] | None = None
 
     def __post_init__(self) -> None:
         if len(self.log_p) < 2 or self.log_p.shape[1] < 2:
@@ -65,27 +70,33 @@ class Candidate:
     @property
     def log_likelihood(self) -> float:
         """Return the mean log p(x) over the data and runs, in nats."""
-        return self.log_p.mean().item()
+        return self.run_means.mean().item()
+
+    @property
+    def run_means(self) -> Float[Tensor, " R"]:
+        """Return the mean log p(x) of each run over the data, in nats."""
+        return weighted_mean(self.log_p.T, self.weights)
 
     @property
     def standard_error(self) -> float:
         """Return the standard error of `log_likelihood`, with data and runs as random samples."""
-        runs, rows = self.log_p.mean(1), self.log_p.mean(0)
-        return (runs.var() / len(runs) + rows.var() / len(rows)).sqrt().item()
+        runs, rows = self.run_means, self.log_p.mean(0)
+        by_rows = standard_error(rows, self.weights).square()
+        return (runs.var() / len(runs) + by_rows).sqrt().item()
 
     @cached_property
     def ari(self) -> float:
         """Return the adjusted Rand index between runs, averaged over all pairs."""
         n = len(self.clusters)
-        table = pairwise_ari(list(self.clusters))
+        table = pairwise_ari(list(self.clusters), self.cluster_weights)
         return ((table.sum() - n) / (n * (n - 1))).item()
 
     @cached_property
     def recurrence(self) -> list[Float[Tensor, " K"]]:
         """Return the Jaccard index of each run's clusters, averaged over the other runs."""
-        runs, k = self.clusters, self.n_clusters
+        runs, k, w = self.clusters, self.n_clusters, self.cluster_weights
         return [
-            torch.stack([best_jaccard(a, b, k) for j, b in enumerate(runs) if j != i]).mean(0)
+            torch.stack([best_jaccard(a, b, k, w) for j, b in enumerate(runs) if j != i]).mean(0)
             for i, a in enumerate(runs)
         ]
 
@@ -212,10 +223,10 @@ def _behind(candidates: Sequence[Candidate]) -> Float[Tensor, "2 C"]:
     columns = []
     for c in candidates:
         gap = best.log_p.mean(0) - c.log_p.mean(0)
-        variance = gap.var() / len(gap)
+        variance = standard_error(gap, c.weights).square()
         if c is not best:
-            variance = variance + sum(p.mean(1).var() / len(p) for p in (c.log_p, best.log_p))
-        columns.append(torch.stack([gap.mean(), variance.sqrt()]))
+            variance = variance + sum(each.run_means.var() / len(each.log_p) for each in (c, best))
+        columns.append(torch.stack([weighted_mean(gap, c.weights), variance.sqrt()]))
     return torch.stack(columns, -1)
 
 

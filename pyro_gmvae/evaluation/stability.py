@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation.weighting import weighted_ari, weighted_mean, weighted_sizes
 
 __all__ = [
     "Stability",
@@ -38,6 +39,7 @@ class Stability:
         agreement: for each datum, the share of clusterings that put it into its cluster of the
             consensus, shape ``(N,)``.
         alive: number of clusters with members in each clustering, shape ``(R,)``.
+        weights: how much each datum counts, shape ``(N,)``; None if all count alike.
 
     >>> first = torch.eye(2)[[0, 0, 1, 1]]
     >>> result = stability([first, first.flip(1)])  # the same clusters with other numbers
@@ -50,6 +52,7 @@ class Stability:
     jaccard: Float[Tensor, " K"]
     agreement: Float[Tensor, " N"]
     alive: Int64[Tensor, " R"]
+    weights: Float[Tensor, " N"] | None = None
 
     @property
     def pairs(self) -> Float[Tensor, " pairs"]:
@@ -65,19 +68,20 @@ class Stability:
             "clusterings": len(self.pairwise_ari),
             "mean_ari": self.pairs.mean().item(),
             "min_ari": self.pairs.min().item(),
-            "mean_agreement": self.agreement.mean().item(),
-            "certain": (self.agreement == 1).double().mean().item(),
+            "mean_agreement": weighted_mean(self.agreement, self.weights).item(),
+            "certain": weighted_mean((self.agreement == 1).double(), self.weights).item(),
             "alive": self.alive.tolist(),
             "pairwise_ari": self.pairwise_ari.tolist(),
             "clusters": [
-                {"cluster": k, "size": int(size), "jaccard": j.item(), "verdict": verdict(j)}
+                {"cluster": k, "size": size.item(), "jaccard": j.item(), "verdict": verdict(j)}
                 for k, (size, j) in enumerate(zip(self._sizes(), self.jaccard, strict=True))
                 if size
             ],
         }
 
-    def _sizes(self) -> Int64[Tensor, " K"]:
-        return self.consensus.argmax(-1).bincount(minlength=self.consensus.shape[-1])
+    def _sizes(self) -> Num[Tensor, " K"]:
+        n_clusters = self.consensus.shape[-1]
+        return weighted_sizes(self.consensus.argmax(-1), n_clusters, self.weights)
 
 
 def verdict(jaccard: Tensor) -> str:
@@ -85,11 +89,16 @@ def verdict(jaccard: Tensor) -> str:
     return "stable" if jaccard >= STABLE else "doubtful" if jaccard >= DOUBTFUL else "unstable"
 
 
-def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
+def stability(
+    responsibilities: Sequence[Float[Tensor, "N _"]],
+    weights: Float[Tensor, " N"] | None = None,
+) -> Stability:
     """Compare clusterings, such as those of several seeds, or of models of resampled data.
 
     Args:
         responsibilities: q(y|x) of each clustering, for the same data; they may differ in K.
+        weights: how much each datum counts in the figures; None if all count alike. Clusterings
+            are matched with all data alike.
 
     Raises:
         InputError: for fewer than two clusterings, or clusterings of different data.
@@ -104,27 +113,30 @@ def stability(responsibilities: Sequence[Float[Tensor, "N _"]]) -> Stability:
     labels = [q.argmax(-1) for q in matched]
     agreed = mean.argmax(-1)
     return Stability(
-        pairwise_ari=pairwise_ari(labels),
+        pairwise_ari=pairwise_ari(labels, weights),
         consensus=mean,
-        jaccard=torch.stack([jaccard(agreed, each, mean.shape[-1]) for each in labels]).mean(0),
+        jaccard=torch.stack(
+            [jaccard(agreed, each, mean.shape[-1], weights) for each in labels]
+        ).mean(0),
         agreement=torch.stack([each == agreed for each in labels]).double().mean(0),
         alive=torch.tensor([len(each.unique()) for each in labels]),
+        weights=weights,
     )
 
 
-def pairwise_ari(labels: Sequence[Int64[Tensor, " N"]]) -> Float[Tensor, "R R"]:
+def pairwise_ari(
+    labels: Sequence[Int64[Tensor, " N"]], weights: Float[Tensor, " N"] | None = None
+) -> Float[Tensor, "R R"]:
     """Compute the adjusted Rand index of every pair of clusterings.
 
     >>> pairwise_ari([torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 0, 0])])
     tensor([[1., 1.],
             [1., 1.]], dtype=torch.float64)
     """
-    from sklearn.metrics import adjusted_rand_score
-
     table = torch.eye(len(labels), dtype=torch.float64)
     for i, first in enumerate(labels):
         for j, second in enumerate(labels[:i]):
-            table[i, j] = table[j, i] = adjusted_rand_score(first.numpy(), second.numpy())
+            table[i, j] = table[j, i] = weighted_ari(first, second, weights)
     return table
 
 
@@ -174,13 +186,18 @@ def best_matching(reference: Float[Tensor, "N K"], q: Float[Tensor, "N K"]) -> I
 
 
 def jaccard(
-    labels: Int64[Tensor, " N"], others: Int64[Tensor, " N"], n_clusters: int
+    labels: Int64[Tensor, " N"],
+    others: Int64[Tensor, " N"],
+    n_clusters: int,
+    weights: Float[Tensor, " N"] | None = None,
 ) -> Float[Tensor, " K"]:
     """Compute |A and B| / |A or B| of each cluster in two clusterings with the same numbers.
 
-    The index is 0 if both clusters are empty.
+    The index is 0 if both clusters are empty. With weights, sums of weights take the place of
+    numbers of data.
     """
     first = torch.nn.functional.one_hot(labels, n_clusters).bool()
     second = torch.nn.functional.one_hot(others, n_clusters).bool()
-    both, either = (first & second).sum(0), (first | second).sum(0)
-    return both.double() / either.clamp(min=1)
+    counted = torch.ones(len(labels), dtype=torch.float64) if weights is None else weights.double()
+    both, either = counted @ (first & second).double(), counted @ (first | second).double()
+    return both / either.where(either > 0, 1.0)

@@ -27,6 +27,7 @@ from pyro_gmvae.training.device import check_device
 from pyro_gmvae.training.resources import bytes_per_cluster
 
 AUTO = "auto"
+BEFORE = "before"  # the start of a training that goes on from a model
 
 # The likelihood for each kind of numbers.
 LIKELIHOOD_OF: dict[Support, str] = {
@@ -37,7 +38,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
     "mixed": "table",
 }
 LEAST_BATCH = 16  # rows in a step
-EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 10, 300
+EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 5, 300
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
@@ -152,7 +153,12 @@ def holds(said: str, method: str, *, mixed: bool, taught: bool) -> tuple[bool, .
 
 
 def starts(said: int | None, start: str, n_rows: int) -> int:
-    """Try three starts by information where rows are few, for they are short, else one."""
+    """Try three starts by information where rows are few, for they are short, else one.
+
+    Trainings that go on from a model have only one start.
+    """
+    if start == BEFORE:
+        return 1
     if said is not None:
         return said
     return FEW_STARTS if start == "information" and n_rows < FEW_ROWS else 1
@@ -187,9 +193,14 @@ def learning_rate_schedule(said: str, usual: KindDefaults) -> Literal["constant"
 
 
 def annealing_epochs(said: float | None, start: str, usual: KindDefaults) -> float:
-    """Anneal for 10 epochs, or for none where that would lose the clusters of the start."""
+    """Anneal for 10 epochs, or for none where that would lose the clusters of the start.
+
+    A training that goes on from a model has clusters to lose, whatever the kind of data.
+    """
     if said is not None:
         return said
+    if start == BEFORE:
+        return 0.0
     begun = start not in ("information", "random")
     return 0.0 if begun and not usual.anneals_found_clusters else KLAnnealing.duration
 

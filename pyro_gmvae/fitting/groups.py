@@ -41,6 +41,36 @@ class DataSettings(Checked):
     label_column: str | None = knob(
         None, "text", "Column of a table that holds class labels; they serve the evaluation only."
     )
+    weight_column: str | None = knob(
+        None,
+        "text",
+        "Column of a table that says how much each row counts: how often it was seen, or its "
+        "weight in a survey.",
+        metavar="COLUMN",
+        flags=("--weight",),
+    )
+    schema: str | None = knob(
+        None,
+        "file",
+        "File (.json) of what the columns of a table mean, as the command schema writes it.",
+    )
+    column: Sequence[str] = knob(
+        (),
+        "texts",
+        "Kind of a column, where the guess is wrong: real, amount, count, binary, category, "
+        "ordinal, date or spike; may be given several times.",
+        metavar="NAME=KIND",
+    )
+    drop: Sequence[str] = knob((), "names", "Columns of a table to leave out.", metavar="NAME,...")
+    columns: Sequence[str] = knob(
+        (), "names", "Columns of a table to train on; the others are left out.", metavar="NAME,..."
+    )
+    column_weight: Sequence[str] = knob(
+        (),
+        "texts",
+        "Weight of a column in training; may be given several times.",
+        metavar="NAME=W",
+    )
     labels: str | None = knob(
         None,
         "file",
@@ -131,8 +161,8 @@ class ModelSettings(Checked):
         "auto",
         "word",
         "Distribution of the data; auto takes bernoulli for black and white, continuous_bernoulli "
-        "for grey and discretized_logistic for colour images, gaussian for tables of numbers, and table for "
-        "columns of several kinds, or with gaps.",
+        "for grey and discretized_logistic for colour images, gaussian for tables of numbers, and "
+        "table for columns of several kinds, or with gaps.",
         choices=lambda: ("auto", *LIKELIHOODS),
     )
     binarize: str = knob(
@@ -282,7 +312,8 @@ class StartSettings(Checked):
         "auto",
         "word",
         "What training does with the clusters that a table of mixed columns begins at: held keeps "
-        "them and learns what varies within, free lets them move; auto tries both, and frees them where held-out likelihood gains far more by it.",
+        "them and learns what varies within them, free lets them move; auto tries both, and takes "
+        "free where held-out rows become far likelier by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(
@@ -309,7 +340,7 @@ class TrainingSettings(Checked):
         "Passes over the data, at most.",
         least=1,
         most=ranges.MOST_ROUNDS,
-        unset="100, or for mixed columns as many as make 1,000 steps",
+        unset="100, or for mixed columns as many as make 1,000 to 2,500 steps",
         resumable=True,
     )
     batch_size: int | None = knob(
@@ -326,7 +357,7 @@ class TrainingSettings(Checked):
         "Learning rate of Adam.",
         above=0,
         most=ranges.FASTEST,
-        unset="0.001 for images, 0.003 for tables, 0.005 for mixed columns",
+        unset="0.001 for images, 0.003 for tables, 0.01 or 0.003 for mixed columns",
     )
     learning_rate_schedule: str = knob(
         "auto",

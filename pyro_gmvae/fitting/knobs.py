@@ -11,7 +11,7 @@ from pyro_gmvae.ranges import MOST_WIDTH, OutOfRange, plain, real, shown, whole,
 
 __all__ = ["Checked", "SettingError", "choices_of", "knob"]
 
-Kind = Literal["int", "float", "text", "word", "flag", "sizes", "file"]
+Kind = Literal["int", "float", "text", "texts", "names", "word", "flag", "sizes", "file"]
 
 
 class SettingError(InputError):
@@ -53,7 +53,7 @@ def knob(
 
     Args:
         default: its value if the user sets none; None leaves it to the plan.
-        kind: the type of its value.
+        kind: the type of its value; several ``"texts"``, or ``"names"``, are a tuple.
         help: the help line of its option.
         choices: the words that are allowed.
         least, above, below, most: the range of a number; that of sizes is from 1 to `MOST_WIDTH`.
@@ -126,6 +126,11 @@ def checked(described: Field[Any], value: Any) -> Any:
         if not isinstance(value, str):
             raise SettingError(name, f"must be text, got {shown(value)}")
         return _plain_text(value)
+    if kind in ("texts", "names"):
+        several = (value,) if isinstance(value, str) else value
+        if not isinstance(several, list | tuple) or not all(isinstance(v, str) for v in several):
+            raise SettingError(name, f"must be a list of texts, got {shown(value)}")
+        return tuple(map(_plain_text, several))
     if kind == "flag":
         if not isinstance(value, bool):
             raise SettingError(name, f"must be True or False, got {shown(value)}")

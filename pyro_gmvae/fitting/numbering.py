@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pyro_gmvae.evaluation import best_matching
+from pyro_gmvae.evaluation.weighting import weighted_sizes
 from pyro_gmvae.models import GMVAE, reorder_components
 
 __all__ = ["number_as", "number_by_size"]
@@ -28,12 +29,17 @@ def number_as(
     reorder_components(gmvae, best_matching(wanted, responsibilities))
 
 
-def number_by_size(gmvae: GMVAE, responsibilities: Float[Tensor, "N K"]) -> None:
+def number_by_size(
+    gmvae: GMVAE,
+    responsibilities: Float[Tensor, "N K"],
+    weights: Float[Tensor, " N"] | None = None,
+) -> None:
     """Renumber the clusters in place, the largest first; empty ones go last.
 
     Args:
         gmvae: a model with the built-in networks.
         responsibilities: the responsibilities of the rows that are counted.
+        weights: how much each of these rows counts; None if all count alike.
     """
-    sizes = responsibilities.argmax(-1).bincount(minlength=gmvae.n_components)
+    sizes = weighted_sizes(responsibilities.argmax(-1), gmvae.n_components, weights)
     reorder_components(gmvae, sizes.argsort(descending=True, stable=True))

@@ -13,7 +13,7 @@ from torch import Tensor
 from pyro_gmvae.data import Encoding, KindDefaults, Splits
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.fitted import About
+from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.capacity import check_capacity
 from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
@@ -23,7 +23,7 @@ from pyro_gmvae.fitting.starts.registry import check_start
 from pyro_gmvae.fitting.tables import TABLE, structure_of
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.likelihoods import TableStructure, likelihood_class
-from pyro_gmvae.models import GMVAE, Regularizer, from_config
+from pyro_gmvae.models import GMVAE, Regularizer, from_config, to_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT, check_label_rows, check_labels
 from pyro_gmvae.models.must_link import check_must_link
 from pyro_gmvae.networks import ConvSizes
@@ -39,8 +39,8 @@ class StartPlan:
     """Say how a training begins.
 
     Attributes:
-        name: ``"information"``, ``"random"``, ``"given"``, or a name of
-            `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        name: ``"information"``, ``"random"``, ``"given"``, ``"before"`` (at a trained model), or a
+            name of `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         tries: starts by information that are compared; the best one goes on.
         epochs: passes over the data that a start trains for, at least.
         steps: steps in which the model learns clusters that it begins near, at least.
@@ -62,7 +62,7 @@ class Plan:
     """Hold every decision of a training; `pyro_gmvae.fitting.train.train` carries it out.
 
     Attributes:
-        splits: the rows in their parts.
+        splits: the rows in their parts, without training rows whose weight is zero.
         encoding: from raw rows to model scale.
         augment: the random change of raw training batches, or None.
         regularizer: the regulariser of the model, or None.
@@ -72,6 +72,7 @@ class Plan:
         seeds: one for each whole training; the best training is kept.
         about: where the model comes from.
         holds: whether q(y|x) stays as it begins, for each training that is tried with a seed.
+        before: the model that training goes on from, or None.
 
     >>> from pyro_gmvae.data import load_splits
     >>> settings = Settings.of("digits", clusters=10)
@@ -90,6 +91,7 @@ class Plan:
     seeds: tuple[int, ...]
     about: About
     holds: tuple[bool, ...] = (False,)
+    before: FittedModel | None = None
 
     @alone
     def make_model(self, seed: int, *, held: bool = False) -> GMVAE:
@@ -103,7 +105,13 @@ class Plan:
 
 
 @alone
-def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) -> Plan:
+def plan(
+    settings: Settings,
+    splits: Splits,
+    *,
+    clusters: Tensor | None = None,
+    before: FittedModel | None = None,
+) -> Plan:
     """Decide everything about a training, and refuse settings that do not fit.
 
     Args:
@@ -111,19 +119,31 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
         splits: the rows in their parts.
         clusters: clusters ``(N,)`` or responsibilities ``(N, K)`` of the training rows, to begin
             near in place of the start that the settings name.
+        before: a model to go on from, whose structure and encoding are kept, whatever the settings
+            of the model say; its rows must conform to it.
 
     Raises:
         InputError: for settings that do not fit one another or the data.
     """
+    given = splits
+    if given.train.weights is not None:
+        clusters = None if clusters is None else clusters[given.train.weights > 0]
+        splits = given.counted()
     train, kind, model = splits.train, splits.train.kind, settings.model
     shape, hardware, training = train.event_shape, settings.hardware, settings.training
     _check_rows(settings, splits)
 
-    likelihood = defaults.likelihood(model.likelihood, model.binarize, train)
+    likelihood = (
+        defaults.likelihood(model.likelihood, model.binarize, train)
+        if before is None
+        else str(before.gmvae.options["likelihood"])
+    )
     with as_input_error():
         support = likelihood_class(likelihood).support
-    encoding = kind.fit(
-        train, support, likelihood=likelihood, binarize=defaults.binarize(model.binarize)
+    encoding = (
+        kind.fit(train, support, likelihood=likelihood, binarize=defaults.binarize(model.binarize))
+        if before is None
+        else before.encoding
     )
     augment = kind.augmentation(train, training.augment)
     regularizer = make_regularizer(
@@ -142,18 +162,26 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
     epochs = defaults.epochs(training.epochs, usual, len(train), batch_size)
     total_steps = defaults.total_steps(epochs, len(train), batch_size)
     start = _start(settings, splits, support, regularized, total_steps, clusters)
+    if before is not None:
+        start = replace(start, name=defaults.BEFORE)
     several = defaults.starts(settings.start.starts, start.name, len(train))
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
     config = _config(settings, start.name, usual, device, batch_size, epochs, total_steps)
     structure = structure_of(encoding, train.x) if likelihood == TABLE else None
+    if before is None:
+        structured = _model(settings, splits, likelihood, regularized, encoding, structure)
+    else:
+        structured = to_config(before.gmvae)
+        if train.labels is not None:
+            structured["label_weight"] = LABEL_WEIGHT
 
     made = Plan(
         splits=splits,
         encoding=encoding,
         augment=augment,
         regularizer=regularizer,
-        model=_model(settings, splits, likelihood, regularized, encoding, structure),
+        model=structured,
         config=config,
         start=replace(start, tries=tries),
         seeds=seeds_of(training.seed, trainings),
@@ -161,8 +189,8 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
             name=train.name,
             settings=settings.to_dict(),
             class_names=train.class_names,
-            fingerprint=train.fingerprint(),
-            known_rows=splits.known_rows(),
+            fingerprint=given.train.fingerprint(),
+            known_rows=given.known_rows(),
         ),
         holds=defaults.holds(
             settings.start.clusters_are,
@@ -170,7 +198,10 @@ def plan(settings: Settings, splits: Splits, *, clusters: Tensor | None = None) 
             mixed=structure is not None,
             taught=regularized or train.labels is not None or train.must_link is not None,
         ),
+        before=before,
     )
+    if before is not None and settings.start.clusters_are == defaults.AUTO:
+        made = replace(made, holds=(bool(before.about.held) and len(made.holds) > 1,))
     with as_input_error():
         check_capacity(made.model, device)
         gmvae = made.make_model(training.seed)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from pyro_gmvae.data import Dataset
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
@@ -91,8 +91,13 @@ def train(
             best = chosen
     assert best is not None
     if plan.splits.train.labels is None:
-        seen = [part.x for part in (plan.splits.train, plan.splits.validation) if len(part)]
-        number_by_size(best.gmvae, torch.cat([best.responsibilities(x) for x in seen]))
+        seen = [part for part in (plan.splits.train, plan.splits.validation) if len(part)]
+        weights = [part.weights for part in seen if part.weights is not None]
+        number_by_size(
+            best.gmvae,
+            torch.cat([best.responsibilities(part.x) for part in seen]),
+            torch.cat(weights) if weights else None,
+        )
     about = replace(best.about, seconds=round(time.monotonic() - began, 1))
     return replace(best.to("cpu"), about=about)
 
@@ -115,10 +120,12 @@ def _held_or_free(plan: Plan, seed: int, found: list[FittedModel]) -> FittedMode
         return found[0]
     held, free = found
     splits = plan.splits
-    judged = _some(splits.validation.x if len(splits.validation) else splits.train.x)
+    judged = _some(splits.validation if len(splits.validation) else splits.train)
     start = FittedModel(begin(plan, replace(plan.config, seed=seed)).eval(), plan.encoding)
     scores = [
-        m.log_likelihood(judged, num_samples=BOUND_SAMPLES, diagnostics=False).mean
+        m.log_likelihood(
+            judged.x, num_samples=BOUND_SAMPLES, diagnostics=False, weights=judged.weights
+        ).mean
         for m in (start, held, free)
     ]
     by_style, by_moving = scores[1] - scores[0], scores[2] - scores[0]
@@ -147,7 +154,9 @@ def _train_once(
             config,
             labels=train.labels,
             must_link=train.must_link,
+            weights=train.weights,
             validation=validation.x if len(validation) else None,
+            validation_weights=validation.weights if len(validation) else None,
             transform=encoding,
             augment=plan.augment,
             checkpoint=checkpoint,
@@ -181,8 +190,9 @@ def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult, held: bool) -> Fitted
         held=held,
     )
     fitted = FittedModel(gmvae, plan.encoding, about, result.history)
+    some = _some(plan.splits.train)
     figures = fitted.log_likelihood(
-        _some(plan.splits.train.x), num_samples=BOUND_SAMPLES, diagnostics=False
+        some.x, num_samples=BOUND_SAMPLES, diagnostics=False, weights=some.weights
     )
     return replace(fitted, about=replace(about, lower_bound=figures.elbo))
 
@@ -210,6 +220,9 @@ def begin(
 def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:
     """Let a new model begin as planned; a start by information gives another one."""
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
+    if plan.before is not None:
+        gmvae.load_state_dict(plan.before.gmvae.state_dict())
+        return gmvae
     if start.name == "information":
         gmvae = best_start(
             plan.make_model,
@@ -218,6 +231,7 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
             config,
             epochs=start.epochs,
             must_link=train.must_link,
+            weights=train.weights,
             judged=plan.splits.validation.x if len(plan.splits.validation) else None,
             transform=encoding,
             reporters=reporters,
@@ -230,6 +244,7 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
         encode_mean=encoding.encode_mean,
         epochs=start.epochs,
         reporters=reporters,
+        weights=train.weights,
     )
     if isinstance(gmvae.model.decoder, GatedDecoder):
         known = KnownRows(train.labels, train.must_link)
@@ -237,7 +252,15 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
     elif start.name in CLUSTERINGS:
         start_from(start.name, context, steps=start.steps)
     elif start.clusters is not None and start.name == "given":
-        imitate(gmvae, train.x, start.clusters, config, transform=encoding, steps=start.steps)
+        imitate(
+            gmvae,
+            train.x,
+            start.clusters,
+            config,
+            weights=train.weights,
+            transform=encoding,
+            steps=start.steps,
+        )
     return gmvae
 
 
@@ -250,6 +273,6 @@ def _bound(fitted: FittedModel) -> float:
     return float("-inf") if bound is None else bound
 
 
-def _some(x: Tensor) -> Tensor:
-    step = -(-len(x) // BOUND_ROWS)
-    return x[::step]
+def _some(data: Dataset) -> Dataset:
+    step = -(-len(data) // BOUND_ROWS)
+    return data if step == 1 else data.subset(torch.arange(0, len(data), step))

@@ -34,10 +34,10 @@ class GatedDecoder(nn.Module):
         u_y = (z - \mu_y) / \sigma_y
 
     f acts on the central outputs alone (means, log rates, logits), so that scales belong to
-    clusters. What is learned of a central output is in units of its cluster: an optimiser's step
-    should not carry a mean across a cluster that is far narrower than its column. It is linear for each y, and may have a network of hidden layers beside, which sees
+    clusters. It is linear for each y, and may have a network of hidden layers beside, which sees
     the mean style and p(y|z). With the network alone, q(z|x,y) falls to p(z|y) before the network
-    has learned to use it.
+    has learned to use it. What is learned of a central output is in units of its cluster: a step
+    of an optimiser should not carry a mean across a cluster that is far narrower than its column.
 
     Args:
         latent_dim: Z.

@@ -124,10 +124,10 @@ def _heat_map(
     """Draw the mean of each cluster's members in each column, in standard deviations."""
     from matplotlib.figure import Figure
 
-    means = torch.stack([x[clusters == k].mean(0) for k in shown.tolist()]).numpy()
+    means = torch.stack([x[clusters == k].nanmean(0) for k in shown.tolist()]).numpy()
     rows, columns = means.shape
     used = sizes[shown].numpy() > 0
-    limit = float(np.abs(means[used]).max()) or 1.0
+    limit = float(np.nan_to_num(np.abs(means[used])).max()) or 1.0
     with font_set():
         named = columns <= MAX_NAMES
         cell = 0.5 if columns <= 16 else max(0.06, min(0.22, 12 / columns))

@@ -58,7 +58,7 @@ def prune_run(
             cannot be written.
     """
     least_share = real("the least share", least_share, least=0, below=1)
-    share = cluster_usage(fitted.responsibilities(data.x)).share
+    share = cluster_usage(fitted.responsibilities(data.x), data.weights).share
     stays = (share > 0) & (share >= least_share)
     kept = stays.nonzero().squeeze(-1)
     if len(kept) == 0:

@@ -68,16 +68,13 @@ def _write_rows(
     per_cluster: int,
     seed: int,
 ) -> None:
-    import pandas
-
     if os.fspath(path) != STANDARD_OUTPUT:
         suffix_of(path, encoding.sample_suffixes, encoding.sample_words)
     with table_output(path, float_format="%.12g") as write:
         y = torch.arange(fitted.gmvae.n_components).repeat_interleave(per_cluster)
         # The rows are draws from p(x|z), not its means, so that they could be data.
         x, _ = fitted.sample(len(y), clusters=y, seed=seed)
-        names = encoding.schema.names or [f"column {i}" for i in range(x.shape[1])]
-        frame = pandas.DataFrame(x.numpy(), columns=list(map(unicode_text, names)))
+        frame = encoding.to_frame(x).rename(columns=unicode_text)
         # A feature may be called cluster too.
-        frame.insert(len(names), "cluster", y.numpy(), allow_duplicates=True)
+        frame.insert(frame.shape[1], "cluster", y.numpy(), allow_duplicates=True)
         write(frame)

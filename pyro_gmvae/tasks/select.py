@@ -79,6 +79,7 @@ class _Parts:
     splits: Splits
     held_out: Dataset
     compared: Tensor
+    compared_weights: Tensor | None
 
 
 def select_clusters(
@@ -136,7 +137,13 @@ def select_clusters(
                 cells[k].append(_read(file))
         selection = select(
             [
-                Candidate(k, torch.stack([c[0] for c in cell]), torch.stack([c[1] for c in cell]))
+                Candidate(
+                    k,
+                    torch.stack([c[0] for c in cell]),
+                    torch.stack([c[1] for c in cell]),
+                    parts.held_out.weights,
+                    parts.compared_weights,
+                )
                 for k, cell in cells.items()
             ]
         )
@@ -154,8 +161,10 @@ def _parts(splits: Splits) -> _Parts:
     if len(held_out) < 2:
         raise InputError("no rows are held out to compare on: raise --test-fraction")
     rows = torch.cat([p.x for p in splits])
+    weights = [p.weights for p in splits if p.weights is not None]
     step = -(-len(rows) // JUDGED_ROWS)
-    return _Parts(splits, held_out, rows[::step])
+    compared_weights = torch.cat(weights)[::step] if weights else None
+    return _Parts(splits, held_out, rows[::step], compared_weights)
 
 
 @contextmanager

@@ -35,13 +35,15 @@ def compare_runs(models: Sequence[FittedModel], data: Sequence[Dataset]) -> Stab
 
     Args:
         models: trained models; they may differ in method and in K.
-        data: the rows as each model knows them, one data set for each model.
+        data: the rows as each model knows them, one data set for each model; they count by the
+            weights of the first.
 
     Raises:
         InputError: for fewer than two models.
     """
     each = zip(models, data, strict=True)
-    return stability([fitted.responsibilities(rows.x) for fitted, rows in each])
+    q = [fitted.responsibilities(rows.x) for fitted, rows in each]
+    return stability(q, data[0].weights if data else None)
 
 
 def resampled(
@@ -78,6 +80,7 @@ def resampled(
     """
     resamples = whole("resamples", resamples, least=1, most=MOST_TRAININGS)
     x = torch.cat([part.x for part in splits])
+    weights = [part.weights for part in splits if part.weights is not None]
     reference = fitted.responsibilities(x).argmax(-1)
     generator = torch.Generator().manual_seed(seed)
     others = []
@@ -87,7 +90,9 @@ def resampled(
         half = splits.with_share(RESAMPLED_SHARE, seed=own)
         trained = train(plan(settings, half), reporters=reporters(resample))
         others.append(trained.responsibilities(x).argmax(-1))
-    return cluster_stability(reference, others, fitted.gmvae.n_components)
+    return cluster_stability(
+        reference, others, fitted.gmvae.n_components, torch.cat(weights) if weights else None
+    )
 
 
 def agreed_clusters(report: Stability, data: Dataset) -> pandas.DataFrame:

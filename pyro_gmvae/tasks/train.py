@@ -61,8 +61,8 @@ def train_run(
 ) -> Trained:
     """Train with early stopping on the validation rows; write the run and its pictures.
 
-    Settings and data are checked before the folder is touched. ``on_data`` gets the data as soon as
-    they are read and checked, before the long work.
+    Settings and data are checked before the folder is touched. ``on_data`` gets the data when all
+    is checked, before the long work.
 
     Raises:
         InputError: for settings, data or a folder that cannot be used. After another error the
@@ -76,8 +76,6 @@ def train_run(
     splits = load_settings_splits(settings, download=download)
     planned = plan(settings, splits)
     is_main = make_accelerator(planned.config.device or "cpu").is_main_process
-    if on_data is not None and is_main:
-        on_data(splits)
     writer = _Writer(Path(folder), settings, planned)
     if resume:
         writer.check_same_rows()
@@ -87,6 +85,8 @@ def train_run(
                 folder, overwrite=overwrite, resume=resume, sources=sources_of(settings)
             )
             stack.enter_context(held)
+            if on_data is not None:
+                on_data(splits)
             stack.enter_context(writer.leaving_well(resume=resume))
             reporters = writer.begin(overwrite=overwrite, resume=resume, reporters=reporters)
         fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)

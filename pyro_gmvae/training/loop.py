@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Int, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from pyro_gmvae.data import BatchSource, ResidentBatches
@@ -71,8 +71,10 @@ def fit(
     *,
     labels: Labels | None = None,
     must_link: Int[Tensor, " groups"] | None = None,
+    weights: Float[Tensor, " N"] | None = None,
     covariates: Sequence[Tensor] = (),
     validation: Tensor | Sequence[Tensor] | BatchSource | None = None,
+    validation_weights: Float[Tensor, " M"] | None = None,
     transform: Transform | None = None,
     augment: Transform | None = None,
     objective: Objective | None = None,
@@ -94,8 +96,12 @@ def fit(
             which a label is drawn for each datum in each epoch; None trains without any.
         must_link: a number for each row, the same for rows that are to be in one cluster, -1 for
             rows of which nothing is known (see `pyro_gmvae.models.MustLink`); None trains without.
+        weights: how much each row counts, positive or zero: each epoch draws N rows in proportion
+            (see `pyro_gmvae.data.ResidentBatches`); None trains on each row once an epoch.
         covariates: tensors of N rows, passed on to model and guide after ``(x, labels)``.
         validation: held-out data, ``x`` or ``(x, *covariates)`` or a source, for early stopping.
+        validation_weights: how much each of these rows counts in the held-out ELBO, for which as
+            many are drawn once in proportion.
         transform: applied to each batch of data on the device, such as an encoding.
         augment: applied before ``transform`` to the training batches alone. It must draw from
             torch's global generators, or a resumed training differs.
@@ -137,10 +143,10 @@ def fit(
                 check_label_rows(labels, len(x), gmvae.n_components)
             linked = must_linked(gmvae, x, must_link, covariates=covariates, transform=changed)
             stack.enter_context(linked)
-        elif must_link is not None or labels is not None or covariates or changed is not None:
+        elif covariates or any(t is not None for t in (must_link, labels, weights, changed)):
             raise InputError(
-                "a source of batches brings its labels, covariates and transform along, and rows "
-                "that must link are for data in memory: leave them out"
+                "a source of batches brings its labels, weights, covariates and transform along, "
+                "and rows that must link are for data in memory: leave them out"
             )
         stack.enter_context(training_context(gmvae, config, accelerator))
 
@@ -153,6 +159,7 @@ def fit(
                 labels=labels,
                 covariates=covariates,
                 transform=changed,
+                weights=weights,
                 # A last batch with fewer rows than processes is left out.
                 drop_last=len(x) % config.batch_size < accelerator.num_processes,
             )
@@ -169,7 +176,7 @@ def fit(
             objective,
             batches,
             order,
-            held_out=_held_out(validation, config, transform, device),
+            held_out=_held_out(validation, validation_weights, config, transform, device),
             counted=_sample(N_COUNTED, batches, seen, device),
         )
         state = epochs.state
@@ -243,6 +250,7 @@ def _in_turn(first: Transform | None, second: Transform | None) -> Transform | N
 
 def _held_out(
     validation: Tensor | Sequence[Tensor] | BatchSource | None,
+    weights: Tensor | None,
     config: TrainConfig,
     transform: Transform | None,
     device: torch.device,
@@ -254,7 +262,12 @@ def _held_out(
     given = [validation] if isinstance(validation, Tensor) else validation
     x, *covariates = [t.to(device) for t in given]
     batches = ResidentBatches(
-        x, config.batch_size, covariates=covariates, transform=transform, shuffle=False
+        x,
+        config.batch_size,
+        covariates=covariates,
+        transform=transform,
+        shuffle=False,
+        weights=weights,
     )
     return HeldOut(batches, device)
 

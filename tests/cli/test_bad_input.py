@@ -25,9 +25,7 @@ FILES = {
     [
         ("missing.csv", "There is no file"),
         ("empty.csv", "is empty"),
-        ("text.csv", "columns that are not numbers: name"),
-        ("nan.csv", "missing values are not supported yet"),
-        ("inf.csv", "NaN or infinite, in height"),
+        ("inf.csv", "infinite, in height"),
         ("constant.csv", "drop width, height"),
         ("ragged.csv", "same number of cells"),
         ("digit", "did you mean digits?"),
@@ -41,6 +39,19 @@ def test_data(refused: Cli, tmp_path: Path, data: str, words: str) -> None:
     if data in FILES:
         Path(data).write_text(FILES[data])
     assert words in refused("train", data, "--out", "run", *TINY)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("text.csv", "columns that are not numbers: name; the gaussian likelihood takes none"),
+        ("nan.csv", "missing cells, in height (1); the gaussian likelihood takes none"),
+    ],
+)
+def test_a_likelihood_of_numbers_alone(refused: Cli, data: str, words: str) -> None:
+    Path(data).write_text(FILES[data])
+    options = [*TINY, "--clusters", 2, "--likelihood", "gaussian"]
+    assert words in refused("train", data, "--out", "run", *options)
 
 
 def test_a_folder_with_a_broken_image(refused: Cli) -> None:

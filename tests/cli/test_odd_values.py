@@ -9,6 +9,7 @@ import click
 import pytest
 
 from pyro_gmvae import run_data, runs
+from pyro_gmvae.tasks import schema as describing
 from pyro_gmvae.tasks import select as selecting
 from pyro_gmvae.tasks import train as training
 from pyro_gmvae_cli.main import COMMANDS, main
@@ -17,6 +18,7 @@ from tests.helpers.odd_values import ODD_TEXTS
 
 NEEDED: dict[str, list[str]] = {
     "train": ["digits", "--out", "run"],
+    "schema": ["t.csv"],
     "evaluate": ["run"],
     "predict": ["run", "new.csv", "-o", "a.csv"],
     "sample": ["run", "-o", "a.csv"],
@@ -44,6 +46,7 @@ def begins(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(runs, "load", begin)
     monkeypatch.setattr(training, "load_settings_splits", begin)
+    monkeypatch.setattr(describing, "load", begin)
     monkeypatch.setattr(selecting, "load_settings_splits", begin)
     monkeypatch.setattr(run_data, "load_settings_splits", begin)
 

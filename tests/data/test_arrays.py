@@ -10,6 +10,7 @@ import torch
 
 from pyro_gmvae.data import ImageEncoding, TableEncoding, from_array, load
 from pyro_gmvae.data.checks import DataWarning
+from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.errors import InputError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3), dtype=np.uint8)
@@ -83,7 +84,6 @@ def test_apply_accepts_what_fit_refuses() -> None:
         (np.array([["1e4000", "2"], ["3", "4"]], np.longdouble), "too large for float64"),
         ([PIXELS[0], PIXELS[0, :3]], r"different shapes, \(6, 7, 3\), \(3, 7, 3\): resize"),
         (np.ma.masked_array(PIXELS, PIXELS > 9), "masked pixels"),
-        (np.ma.masked_array(TABLE, TABLE > 0), "NaN"),
         (torch.zeros(3, 2, device="meta"), "without values, on the device meta"),
         (
             torch.zeros(10**6, 10**7, layout=torch.sparse_coo),
@@ -94,7 +94,7 @@ def test_apply_accepts_what_fit_refuses() -> None:
         (np.zeros((2, 2), complex), "store numbers"),
         (PIXELS[:1], "1 row: give it 2"),
         (np.zeros((0, 3)), "no rows"),
-        (np.array([[1.0, np.nan], [2.0, 3.0]]), r"in column 1 \(1\): missing"),
+        (np.array([[1.0, np.nan], [2.0, np.nan]]), "drop column 1"),
         (np.array([[1.0, -np.inf], [2.0, 3.0]]), r"in column 1 \(1\)"),
         (np.array([[1.0, 7.0], [2.0, 7.0]]), "drop column 1"),
     ],
@@ -253,3 +253,29 @@ def test_memory_is_not_shared() -> None:
     data = from_array(x)
     x[:] = 0
     np.testing.assert_array_equal(data.x[:, 0].numpy(), PIXELS[..., 0])
+
+
+def test_missing_numbers_are_gaps() -> None:
+    x = np.array([[1.0, np.nan], [-np.nan, 3.0], [2.0, 5.0]])
+    for given in (x, np.ma.masked_array(np.nan_to_num(x), np.isnan(x)), torch.from_numpy(x)):
+        data = from_array(given)
+        assert torch.equal(data.x.isnan(), torch.from_numpy(x).isnan())
+        assert TableEncoding.support_of(data) == "mixed" and data.schema is None
+
+
+def test_columns_of_an_array_can_be_described() -> None:
+    x = np.array([[1.0, 3.0, 0.5], [2.0, 4.0, 0.0], [5.0, 3.0, 1.5]])
+    data = from_array(x, wishes=Wishes(kinds={"1": "binary"}, drop=("0",)))
+    assert data.schema is not None
+    assert [(c.name, c.kind, c.levels) for c in data.schema.columns] == [
+        ("1", "binary", (3.0, 4.0)),
+        ("2", "real", ()),
+    ]
+    encoding = TableEncoding.fit(data, "mixed")
+    assert encoding(data.x)[:, 0].tolist() == [0, 1, 0]
+    same = encoding.conform(from_array(x, purpose="apply"))
+    assert torch.equal(same.x, data.x)
+    with pytest.raises(InputError, match="array has no column 3: it has 0, 1, 2"):
+        from_array(x, wishes=Wishes(drop=("3",)))
+    with pytest.raises(InputError, match="images, which have no columns"):
+        from_array(np.zeros((3, 4, 4), np.uint8), wishes=Wishes(drop=("3",)))

@@ -27,6 +27,7 @@ for _group in (*METHODS.values(), *GROUPS.values()):
     for _field in fields(_group):  # type: ignore[arg-type]
         EVERY.setdefault(_field.name, (getattr(_group, "method", "sparse"), _field))
 TYPES = {"int": int, "float": float, "text": str, "word": str, "flag": bool, "file": str}
+TYPES |= {"texts": tuple, "names": tuple}
 MODEL = {"input_dim": 4, "n_components": 3, "latent_dim": 2, "hidden": (5,)}
 
 

@@ -52,7 +52,7 @@ def pictures(rows: int = 60) -> np.ndarray:
     return x
 
 
-def assert_same(estimator: GMVAE, run: str) -> None:
+def assert_same(estimator: GMVAE, run: str, ignored: frozenset[str] = frozenset()) -> None:
     """The same weights, the same way there, and the same answers."""
     fitted, stored = estimator.fitted_, pyro_gmvae.load(run)
     assert same_weights(fitted.gmvae.state_dict(), stored.gmvae.state_dict())
@@ -63,7 +63,7 @@ def assert_same(estimator: GMVAE, run: str) -> None:
     for name in ("fingerprint", "known_rows", "stopped", "best_epoch", "n_steps", "lower_bound"):
         assert getattr(fitted.about, name) == getattr(stored.about, name), name
     # Where the rows are and what the estimator has no parameter for.
-    ignored = {"data", "labels", "must_link", "test_fraction"}
+    ignored |= {"data", "labels", "must_link", "test_fraction"}
     ours, theirs = (
         {n: v for n, v in Settings.from_dict(about.settings).to_dict().items() if n not in ignored}
         for about in (fitted.about, stored.about)
@@ -149,6 +149,36 @@ def test_a_table_with_groups() -> None:
     assert done.exit_code == 0, done.output
     assert estimator.fitted_.about.known_rows == tuple(range(12))
     assert_same(estimator, "run")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("schema", "options"),
+    [
+        (None, []),
+        ({"age": "ordinal", "depth": "drop"}, ["--column", "age=ordinal", "--drop", "depth"]),
+    ],
+)
+def test_a_table_of_mixed_columns_with_gaps(schema: Any, options: list[str]) -> None:
+    rng = np.random.default_rng(1)
+    frame = table().assign(
+        tier=np.array(["gold", "iron", "tin"])[np.arange(90) % 3],
+        age=rng.integers(20, 40, 90),
+        member=rng.random(90) < 0.5,
+        since=[f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in range(90)],
+        visits=rng.poisson(3, 90),
+    )
+    frame = frame.mask(rng.random(frame.shape) < 0.1)
+    frame.to_csv("t.csv", index=False)
+    estimator = GMVAE(**SHARED, schema=schema).fit(frame)
+    done = run_cli("train", "t.csv", "--out", "run", *OPTIONS, *options)
+    assert done.exit_code == 0, done.output
+    assert_same(estimator, "run", ignored=frozenset({"column", "drop"}))
+    # Whichever face reads new rows.
+    np.testing.assert_array_equal(GMVAE.load("run").predict(frame), estimator.labels_)
+    done = run_cli("predict", "run", "t.csv", "-o", "a.csv", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv("a.csv")["cluster"].tolist() == estimator.labels_.tolist()
 
 
 IMAGE_CASES: dict[str, tuple[dict[str, Any], list[Any]]] = {

@@ -96,9 +96,8 @@ def _places(
     """Find where each column is, None where it is missing; say what is ignored and what lacks."""
     names, width = data.feature_names, data.event_shape[0]
     wanted, left_out = schema.names, [c.name for c in schema.left_out]
-    if names is None and wanted is not None and width == len(wanted) + len(left_out):
-        numbered = tuple(map(str, range(width)))  # the names that an array has when it is described
-        names = numbered if {*wanted, *left_out} == set(numbered) else None
+    if names is None and schema.is_numbered and width == len(schema) + len(left_out):
+        names = tuple(map(str, range(width)))
     if wanted is None or names is None:
         if width != len(schema):
             raise InputError(

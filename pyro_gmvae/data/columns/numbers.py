@@ -48,7 +48,7 @@ def guess_numbers(values: np.ndarray, name: str) -> Guess:
         name: the name of the column.
 
     >>> guess_numbers(np.repeat([0.0, 1.0, 4.0], 20), "children")
-    Guess(kind='ordinal', why='3 different whole numbers')
+    Guess(kind='ordinal', why='3 whole numbers')
     """
     distinct, counts = np.unique(values, return_counts=True)
     if distinct.tolist() == [0.0, 1.0]:
@@ -61,7 +61,7 @@ def guess_numbers(values: np.ndarray, name: str) -> Guess:
         shown = " and ".join(map(shown_number, distinct.tolist()))
         return Guess("binary", f"the two values {shown}")
     if whole and repeated and len(distinct) <= FEW_LEVELS:
-        return Guess("ordinal", f"{len(distinct)} different whole numbers")
+        return Guess("ordinal", f"{len(distinct)} whole numbers")
     if whole and YEARS[0] <= distinct[0] and distinct[-1] <= YEARS[1] and _YEAR.search(name):
         return Guess("date", "years, by its name and range")
     share = float(counts.max() / len(values))
@@ -72,9 +72,9 @@ def guess_numbers(values: np.ndarray, name: str) -> Guess:
         return Guess("count", f"small whole numbers, dense from {shown_number(distinct[0])} on")
     skew = skewness(values)
     if skew > AMOUNT and distinct[0] >= 0:
-        return Guess("amount", f"numbers from 0 on with a long tail (skewness {skew:.1f})")
+        return Guess("amount", f"a long tail, skewness {skew:.1f}")
     if abs(skew) > HEAVY:
-        return Guess("amount", f"numbers of both signs with a long tail (skewness {skew:.1f})")
+        return Guess("amount", f"both signs and a long tail, skewness {skew:.1f}")
     return Guess("real", f"numbers from {distinct[0]:.4g} to {distinct[-1]:.4g}")
 
 
@@ -112,23 +112,23 @@ def numbers_rows(values: np.ndarray, name: str) -> str | None:
     a small table, are too far apart for that.
 
     >>> numbers_rows(np.arange(100.0, 130.0), "x")
-    'it goes in equal steps from row to row'
+    'equal steps from row to row'
     >>> numbers_rows(np.array([9.0, 4.0, 7.0]), "user_id")
-    'every row has another number, and its name is that of an identifier'
+    'another number in every row, under the name of an identifier'
     """
     if not len(values) or (values != np.floor(values)).any():
         return None
     steps = np.diff(values)
     if len(values) >= LEAST_STEPS and len(set(steps.tolist())) == 1 and steps[0] != 0:
-        return "it goes in equal steps from row to row"
+        return "equal steps from row to row"
     if len(np.unique(values)) < len(values):
         return None
     if _IDENTIFIER.search(name):
-        return "every row has another number, and its name is that of an identifier"
+        return "another number in every row, under the name of an identifier"
     if len(values) >= LEAST_SORTED and ((steps > 0).all() or (steps < 0).all()):
-        return "every row has another number, in order"
+        return "another number in every row, in order"
     # So many draws from this range would all differ with the probability exp(-n^2 / (2 range)).
     width = float(values.max() - values.min()) + 1
     if len(values) >= FEW_ROWS and len(values) ** 2 / (2 * width) > CHANCE:
-        return "every row has another number, where chance would repeat some"
+        return "another number in every row, where chance would repeat some"
     return None

@@ -37,7 +37,7 @@ def redundant_columns(
     >>> city = np.arange(100.0) % 10
     >>> columns = [Column("city", "ordinal", levels=(0.0,)), Column("region", "ordinal")]
     >>> redundant_columns(columns, np.stack([city, city // 5], 1))
-    [LeftOut(name='region', why='city tells it')]
+    [LeftOut(name='region', why='told by city')]
     """
     if len(values) < FEW_ROWS:
         return []
@@ -56,11 +56,11 @@ def redundant_columns(
             if columns[drop].name in fixed:
                 keep, drop = drop, keep
             if columns[drop].name not in fixed:
-                why = "says the same" if both else "tells it"
-                gone[drop] = _left_out(columns, drop, f"{_name(columns, keep)} {why}")
+                why = "the same as" if both else "told by"
+                gone[drop] = _left_out(columns, drop, f"{why} {_name(columns, keep)}")
     for a, b in _copies(columns, values):
         if a not in gone and b not in gone and columns[b].name not in fixed:
-            gone[b] = _left_out(columns, b, f"{_name(columns, a)} says the same in another unit")
+            gone[b] = _left_out(columns, b, f"the same as {_name(columns, a)} in another unit")
     return [gone[i] for i in sorted(gone)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -12,10 +13,13 @@ from typing import Any
 from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.schema import KINDS, Kind, LeftOut, Schema
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.ranges import plain
+from pyro_gmvae.ranges import plain, shown
 from pyro_gmvae.stored import DamagedError, parse_json, read_bytes, shortened, typed
 
-__all__ = ["Wishes", "read_schema_file", "wishes_of"]
+__all__ = ["Wishes", "checked_kind", "read_schema_file", "stated_wishes", "wishes_of"]
+
+MOST_WEIGHT = 1e6
+DROP = "drop"
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,20 @@ class Wishes:
                     f"{MOST_WEIGHT:g}; drop a column that is to have none."
                 )
 
+    def without(self, name: str) -> Wishes:
+        """Forget what is said about a column that serves something else, such as the labels.
+
+        >>> Wishes(kinds={"kind": "binary"}, only=("kind", "age")).without("kind").only
+        ('age',)
+        """
+        return Wishes(
+            {n: kind for n, kind in self.kinds.items() if n != name},
+            {n: levels for n, levels in self.levels.items() if n != name},
+            {n: weight for n, weight in self.weights.items() if n != name},
+            tuple(n for n in self.drop if n != name),
+            None if self.only is None else tuple(n for n in self.only if n != name),
+        )
+
     def and_then(self, other: Wishes) -> Wishes:
         """Join the wishes; where they contradict one another, ``other`` decides."""
         drop = [n for n in self.drop if n not in other.kinds and n not in (other.only or ())]
@@ -76,9 +94,6 @@ class Wishes:
             (*drop, *other.drop),
             self.only if other.only is None else other.only,
         )
-
-
-MOST_WEIGHT = 1e6
 
 
 def wishes_of(said: Any) -> Wishes:
@@ -104,7 +119,7 @@ def wishes_of(said: Any) -> Wishes:
         return _of_schema(read_schema_file(Path(said)))
     if not isinstance(said, Mapping):
         raise InputError(
-            f"schema is {shortened(said)}: give a dict from columns to kinds, a Schema, or the "
+            f"schema is {shown(said)}: give a dict from columns to kinds, a Schema, or the "
             "path of a file that the command schema wrote."
         )
     kinds: dict[str, Kind] = {}
@@ -118,7 +133,43 @@ def wishes_of(said: Any) -> Wishes:
     return Wishes(kinds, drop=tuple(drop))
 
 
-DROP = "drop"
+def stated_wishes(
+    kinds: Sequence[str], drop: Sequence[str], only: Sequence[str], weights: Sequence[str]
+) -> Wishes:
+    """Return the wishes that are written as ``name=kind`` and ``name=weight``.
+
+    Raises:
+        InputError: for a text without ``=``, an unknown kind, or a weight that is no number.
+
+    >>> stated_wishes(["age=count"], [], ["age", "spend"], ["age=0.5"]).weights
+    {'age': 0.5}
+    """
+    said = [_parts(text, "column", "category") for text in kinds]
+    weighed = {}
+    for text in weights:
+        name, weight = _parts(text, "column weight", "0.5")
+        try:
+            weighed[name] = float(weight)
+        except ValueError:
+            raise InputError(
+                f"the weight of the column {name} is {shortened(weight)}: give a number."
+            ) from None
+    return Wishes(
+        {name: checked_kind(kind, name) for name, kind in said},
+        weights=weighed,
+        drop=tuple(drop),
+        only=tuple(only) or None,
+    )
+
+
+def _parts(text: str, what: str, example: str) -> tuple[str, str]:
+    """Part a text at its last ``=``, for names may hold one."""
+    name, sign, value = text.rpartition("=")
+    if not sign or not name:
+        raise InputError(
+            f"{what} is {shortened(text)}, which names no column: write it like name={example}."
+        )
+    return name, value.strip()
 
 
 def checked_kind(kind: Any, name: str) -> Kind:
@@ -129,13 +180,13 @@ def checked_kind(kind: Any, name: str) -> Kind:
 
     >>> checked_kind("categry", "tier")
     Traceback (most recent call last):
-    pyro_gmvae.errors.InputError: the column tier cannot be 'categry': did you mean category?
+    pyro_gmvae.errors.InputError: the schema says 'categry' of the column tier: did you mean ...
     """
     if isinstance(kind, str) and kind in KINDS:
-        return kind  # type: ignore[return-value]
-    near = difflib.get_close_matches(str(kind), KINDS, 1)
+        return kind
+    near = difflib.get_close_matches(kind, KINDS, 1) if isinstance(kind, str) else []
     known = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(KINDS)}."
-    raise InputError(f"the column {name} cannot be {shortened(kind)}: {known}")
+    raise InputError(f"the schema says {shown(kind)} of the column {name}: {known}")
 
 
 def read_schema_file(path: Path) -> Schema:
@@ -147,8 +198,8 @@ def read_schema_file(path: Path) -> Schema:
     Raises:
         InputError: if there is no such file, or its content is no schema.
     """
-    if not path.is_file():
-        raise InputError(f"There is no file {path} of columns: check its path.")
+    if not os.path.isfile(path):  # also where a name is too long for the system
+        raise InputError(f"There is no schema file {path}: check its path.")
     try:
         content = typed(dict[str, Any], parse_json(read_bytes(path)), "it")
         if unknown := content.keys() - {"columns", "left_out"}:

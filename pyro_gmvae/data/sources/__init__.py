@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 
-from pyro_gmvae.data.arrays import load_array
+from pyro_gmvae.data.arrays import load_array, with_wishes
 from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.wishes import Wishes
@@ -37,10 +37,11 @@ def load(
     data_dir: str | Path = "data",
     download: bool = False,
     label_column: str | None = None,
+    weight_column: str | None = None,
     image_size: int | None = None,
     purpose: Purpose = "fit",
     wishes: Wishes | None = None,
-    label_may_lack: bool = False,
+    may_lack: bool = False,
 ) -> Dataset:
     """Load a built-in data set, a file or a folder of images.
 
@@ -54,11 +55,13 @@ def load(
         data_dir: the folder that torchvision's data sets are in, or are downloaded to.
         download: whether a missing data set may be downloaded.
         label_column: the column of a table that becomes ``class_labels``.
+        weight_column: the column of a table that becomes ``weights``.
         image_size: the height and width to resize and crop the images of a folder to.
         purpose: ``"fit"`` guesses what the columns of a table mean, leaves out those that say
             nothing about clusters, and refuses fewer than 2 rows; ``"apply"`` does none of these.
         wishes: what the user says about the columns of a table, when fitting.
-        label_may_lack: whether a table may be without its label column, and then has no labels.
+        may_lack: whether a table may be without these two columns, and then has no labels or
+            weights.
 
     Raises:
         InputError: if there is no such source, or its content cannot be used.
@@ -67,15 +70,18 @@ def load(
     folder = is_folder(source)
     _check(source)
     table = source not in BUILT_IN and is_table(source)
-    if label_column is not None and not table:
-        raise InputError(
-            f"{source} is not a table, so it has no label column {label_column}: leave it out."
-        )
+    for what, column in (("label", label_column), ("weight", weight_column)):
+        if column is not None and not table:
+            raise InputError(
+                f"{source} is not a table, so it has no {what} column {column}: leave it out."
+            )
     if image_size is not None and (table or not folder):
         raise InputError(
             f"{source} is not a folder of images, so it has no image size {image_size} to choose: "
             "leave it out."
         )
+    if wishes not in (None, Wishes()) and (folder or source in BUILT_IN) and not table:
+        raise InputError(f"{source} has images, which have no columns to describe: leave it out.")
     if source == "digits":
         return load_digits()
     if source in TORCHVISION_CLASSES:
@@ -84,13 +90,14 @@ def load(
         return load_table(
             path,
             label_column=label_column,
+            weight_column=weight_column,
             purpose=purpose,
             wishes=wishes,
-            label_may_lack=label_may_lack,
+            may_lack=may_lack,
         )
     if folder:
         return load_folder(path, image_size=image_size, purpose=purpose)
-    return load_array(path, purpose=purpose)
+    return with_wishes(load_array(path, purpose=purpose), wishes)
 
 
 def is_folder(source: str) -> bool:
@@ -107,6 +114,7 @@ def load_splits(
     data_dir: str | Path = "data",
     download: bool = False,
     label_column: str | None = None,
+    weight_column: str | None = None,
     image_size: int | None = None,
     labels: str | Path | None = None,
     must_link: str | Path | None = None,
@@ -131,6 +139,7 @@ def load_splits(
         data_dir: as in `load`.
         download: as in `load`.
         label_column: as in `load`.
+        weight_column: as in `load`.
         image_size: as in `load`.
         labels: a file with the known clusters of some rows (see `read_known`). The file of a set
             with an official test part is about the training rows.
@@ -150,6 +159,7 @@ def load_splits(
         data_dir=data_dir,
         download=download,
         label_column=label_column,
+        weight_column=weight_column,
         image_size=image_size,
         wishes=wishes,
         purpose="fit" if schema is None else "apply",

@@ -29,6 +29,7 @@ class StartContext:
         encode_mean: does the same without random draws; None is ``transform``.
         epochs: passes over the data for what a start trains itself, at least.
         reporters: objects that report the progress of the start.
+        weights: how much each datum counts, ``(N,)``; None if all count alike.
 
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,))
@@ -44,6 +45,7 @@ class StartContext:
     encode_mean: Transform | None = None
     epochs: float = 4.0
     reporters: Sequence[Reporter] = ()
+    weights: Float[Tensor, " N"] | None = None
 
     @property
     def n_clusters(self) -> int:

@@ -42,7 +42,7 @@ def begin_table(
     likelihood = gmvae.model.likelihood
     assert isinstance(likelihood, Table)
     x = context.encoded()
-    rows = TableRows.of(x, likelihood.structure)
+    rows = TableRows.of(x, likelihood.structure, context.weights)
     features = table_features(likelihood.structure, x)
     uniform = not isinstance(gmvae.model.mixture_logits, nn.Parameter)
     if name == "mixture":
@@ -125,8 +125,8 @@ def _clusters(
         generator = torch.Generator().manual_seed(context.seed)
         return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
     if name == "kmeans":  # of codes and gaps themselves there is none
-        seen = features(x)[:, : gmvae.model.likelihood.layout.n_central]
-        return kmeans_clusters(seen, gmvae.n_components, seed=context.seed)
+        seen = features(x)[:, : features.layout.n_central]
+        return kmeans_clusters(seen, gmvae.n_components, seed=context.seed, weights=context.weights)
     return start_by_name(name)(context)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
-from jaxtyping import Num
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from pyro_gmvae.inference import Schedule
@@ -26,6 +26,7 @@ def imitate(
     clusters: Labels,
     config: TrainConfig,
     *,
+    weights: Float[Tensor, " N"] | None = None,
     covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
     steps: int = MIN_STEPS,
@@ -40,7 +41,7 @@ def imitate(
         clusters: a cluster for each datum, such as k-means gives, -1 where there is none; or
             responsibilities ``(N, K)``, such as a mixture gives.
         config: the settings of the training to come.
-        covariates, transform: as in `pyro_gmvae.training.fit`.
+        weights, covariates, transform: as in `pyro_gmvae.training.fit`.
         steps: the least number of steps; two epochs are made if they have more.
 
     Raises:
@@ -57,4 +58,12 @@ def imitate(
         patience=None,
         compile=False,  # so short a training gains nothing by it
     )
-    fit(gmvae, x, unannealed, labels=clusters, covariates=covariates, transform=transform)
+    fit(
+        gmvae,
+        x,
+        unannealed,
+        labels=clusters,
+        weights=weights,
+        covariates=covariates,
+        transform=transform,
+    )

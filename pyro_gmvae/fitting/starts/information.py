@@ -10,7 +10,7 @@ from math import ceil
 import pyro
 import torch
 import torch.distributed
-from jaxtyping import Int64, Num
+from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
 from pyro_gmvae.data import ResidentBatches
@@ -86,6 +86,7 @@ def maximize_information(
     config: TrainConfig,
     *,
     epochs: float,
+    weights: Float[Tensor, " N"] | None = None,
     transform: Transform | None = None,
     reporters: Sequence[Reporter] = (),
 ) -> None:
@@ -101,7 +102,7 @@ def maximize_information(
         x: data, as `pyro_gmvae.training.fit` takes them.
         config: its batch size, learning rate, precision, seed and device.
         epochs: passes over the data; at least as many as make 1,000 steps are taken.
-        transform: as in `pyro_gmvae.training.fit`.
+        weights, transform: as in `pyro_gmvae.training.fit`.
         reporters: objects that report the progress of this part alone.
 
     Raises:
@@ -112,6 +113,7 @@ def maximize_information(
         x.to(config.device or gmvae.model.component_loc.device),
         config.batch_size,
         transform=transform,
+        weights=weights,
         drop_last=len(x) > config.batch_size,  # the balance of a few data says little
     )
     total = max(MIN_STEPS, ceil(epochs * len(batches)))
@@ -172,6 +174,7 @@ def best_start(
     *,
     epochs: float,
     must_link: Int64[Tensor, " groups"] | None = None,
+    weights: Float[Tensor, " N"] | None = None,
     judged: Num[Tensor, "M *event"] | None = None,
     transform: Transform | None = None,
     reporters: Sequence[Reporter] = (),
@@ -186,6 +189,8 @@ def best_start(
         seeds: one for each start, which draws by it too.
         x, config, epochs, transform: as in `maximize_information`.
         must_link: the groups of ``x``, as in `pyro_gmvae.training.fit`.
+        weights: how much each datum counts in the trainings, likewise; the starts are compared
+            with all data alike.
         judged: data outside ``x`` to compare the starts on; ``x`` itself if None.
         reporters: objects that report the progress of the start.
     """
@@ -203,7 +208,13 @@ def best_start(
                 for gmvae, own in starts:
                     progress = StartProgress(reporters, done=done, parts=sum(rounds))
                     maximize_information(
-                        gmvae, x, own, epochs=epochs, transform=transform, reporters=[progress]
+                        gmvae,
+                        x,
+                        own,
+                        epochs=epochs,
+                        weights=weights,
+                        transform=transform,
+                        reporters=[progress],
                     )
                     done += 1
                 if len(starts) > 1:

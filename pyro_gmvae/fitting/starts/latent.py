@@ -32,7 +32,9 @@ NEIGHBOURS, MOST_AXES = 20, 10  # settings of UMAP; N2D has as many axes as clus
 
 def latent_kmeans(context: StartContext) -> Int64[Tensor, " N"]:
     """Find the clusters of the start ``"latent-kmeans"``."""
-    return kmeans_clusters(latents(context), context.n_clusters, seed=context.seed)
+    return kmeans_clusters(
+        latents(context), context.n_clusters, seed=context.seed, weights=context.weights
+    )
 
 
 def latent_mixture(context: StartContext) -> Float[Tensor, "N K"]:
@@ -87,6 +89,7 @@ def latents(context: StartContext) -> Float[Tensor, "N Z"]:
         vae,
         context.x,
         config,
+        weights=context.weights,
         transform=context.transform,
         reporters=[StartProgress(context.reporters)],
     )

@@ -18,7 +18,11 @@ MIXTURES_OF_FEW, MIXTURES = 10, 3  # fits of a mixture, of which the best is tak
 
 
 def kmeans_clusters(
-    x: Float[Tensor, "N *event"], n_clusters: int, *, seed: int
+    x: Float[Tensor, "N *event"],
+    n_clusters: int,
+    *,
+    seed: int,
+    weights: Float[Tensor, " N"] | None = None,
 ) -> Int64[Tensor, " N"]:
     """Find the k-means cluster of each datum, as a start for `imitate`.
 
@@ -26,15 +30,18 @@ def kmeans_clusters(
         x: data on model scale, or points of a latent space.
         n_clusters: K; with fewer data than that, each gets a cluster of its own.
         seed: the seed of the first centres and of the choice of data to fit.
+        weights: how much each datum counts; None if all count alike.
     """
     flat = x.flatten(1).cpu().numpy()
-    fitted = kmeans(drawn_rows(flat, seed), n_clusters, seed=seed, n_init=5)
+    fitted = kmeans(flat, n_clusters, seed=seed, n_init=5, weights=weights)
     return torch.from_numpy(fitted.predict(flat)).long()
 
 
 def kmeans_start(context: StartContext) -> Int64[Tensor, " N"]:
     """Find the clusters of the start ``"kmeans"``."""
-    return kmeans_clusters(context.encoded(), context.n_clusters, seed=context.seed)
+    return kmeans_clusters(
+        context.encoded(), context.n_clusters, seed=context.seed, weights=context.weights
+    )
 
 
 def mixture_start(context: StartContext) -> Float[Tensor, "N K"]:
@@ -46,7 +53,10 @@ def mixture_responsibilities(points: np.ndarray, context: StartContext) -> Float
     """Find the responsibilities of a mixture of ``points`` ``(N, F)``, one for each row."""
     n_init = MIXTURES_OF_FEW if len(points) < FEW_POINTS else MIXTURES
     fitted = mixture(
-        drawn_rows(points, context.seed), context.n_clusters, seed=context.seed, n_init=n_init
+        drawn_rows(points, context.seed, context.weights),
+        context.n_clusters,
+        seed=context.seed,
+        n_init=n_init,
     )
     found = torch.from_numpy(fitted.predict_proba(points)).float()
     return pad(found, (0, context.n_clusters - found.shape[1]))

@@ -56,6 +56,7 @@ def start_from(name: str, context: StartContext, *, steps: int = MIN_STEPS) -> N
         context.x,
         clusters,
         context.config,
+        weights=context.weights,
         transform=context.transform,
         steps=steps,
     )

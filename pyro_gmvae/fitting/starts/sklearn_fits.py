@@ -12,18 +12,36 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from pyro_gmvae.data.table_encoding import WIDE
+from pyro_gmvae.data.weights import systematic_counts
 
 __all__ = ["FITTED_ROWS", "drawn_rows", "kmeans", "mixture"]
 
 FITTED_ROWS = 10_000  # points that a start is fitted to; it then places the others
 
 
-def drawn_rows(points: np.ndarray, seed: int) -> np.ndarray:
-    """Draw 10,000 of ``points`` ``(N, F)``, or all of them in another order."""
-    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))
-    return points[order[:FITTED_ROWS].numpy()]
+def drawn_rows(
+    points: np.ndarray, seed: int, weights: Float[Tensor, " N"] | None = None
+) -> np.ndarray:
+    """Draw 10,000 of ``points`` ``(N, F)``, or all of them in another order.
+
+    With weights, each point is drawn in proportion to its own, some several times.
+    """
+    return points[_drawn(len(points), seed, weights).numpy()]
+
+
+def _drawn(n: int, seed: int, weights: Tensor | None = None) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(n, generator=generator)[:FITTED_ROWS]
+    if weights is None:
+        return order
+    offset = torch.rand((), generator=generator, dtype=torch.float64)
+    counts = systematic_counts(weights.cpu(), len(order), offset)
+    drawn = torch.arange(n).repeat_interleave(counts)
+    return drawn[torch.randperm(len(drawn), generator=generator)]
 
 
 def kmeans(
@@ -32,18 +50,22 @@ def kmeans(
     *,
     seed: int,
     n_init: int,
-    weights: np.ndarray | None = None,
+    weights: Float[Tensor, " N"] | None = None,
 ) -> Any:
-    """Fit k-means to ``points`` ``(N, F)``, with fewer clusters if N is below them."""
+    """Fit k-means to 10,000 of ``points`` ``(N, F)``, with fewer clusters if N is below them."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     n_clusters = min(n_clusters, len(points))
+    drawn = _drawn(len(points), seed)
     fit = KMeans(n_clusters, n_init=n_init, random_state=seed % 2**32)
     with warnings.catch_warnings():
         # Points may be equal, so that there are fewer than K different ones.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return fit.fit(points, sample_weight=weights)
+        return fit.fit(
+            points[drawn.numpy()],
+            sample_weight=None if weights is None else weights.cpu()[drawn].numpy(),
+        )
 
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:

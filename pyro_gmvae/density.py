@@ -1,0 +1,187 @@
+"""Offer what a fitted estimator says of the density of rows: scores, criteria, draws, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from pyro_gmvae.data import Dataset, Encoding
+from pyro_gmvae.data.weights import weights_of_rows
+from pyro_gmvae.evaluation import LogLikelihood, aic, bic, free_parameters
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.given_rows import filled_as_given
+from pyro_gmvae.parameters import OwnParameters, generator_of
+from pyro_gmvae.ranges import MOST_ROWS, whole
+
+__all__ = ["DensityMixin"]
+
+
+class DensityMixin:
+    """Add scores, criteria, draws and filled gaps to an estimator that holds a `FittedModel`."""
+
+    fitted_: FittedModel
+    random_state: Any
+
+    if TYPE_CHECKING:
+
+        @property
+        def encoding_(self) -> Encoding: ...
+
+        @property
+        def _own(self) -> OwnParameters: ...
+
+        def _ready(self, X: Any) -> tuple[Dataset, FittedModel]: ...  # noqa: N803
+
+    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Estimate log p(x) in the units of ``X``, in nats, shape ``(N,)``, by importance sampling.
+
+        It is a lower bound in expectation, tighter with more ``num_samples``. A row's figure does
+        not depend on the other rows. Missing cells are left out, so that it is log p of the others.
+        ``pyro-gmvae evaluate`` gives their mean for the same rows. Images are scored on [0, 1],
+        under a discretised logistic by the probability of their levels.
+        """
+        data, fitted = self._ready(X)
+        figures = self._figures(data, fitted)
+        return figures.log_p.to(fitted.gmvae.model.component_loc.dtype).numpy()
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: N803
+        """Return the mean of `score_samples`, of rows that count by their weights.
+
+        Args:
+            X: data.
+            y: ignored.
+            sample_weight: as in ``fit``; None counts all rows alike.
+
+        Raises:
+            InputError: for data that do not fit the model, or weights that are none.
+        """
+        return self._figures(*self._ready(X), sample_weight).mean
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        r"""Return the Bayesian information criterion on ``X``; lower is better.
+
+        It is :math:`-2 \sum_i w_i \log p(x_i) + P \log \sum_i w_i`. P counts the free parameters of
+        the generative model: p(y), if it is learned (K - 1), p(z|y) (2 K Z), and all weights of
+        p(x|z), the decoder. The networks of q count for nothing. The importance-sampled bound of
+        `score_samples` stands for log p(x), so that the criterion is too high rather than too low.
+        A decoder of many weights is regularised by its training, which P does not know: compare
+        models of the same ``hidden``, and see ``pyro-gmvae select`` for a choice by held-out rows.
+
+        Args:
+            X: data.
+            sample_weight: as in ``fit``; None counts all rows alike.
+
+        Raises:
+            InputError: for data that do not fit the model, or weights that are none.
+        """
+        figures = self._figures(*self._ready(X), sample_weight)
+        return bic(figures, free_parameters(self.fitted_.gmvae))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        r"""Return Akaike's information criterion on ``X``; lower is better.
+
+        It is :math:`-2 \sum_i w_i \log p(x_i) + 2 P`, with the log-likelihood and the number of
+        parameters of `bic`, and its limits.
+
+        Args and errors: as in `bic`.
+        """
+        figures = self._figures(*self._ready(X), sample_weight)
+        return aic(figures, free_parameters(self.fitted_.gmvae))
+
+    def sample(self, n_samples: int = 1, *, given: Any = None) -> tuple[Any, np.ndarray]:
+        """Draw data from the model, in the units of ``X``; the same for the same ``random_state``.
+
+        Args:
+            n_samples: number of draws; with ``given``, of draws for each of its rows.
+            given: rows with missing cells, which are drawn given the other cells, from
+                p(x_A | x_B); None draws whole rows.
+
+        Returns:
+            The data, shape ``(n_samples, D)`` or ``(n_samples, C, H, W)``, and their clusters,
+            shape ``(n_samples,)``, in ascending order. The data are a pandas data frame if `fit`
+            had one with columns of text, dates or truth values, else an array. With ``given`` there
+            are ``n_samples`` rows for each of its rows, in its order and form, and the likeliest
+            cluster of each.
+
+        Raises:
+            InputError: if ``n_samples`` is no whole number from 1 on, if so many rows do not fit
+                into memory, or if ``given`` does not fit the model, or the model takes no gaps.
+        """
+        check_is_fitted(self)
+        number = whole("n_samples", n_samples, least=1, most=MOST_ROWS)
+        seed = int(generator_of(self.random_state).randint(2**31 - 1))
+        if given is not None:
+            data, fitted = self._ready(given)
+            rows, clusters = fitted.sample_given(number, data.x, seed=seed)
+            return filled_as_given(self, given, rows, self.encoding_, number), clusters.numpy()
+        x, y = self.fitted_.sample(number, seed=seed)
+        order = y.argsort(stable=True)
+        return self.encoding_.as_given(x[order]), y[order].numpy()
+
+    def impute(self, X: Any, *, draw: bool = False) -> Any:  # noqa: N803
+        """Fill the missing cells of ``X`` by what the model says of them given the other cells.
+
+        Args:
+            X: a table; cells that are not missing are kept as they are.
+            draw: fill with a draw from p(x_A | x_B), the same for the same ``random_state``;
+                otherwise numbers and counts get their mean on model scale, and levels the likeliest
+                one.
+
+        Returns:
+            A data frame of the columns of ``X`` if it is one, else an array ``(N, D)``.
+
+        Raises:
+            InputError: for data that do not fit the model, or a model that takes no gaps.
+        """
+        data, fitted = self._ready(X)
+        seed = int(generator_of(self.random_state).randint(2**31 - 1)) if draw else 0
+        number = self._own.num_samples
+        filled = fitted.impute(data.x, draw=bool(draw), num_samples=number, seed=seed)
+        return filled_as_given(self, X, filled, self.encoding_)
+
+    def to_inference_data(
+        self,
+        X: Any,  # noqa: N803
+        *,
+        num_draws: int = 100,
+        num_samples: int | None = None,
+        feature_names: Sequence[str] | None = None,
+        batch_size: int | None = None,
+        seed: int = 0,
+    ) -> Any:
+        """Export what the model says of ``X``, for ArviZ.
+
+        Args:
+            X: data.
+            num_draws: draws of z and x for each row.
+            num_samples: importance samples for each row; None is the estimator's parameter.
+            feature_names: coordinates of the last dimension of x; None takes the names of the
+                columns.
+            batch_size, seed: as in `pyro_gmvae.evaluation.to_inference_data`.
+
+        Raises:
+            InputError: for data that do not fit the model, a size out of range, or a wrong number
+                of feature names.
+        """
+        data, _ = self._ready(X)
+        if feature_names is None:
+            feature_names = self.encoding_.model_names
+        return self.fitted_.to_inference_data(
+            data.x,
+            num_draws=num_draws,
+            num_samples=self._own.num_samples if num_samples is None else num_samples,
+            feature_names=feature_names,
+            batch_size=batch_size,
+            seed=seed,
+        )
+
+    def _figures(
+        self, data: Dataset, fitted: FittedModel, sample_weight: Any = None
+    ) -> LogLikelihood:
+        weights = None if sample_weight is None else weights_of_rows(sample_weight, len(data))
+        return fitted.log_likelihood(
+            data.x, num_samples=self._own.num_samples, diagnostics=False, weights=weights
+        )

@@ -1,0 +1,152 @@
+"""Read what users hand to an estimator: data frames, arrays and images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+from torch import Tensor
+
+from pyro_gmvae.data import Dataset, Encoding, TableEncoding, from_array
+from pyro_gmvae.data.checks import Purpose
+from pyro_gmvae.data.columns.fill import fill_gaps
+from pyro_gmvae.data.columns.wishes import Wishes
+from pyro_gmvae.data.in_memory import as_array
+from pyro_gmvae.data.tables import as_frame, from_frame
+
+__all__ = ["features_of", "filled_as_given", "read_rows"]
+
+
+def read_rows(
+    estimator: BaseEstimator, x: Any, *, wishes: Wishes | None = None
+) -> tuple[Dataset, torch.dtype]:
+    """Check data by scikit-learn's rules, and set or compare the estimator's features.
+
+    Args:
+        estimator: gets ``n_features_in_`` and, of a data frame, ``feature_names_in_``.
+        x: images, an array of numbers, or a data frame of any columns.
+        wishes: what the user says about the columns, to fit; None to apply a fitted estimator.
+
+    Returns:
+        The rows, and the precision to answer in.
+
+    Raises:
+        ValueError: for other features than in training, or data that cannot be used.
+    """
+    fitting = wishes is not None
+    # Constant columns may come from a fold of the data; they do no harm.
+    purpose: Purpose = "fit" if fitting else "apply"
+    x = as_array(x)
+    if isinstance(x, np.ndarray) and x.ndim > 2 and x.dtype.kind in "biuf":
+        data = from_array(x, name="X", purpose=purpose, wishes=wishes)
+        if fitting:
+            estimator.n_features_in_ = data.x[0].numel()
+            estimator.__dict__.pop("feature_names_in_", None)
+        return data, torch.float32
+    x = _without_left_out(estimator, _named(estimator, x, fitting), fitting)
+    if hasattr(x, "columns") and hasattr(x, "dtypes"):
+        validate_data(estimator, x, skip_check_array=True, reset=fitting)
+        frame = as_frame(x)
+        single = all(kind == np.float32 for kind in frame.dtypes)
+        data = from_frame(frame, name="X", purpose=purpose, wishes=wishes)
+        return data, torch.float32 if single else torch.float64
+    x = validate_data(
+        estimator,
+        x,
+        dtype=[np.float64, np.float32],
+        ensure_all_finite="allow-nan",
+        ensure_min_samples=2 if fitting else 1,
+        reset=fitting,
+    )
+    data = from_array(x, name="X", purpose="apply", wishes=wishes)
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        data = replace(data, feature_names=tuple(names))
+    return data, torch.float32 if x.dtype == np.float32 else torch.float64
+
+
+def features_of(encoding: Encoding) -> tuple[int, np.ndarray | None]:
+    """Return the number of features that rows of an encoding have, and their names if they do.
+
+    >>> from pyro_gmvae.data import ImageEncoding
+    >>> features_of(ImageEncoding((1, 8, 8)))
+    (64, None)
+    """
+    schema, names = getattr(encoding, "schema", None), encoding.feature_names
+    if schema is not None and schema.is_numbered:
+        return len(schema) + len(schema.left_out), None
+    named = None if names is None else np.array(names, dtype=object)
+    return prod(encoding.event_shape), named
+
+
+def filled_as_given(
+    estimator: BaseEstimator, x: Any, filled: Tensor, encoding: Encoding, times: int = 1
+) -> Any:
+    """Put rows without gaps into the form of the rows that they were made from.
+
+    Args:
+        estimator: a fitted one.
+        x: N rows as the user gave them.
+        filled: the columns of the model, ``(N * times, D)`` in raw units.
+        encoding: the encoding of the model.
+        times: how often each row was filled.
+
+    Returns:
+        A data frame of the columns of ``x`` if it is one, of pandas or polars, else an array. Cells
+        that are not missing are as they were.
+    """
+    import pandas
+
+    x = _without_left_out(estimator, _named(estimator, as_array(x), False), False)
+    framed = hasattr(x, "columns") and hasattr(x, "dtypes")
+    if framed:
+        frame = as_frame(x)
+        read = from_frame(frame, name="X", purpose="apply")
+    else:
+        names = getattr(estimator, "feature_names_in_", None)
+        frame = pandas.DataFrame(np.asarray(x), columns=names).rename(columns=str)
+        read = from_array(frame.to_numpy(np.float64), name="X", purpose="apply")
+    assert isinstance(encoding, TableEncoding)  # other models have refused gaps
+    made = encoding.to_frame(filled) if framed else pandas.DataFrame(filled.double().numpy())
+    own = encoding.feature_names
+    made.columns = frame.columns if own is None else pandas.Index(own)
+    each = np.arange(len(frame)).repeat(times)
+    missing = dict(zip(frame.columns, read.x.isnan().numpy()[each].T, strict=True))
+    gaps = {name: missing[name] for name in made.columns if name in missing}
+    done = fill_gaps(frame.iloc[each], gaps, made)
+    if not framed:
+        values = done.to_numpy(np.float64)
+        return values.astype(np.float32) if np.asarray(x).dtype == np.float32 else values
+    if type(x).__module__.split(".")[0] == "polars":
+        import polars
+
+        return polars.from_pandas(done)
+    return done.set_axis(x.columns, axis=1)
+
+
+def _without_left_out(estimator: BaseEstimator, x: Any, fitting: bool) -> Any:
+    """Drop columns that training left out, where the features are those of a loaded run."""
+    names = getattr(estimator, "feature_names_in_", None)
+    schema = getattr(getattr(estimator, "encoding_", None), "schema", None)
+    if fitting or names is None or schema is None or not hasattr(x, "columns"):
+        return x
+    left_out = {c.name for c in schema.left_out} - set(names)
+    extra = [c for c in x.columns if c in left_out]
+    return as_frame(x).drop(columns=extra) if extra else x
+
+
+def _named(estimator: BaseEstimator, x: Any, fitting: bool) -> Any:
+    """Give an array of Python objects the columns of the data frame in training."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if fitting or names is None or not isinstance(x, np.ndarray) or x.dtype.kind not in "OU":
+        return x
+    if x.ndim != 2 or x.shape[1] != len(names):
+        return x
+    import pandas
+
+    return pandas.DataFrame(x, columns=names)

@@ -1,0 +1,160 @@
+"""Data frames of any columns through the estimator."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from pyro_gmvae import GMVAE
+from pyro_gmvae.data import Schema
+from pyro_gmvae.errors import InputError
+
+BRIEF: dict[str, Any] = {"hidden": (8,), "latent_dim": 2, "max_iter": 1, "random_state": 0}
+ROWS = 90
+
+
+def customers(rows: int = ROWS, seed: int = 0) -> pandas.DataFrame:
+    """Two kinds of customers, in columns of every type, with gaps."""
+    rng = np.random.default_rng(seed)
+    kind = np.arange(rows) % 2
+    days = pandas.Timestamp("2023-01-01") + pandas.to_timedelta(rng.integers(300, size=rows), "D")
+    frame = pandas.DataFrame(
+        {
+            "id": rng.permutation(10**6)[:rows],
+            "spend": rng.lognormal(2 + 4 * kind, 0.5),
+            "visits": rng.poisson(2 + 6 * kind),
+            "tier": np.where(rng.random(rows) < 0.9, np.array(["gold", "iron"])[kind], "tin"),
+            "member": rng.random(rows) < 0.2 + 0.6 * kind,
+            "since": days,
+        }
+    )
+    gaps = rng.random((rows, 6)) < 0.1
+    gaps[:, 0] = False
+    return frame.mask(gaps)
+
+
+def fitted(x: Any, **options: Any) -> GMVAE:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return GMVAE(2, **BRIEF | options).fit(x)
+
+
+@pytest.fixture(scope="module")
+def gmvae() -> GMVAE:
+    return fitted(customers())
+
+
+def test_a_frame_of_any_columns(gmvae: GMVAE) -> None:
+    frame = customers()
+    assert gmvae.n_features_in_ == 6 and list(gmvae.feature_names_in_) == list(frame)
+    schema = gmvae.encoding_.schema
+    assert schema.names == ("spend", "visits", "tier", "member", "since")
+    truth = np.arange(ROWS) % 2
+    agree = (gmvae.labels_ == truth).mean()
+    assert max(agree, 1 - agree) > 0.95
+    np.testing.assert_array_equal(gmvae.predict(frame), gmvae.labels_)
+    assert gmvae.transform(frame).shape == (ROWS, 2)
+    assert np.isfinite(gmvae.score_samples(frame)).all()
+
+
+def test_new_rows(gmvae: GMVAE) -> None:
+    new = customers(5, seed=1)
+    whole = gmvae.predict_proba(new)
+    np.testing.assert_allclose(gmvae.predict_proba(new.iloc[[3]])[0], whole[3], rtol=1e-4)
+    np.testing.assert_allclose(gmvae.predict_proba(new.astype(object)), whole, rtol=1e-4)
+    np.testing.assert_allclose(gmvae.predict_proba(new.to_numpy()), whole, rtol=1e-4)
+    empty = new.mask(np.ones(new.shape, dtype=bool))
+    assert np.isfinite(gmvae.score_samples(empty)).all()
+    with pytest.raises(ValueError, match="feature names"):
+        gmvae.predict(new.drop(columns="tier"))
+    with pytest.warns(UserWarning, match="'steel' in tier"):
+        gmvae.predict(new.assign(tier="steel"))
+
+
+def test_samples_are_such_rows(gmvae: GMVAE) -> None:
+    drawn, clusters = gmvae.sample(40)
+    assert list(drawn) == ["spend", "visits", "tier", "member", "since"]
+    assert set(drawn["tier"].dropna()) <= {"gold", "iron", "tin"} and len(clusters) == 40
+    assert drawn["member"].dtype == "boolean" and drawn["since"].dtype.kind == "M"
+    assert (drawn["visits"] == drawn["visits"].round()).all() and (drawn["visits"] >= 0).all()
+
+
+def test_a_saved_run_knows_the_columns(gmvae: GMVAE, tmp_path: Path) -> None:
+    gmvae.save(tmp_path / "run")
+    loaded = GMVAE.load(tmp_path / "run")
+    frame = customers()
+    np.testing.assert_allclose(loaded.predict_proba(frame), gmvae.predict_proba(frame), rtol=1e-5)
+    without = frame.drop(columns="id")
+    np.testing.assert_allclose(loaded.score_samples(without), gmvae.score_samples(frame), rtol=1e-5)
+    assert loaded.encoding_.schema == gmvae.encoding_.schema
+
+
+def test_numbers_with_gaps() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3)) + 6 * (np.arange(60) % 2)[:, None]
+    x[::7, 1] = np.nan
+    found = fitted(x)
+    assert found.encoding_.columns == ("real",) * 3
+    assert np.isfinite(found.score_samples(x)).all()
+    drawn, _ = found.sample(5)
+    assert isinstance(drawn, np.ndarray) and np.isfinite(drawn).all()
+    agree = (found.labels_ == np.arange(60) % 2).mean()
+    assert max(agree, 1 - agree) == 1
+
+
+@pytest.mark.parametrize(
+    "schema", [{"visits": "real", "id": "real"}, {"tier": "drop"}, Schema.of_numbers(1, ["spend"])]
+)
+def test_a_schema_goes_before_the_guess(schema: Any) -> None:
+    found = fitted(customers(), schema=schema).encoding_.schema
+    kinds = {c.name: c.kind for c in found.columns}
+    if isinstance(schema, Schema):
+        assert kinds["spend"] == "real"
+    elif "tier" in schema:
+        assert "tier" not in kinds and kinds["spend"] == "amount"
+    else:
+        assert kinds["visits"] == kinds["id"] == "real"
+
+
+def test_a_schema_of_an_array() -> None:
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=80), rng.poisson(3, 80), np.arange(80.0)], 1)
+    found = fitted(x, schema={1: "count", 2: "drop"})
+    assert found.encoding_.columns == ("real", "count")
+    assert found.n_features_in_ == 3
+    assert found.predict(x).shape == (80,)
+    with pytest.raises(InputError, match="X has no column 7"):
+        fitted(x, schema={7: "count"})
+
+
+def test_a_frame_of_polars_is_read_as_one_of_pandas(gmvae: GMVAE) -> None:
+    import pyarrow as pa
+
+    class Frame:
+        """Has what this package uses of a polars frame."""
+
+        def __init__(self, frame: pandas.DataFrame) -> None:
+            self.table = pa.Table.from_pandas(frame, preserve_index=False)
+            self.columns, self.dtypes = list(frame), list(frame.dtypes)
+            self.shape = frame.shape
+
+        def __len__(self) -> int:
+            return self.shape[0]
+
+        def to_arrow(self) -> pa.Table:
+            return self.table
+
+    Frame.__module__ = "polars.dataframe.frame"
+    data = customers()
+    data["member"] = data["member"].astype("boolean")
+    from pyro_gmvae.data import from_frame
+
+    found = from_frame(Frame(data))
+    expected = from_frame(data)
+    assert found.schema == expected.schema
+    np.testing.assert_array_equal(found.x.numpy(), expected.x.numpy())
