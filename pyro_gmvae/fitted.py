@@ -241,7 +241,6 @@ class FittedModel:
         draw: bool = False,
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
-        keys: Sequence[int] | None = None,
     ) -> Float[Tensor, "N *event"]:
         """Fill the missing cells of rows, in raw units, given their other cells, on the CPU.
 
@@ -252,15 +251,11 @@ class FittedModel:
                 one.
             num_samples: importance samples of each row.
             seed: fixes every draw.
-            keys: a number for each row that decides its draws together with ``seed``; None takes
-                one that its values tell.
 
         Raises:
             InputError: for a model that takes no gaps.
         """
-        if keys is None:
-            own = row_keys(x)
-            keys = distinct_keys(own) if draw else own
+        keys = row_keys(x)
         filled = evaluation.impute(
             self.gmvae,
             x,
@@ -268,7 +263,7 @@ class FittedModel:
             num_samples=num_samples,
             transform=self.encoding.encode_mean,
             seed=seed,
-            keys=keys,
+            keys=distinct_keys(keys) if draw else keys,
         )
         decoded = self._decoded(filled).to(x.dtype)
         return torch.where(x.isnan().cpu(), decoded, x.cpu())
@@ -291,9 +286,7 @@ class FittedModel:
         Raises:
             InputError: for a model that takes no gaps.
         """
-        keys = [(key + n_th) % 2**64 for key in row_keys(x) for n_th in range(n)]
-        rows = x.repeat_interleave(n, 0)
-        drawn = self.impute(rows, draw=True, seed=seed, keys=keys)
+        drawn = self.impute(x.repeat_interleave(n, 0), draw=True, seed=seed)
         return drawn, self.responsibilities(drawn).argmax(-1)
 
     @alone

@@ -25,7 +25,7 @@ class LevelIndex(NamedTuple):
         code: ``(L,)``, the code of each level in its column.
         member: ``(L, C)``, 1 where a level belongs to a column of levels, else 0.
         order: ``(D,)``, the place of each column of the table among those sorted by family.
-        real, count, levels: places of the columns of each family.
+        reals, counts, levels: places of the columns of each family.
 
     >>> index = LevelIndex.of(ColumnLayout(("levels:2", "real")))
     >>> index.code.tolist(), index.order.tolist()
@@ -36,8 +36,8 @@ class LevelIndex(NamedTuple):
     code: Tensor
     member: Tensor
     order: Tensor
-    real: Tensor
-    count: Tensor
+    reals: Tensor
+    counts: Tensor
     levels: Tensor
 
     @classmethod
@@ -53,6 +53,16 @@ class LevelIndex(NamedTuple):
         return cls(
             column, code, member, order_of, *(torch.tensor(p, dtype=torch.long) for p in places)
         )
+
+
+class _AnyOrMissing(constraints.Constraint):
+    """Take any number, and NaN for a missing cell."""
+
+    def check(self, value: Tensor) -> Tensor:
+        return ~value.isinf()
+
+
+_ANY_OR_MISSING = _AnyOrMissing()
 
 
 class TableCells(dist.TorchDistribution):
@@ -110,12 +120,12 @@ class TableCells(dist.TorchDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> TableCells:
         """Repeat the cells of a row along new dimensions."""
         rows = torch.Size(batch_shape)[:-1]
-        parts = (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
+        loc, scale, log_rate, dispersion, logits = (
+            p.expand(*rows, p.shape[-1])
+            for p in (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
+        )
         return TableCells(
-            self.layout,
-            self.index,
-            *(p.expand(*rows, p.shape[-1]) for p in parts),
-            weights=self.weights,
+            self.layout, self.index, loc, scale, log_rate, dispersion, logits, self.weights
         )
 
     def log_prob(self, value: Float[Tensor, "*value D"]) -> Float[Tensor, "*shape D"]:
@@ -123,8 +133,8 @@ class TableCells(dist.TorchDistribution):
         seen = ~value.isnan()
         filled = torch.where(seen, value, torch.zeros_like(value))
         cells = [
-            self._real(filled.index_select(-1, self.index.real)),
-            self._count(filled.index_select(-1, self.index.count)),
+            self._real(filled.index_select(-1, self.index.reals)),
+            self._count(filled.index_select(-1, self.index.counts)),
             self._levels(filled.index_select(-1, self.index.levels)),
         ]
         used = [c for c in cells if c is not None]
@@ -194,7 +204,7 @@ class TableCells(dist.TorchDistribution):
         """
         real, count, levels = (
             value.index_select(-1, places)
-            for places in (self.index.real, self.index.count, self.index.levels)
+            for places in (self.index.reals, self.index.counts, self.index.levels)
         )
         codes = [
             (share.cumsum(-1)[..., :-1] <= levels[..., i : i + 1]).sum(-1, keepdim=True)
@@ -243,13 +253,3 @@ class TableCells(dist.TorchDistribution):
     def _by_column(self, each: Tensor) -> tuple[Tensor, ...]:
         """Split a number for each level by the columns of levels."""
         return each.split(self.layout.sizes, -1) if self.layout.sizes else ()
-
-
-class _AnyOrMissing(constraints.Constraint):
-    """Take any number, and NaN for a missing cell."""
-
-    def check(self, value: Tensor) -> Tensor:
-        return ~value.isinf()
-
-
-_ANY_OR_MISSING = _AnyOrMissing()

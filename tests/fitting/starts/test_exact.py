@@ -347,6 +347,10 @@ def test_rows_are_filled_in_their_own_units() -> None:
         assert torch.equal(filled[0], filled[1]) is not draw
         alone = fitted.impute(x[[0]], draw=draw)
         torch.testing.assert_close(alone, filled[[0]])
+    drawn, _ = fitted.sample_given(50, x[:3])
+    assert drawn.shape == (150, 4)
+    first, second = drawn[:50], drawn[50:100]  # of equal rows
+    assert len(first[:, 0].unique()) == 50 and not torch.equal(first, second)
 
 
 @pytest.mark.slow
