@@ -23,12 +23,10 @@ class DensityMixin:
     """Add scores, criteria, draws and filled gaps to an estimator that holds a `FittedModel`."""
 
     fitted_: FittedModel
+    encoding_: Encoding
     random_state: Any
 
     if TYPE_CHECKING:
-
-        @property
-        def encoding_(self) -> Encoding: ...
 
         @property
         def _own(self) -> OwnParameters: ...
