@@ -1,21 +1,26 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from pyro_gmvae.data import Column, Schema
 from pyro_gmvae.evaluation import select
 from pyro_gmvae.plots import (
     plot_cluster_members,
     plot_cluster_profiles,
+    plot_column_profiles,
     plot_grid,
     plot_history,
     plot_selection,
 )
-from pyro_gmvae.plots.clusters import MAX_ROWS
+from pyro_gmvae.plots.profiles import MAX_COLUMNS
+from pyro_gmvae.plots.rows import MAX_ROWS
 from tests.evaluation.test_selection import candidates
 
 
@@ -102,3 +107,73 @@ def test_selection_marks_the_chosen_number() -> None:
 def test_matplotlib_is_imported_when_drawing() -> None:
     code = "import sys, pyro_gmvae.plots; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+MIXED = Schema(
+    (
+        Column("age"),
+        Column("spend", "amount"),
+        Column("visits", "count"),
+        Column("since", "date", "date", format="%Y-%m-%d"),
+        Column("gain", "spike", usual=0.0),
+        Column("paid", "binary", "text", levels=("no", "yes")),
+        Column("tier", "category", "text", levels=("gold", "silver", "tin")),
+        Column("children", "ordinal", levels=(0.0, 1.0, 2.0)),
+    )
+)
+ROWS = [  # two customers of one cluster, one of another, and cells that are missing
+    [20.0, 10.0, 1.0, 15_000.0, 0.0, 0.0, 0.0, 0.0],
+    [30.0, 20.0, 3.0, 15_000.0, 500.0, 1.0, 0.0, 1.0],
+    [50.0, torch.nan, 9.0, 18_000.0, 0.0, 1.0, 2.0, 2.0],
+    [torch.nan, torch.nan, 9.0, 18_000.0, 0.0, 1.0, 2.0, 2.0],
+]
+
+
+def test_profiles_of_several_kinds_of_columns_say_what_is_in_the_rows() -> None:
+    x, q = torch.tensor(ROWS), assigned(torch.tensor([0, 0, 1, 1]), 3)
+    figure = plot_column_profiles(MIXED, x, q, title="shop")
+    found = texts(figure)
+    assert {"shop", "0    50.0%", "empty", "25", "15", "2011-01", "50%: 500", "50%"} <= set(found)
+    assert {"gold: 100%", "tin: 100%", "no cell", "100%"} <= set(found)
+    assert {"age (25% gaps)", "spend (50% gaps)", "gain ≠ 0", "paid = yes"} <= set(found)
+    figure.canvas.draw()
+
+
+def test_rows_of_profiles_count_by_their_weights() -> None:
+    x, q = torch.tensor(ROWS[:2] + ROWS[2:3]), assigned(torch.tensor([0, 0, 1]), 2)
+    weighted = plot_column_profiles(MIXED, x, q, weights=torch.tensor([3.0, 1.0, 1.0]))
+    repeated = plot_column_profiles(
+        MIXED, x[[0, 0, 0, 1, 2]], assigned(torch.tensor([0, 0, 0, 0, 1]), 2)
+    )
+    assert texts(weighted) == texts(repeated)
+    assert {"0    80.0%", "22.5"} <= set(texts(weighted))
+
+
+def test_columns_that_tell_clusters_apart_are_drawn_first() -> None:
+    clusters = torch.arange(200) % 2
+    noise = torch.randn(200, MAX_COLUMNS + 5)
+    x = torch.cat([noise, clusters.unsqueeze(1) * 10.0 + noise[:, :1]], 1)
+    schema = Schema.of_numbers(x.shape[1], [f"name {i}" for i in range(x.shape[1])])
+    found = texts(plot_column_profiles(schema, x, assigned(clusters, 2), title="wide"))
+    said = f"wide ({MAX_COLUMNS} of {x.shape[1]} columns, those that tell clusters apart most)"
+    assert {said, f"name {x.shape[1] - 1}"} <= set(found)
+    assert sum(t.startswith("name ") for t in found) == MAX_COLUMNS
+
+
+@pytest.mark.parametrize("copies", [1, 3, 8])
+@pytest.mark.parametrize("clusters", [3, 40])
+def test_texts_of_profiles_do_not_cover_one_another(copies: int, clusters: int) -> None:
+    columns = tuple(
+        replace(c, name=f"{c.name} of the year {i}") for c in MIXED.columns for i in range(copies)
+    )
+    x = torch.tensor(ROWS).repeat_interleave(copies, 1).repeat(clusters, 1)
+    q = assigned(torch.arange(len(x)) % clusters, clusters)
+    figure = plot_column_profiles(Schema(columns), x, q, title="many")
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    page = figure.bbox
+    for axes in figure.axes:
+        level = [t for t in axes.texts if t.get_text() and not t.get_rotation()]
+        boxes = [t.get_window_extent(renderer) for t in level]
+        assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+        every = [t.get_window_extent(renderer) for t in axes.texts if t.get_text()]
+        assert all(page.x0 <= b.x0 and b.x1 <= page.x1 and b.y1 <= page.y1 for b in every)

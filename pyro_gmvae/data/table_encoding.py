@@ -16,7 +16,6 @@ from pyro_gmvae.data.checks import counted, listed
 from pyro_gmvae.data.columns.cells import frame_of
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.mixed import MixedColumns
-from pyro_gmvae.data.columns.profiles import profile_of
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
@@ -284,23 +283,6 @@ class TableEncoding(Encoding):
         decoded = super().decode(x if self.mixed is None else self.mixed.collapse(x))
         decoded = decoded if self.unit is None else decoded * self.unit
         return decoded if self.mixed is None else self.mixed.restore(decoded, x)
-
-    def profile(
-        self, raw: Shaped[Tensor, "rows columns"]
-    ) -> tuple[Float[Tensor, "rows shown"], tuple[str, ...] | None]:
-        """Return numbers whose means tell clusters apart, in standard deviations, and their names.
-
-        A category is shown by its most frequent levels.
-
-        Args:
-            raw: rows in raw units.
-        """
-        scaled = self.scaled(raw.to(self.scale.device)).cpu()
-        if self.mixed is None:
-            return scaled, self.schema.names
-        assert self.model_names is not None
-        columns = [self.schema.columns[place] for place in self.mixed.places]
-        return profile_of(columns, self.model_names, self.columns, scaled)
 
     def to_frame(self, raw: Float[Tensor, "rows columns"]) -> pandas.DataFrame:
         """Return rows in raw units as a data frame, with text, dates and truth values."""

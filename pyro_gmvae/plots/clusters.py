@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pyro_gmvae.plots.grid import plot_grid
+from pyro_gmvae.plots.rows import share, shown_clusters
 from pyro_gmvae.plots.style import MUTED, drawable, font_set
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_cluster_members", "plot_cluster_profiles"]
 
-MAX_ROWS = 40  # most clusters in one picture; the largest ones are shown
 MAX_NAMES = 60  # most columns whose names are written out
 
 
@@ -46,12 +46,12 @@ def plot_cluster_members(
         n_random: members shown at random.
         seed: of the random choice.
     """
-    sizes, shown, title = _shown(responsibilities, title)
+    shares, shown, title = shown_clusters(responsibilities, title)
     blocks = [] if means is None else [means[shown].unsqueeze(1)]
     blocks += _members(x, responsibilities, shown, n_confident, n_random, seed)
     heads = ([] if means is None else ["mean"]) + ["surest members", "random members"]
     labels = [f"{k}" for k in shown.tolist()]
-    notes = [_share(int(sizes[k]), len(x)) for k in shown]
+    notes = [share(float(shares[k])) for k in shown]
     kept = [i for i, block in enumerate(blocks) if block.shape[1]]
     return plot_grid(
         [blocks[i] for i in kept], labels, notes=notes, heads=[heads[i] for i in kept], title=title
@@ -78,18 +78,8 @@ def plot_cluster_profiles(
     >>> figure.axes[0].get_title(loc="left")
     'Customers'
     """
-    sizes, shown, title = _shown(responsibilities, title)
-    return _heat_map(x, responsibilities.argmax(-1), sizes, shown, feature_names, title)
-
-
-def _shown(q: Tensor, title: str | None) -> tuple[Tensor, Tensor, str | None]:
-    """Return the sizes of all clusters, those that are drawn, and the title."""
-    sizes = q.argmax(-1).bincount(minlength=q.shape[-1])
-    # The largest ones if there are too many, still in the order of their numbers.
-    shown = sizes.argsort(descending=True, stable=True)[:MAX_ROWS].sort().values
-    if len(shown) < len(sizes):
-        title = f"{title or 'Clusters'} (the {MAX_ROWS} largest)"
-    return sizes, shown, title
+    shares, shown, title = shown_clusters(responsibilities, title)
+    return _heat_map(x, responsibilities.argmax(-1), shares, shown, feature_names, title)
 
 
 def _members(
@@ -109,14 +99,10 @@ def _members(
     return [surest, random]
 
 
-def _share(size: int, total: int) -> str:
-    return f"{size / total:.1%}" if size else "empty"
-
-
 def _heat_map(
     x: Float[Tensor, "N D"],
     clusters: Int[Tensor, " N"],
-    sizes: Int[Tensor, " K"],
+    shares: Float[Tensor, " K"],
     shown: Int[Tensor, " rows"],
     feature_names: Sequence[str] | None,
     title: str | None,
@@ -126,7 +112,7 @@ def _heat_map(
 
     means = torch.stack([x[clusters == k].nanmean(0) for k in shown.tolist()]).numpy()
     rows, columns = means.shape
-    used = sizes[shown].numpy() > 0
+    used = shares[shown].numpy() > 0
     limit = float(np.nan_to_num(np.abs(means[used])).max()) or 1.0
     with font_set():
         named = columns <= MAX_NAMES
@@ -143,9 +129,9 @@ def _heat_map(
             for i, j in np.argwhere(np.isfinite(means)):
                 ink = "white" if abs(means[i, j]) > 0.6 * limit else "#111827"
                 axes.text(j, i, f"{means[i, j]:z.1f}", ha="center", va="center", size=7, color=ink)
-        shares = [_share(int(sizes[k]), len(x)) for k in shown]
+        notes = [share(float(shares[k])) for k in shown]
         axes.set_yticks(
-            range(rows), [f"{k}   {s:>6}" for k, s in zip(shown.tolist(), shares, strict=True)]
+            range(rows), [f"{k}   {s:>6}" for k, s in zip(shown.tolist(), notes, strict=True)]
         )
         if named:
             names = feature_names or [f"column {i}" for i in range(columns)]
