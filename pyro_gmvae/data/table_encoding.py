@@ -18,7 +18,7 @@ from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.mixed import MixedColumns
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
-from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
+from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 
@@ -283,6 +283,22 @@ class TableEncoding(Encoding):
         decoded = super().decode(x if self.mixed is None else self.mixed.collapse(x))
         decoded = decoded if self.unit is None else decoded * self.unit
         return decoded if self.mixed is None else self.mixed.restore(decoded, x)
+
+    def move(self, name: str) -> Transformation:
+        """Return a random change; mixed columns get cells of other rows, or gaps."""
+        if self.mixed is None:
+            return super().move(name)
+        if name == "dropout":
+            return FeatureDropout(gaps=True, groups=self.mixed.places)
+        return Resample(groups=self.mixed.places)
+
+    def check_small_steps(self) -> None:
+        """Refuse small steps for mixed columns; see `Encoding.check_small_steps`."""
+        if self.mixed is not None:
+            raise InputError(
+                "adversarial moves numbers by small steps, and this table has columns of other "
+                "kinds or gaps: regularise by resample or dropout"
+            )
 
     def to_frame(self, raw: Float[Tensor, "rows columns"]) -> pandas.DataFrame:
         """Return rows in raw units as a data frame, with text, dates and truth values."""
