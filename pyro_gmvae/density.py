@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from sklearn.utils.validation import check_is_fitted
 
 from pyro_gmvae.data import Dataset, Encoding
@@ -24,12 +23,10 @@ class DensityMixin:
     """Add scores, criteria, draws and filled gaps to an estimator that holds a `FittedModel`."""
 
     fitted_: FittedModel
+    encoding_: Encoding
     random_state: Any
 
     if TYPE_CHECKING:
-
-        @property
-        def encoding_(self) -> Encoding: ...
 
         @property
         def _own(self) -> OwnParameters: ...
@@ -128,8 +125,8 @@ class DensityMixin:
         Args:
             X: a table; cells that are not missing are kept as they are.
             draw: fill with a draw from p(x_A | x_B), the same for the same ``random_state``;
-                otherwise numbers and counts get their mean on model scale, and levels the likeliest
-                one.
+                otherwise numbers get their mean on model scale, counts theirs, rounded, and levels
+                the likeliest one.
 
         Returns:
             A data frame of the columns of ``X`` if it is one, else an array ``(N, D)``.

@@ -369,7 +369,7 @@ class GMVAE(
         """Return the model that a warm start goes on from, if there is one that fits."""
         if not hasattr(self, "fitted_"):
             return None
-        check_goes_on(settings, self.fitted_.about.settings)
+        check_goes_on(settings, self.fitted_.gmvae)
         return self.fitted_
 
     def _splits(self, data: Dataset, settings: Settings) -> Splits:

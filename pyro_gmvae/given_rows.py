@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Encoding, TableEncoding, from_array
 from pyro_gmvae.data.checks import Purpose
-from pyro_gmvae.data.columns.fill import fill_gaps
+from pyro_gmvae.data.columns.fill import fill_gaps, whole_counts
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.tables import as_frame, from_frame
@@ -112,6 +112,7 @@ def filled_as_given(
         frame = pandas.DataFrame(np.asarray(x), columns=names).rename(columns=str)
         read = from_array(frame.to_numpy(np.float64), name="X", purpose="apply")
     assert isinstance(encoding, TableEncoding)  # other models have refused gaps
+    filled = whole_counts(encoding.schema, filled)
     made = encoding.to_frame(filled) if framed else pandas.DataFrame(filled.double().numpy())
     own = encoding.feature_names
     made.columns = frame.columns if own is None else pandas.Index(own)

@@ -15,6 +15,7 @@ from pyro_gmvae.fitted import NUM_SAMPLES
 from pyro_gmvae.fitting.groups import HardwareSettings
 from pyro_gmvae.fitting.knobs import Checked, SettingError, knob
 from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.models import GMVAE
 from pyro_gmvae.ranges import MOST_DRAWS, SEEDS, plain, shown, whole
 
 __all__ = [
@@ -93,29 +94,32 @@ def settings_of_parameters(parameters: Mapping[str, Any]) -> Settings:
     )
 
 
-def check_goes_on(settings: Settings, before: Mapping[str, Any] | None) -> None:
+def check_goes_on(settings: Settings, gmvae: GMVAE) -> None:
     """Refuse parameters that a training which goes on from a model cannot have.
 
     Args:
         settings: the settings of the training to come.
-        before: those of the training that made the model, by name; None if they are unknown.
+        gmvae: the model that it goes on from. A parameter that is left open takes the model's.
 
     Raises:
         SettingError: for a number of clusters, a method, a size or a likelihood that is not that of
-            the model. One that is left open takes the model's.
+            the model.
     """
-    if before is None:
-        return
-    old = Settings.from_dict(before).to_dict()
-    for name in ("method", "clusters", "latent_dim", "hidden", "likelihood"):
-        new = settings.to_dict()[name]
-        if new not in (None, "auto", old[name]):
-            shown_name = SHOWN.get(name, name)
+    model = {
+        "clusters": gmvae.n_components,
+        "method": gmvae.method,
+        "latent_dim": gmvae.latent_dim,
+        "hidden": tuple(gmvae.options["hidden"]),
+        "likelihood": gmvae.options["likelihood"],
+    }
+    said = settings.to_dict()
+    for name, value in model.items():
+        if said[name] not in (None, "auto", value):
             raise SettingError(
                 name,
-                f"must stay {shown(old[name])}, as the model that warm_start goes on from has it, "
-                f"got {shown(new)}: set it so, or warm_start to False",
-                shown_name,
+                f"must stay {shown(value)}, for warm_start goes on from such a model, got "
+                f"{shown(said[name])}: set it so, or warm_start to False",
+                SHOWN.get(name, name),
             )
 
 

@@ -181,8 +181,8 @@ def load_new_rows(
     """Load all rows of another source, with the columns or channels of the model.
 
     A table's columns are brought into the model's order; the columns of labels and of weights may
-    be missing. The images of a folder are brought to ``image_size``, if None to that of training. A model of colour
-    accepts grey images too.
+    be missing. The images of a folder are brought to ``image_size``, if None to that of training. A
+    model of colour accepts grey images too.
 
     Raises:
         InputError: for a source that cannot be read, or rows that do not fit.

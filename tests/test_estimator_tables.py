@@ -158,3 +158,62 @@ def test_a_frame_of_polars_is_read_as_one_of_pandas(gmvae: GMVAE) -> None:
     expected = from_frame(data)
     assert found.schema == expected.schema
     np.testing.assert_array_equal(found.x.numpy(), expected.x.numpy())
+
+
+def test_gaps_are_filled_and_all_else_stays(gmvae: GMVAE) -> None:
+    frame = customers(12, seed=3).assign(note="x").drop(columns="note")
+    filled = gmvae.impute(frame)
+    assert list(filled) == list(frame) and filled.index.equals(frame.index)
+    assert not filled.isna().any().any()
+    for name in frame:
+        there = frame[name].notna()
+        assert (filled[name][there] == frame[name][there]).all(), name
+    assert set(filled["tier"]) <= {"gold", "iron", "tin"}
+    pandas.testing.assert_series_equal(filled["id"], frame["id"])  # training left it out
+    drawn = gmvae.impute(frame, draw=True)
+    pandas.testing.assert_frame_equal(drawn, gmvae.impute(frame, draw=True))
+    assert not drawn["spend"].equals(filled["spend"])
+
+
+def test_text_that_is_new_is_no_gap(gmvae: GMVAE) -> None:
+    frame = customers(6, seed=4)
+    frame["tier"] = pandas.Series(["steel", None, "gold", "gold", "tin", None], dtype=object)
+    with pytest.warns(UserWarning, match="'steel' in tier"):
+        filled = gmvae.impute(frame)["tier"].to_list()
+    assert filled[0] == "steel" and filled[2:5] == ["gold", "gold", "tin"]
+    assert {filled[1], filled[5]} <= {"gold", "iron", "tin"}
+
+
+def test_filled_cells_are_those_of_the_rows_cluster(gmvae: GMVAE) -> None:
+    frame = customers(400, seed=5)
+    kind = np.arange(400) % 2
+    hidden = frame.assign(spend=np.nan)
+    spend = gmvae.impute(hidden)["spend"].to_numpy(dtype=float)
+    # Customers of one kind spend e^2 = 7, those of the other e^6 = 403.
+    assert np.median(spend[kind == 1]) > 10 * np.median(spend[kind == 0])
+
+
+def test_an_array_is_filled_as_an_array() -> None:
+    x = np.random.RandomState(0).randn(60, 3)
+    gaps = np.where(np.random.RandomState(1).rand(60, 3) < 0.2, np.nan, x)
+    gmvae = fitted(gaps)
+    filled = gmvae.impute(gaps)
+    known = ~np.isnan(gaps)
+    assert not np.isnan(filled).any() and np.array_equal(filled[known], gaps[known])
+    assert gmvae.impute(gaps.astype(np.float32)).dtype == np.float32
+    without = fitted(gaps, schema={0: "drop"})
+    assert np.array_equal(without.impute(gaps)[:, 0], gaps[:, 0], equal_nan=True)
+    with pytest.raises(InputError, match="takes no gaps"):
+        fitted(x).impute(x)
+
+
+def test_samples_given_other_cells(gmvae: GMVAE) -> None:
+    frame = customers(4, seed=6).drop(columns="id").assign(id=1)[list(customers(1))]
+    given = frame.assign(spend=np.nan)
+    rows, clusters = gmvae.sample(50, given=given)
+    assert len(rows) == 200 and clusters.shape == (200,) and list(rows) == list(frame)
+    visits = frame["visits"].to_numpy().repeat(50)
+    there = ~np.isnan(visits)
+    np.testing.assert_array_equal(rows["visits"].to_numpy()[there], visits[there])
+    spend = rows["spend"].to_numpy(dtype=float).reshape(4, 50)
+    assert (np.isfinite(spend)).all() and (spend.std(1) > 0).all()

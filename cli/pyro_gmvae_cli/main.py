@@ -20,6 +20,7 @@ COMMANDS = (
     "schema",
     "evaluate",
     "predict",
+    "impute",
     "sample",
     "select",
     "stability",

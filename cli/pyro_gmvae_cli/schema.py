@@ -48,6 +48,6 @@ def command(data: str, output: str | None, quiet: bool, as_json: bool, **values:
         say_json(described.schema.to_file())
     elif not quiet:
         tell_notes(described)
-        schema_table(described)
+        schema_table(described, len(described))
         if output is not None:
             say(f"The columns are in {output}: change it, and give it to train as --schema.")

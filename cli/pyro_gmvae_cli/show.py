@@ -67,18 +67,19 @@ def tell_notes(data: Dataset) -> None:
         say(f"{data.name}: {note}.", err=True)
 
 
-def schema_table(data: Dataset, *, most: int | None = None, err: bool = False) -> None:
+def schema_table(data: Dataset, n_rows: int, *, most: int | None = None, err: bool = False) -> None:
     """Print the columns of a table: what they are taken for and why.
 
     Args:
-        data: a table.
+        data: a table, or a part of one.
+        n_rows: the number of rows of the whole table.
         most: how many columns are shown at most; None shows all, and those that are left out.
         err: whether to print on standard error.
     """
     schema = data.schema
     if schema is None:
         return
-    title = f"{data.name}, {len(data)} rows, {len(schema)} columns"
+    title = f"{data.name}, {n_rows} rows, {len(schema)} columns"
     table = Table(title=visible(title), title_justify="left", box=None, padding=(0, 2))
     table.add_column("column", style="bold")
     table.add_column("kind")

@@ -94,7 +94,7 @@ class ResidentBatches:
         shuffle: bool = True,
         generator: torch.Generator | None = None,
         drop_last: bool = False,
-        weights: Float[Tensor, "rows"] | None = None,
+        weights: Float[Tensor, "weights"] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")

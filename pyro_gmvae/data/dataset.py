@@ -62,7 +62,7 @@ class Dataset:
     labels: Int64[Tensor, "labels"] | None = None
     must_link: Int64[Tensor, "labels"] | None = None
     places: Int64[Tensor, "rows"] | None = None
-    weights: Float64[Tensor, "labels"] | None = None
+    weights: Float64[Tensor, "weights"] | None = None
     notes: tuple[str, ...] = ()
     schema: Schema | None = None
 

@@ -212,9 +212,10 @@ def _checked(column: Column) -> Column:
     elif levels or column.cells in ("text", "boolean"):
         raise DamagedError(f"{name} is {column.kind} of {column.cells} with {len(levels)} levels")
     if of_numbers and levels:
-        levels = tuple(float(v) for v in levels)
-        if not all(map(isfinite, levels)) or sorted(levels) != list(levels):
+        numbers = [float(v) for v in levels]
+        if not all(map(isfinite, numbers)) or sorted(numbers) != numbers:
             raise DamagedError(f"{name} has levels that are not in order")
+        levels = tuple(numbers)
     if (column.kind == "spike") != (column.usual is not None):
         raise DamagedError(f"{name} is {column.kind} with the usual value {column.usual}")
     if column.usual is not None and not (of_numbers and isfinite(column.usual)):

@@ -16,6 +16,7 @@ from pyro_gmvae.data.checks import counted, listed
 from pyro_gmvae.data.columns.cells import frame_of
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.columns.mixed import MixedColumns
+from pyro_gmvae.data.columns.plain import refuse_mixed
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample, Transformation
@@ -142,12 +143,12 @@ class TableEncoding(Encoding):
         many = n_rows >= MANY_ROWS
         return replace(
             cls.defaults,
-            learning_rate=5e-3,
+            learning_rate=3e-3 if many else 5e-3,
             learning_rate_schedule="cosine",
             latent_dim=4 if many else 2,
             hidden=(128, 128) if many else (64, 64),
             batch=256,
-            total_steps=1_000,
+            total_steps=2_500 if many else 1_000,
         )
 
     @classmethod
@@ -180,7 +181,7 @@ class TableEncoding(Encoding):
         schema = data.schema or Schema.of_numbers(data.event_shape[0], data.feature_names)
         if support == "mixed":
             return cls._fit_mixed(data.x, schema)
-        _refuse_mixed(data, schema, likelihood)
+        refuse_mixed(data, schema, likelihood)
         schema = schema.as_numbers()
         if support == "real":
             return cls.standardize(data.x, schema)
@@ -255,12 +256,7 @@ class TableEncoding(Encoding):
         """Return a name for each column on model scale; those of a spike are told apart."""
         if self.mixed is None:
             return self.schema.names
-        names = self.schema.shown_names
-        answers = set(self.mixed.answers)
-        return tuple(
-            f"{names[place]} is unusual" if i in answers else names[place]
-            for i, place in enumerate(self.mixed.places)
-        )
+        return self.mixed.names_on_model_scale(self.schema)
 
     def scaled(self, raw: Shaped[Tensor, "*batch_event"]) -> Float[Tensor, "*batch_model"]:
         """Bring rows to model scale; see `Encoding.scaled`."""
@@ -358,9 +354,8 @@ class TableEncoding(Encoding):
         known = x[~x.isnan()]
         far = self.scaled(x).isinf().any(0).nonzero().flatten().tolist()
         if far:
-            names, places = self.schema.shown_names, range(len(self.schema))
-            if self.mixed is not None:
-                places = self.mixed.places
+            names = self.schema.shown_names
+            places = range(len(names)) if self.mixed is None else self.mixed.places
             raise InputError(
                 "These rows have numbers that are too far from those in training, in "
                 f"{listed(dict.fromkeys(names[places[i]] for i in far))}: correct them, or drop "
@@ -399,23 +394,6 @@ class TableEncoding(Encoding):
         mixed = config.get("mixed")
         mixed = None if mixed is None else MixedColumns.from_config(schema, mixed)
         return cls(shape, binarize, schema=schema, exponents=exponents, mixed=mixed)
-
-
-def _refuse_mixed(data: Dataset, schema: Schema, likelihood: str) -> None:
-    """Refuse columns that are not numbers, and gaps, under a likelihood of numbers."""
-    columns = zip(schema.shown_names, schema.columns, strict=True)
-    other = [name for name, column in columns if column.cells != "number"]
-    gaps = data.x.isnan()
-    if not (other or gaps.any()):
-        return
-    if other:
-        has = f"columns that are not numbers: {listed(other)}"
-    else:
-        has = f"missing cells, in {counted(gaps.numpy(), schema.shown_names)}"
-    raise InputError(
-        f"{data.name} has {has}; the {likelihood} likelihood takes none: leave likelihood out, or "
-        "use likelihood table."
-    )
 
 
 def _are_exponents(values: Any, count: int) -> bool:

@@ -93,9 +93,9 @@ def from_frame(
         wishes: what the user says about the columns, when fitting.
 
     Raises:
-        InputError: for an unknown label or weight column, a weight that is none, two columns of one name, cells that are infinite or
-            no single values, a cell that is no number in a column of numbers, wishes that do not
-            fit the table, no column that varies, or too few rows.
+        InputError: for an unknown label or weight column, a weight that is none, two columns of one
+            name, cells that are infinite or no single values, a cell that is no number in a column
+            of numbers, wishes that do not fit the table, no column that varies, or too few rows.
 
     >>> import pandas
     >>> frame = pandas.DataFrame({"width": [1.5, 2.5, None], "country": ["FR", "FR", "FR"]})
@@ -112,7 +112,7 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
     """Bring a data frame of pandas or polars to one of pandas, whose column names are text."""
     if type(frame).__module__.split(".")[0] == "polars":
         frame = frame.to_arrow().to_pandas()
-    return frame.rename(columns=str)  # type: ignore[no-any-return]
+    return frame.rename(columns=str)
 
 
 def _from_frame(
@@ -147,6 +147,8 @@ def _from_frame(
         schema, values = Schema(tuple(c.column for c in raw)), np.stack([c.values for c in raw], 1)
     else:
         wishes = Wishes() if wishes is None else wishes
+        if label_column is not None:
+            wishes = wishes.without(label_column)
         wishes.checked(list(frame.columns), name)
         settled = _settled(wishes, frame.columns)
         _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)
@@ -183,7 +185,11 @@ def _weights(
     raw = read_column(frame[column], name)
     if raw.cells not in ("number", "boolean"):
         row = first_not_number(frame[column]) if raw.cells == "text" else None
-        where = "" if row is None else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        where = (
+            ""
+            if row is None
+            else f", as {_at(row, line_of)} shows: {shown(frame[column].iloc[row])}"
+        )
         raise InputError(
             f"{name} has more than numbers in the weight column {column}{where}; give each row a "
             "number from 0 on"

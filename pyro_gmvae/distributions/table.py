@@ -144,11 +144,13 @@ class TableCells(dist.TorchDistribution):
     def _count(self, x: Tensor) -> Tensor | None:
         if not self.layout.count:
             return None
-        r = self.dispersion
+        # Terms as large as x log x cancel. In float32 hundreds of nats would be lost by it.
+        x, r, log_rate = x.double(), self.dispersion.double(), self.log_rate.double()
         log_r = r.log()
-        log_total = torch.logaddexp(self.log_rate, log_r)
+        log_total = torch.logaddexp(log_rate, log_r)
         ways = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
-        return ways + x * (self.log_rate - log_total) + r * (log_r - log_total)
+        each = ways + x * (log_rate - log_total) + r * (log_r - log_total)
+        return each.to(self.log_rate.dtype)
 
     def _levels(self, codes: Tensor) -> Tensor | None:
         if not self.layout.levels:
@@ -165,7 +167,7 @@ class TableCells(dist.TorchDistribution):
         return weights / ((weights @ member) @ member.T)
 
     @torch.no_grad()
-    def sample(self, sample_shape: Any = torch.Size()) -> Float[Tensor, "*shape D"]:
+    def sample(self, sample_shape: Any = ()) -> Float[Tensor, "*shape D"]:
         """Draw every cell; none is missing."""
         shape = torch.Size(sample_shape)
         parts = []

@@ -225,9 +225,7 @@ def _behind(candidates: Sequence[Candidate]) -> Float[Tensor, "2 C"]:
         gap = best.log_p.mean(0) - c.log_p.mean(0)
         variance = standard_error(gap, c.weights).square()
         if c is not best:
-            variance = variance + sum(
-                each.run_means.var() / len(each.log_p) for each in (c, best)
-            )
+            variance = variance + sum(each.run_means.var() / len(each.log_p) for each in (c, best))
         columns.append(torch.stack([weighted_mean(gap, c.weights), variance.sqrt()]))
     return torch.stack(columns, -1)
 

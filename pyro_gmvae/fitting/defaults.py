@@ -38,7 +38,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
     "mixed": "table",
 }
 LEAST_BATCH = 16  # rows in a step
-EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 10, 300
+EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 5, 300
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms

@@ -339,7 +339,7 @@ class TrainingSettings(Checked):
         "Passes over the data, at most.",
         least=1,
         most=ranges.MOST_ROUNDS,
-        unset="100, or for mixed columns as many as make 1,000 steps",
+        unset="100, or for mixed columns as many as make 1,000 to 2,500 steps",
         resumable=True,
     )
     batch_size: int | None = knob(
@@ -356,7 +356,7 @@ class TrainingSettings(Checked):
         "Learning rate of Adam.",
         above=0,
         most=ranges.FASTEST,
-        unset="0.001 for images, 0.003 for tables, 0.005 for mixed columns",
+        unset="0.001 for images, 0.003 for tables, 0.005 or 0.003 for mixed columns",
     )
     learning_rate_schedule: str = knob(
         "auto",

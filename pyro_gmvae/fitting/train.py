@@ -15,11 +15,11 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
 from pyro_gmvae.fitting.starts import CLUSTERINGS
-from pyro_gmvae.fitting.starts.column_mixture import KnownRows
 from pyro_gmvae.fitting.starts.context import StartContext
 from pyro_gmvae.fitting.starts.exact import begin_table
 from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
+from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
 from pyro_gmvae.fitting.starts.registry import start_from
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.networks import GatedDecoder

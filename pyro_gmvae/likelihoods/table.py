@@ -162,9 +162,7 @@ class Table(Likelihood):
         floors = self.floors.to(scale)
         raw_scale = _inverse_softplus((scale - floors).clamp(min=0.01 * floors)) - START
         bounded = dispersion.clamp(1.02 * LEAST_DISPERSION, MOST_DISPERSION) - LEAST_DISPERSION
-        return torch.cat(
-            [loc, rate.log(), log_p, raw_scale, _inverse_softplus(bounded)], -1
-        )
+        return torch.cat([loc, rate.log(), log_p, raw_scale, _inverse_softplus(bounded)], -1)
 
 
 START = log(expm1(1.0))  # an output of zero gives a scale of about 1

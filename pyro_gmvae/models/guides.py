@@ -26,7 +26,7 @@ from pyro_gmvae.models.labels import is_labels, label_log_prob, pin_logits
 from pyro_gmvae.models.must_link import MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import Regularizer
-from pyro_gmvae.networks import GaussianHead
+from pyro_gmvae.networks import GaussianHead, PlacedMixtureHead
 
 __all__ = ["ConcreteGuide", "ExactGuide", "Guide", "MarginalGuide", "SparseGuide"]
 
@@ -246,7 +246,12 @@ class MarginalGuide(PyroModule):
     log_p_y_given_z: Callable[[Tensor], Tensor]  # the model's method
 
     def __init__(
-        self, encoder: nn.Module, z_head: GaussianHead, weights: ObjectiveWeights, *, event_dim: int
+        self,
+        encoder: nn.Module,
+        z_head: GaussianHead | PlacedMixtureHead,
+        weights: ObjectiveWeights,
+        *,
+        event_dim: int,
     ) -> None:
         super().__init__("guide")
         self.encoder = encoder

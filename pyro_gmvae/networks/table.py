@@ -139,4 +139,3 @@ def ignore_missing_flags(first: nn.Module, n_flags: int) -> None:
     """
     with torch.no_grad():
         first.weight[:, -n_flags:] = 0
-

@@ -79,7 +79,7 @@ class TestSavedByTheEstimator:
         report = done(cli, "stability", "a", "b", "--data", "turned.csv")
         assert (report["clusterings"], report["n"]) == (2, 60)
         words = cli("predict", "a", "x.csv", "-o", "p.csv").stderr
-        assert "columns that are not numbers: kind" in words
+        assert "left out, for training did not have them: kind" in words
 
     def test_images(self, cli: Cli, saved_images: np.ndarray) -> None:
         loaded = GMVAE.load("a")

@@ -21,6 +21,7 @@ NEEDED: dict[str, list[str]] = {
     "schema": ["t.csv"],
     "evaluate": ["run"],
     "predict": ["run", "new.csv", "-o", "a.csv"],
+    "impute": ["run", "new.csv", "-o", "a.csv"],
     "sample": ["run", "-o", "a.csv"],
     "select": ["digits", "--clusters", "2:3", "--out", "run"],
     "stability": ["run"],

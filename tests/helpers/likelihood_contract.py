@@ -10,6 +10,7 @@ For one of your own, subclass `LikelihoodContract` in a test file and say how it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import pytest
 import torch
@@ -21,19 +22,29 @@ N_DRAWS, SIGMAS = 20_000, 4.5  # one in 150,000 figures is farther off than 4.5 
 
 
 class LikelihoodContract(ABC):
+    """What holds for every likelihood.
+
+    Attributes:
+        event_shapes: shapes of an observation that it takes.
+        several_outputs: whether entries have different numbers of outputs, which are one vector.
+    """
+
+    event_shapes: ClassVar[tuple[tuple[int, ...], ...]] = ((5,), (1, 2, 3))
+    several_outputs: ClassVar[bool] = False
+
     @abstractmethod
     def make(self, event_shape: tuple[int, ...]) -> Likelihood: ...
 
-    @pytest.mark.parametrize("event_shape", [(5,), (1, 2, 3)])
     @pytest.mark.parametrize("batch", [(), (4,), (3, 1, 4)])
-    def test_shapes(self, event_shape: tuple[int, ...], batch: tuple[int, ...]) -> None:
-        likelihood = self.make(event_shape)
-        output = torch.randn(*batch, *likelihood.output_shape)
-        p_x = likelihood(output)
-        assert p_x.batch_shape == batch
-        assert p_x.event_shape == event_shape
-        assert p_x.log_prob(p_x.sample()).shape == batch
-        assert likelihood.mean(output).shape == (*batch, *event_shape)
+    def test_shapes(self, batch: tuple[int, ...]) -> None:
+        for event_shape in self.event_shapes:
+            likelihood = self.make(event_shape)
+            output = torch.randn(*batch, *likelihood.output_shape)
+            p_x = likelihood(output)
+            assert p_x.batch_shape == batch
+            assert p_x.event_shape == event_shape
+            assert p_x.log_prob(p_x.sample()).shape == batch
+            assert likelihood.mean(output).shape == (*batch, *event_shape)
 
     def test_density_is_that_of_the_draws(self) -> None:
         likelihood = self.make((2,))
@@ -90,6 +101,11 @@ class LikelihoodContract(ABC):
 
         log_p, gradient = score(x)
         torch.testing.assert_close(log_p, expected.detach())
+        if self.several_outputs:
+            # Which of them belong to an entry only the likelihood knows.
+            torch.testing.assert_close(score(torch.where(mask, x, elsewhere)), (log_p, gradient))
+            assert (gradient[2] == 0).all() and (gradient[3] != 0).all()
+            return
         several = gradient.dim() - mask.dim()  # outputs for one entry, on dimensions of their own
         unobserved = (~mask).view(4, *[1] * several, 3).expand_as(gradient)
         assert (gradient[unobserved] == 0).all()

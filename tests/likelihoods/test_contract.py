@@ -55,6 +55,16 @@ class TestDiscretizedLogisticMixture(LikelihoodContract):
         return make_likelihood("discretized_logistic_mixture", event_shape)
 
 
+class TestTable(LikelihoodContract):
+    """Columns of numbers; tests/likelihoods/test_table.py has those of other kinds."""
+
+    event_shapes = ((5,), (1,))
+    several_outputs = True
+
+    def make(self, event_shape: tuple[int, ...]) -> Likelihood:
+        return make_likelihood("table", event_shape)
+
+
 class TestDiscretizedLogisticMixtureOfTwo(LikelihoodContract):
     def make(self, event_shape: tuple[int, ...]) -> Likelihood:
         return DiscretizedLogisticMixture(event_shape, n_components=2)

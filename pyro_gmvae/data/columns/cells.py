@@ -47,6 +47,6 @@ def _cells(column: Column, values: np.ndarray) -> Any:
         return values
     codes = np.where(known, values, -1).round().astype(np.int64)
     if column.cells == "boolean":
-        return pandas.array(np.where(known, codes > 0, None), dtype="boolean")
+        return pandas.arrays.BooleanArray(codes > 0, ~known)
     names = np.array([*column.level_names, None], dtype=object)
     return pandas.array(names[codes], dtype="str")

@@ -113,8 +113,8 @@ def days_of(times: pandas.Series) -> np.ndarray:
 def timestamps(days: np.ndarray, format: str) -> np.ndarray:
     """Return days since 1970-01-01 as times, rounded to days if the format has no times.
 
-    >>> timestamps(np.array([1.6, np.nan]), DAY)
-    array(['1970-01-03',        'NaT'], dtype='datetime64[s]')
+    >>> [str(time) for time in timestamps(np.array([1.6, np.nan]), DAY)]
+    ['1970-01-03T00:00:00', 'NaT']
     """
     day = not re.search("%[HIMS]", format)
     known = np.isfinite(days)

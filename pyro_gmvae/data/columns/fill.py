@@ -6,11 +6,28 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from pyro_gmvae.data.schema import Schema
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["fill_gaps"]
+__all__ = ["fill_gaps", "whole_counts"]
+
+
+def whole_counts(schema: Schema, raw: Float[Tensor, "rows columns"]) -> Tensor:
+    """Round the counts of rows in raw units, as a mean of counts is no count.
+
+    >>> from pyro_gmvae.data.schema import Column
+    >>> schema = Schema((Column("visits", "count"), Column("spend")))
+    >>> whole_counts(schema, torch.tensor([[2.3, 2.3]]))
+    tensor([[2.0000, 2.3000]])
+    """
+    counts = torch.tensor([c.kind == "count" for c in schema.columns], device=raw.device)
+    return torch.where(counts, raw.round(), raw)
 
 
 def fill_gaps(
@@ -28,7 +45,8 @@ def fill_gaps(
 
     >>> import pandas
     >>> frame = pandas.DataFrame({"tier": ["gold", None], "visits": [3, 4]})
-    >>> fill_gaps(frame, {"tier": np.array([False, True])}, pandas.DataFrame({"tier": ["x", "tin"]}))
+    >>> other = pandas.DataFrame({"tier": ["iron", "tin"]})
+    >>> fill_gaps(frame, {"tier": np.array([False, True])}, other)
        tier  visits
     0  gold       3
     1   tin       4

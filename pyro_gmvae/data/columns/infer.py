@@ -9,18 +9,18 @@ import numpy as np
 
 from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.columns.match import Matched, match_column
-from pyro_gmvae.data.columns.numbers import Guess, guess_numbers, numbers_rows
-from pyro_gmvae.data.columns.raw import TRUTH, RawColumn
+from pyro_gmvae.data.columns.numbers import guess_numbers, numbers_rows
+from pyro_gmvae.data.columns.raw import RawColumn
+from pyro_gmvae.data.columns.said import as_said, made_column, of_numbers
 from pyro_gmvae.data.columns.twins import redundant_columns
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.columns.words import gap_words, guess_dates, names_rows
-from pyro_gmvae.data.schema import OF_LEVELS, Column, Kind, LeftOut, Schema
+from pyro_gmvae.data.schema import Column, Kind, LeftOut, Schema
 from pyro_gmvae.errors import InputError
 
 __all__ = ["Described", "describe", "describe_numbers"]
 
 CAPPED_NATS = 2.0  # what a column of levels may tell, before its weight is lowered
-MOST_NUMBER_LEVELS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def describe_numbers(values: np.ndarray, source: str, wishes: Wishes) -> Describ
             left_out.append(LeftOut(name, "by the user"))
             continue
         kind = wishes.kinds.get(name, "real")
-        said = _as_said(column, kind, source, wishes.levels.get(name))
+        said = as_said(column, kind, source, wishes.levels.get(name))
         why = "by the user" if name in wishes.kinds else ""
         columns.append(
             _weighted(replace(said, why=why), match_column(column, said, source), wishes)
@@ -140,7 +140,7 @@ def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> C
         only = "one value besides gaps" if gaps else "the same value in every row"
         return LeftOut(name, only if len(distinct) else "no cell")
     if name in wishes.kinds:
-        made = _as_said(raw, wishes.kinds[name], source, wishes.levels.get(name))
+        made = as_said(raw, wishes.kinds[name], source, wishes.levels.get(name))
         by_rule = _guessed(raw, [])
         return replace(made, why=by_rule.why if by_rule.kind == made.kind else "by the user")
     if not kept and (why := _numbers_or_names(raw)) is not None:
@@ -161,7 +161,7 @@ def _guessed(raw: RawColumn, notes: list[str]) -> Column:
     """Describe a column that is to be used by the rules."""
     if raw.cells == "number":
         guess = guess_numbers(raw.known, _named(raw))
-        return _of_numbers(raw, guess)
+        return of_numbers(raw, guess)
     if raw.cells == "text" and raw.declared is None:
         form = guess_dates(raw.levels)
         if form is not None:
@@ -171,96 +171,16 @@ def _guessed(raw: RawColumn, notes: list[str]) -> Column:
                     f"the dates in {_named(raw)} may have the day or the month first: {first} is "
                     "taken to be first"
                 )
-            return _column(raw, "date", f"dates such as {raw.levels[0]}", format=form.format)
+            return made_column(raw, "date", f"dates such as {raw.levels[0]}", format=form.format)
         gaps = gap_words(raw.levels)
         levels = tuple(v for v in raw.levels if v not in gaps)
         kind: Kind = "binary" if len(levels) == 2 else "category"
-        return _column(raw, kind, f"{len(levels)} different names", levels=levels)
+        return made_column(raw, kind, f"{len(levels)} different names", levels=levels)
     if raw.cells == "text":
         kind = "binary" if len(raw.levels) == 2 else raw.column.kind
-        return _column(raw, kind, "as the data frame says", levels=raw.levels)
+        return made_column(raw, kind, "as the data frame says", levels=raw.levels)
     words = {"boolean": "truth values", "date": "dates"}[raw.cells]
     return replace(raw.column, why=words)
-
-
-def _column(
-    raw: RawColumn,
-    kind: Kind,
-    why: str,
-    *,
-    levels: tuple[str | float, ...] = (),
-    format: str | None = None,
-) -> Column:
-    cells = "date" if format is not None else raw.cells
-    return Column(raw.name, kind, cells, levels, format=format, why=why)
-
-
-def _of_numbers(raw: RawColumn, guess: Guess) -> Column:
-    """Describe a column of numbers of a kind that suits them."""
-    made = Column(raw.name, guess.kind, why=guess.why)
-    distinct, counts = np.unique(raw.known, return_counts=True)
-    if guess.kind in OF_LEVELS:
-        return replace(made, levels=tuple(distinct.tolist()))
-    if guess.kind == "spike":
-        return replace(made, usual=float(distinct[counts.argmax()]))
-    return made
-
-
-def _as_said(
-    raw: RawColumn, kind: Kind, source: str, levels: tuple[str | float, ...] | None
-) -> Column:
-    """Describe a column as the user says.
-
-    Raises:
-        InputError: if its cells are not of that kind.
-    """
-    name = _named(raw)
-    if kind in OF_LEVELS:
-        return _of_levels(raw, kind, source, levels)
-    if raw.cells == "date" or kind == "date":
-        return _as_date(raw, kind, source)
-    numbers = match_column(raw, Column(raw.name, "count" if kind == "count" else "real"), source)
-    return _of_numbers(RawColumn(raw.name, "number", numbers.values), Guess(kind, f"{name} said"))
-
-
-def _of_levels(
-    raw: RawColumn, kind: Kind, source: str, said: tuple[str | float, ...] | None
-) -> Column:
-    name = _named(raw)
-    if raw.cells == "date":
-        raise InputError(f"the column {name} of {source} has dates, which are no levels: drop it.")
-    own: tuple[str | float, ...] = {
-        "text": tuple(v for v in raw.levels if v not in gap_words(raw.levels)),
-        "boolean": TRUTH,
-        "number": tuple(np.unique(raw.known).tolist()),
-    }[raw.cells]
-    as_text = raw.cells != "number"
-    levels = own if said is None or any(isinstance(v, str) != as_text for v in said) else said
-    if kind == "binary" and len(levels) != 2:
-        raise InputError(
-            f"the column {name} of {source} has {len(levels)} different values, so it cannot be "
-            "binary: use category or ordinal."
-        )
-    if len(levels) > MOST_NUMBER_LEVELS:
-        raise InputError(
-            f"the column {name} of {source} has {len(levels)} different values, which are too many "
-            "for levels: use real, or drop it."
-        )
-    return _column(raw, kind, "", levels=levels)
-
-
-def _as_date(raw: RawColumn, kind: Kind, source: str) -> Column:
-    if raw.cells == "date":
-        if kind not in ("date", "real"):
-            raise InputError(f"the column {_named(raw)} of {source} has dates: use date.")
-        return replace(raw.column)
-    form = guess_dates(raw.levels) if raw.cells == "text" else None
-    if form is None and raw.cells != "number":
-        raise InputError(
-            f"the column {_named(raw)} of {source} has no dates that can be read: write them like "
-            "2024-01-31."
-        )
-    return _column(raw, "date", "", format=None if form is None else form.format)
 
 
 def _weighted(column: Column, found: Matched, wishes: Wishes) -> Column:
@@ -298,7 +218,7 @@ def _one_at_least(found: Found, source: str, wishes: Wishes, notes: list[str]) -
             f"{source} has no column to cluster by: each has the same value in every row, no cell, "
             f"or is left out by you: drop {names}, or give other columns."
         )
-    taken = []
+    taken: Found = []
     for raw, decided, matched in found:
         if raw in usable:
             column = _guessed(raw, notes)

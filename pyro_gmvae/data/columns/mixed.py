@@ -58,6 +58,14 @@ class MixedColumns(nn.Module):
             [0.0000, 1.0000, 7.5000]], dtype=torch.float64)
     """
 
+    at_spikes: Tensor
+    at_answers: Tensor
+    at_values: Tensor
+    at_places: Tensor
+    at_levels: Tensor
+    at_coded: Tensor
+    at_counts: Tensor
+    at_warped: Tensor
     logged: Tensor
     usual: Tensor
     middles: Tensor
@@ -120,6 +128,18 @@ class MixedColumns(nn.Module):
             "middles": halves,
             "highest": np.array(highest, dtype=np.float64),
         }
+        # Indices are tensors, so that nothing is copied to the device in each step.
+        places = {
+            "at_spikes": self.spikes,
+            "at_answers": self.answers,
+            "at_values": self.values,
+            "at_places": self.places,
+            "at_levels": self.leveled,
+            "at_coded": self.coded,
+            "at_counts": self.counts,
+            "at_warped": self.warped,
+        }
+        derived |= {name: np.array(at, dtype=np.int64) for name, at in places.items()}
         for name, value in derived.items():
             self.register_buffer(name, torch.from_numpy(value), persistent=False)
         size = (len(self.warped), self.lines)
@@ -170,14 +190,14 @@ class MixedColumns(nn.Module):
         """Take logarithms and codes, and make the usual values of spikes missing."""
         flat = torch.where(self.logged, raw.sign() * raw.abs().log1p(), raw)
         if self.spikes:
-            spiked = raw[..., self.spikes] == self.usual
-            flat[..., self.spikes] = flat[..., self.spikes].masked_fill(spiked, torch.nan)
+            spiked = raw[..., self.at_spikes] == self.usual
+            flat[..., self.at_spikes] = flat[..., self.at_spikes].masked_fill(spiked, torch.nan)
         if self.coded:
-            numbers = raw[..., self.coded]
+            numbers = raw[..., self.at_coded]
             by_column = numbers.reshape(-1, len(self.coded)).T.contiguous()
             codes = torch.searchsorted(self.middles, by_column).to(raw.dtype)
             codes = codes.T.reshape(numbers.shape)
-            flat[..., self.coded] = codes.masked_fill(numbers.isnan(), torch.nan)
+            flat[..., self.at_coded] = codes.masked_fill(numbers.isnan(), torch.nan)
         return flat
 
     def expand(
@@ -187,23 +207,25 @@ class MixedColumns(nn.Module):
     ) -> Float[Tensor, "*batch model_columns"]:
         """Map columns after shift and scale to normal scores, and add the answers of spikes."""
         if self.warped:
-            warped, _ = straighten(scaled[..., self.warped], self.knots, self.scores)
+            warped, _ = straighten(scaled[..., self.at_warped], self.knots, self.scores)
             scaled = scaled.clone()
-            scaled[..., self.warped] = warped
-        made = scaled[..., list(self.places)]
+            scaled[..., self.at_warped] = warped
+        made = scaled[..., self.at_places]
         if self.spikes:
-            own = raw[..., self.spikes]
+            own = raw[..., self.at_spikes]
             answers = (own != self.usual).to(made.dtype).masked_fill(own.isnan(), torch.nan)
-            made[..., self.answers] = answers
+            made[..., self.at_answers] = answers
         return made
 
     def collapse(
         self, x: Float[Tensor, "*batch model_columns"]
     ) -> Float64[Tensor, "*batch columns"]:
         """Undo the normal scores, and drop the answers of spikes."""
-        flat = x[..., self.values].double()
+        flat = x[..., self.at_values].double()
         if self.warped:
-            flat[..., self.warped], _ = straighten(flat[..., self.warped], self.scores, self.knots)
+            flat[..., self.at_warped], _ = straighten(
+                flat[..., self.at_warped], self.scores, self.knots
+            )
         return flat
 
     def restore(
@@ -219,19 +241,19 @@ class MixedColumns(nn.Module):
         """
         raw = torch.where(self.logged, flat.sign() * flat.abs().expm1(), flat)
         if self.leveled:
-            codes = raw[..., self.leveled].round()
-            raw[..., self.leveled] = torch.minimum(codes.clamp(min=0), self.highest)
+            codes = raw[..., self.at_levels].round()
+            raw[..., self.at_levels] = torch.minimum(codes.clamp(min=0), self.highest)
         if self.coded:
-            codes = raw[..., self.coded]
+            codes = raw[..., self.at_coded]
             places = codes.nan_to_num(0.0).long().reshape(-1, len(self.coded)).T
             numbers = self.numbers.gather(1, places).T.reshape(codes.shape)
-            raw[..., self.coded] = numbers.masked_fill(codes.isnan(), torch.nan)
+            raw[..., self.at_coded] = numbers.masked_fill(codes.isnan(), torch.nan)
         if self.counts:
-            raw[..., self.counts] = raw[..., self.counts].clamp(min=0)
+            raw[..., self.at_counts] = raw[..., self.at_counts].clamp(min=0)
         if self.spikes:
-            answers = x[..., self.answers]
-            value = torch.where(answers >= 0.5, raw[..., self.spikes], self.usual)
-            raw[..., self.spikes] = value.masked_fill(answers.isnan(), torch.nan)
+            answers = x[..., self.at_answers]
+            value = torch.where(answers >= 0.5, raw[..., self.at_spikes], self.usual)
+            raw[..., self.at_spikes] = value.masked_fill(answers.isnan(), torch.nan)
         return raw
 
     def log_slope(
@@ -242,8 +264,8 @@ class MixedColumns(nn.Module):
         """Return the log of how steep the logarithms and the normal scores are at each cell."""
         slope = torch.where(self.logged, -raw.abs().log1p(), torch.zeros_like(raw))
         if self.warped:
-            _, steep = straighten(scaled[..., self.warped], self.knots, self.scores)
-            slope[..., self.warped] += steep.log()
+            _, steep = straighten(scaled[..., self.at_warped], self.knots, self.scores)
+            slope[..., self.at_warped] += steep.log()
         return slope
 
     @property
@@ -252,6 +274,14 @@ class MixedColumns(nn.Module):
         found = torch.zeros(len(self.values), dtype=torch.bool, device=self.logged.device)
         found[self.continuous] = True
         return found
+
+    def names_on_model_scale(self, schema: Schema) -> tuple[str, ...]:
+        """Return a name for each of the D' columns; the answer of a spike has one of its own."""
+        names, answers = schema.shown_names, set(self.answers)
+        return tuple(
+            f"{names[place]} is unusual" if i in answers else names[place]
+            for i, place in enumerate(self.places)
+        )
 
     def to_config(self) -> dict[str, Any]:
         """Return the structure as plain JSON."""

@@ -150,9 +150,8 @@ def _objects(series: pandas.Series[Any], name: str, source: str) -> RawColumn:
         values = [np.nan if gap else _float(v) for v, gap in zip(cells, gaps, strict=True)]
         return RawColumn(name, "number", np.array(values, dtype=np.float64))
     if all(isinstance(v, date) for v in known):
-        times = [None if gap else v for v, gap in zip(cells, gaps, strict=True)]
-        read = pandas.Series(pandas.to_datetime(times, utc=True, errors="coerce"))
-        return RawColumn(name, "date", days_of(read))
+        times = series.mask(series.isna())
+        return RawColumn(name, "date", days_of(pandas.to_datetime(times, utc=True)))
     texts = [None if gap else str(v) for v, gap in zip(cells, gaps, strict=True)]
     return _text(pandas.Series(texts, dtype="str"), name)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -16,7 +15,7 @@ SOME_ROWS = 2_000  # a pair is looked at in so many rows before all of them
 MOST_VALUES = 1_000  # different values of a column that may tell another
 REPEATS = 5  # rows for each of these, so that telling is no accident
 LEAST_OTHERS = 10  # rows in which the told column has another value than its most frequent one
-MOST_COLUMNS = 300  # pairs of more columns take too long
+MOST_COLUMNS = 2_000  # pairs of more columns take too long
 SAME = 1e-10  # how far the square of a correlation may be from 1 in a copy in other units
 
 
@@ -44,7 +43,7 @@ def redundant_columns(
     gone: dict[int, LeftOut] = {}
     codes = _codes(values)
     if len(codes) <= MOST_COLUMNS:
-        for a, b in combinations(codes, 2):
+        for a, b in _likely_pairs(codes):
             if a in gone or b in gone:
                 continue
             a_tells, b_tells = _tells(codes[a], codes[b]), _tells(codes[b], codes[a])
@@ -87,20 +86,37 @@ def _codes(values: np.ndarray) -> dict[int, np.ndarray]:
     return found
 
 
+def _likely_pairs(codes: dict[int, np.ndarray]) -> list[tuple[int, int]]:
+    """List the pairs of columns of which one tells the other in the first rows.
+
+    Rows that follow one another in the order of a column, and have the same value there, have to
+    have the same value in a column that it tells: one comparison for all of them.
+    """
+    if not codes:
+        return []
+    places = list(codes)
+    some = np.stack([codes[j][:SOME_ROWS] for j in places], 1)
+    tells = np.zeros((len(places), len(places)), dtype=bool)
+    for row, teller in enumerate(some.T):
+        order = np.flatnonzero(teller >= 0)
+        order = order[teller[order].argsort(kind="stable")]
+        same = teller[order[1:]] == teller[order[:-1]]
+        before, after = some[order[:-1][same]], some[order[1:][same]]
+        tells[row] = ((before == after) | (before < 0) | (after < 0)).all(0)
+    either = np.triu(tells | tells.T, 1)
+    return [(places[a], places[b]) for a, b in np.argwhere(either).tolist()]
+
+
 def _tells(teller: np.ndarray, told: np.ndarray) -> bool:
-    return _tells_in(teller[:SOME_ROWS], told[:SOME_ROWS], 1) and _tells_in(teller, told, REPEATS)
-
-
-def _tells_in(teller: np.ndarray, told: np.ndarray, repeats: int) -> bool:
     both = (teller >= 0) & (told >= 0)
     a, b = teller[both], told[both]
     if len(a) < FEW_ROWS:
-        return repeats == 1  # too few rows to say no
+        return False
     values = len(np.unique(a))
     if len(np.unique(a * (told.max() + 1) + b)) != values:
         return False
-    others = len(b) - np.bincount(b).max()
-    return repeats == 1 or (len(a) >= repeats * values and int(others) >= LEAST_OTHERS)
+    others = len(b) - int(np.bincount(b).max())
+    return len(a) >= REPEATS * values and others >= LEAST_OTHERS
 
 
 def _copies(columns: Sequence[Column], values: np.ndarray) -> list[tuple[int, int]]:

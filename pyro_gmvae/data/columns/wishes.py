@@ -69,6 +69,20 @@ class Wishes:
                     f"{MOST_WEIGHT:g}; drop a column that is to have none."
                 )
 
+    def without(self, name: str) -> Wishes:
+        """Forget what is said about a column that serves something else, such as the labels.
+
+        >>> Wishes(kinds={"kind": "binary"}, only=("kind", "age")).without("kind").only
+        ('age',)
+        """
+        return Wishes(
+            {n: kind for n, kind in self.kinds.items() if n != name},
+            {n: levels for n, levels in self.levels.items() if n != name},
+            {n: weight for n, weight in self.weights.items() if n != name},
+            tuple(n for n in self.drop if n != name),
+            None if self.only is None else tuple(n for n in self.only if n != name),
+        )
+
     def and_then(self, other: Wishes) -> Wishes:
         """Join the wishes; where they contradict one another, ``other`` decides."""
         drop = [n for n in self.drop if n not in other.kinds and n not in (other.only or ())]
@@ -169,7 +183,7 @@ def checked_kind(kind: Any, name: str) -> Kind:
     pyro_gmvae.errors.InputError: the schema says 'categry' of the column tier: did you mean ...
     """
     if isinstance(kind, str) and kind in KINDS:
-        return kind  # type: ignore[return-value]
+        return kind
     near = difflib.get_close_matches(kind, KINDS, 1) if isinstance(kind, str) else []
     known = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(KINDS)}."
     raise InputError(f"the schema says {shown(kind)} of the column {name}: {known}")

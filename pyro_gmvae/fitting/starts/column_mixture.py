@@ -1,4 +1,4 @@
-r"""Fit a mixture of per-column laws by expectation maximisation, with gaps summed out.
+r"""Hold a mixture of per-column laws, and estimate it from responsibilities.
 
 .. math:: p(x) = \sum_k \pi_k \prod_d p(x_d | k)
 
@@ -10,7 +10,7 @@ Peel 2000, Finite mixture models, chapters 2 and 5.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, log, pi
+from math import log, pi
 
 import torch
 from jaxtyping import Float, Int64
@@ -18,22 +18,10 @@ from torch import Tensor
 
 from pyro_gmvae.distributions import ColumnLayout
 from pyro_gmvae.likelihoods.table import LEAST_DISPERSION, MOST_DISPERSION, TableStructure
-from pyro_gmvae.networks import TableFeatures, TableStatistics
+from pyro_gmvae.networks import TableStatistics
 
-__all__ = [
-    "ColumnMixture",
-    "KnownRows",
-    "TableRows",
-    "fit_mixture",
-    "mixture_of",
-    "table_features",
-]
+__all__ = ["ColumnMixture", "TableRows", "mixture_of", "statistic_weights"]
 
-TRIES = 5  # starts of the fit; more find nothing better on the tables tried (docs/tables.md)
-SHORT, LONG = 100, 400  # rounds of each start, and then of the best one
-LOOSE, CLOSE = 1e-4, 1e-6  # nats a row by which a round must gain to go on
-FITTED_ROWS = 10_000  # rows that the starts are fitted to
-ALL_ROUNDS = 30  # rounds on all rows, where there are more
 LEAST_RATE = 1e-3
 PRIOR_LEVELS = 0.5  # pseudo-rows of the whole table's shares that each level has in a cluster
 
@@ -79,45 +67,6 @@ class TableRows:
         """Take some rows."""
         parts = (self.statistics, self.base, self.counted, self.weights)
         return TableRows(self.structure, *(part[rows] for part in parts))
-
-
-@dataclass(frozen=True, eq=False)
-class KnownRows:
-    """Hold what is known of the clusters of some rows.
-
-    Attributes:
-        labels: ``(N,)``, a cluster, -1 where it is unknown; or None.
-        groups: ``(N,)``, the same number for rows of one cluster, -1 for rows without a group; or
-            None.
-    """
-
-    labels: Int64[Tensor, " N"] | None = None
-    groups: Int64[Tensor, " N"] | None = None
-
-    def take(self, rows: Int64[Tensor, " n"]) -> KnownRows:
-        """Take some rows."""
-        return KnownRows(*(None if t is None else t[rows] for t in (self.labels, self.groups)))
-
-    def places(self) -> Int64[Tensor, " known"]:
-        """Return the rows of which something is known."""
-        known = [t >= 0 for t in (self.labels, self.groups) if t is not None]
-        return torch.stack(known).any(0).nonzero().flatten() if known else torch.zeros(0).long()
-
-    def applied(self, log_joint: Float[Tensor, "N K"], log_p_y: Float[Tensor, " K"]) -> Tensor:
-        """Let rows of a group share a cluster, and rows with a label have theirs."""
-        if self.groups is not None:
-            grouped = self.groups >= 0
-            _, number = self.groups[grouped].unique(return_inverse=True)
-            sums = log_joint.new_zeros(int(number.max()) + 1 if len(number) else 0, len(log_p_y))
-            sums.index_add_(0, number, log_joint[grouped] - log_p_y)
-            log_joint = log_joint.clone()
-            log_joint[grouped] = log_p_y + sums[number]
-        if self.labels is not None:
-            known = self.labels >= 0
-            wanted = torch.nn.functional.one_hot(self.labels[known], log_joint.shape[1])
-            log_joint = log_joint.clone()
-            log_joint[known] = log_joint[known].masked_fill(wanted == 0, -inf)
-        return log_joint
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +167,10 @@ def _normal(x: Tensor, xx: Tensor, seen: Tensor, structure: TableStructure) -> t
     overall = x.sum(0) / seen.sum(0).clamp(min=1e-9)
     loc = (x + few * overall) / (seen + few)
     spread = (xx - 2 * loc * x + loc**2 * seen).clamp(min=0.0)
-    # One pseudo-row of the spread within clusters keeps the law of a tiny cluster proper.
-    within = spread.sum(0) / seen.sum(0).clamp(min=1e-9)
+    # One pseudo-row of the spread within clusters keeps the law of a tiny cluster proper. A column
+    # without a cell gets the spread that columns have on model scale.
+    cells = seen.sum(0)
+    within = torch.where(cells > 0, spread.sum(0) / cells.clamp(min=1e-9), 1.0)
     floors = torch.tensor(structure.floors or (1e-3,) * x.shape[1], dtype=x.dtype)
     # Just above the floor of the likelihood, which adds its own scale to it.
     return loc, ((spread + within) / (seen + 1)).clamp(min=(1.02 * floors) ** 2)
@@ -228,8 +179,9 @@ def _normal(x: Tensor, xx: Tensor, seen: Tensor, structure: TableStructure) -> t
 def _negative_binomial(
     c: Tensor, counted: Tensor, rows: TableRows, r: Tensor
 ) -> tuple[Tensor, Tensor]:
-    total, n = c.sum(0), counted.sum(0).clamp(min=1e-9)
-    rate = ((c + total / n) / (counted + 1)).clamp(min=LEAST_RATE)
+    total, n = c.sum(0), counted.sum(0)
+    overall = torch.where(n > 0, total / n.clamp(min=1e-9), 1.0)
+    rate = ((c + overall) / (counted + 1)).clamp(min=LEAST_RATE)
     squares = r.T @ (rows.base * rows.base)
     # The variance beyond that of a Poisson is rate² / dispersion.
     excess = squares - 2 * rate * c + counted * rate**2 - counted * rate
@@ -244,108 +196,3 @@ def _categorical(levels: Tensor, layout: ColumnLayout) -> Tensor:
         counts = column + PRIOR_LEVELS * min(size, 10) * share
         parts.append((counts / counts.sum(-1, keepdim=True)).log())
     return torch.cat(parts, -1) if parts else levels
-
-
-def fit_mixture(
-    rows: TableRows,
-    features: Float[Tensor, "N G"],
-    n_clusters: int,
-    *,
-    seed: int,
-    uniform: bool = False,
-    known: KnownRows | None = None,
-    tries: int = TRIES,
-) -> ColumnMixture:
-    """Fit a mixture, the best of several starts by the likelihood of the rows.
-
-    Half of the starts are k-means of the features, half random responsibilities. They are fitted
-    to 10,000 rows; the best one goes on with all rows.
-
-    Args:
-        rows: the rows.
-        features: those of `pyro_gmvae.networks.TableFeatures`, for k-means.
-        n_clusters: K.
-        seed: the seed of all that is drawn.
-        uniform: whether all clusters are equally likely.
-        known: what is known of the clusters of some rows.
-        tries: number of starts.
-    """
-    known = known or KnownRows()
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(rows), generator=generator)
-    some = torch.cat([known.places(), order]).unique(sorted=False) if len(rows) <= FITTED_ROWS else (
-        torch.cat([known.places(), order[:FITTED_ROWS]]).unique()
-    )
-    few, few_known = rows.take(some), known.take(some)
-    best, score = None, -inf
-    for attempt in range(tries):
-        begun = _begun(attempt, few, features[some], n_clusters, generator)
-        found, value = _rounds(few, begun, few_known, SHORT, LOOSE, uniform)
-        if value > score:
-            best, score = found, value
-    assert best is not None
-    best, _ = _rounds(few, _posterior(best, few, few_known)[0], few_known, LONG, CLOSE, uniform)
-    if len(few) < len(rows):
-        r = _posterior(best, rows, known)[0]
-        best, _ = _rounds(rows, r, known, ALL_ROUNDS, CLOSE, uniform)
-    return best
-
-
-def _begun(
-    attempt: int, rows: TableRows, features: Tensor, n_clusters: int, generator: torch.Generator
-) -> Tensor:
-    """Draw the responsibilities that a start begins with."""
-    if attempt % 2:
-        drawn = torch._standard_gamma(
-            torch.full((len(rows), n_clusters), 0.3, dtype=torch.float64), generator
-        ).clamp(min=1e-30)
-        return drawn / drawn.sum(-1, keepdim=True)
-    from sklearn.cluster import KMeans
-
-    seed = int(torch.randint(2**31, (), generator=generator))
-    n = min(n_clusters, len(features))
-    fitted = KMeans(n, n_init=1, random_state=seed).fit(
-        features.numpy(), sample_weight=rows.weights.numpy()
-    )
-    labels = torch.from_numpy(fitted.labels_).long()
-    return 0.9 * torch.nn.functional.one_hot(labels, n_clusters).double() + 0.1 / n_clusters
-
-
-def _posterior(
-    mixture: ColumnMixture, rows: TableRows, known: KnownRows
-) -> tuple[Tensor, Tensor]:
-    """Compute the responsibilities, and the log-likelihood in training of each row: the E step."""
-    joint = known.applied(mixture.log_joint(rows), mixture.log_p_y)
-    total = joint.logsumexp(-1, keepdim=True)
-    return (joint - total).exp(), total.squeeze(-1) + mixture.log_base(rows)
-
-
-def _rounds(
-    rows: TableRows,
-    responsibilities: Tensor,
-    known: KnownRows,
-    rounds: int,
-    least_gain: float,
-    uniform: bool,
-) -> tuple[ColumnMixture, float]:
-    """Alternate M and E steps, and return the last laws with their likelihood."""
-    value = -inf
-    for _ in range(rounds):
-        mixture = mixture_of(rows, responsibilities, uniform=uniform)
-        responsibilities, log_p = _posterior(mixture, rows, known)
-        before, value = value, float((rows.weights * log_p).sum() / rows.weights.sum())
-        if value - before < least_gain:
-            break
-    return mixture, value
-
-
-def table_features(structure: TableStructure, x: Float[Tensor, "N D"]) -> TableFeatures:
-    """Make the features of rows on model scale, standardised by these rows."""
-    features = TableFeatures(structure.layout)
-    logs = x[:, list(structure.layout.count)].log1p()
-    if logs.shape[1]:
-        shift = logs.nanmean(0)
-        features.count_shift.copy_(shift.nan_to_num(nan=0.0))
-        scale = (logs - shift).square().nanmean(0).sqrt().nan_to_num(nan=1.0)
-        features.count_scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
-    return features

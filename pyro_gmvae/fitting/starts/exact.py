@@ -8,26 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.evaluation import responsibilities
-from pyro_gmvae.fitting.starts.column_mixture import (
-    ColumnMixture,
-    KnownRows,
-    TableRows,
-    fit_mixture,
-    mixture_of,
-    table_features,
-)
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.mixture_fit import KnownRows, fit_mixture, table_features
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
 from pyro_gmvae.fitting.starts.registry import start_by_name
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels
-from pyro_gmvae.networks import (
-    MIN_SCALE,
-    GatedDecoder,
-    PlacedMixtureHead,
-    TableFeatures,
-)
+from pyro_gmvae.networks import MIN_SCALE, GatedDecoder, PlacedMixtureHead, TableFeatures
 
 __all__ = ["begin_at_mixture", "begin_table"]
 
@@ -121,8 +110,6 @@ def _teach(y_head: nn.Linear, mixture: ColumnMixture) -> None:
     y_head.bias.copy_(mixture.log_p_y.to(y_head.bias))
 
 
-
-
 def _clusters(
     context: StartContext, name: str, clusters: Labels | None, x: Tensor, features: TableFeatures
 ) -> Labels:
@@ -138,9 +125,7 @@ def _clusters(
         return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
     if name == "kmeans":  # of codes and gaps themselves there is none
         seen = features(x)[:, : gmvae.model.likelihood.layout.n_central]
-        return kmeans_clusters(
-            seen, gmvae.n_components, seed=context.seed, weights=context.weights
-        )
+        return kmeans_clusters(seen, gmvae.n_components, seed=context.seed, weights=context.weights)
     return start_by_name(name)(context)
 
 

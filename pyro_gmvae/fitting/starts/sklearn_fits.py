@@ -54,13 +54,18 @@ def kmeans(
 ) -> Any:
     """Fit k-means to 10,000 of ``points`` ``(N, F)``, with fewer clusters if N is below them."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     n_clusters = min(n_clusters, len(points))
     drawn = _drawn(len(points), seed)
-    return KMeans(n_clusters, n_init=n_init, random_state=seed % 2**32).fit(
-        points[drawn.numpy()],
-        sample_weight=None if weights is None else weights.cpu()[drawn].numpy(),
-    )
+    fit = KMeans(n_clusters, n_init=n_init, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        # Points may be equal, so that there are fewer than K different ones.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return fit.fit(
+            points[drawn.numpy()],
+            sample_weight=None if weights is None else weights.cpu()[drawn].numpy(),
+        )
 
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:

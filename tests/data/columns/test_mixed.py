@@ -233,3 +233,10 @@ def test_straight_lines_pass_through_their_corners() -> None:
     assert (slope > 0).all()
     back, _ = straighten(made, scores, at)
     torch.testing.assert_close(back, at.T)
+
+
+def test_encoding_reads_nothing_back() -> None:
+    # A meta tensor has no values: whatever looked at one would raise.
+    blank = encoding_from_config(ENCODING.to_config()).to("meta")
+    x = blank(DATA.x.to("meta"))
+    assert x.shape == (ROWS, 11) and blank.decode(x).shape == DATA.x.shape

@@ -121,3 +121,13 @@ def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, content: str) -> No
 def test_a_schema_of_another_type_is_refused(said: Any) -> None:
     with pytest.raises(InputError, match="schema"):
         wishes_of(said)
+
+
+def test_levels_of_numbers_are_in_order_whatever_a_file_says() -> None:
+    found = described(kinds={"rooms": "ordinal"}, levels={"rooms": (4, 1, 2)})["rooms"]
+    assert found.levels == (1.0, 2.0, 4.0)
+    data = from_frame(
+        FRAME, wishes=Wishes({"rooms": "ordinal"}, {"rooms": (4, 1, 2)}, {}, ("price",))
+    )
+    assert any("'3' in rooms is no level" in note for note in data.notes)
+    assert data.x[:, 2].isnan().tolist() == (FRAME["rooms"] == 3).tolist()
