@@ -239,12 +239,10 @@ class Encoding(nn.Module, ABC):
         """Return the random change of rows on model scale that ``moves`` names."""
         return self.moves[name]()
 
-    def check_small_steps(self) -> None:
-        """Refuse to move rows by small steps, where entries are more than real numbers.
-
-        Raises:
-            InputError: naming the moves to use instead.
-        """
+    @property
+    def takes_small_steps(self) -> bool:
+        """Return True if a small change of each entry gives a row that may be."""
+        return True
 
     @abstractmethod
     def log_abs_det(self, raw: Shaped[Tensor, "rows *event"]) -> Float[Tensor, " rows"]:

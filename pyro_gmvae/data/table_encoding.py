@@ -282,19 +282,15 @@ class TableEncoding(Encoding):
 
     def move(self, name: str) -> Transformation:
         """Return a random change; mixed columns get cells of other rows, or gaps."""
-        if self.mixed is None:
-            return super().move(name)
+        groups = None if self.mixed is None else self.mixed.places
         if name == "dropout":
-            return FeatureDropout(gaps=True, groups=self.mixed.places)
-        return Resample(groups=self.mixed.places)
+            return FeatureDropout(gaps=groups is not None, groups=groups)
+        return Resample(groups=groups)
 
-    def check_small_steps(self) -> None:
-        """Refuse small steps for mixed columns; see `Encoding.check_small_steps`."""
-        if self.mixed is not None:
-            raise InputError(
-                "adversarial moves numbers by small steps, and this table has columns of other "
-                "kinds or gaps: regularise by resample or dropout"
-            )
+    @property
+    def takes_small_steps(self) -> bool:
+        """Return True if all columns are numbers without gaps."""
+        return self.mixed is None
 
     def to_frame(self, raw: Float[Tensor, "rows columns"]) -> pandas.DataFrame:
         """Return rows in raw units as a data frame, with text, dates and truth values."""

@@ -59,7 +59,11 @@ def make_regularizer(
     steps: tuple[Transformation, ...] = tuple(encoding.move(n) for n in names if n != ADVERSARIAL)
     transforms: list[Transformation | AdversarialPerturbation] = [Compose(steps)] if steps else []
     if ADVERSARIAL in names:
-        encoding.check_small_steps()
+        if not encoding.takes_small_steps:
+            raise InputError(
+                "adversarial moves numbers by small steps, and this table has columns of other "
+                f"kinds or gaps: regularise by {' or '.join(encoding.moves)}"
+            )
         distance = neighbour_distance(x, seed, encoding.encode_mean)
         transforms.append(AdversarialPerturbation(NEIGHBOUR_SHARE * distance))
     regularizer = Regularizer(*transforms)
