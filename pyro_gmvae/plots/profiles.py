@@ -33,7 +33,7 @@ __all__ = ["MAX_COLUMNS", "plot_column_profiles"]
 MAX_COLUMNS = 30  # most columns in one picture; those that tell clusters apart most are shown
 # Lengths in inches.
 ROW, MARGIN, LABEL, LINE = 0.3, 0.15, 0.95, 0.2
-SMALL = 0.055  # width of a letter in a cell
+SMALL = 0.058  # width of a letter in a cell
 NARROW = 6.0  # a picture is as wide at least
 BAR, LEVEL_BAR = "#cfe0f5", 0.3  # colour of a share; height of the bar of levels, in rows
 LEAST_LIMIT = 1.0  # standard deviations that the strongest colour is at least
