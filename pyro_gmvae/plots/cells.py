@@ -22,8 +22,8 @@ def number_text(value: float, profile: ColumnProfile) -> str:
 
     >>> from pyro_gmvae.data import Column
     >>> spend = ColumnProfile(Column("spend", "amount"), "spend", *[np.zeros(1)] * 4, 0.0)
-    >>> [number_text(v, spend) for v in (0.1234, 12.34, 1234.5, 56789.0, float("nan"))]
-    ['0.123', '12.3', '1,234', '56.8k', '']
+    >>> [number_text(v, spend) for v in (0.1234, 12.34, 1234.5, 56789.0, 999_999.0, 1e20)]
+    ['0.123', '12.3', '1,234', '56.8k', '1M', '1.0e+20']
     """
     if not isfinite(value):
         return ""
@@ -32,11 +32,17 @@ def number_text(value: float, profile: ColumnProfile) -> str:
             return _date_text(value)
         return f"{value:.0f}"  # a year
     size = abs(value)
-    for unit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if size >= unit:
-            scaled = value / (1e3 if letter == "k" else unit)
-            return f"{scaled:.2e}" if abs(scaled) >= 1e4 else f"{scaled:.3g}{letter}"
-    return f"{value:,.0f}" if size >= 1e3 else f"{value:.3g}"
+    # Three digits are rounded up at 999.5 to the next unit.
+    for least, unit, letter in (
+        (1e12, 1e12, "T"),
+        (1e9, 1e9, "G"),
+        (1e6, 1e6, "M"),
+        (1e4, 1e3, "k"),
+    ):
+        if size >= 0.9995 * least:
+            large = size >= 999.5 * unit and letter == "T"
+            return f"{value:.1e}" if large else f"{value / unit:.3g}{letter}"
+    return f"{value:,.0f}" if size >= 999.5 else f"{value:.3g}"
 
 
 def _date_text(days: float) -> str:
