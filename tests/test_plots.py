@@ -149,6 +149,13 @@ def test_rows_of_profiles_count_by_their_weights() -> None:
     assert {"0    80.0%", "22.5"} <= set(texts(weighted))
 
 
+def test_close_dates_have_a_day() -> None:
+    x = torch.tensor([[19_000.0], [19_030.0]])
+    schema = Schema((Column("since", "date", "date", format="%Y-%m-%d"),))
+    found = texts(plot_column_profiles(schema, x, assigned(torch.arange(2), 2)))
+    assert {"2022-01-08", "2022-02-07"} <= set(found)
+
+
 def test_columns_that_tell_clusters_apart_are_drawn_first() -> None:
     clusters = torch.arange(200) % 2
     noise = torch.randn(200, MAX_COLUMNS + 5)

@@ -14,11 +14,12 @@ __all__ = ["heading", "is_yes_no", "level_colours", "level_text", "number_text",
 # Colours of the most frequent levels; what they leave is of the last one.
 PALETTE = ("#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#edc948")
 REST = "#d1d5db"
+CLOSE_DAYS = 120
 FEW_ORDERED = 12  # levels that an order of colours can tell apart
 
 
 def number_text(value: float, profile: ColumnProfile) -> str:
-    """Write a number in about five characters; dates as year and month.
+    """Write a number in about five characters, and a date as year and month.
 
     >>> from pyro_gmvae.data import Column
     >>> spend = ColumnProfile(Column("spend", "amount"), "spend", *[np.zeros(1)] * 4, 0.0)
@@ -29,7 +30,7 @@ def number_text(value: float, profile: ColumnProfile) -> str:
         return ""
     if profile.column.kind == "date":
         if profile.column.cells == "date":
-            return _date_text(value)
+            return _date_text(value, profile.typical)
         return f"{value:.0f}"  # a year
     size = abs(value)
     # Three digits are rounded up at 999.5 to the next unit.
@@ -42,12 +43,14 @@ def number_text(value: float, profile: ColumnProfile) -> str:
         if size >= 0.9995 * least:
             large = size >= 999.5 * unit and letter == "T"
             return f"{value:.1e}" if large else f"{value / unit:.3g}{letter}"
-    return f"{value:,.0f}" if size >= 999.5 else f"{value:.3g}"
+    return f"{value:,.0f}" if size >= 999.5 else f"{value:z.3g}"
 
 
-def _date_text(days: float) -> str:
+def _date_text(days: float, all_days: np.ndarray) -> str:
+    """Write a date with its day where the clusters' dates are close."""
+    close = np.nanmax(all_days) - np.nanmin(all_days) < CLOSE_DAYS
     try:
-        return f"{date(1970, 1, 1) + timedelta(days=days):%Y-%m}"
+        return (date(1970, 1, 1) + timedelta(days=days)).strftime("%Y-%m-%d" if close else "%Y-%m")
     except OverflowError:
         return f"{days:.0f} d"
 
