@@ -52,7 +52,8 @@ def _clusters(encoding: Encoding, fitted: FittedModel, data: Dataset, title: str
 def _members(encoding: ImageEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
     means = _scaled(encoding, fitted.means())
     q_y = fitted.responsibilities(data.x)
-    return plot_cluster_members(_scaled(encoding, data.x), q_y, means, title=title)
+    x = _scaled(encoding, data.x)
+    return plot_cluster_members(x, q_y, means, weights=data.weights, title=title)
 
 
 @_clusters.register(TableEncoding)
@@ -61,7 +62,11 @@ def _profiles(encoding: TableEncoding, fitted: FittedModel, data: Dataset, title
     if encoding.mixed is not None:
         return plot_column_profiles(encoding.schema, data.x, q_y, weights=data.weights, title=title)
     return plot_cluster_profiles(
-        _scaled(encoding, data.x), q_y, feature_names=encoding.feature_names, title=title
+        _scaled(encoding, data.x),
+        q_y,
+        weights=data.weights,
+        feature_names=encoding.feature_names,
+        title=title,
     )
 
 

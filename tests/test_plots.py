@@ -76,6 +76,17 @@ def test_table(columns: int) -> None:
     figure.canvas.draw()
 
 
+def test_rows_of_a_heat_map_count_by_their_weights() -> None:
+    x, clusters = torch.tensor([[0.0], [4.0], [1.0]]), torch.tensor([0, 0, 1])
+    weights = torch.tensor([3.0, 1.0, 1.0])
+    figure = plot_cluster_profiles(x, assigned(clusters, 2), weights=weights)
+    drawn = figure.axes[0].images[0].get_array()
+    assert drawn[:, 0].tolist() == [1, 1]
+    assert {"0    80.0%", "1    20.0%"} <= set(texts(figure))
+    images = x.view(3, 1, 1, 1).expand(3, 1, 4, 4) / 4
+    assert "80.0%" in texts(plot_cluster_members(images, assigned(clusters, 2), weights=weights))
+
+
 def test_grid() -> None:
     figure = plot_grid(torch.rand(2, 4, 1, 5, 7), ["a", "b"])
     assert {"a", "b"} <= set(texts(figure))

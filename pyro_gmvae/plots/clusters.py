@@ -27,6 +27,7 @@ def plot_cluster_members(
     responsibilities: Float[Tensor, "N K"],
     means: Float[Tensor, "K C H W"] | None = None,
     *,
+    weights: Float[Tensor, " N"] | None = None,
     title: str | None = None,
     n_confident: int = 8,
     n_random: int = 8,
@@ -41,12 +42,13 @@ def plot_cluster_members(
         x: images ``(N, C, H, W)`` in [0, 1].
         responsibilities: q(y|x).
         means: the decoded mean of each cluster.
+        weights: how much each row counts in the shares; None if all count alike.
         title: above the picture.
         n_confident: surest members shown of each cluster.
         n_random: members shown at random.
         seed: of the random choice.
     """
-    shares, shown, title = shown_clusters(responsibilities, title)
+    shares, shown, title = shown_clusters(responsibilities, title, weights)
     blocks = [] if means is None else [means[shown].unsqueeze(1)]
     blocks += _members(x, responsibilities, shown, n_confident, n_random, seed)
     heads = ([] if means is None else ["mean"]) + ["surest members", "random members"]
@@ -62,6 +64,7 @@ def plot_cluster_profiles(
     x: Float[Tensor, "N D"],
     responsibilities: Float[Tensor, "N K"],
     *,
+    weights: Float[Tensor, " N"] | None = None,
     feature_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
@@ -70,6 +73,7 @@ def plot_cluster_profiles(
     Args:
         x: a standardised table ``(N, D)``.
         responsibilities: q(y|x).
+        weights: how much each row counts; None if all count alike.
         feature_names: names of the columns.
         title: above the picture.
 
@@ -78,8 +82,17 @@ def plot_cluster_profiles(
     >>> figure.axes[0].get_title(loc="left")
     'Customers'
     """
-    shares, shown, title = shown_clusters(responsibilities, title)
-    return _heat_map(x, responsibilities.argmax(-1), shares, shown, feature_names, title)
+    shares, shown, title = shown_clusters(responsibilities, title, weights)
+    mass = torch.ones(len(x)) if weights is None else weights
+    clusters = responsibilities.argmax(-1)
+    means = torch.stack([_mean(x[clusters == k], mass[clusters == k]) for k in shown.tolist()])
+    return _heat_map(means.numpy(), shares, shown, feature_names, title)
+
+
+def _mean(x: Float[Tensor, "n D"], mass: Float[Tensor, " n"]) -> Float[Tensor, " D"]:
+    """Return the mean of each column of rows that count by their mass, gaps left out."""
+    counted = mass.to(x).unsqueeze(-1) * ~x.isnan()
+    return (counted * x.nan_to_num()).sum(0) / counted.sum(0)
 
 
 def _members(
@@ -100,8 +113,7 @@ def _members(
 
 
 def _heat_map(
-    x: Float[Tensor, "N D"],
-    clusters: Int[Tensor, " N"],
+    means: np.ndarray,
     shares: Float[Tensor, " K"],
     shown: Int[Tensor, " rows"],
     feature_names: Sequence[str] | None,
@@ -110,7 +122,6 @@ def _heat_map(
     """Draw the mean of each cluster's members in each column, in standard deviations."""
     from matplotlib.figure import Figure
 
-    means = torch.stack([x[clusters == k].nanmean(0) for k in shown.tolist()]).numpy()
     rows, columns = means.shape
     used = shares[shown].numpy() > 0
     limit = float(np.nan_to_num(np.abs(means[used])).max()) or 1.0
