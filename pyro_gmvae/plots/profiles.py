@@ -227,4 +227,4 @@ def _fill(axes: Axes, boxes: Sequence[tuple[float, float, float, float, object]]
 
     patches = [Rectangle((x, y), width, height) for x, y, width, height, _ in boxes]
     colours = [colour for *_, colour in boxes]
-    axes.add_collection(PatchCollection(patches, facecolors=colours, linewidths=0))  # type: ignore[arg-type]
+    axes.add_collection(PatchCollection(patches, facecolors=colours, linewidths=0))
