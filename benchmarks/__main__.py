@@ -58,6 +58,24 @@ NAMES = {
         "clusters.partial_knowledge", "gain by a few known labels or linked rows"
     ),
     "selection": Benchmark("clusters.selection", "whether `select` finds the number of clusters"),
+    "tables-generated": Benchmark(
+        "tables.generated", "clusters of generated mixed tables with gaps, beside other methods"
+    ),
+    "tables-real": Benchmark(
+        "tables.real", "clusters of four real tables: agreement of seeds, what they are"
+    ),
+    "tables-density": Benchmark(
+        "tables.density", "held-out density of adult's rows, beside mixtures"
+    ),
+    "tables-imputation": Benchmark(
+        "tables.imputation", "error of completed gaps, beside scikit-learn's imputers"
+    ),
+    "tables-step": Benchmark(
+        "tables.step", "seconds for an epoch of a wide mixed table, against K"
+    ),
+    "tables-picture": Benchmark(
+        "tables.dependent_picture", "picture of clusters whose columns depend on one another"
+    ),
 }
 
 HELP = """usage: python -m benchmarks NAME [options]
@@ -67,9 +85,10 @@ Measure how fast this package trains on this machine, or how well. NAME is one o
 {names}
 
 A benchmark prints a table as it grows, and `--out FILE` writes its figures as JSON. Most take
-minutes; clusters and selection take an hour or more, paper half an hour. `--small` shows that a
-benchmark runs, `--full` measures everything. Images other than the digits are read from the folder
-that `--data-dir` names. `python -m benchmarks NAME --help` lists all options of a benchmark.
+minutes; clusters, selection and tables-generated take an hour or more, paper half an hour.
+`--small` shows that a benchmark runs, `--full` measures everything. Images other than the digits,
+and real tables, are read from the folder that `--data-dir` names. `python -m benchmarks NAME
+--help` lists all options of a benchmark.
 
 examples:
   python -m benchmarks step --out step.json

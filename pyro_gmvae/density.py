@@ -20,7 +20,18 @@ __all__ = ["DensityMixin"]
 
 
 class DensityMixin:
-    """Add scores, criteria, draws and filled gaps to an estimator that holds a `FittedModel`."""
+    """Add scores, criteria, draws and filled gaps to an estimator that holds a `FittedModel`.
+
+    >>> from pyro_gmvae import GMVAE
+    >>> X = np.arange(20.0).reshape(10, 2)
+    >>> X[3, 1] = np.nan
+    >>> options = {"max_iter": 1, "hidden": (4,), "clusters_are": "held", "random_state": 0}
+    >>> model = GMVAE(2, **options).fit(X, sample_weight=[2] * 5 + [1] * 5)
+    >>> bool(np.isnan(model.impute(X)).any()), model.sample(3)[0].shape
+    (False, (3, 2))
+    >>> model.bic(X) > -2 * len(X) * model.score(X)
+    True
+    """
 
     fitted_: FittedModel
     encoding_: Encoding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +21,6 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from pyro_gmvae import models, runs
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
 from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
@@ -33,27 +32,28 @@ from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
-from pyro_gmvae.given_rows import features_of, read_rows
+from pyro_gmvae.given_rows import read_rows
 from pyro_gmvae.models.labels import check_label_rows
 from pyro_gmvae.parameters import (
-    SHOWN,
     OwnParameters,
     check_goes_on,
     checked_device,
     settings_of_parameters,
 )
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.runs.folder import open_run_folder
-from pyro_gmvae.stored import shortened
+from pyro_gmvae.saved import SavedMixin
 from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
 
-HINT = "pass overwrite=True"  # in the message about a folder that holds a run
-
 
 class GMVAE(
-    DensityMixin, ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator
+    DensityMixin,
+    SavedMixin,
+    ClusterMixin,
+    TransformerMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    BaseEstimator,
 ):
     """Cluster deeply with a Gaussian mixture variational autoencoder.
 
@@ -297,51 +297,6 @@ class GMVAE(
         data, fitted = self._ready(X)
         return fitted.embed(data.x).numpy()
 
-    @alone
-    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write a run folder; `load` and the command line read it.
-
-        Raises:
-            InputError: if the folder exists, unless it is a run to ``overwrite``.
-            ValueError: for a model that cannot be rebuilt from a file, or a wrong ``verbose`` or
-                ``num_samples``. Nothing is written then, and nothing overwritten.
-        """
-        check_is_fitted(self)
-        about = replace(self.fitted_.about, estimator=asdict(self._own))
-        models.to_config(self.model_)  # before anything is overwritten: it may refuse
-        with open_run_folder(folder, overwrite=overwrite, hint=HINT) as path:
-            runs.replace_run(path, replace(self.fitted_, about=about))
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> GMVAE:
-        """Read a run, whether `save` or ``pyro-gmvae train`` wrote it.
-
-        Nothing is unpickled: a model from a stranger is only data.
-
-        Raises:
-            InputError: if there is no run, or it is damaged.
-        """
-        fitted = runs.load(folder)
-        own = fitted.about.estimator
-        if unknown := own.keys() - asdict(OwnParameters()).keys():
-            raise InputError(
-                f"{folder} is damaged (the estimator has no parameter {shortened(min(unknown))}): "
-                "train it again"
-            )
-        stored = fitted.about.settings
-        try:
-            settings = Settings.from_dict(stored) if stored else Settings().with_(**_sizes(fitted))
-        except InputError as error:
-            raise InputError(f"{folder}: {error}") from error
-        known = {SHOWN.get(name, name): value for name, value in settings.to_dict().items()}
-        taken = set(cls._get_param_names())
-        loaded = cls(**{n: v for n, v in known.items() if n in taken}, **own)
-        loaded.n_features_in_, names = features_of(fitted.encoding)
-        if names is not None:
-            loaded.feature_names_in_ = names
-        loaded._keep(fitted)
-        return loaded
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
 
@@ -418,15 +373,3 @@ class GMVAE(
         check_is_fitted(self)
         data, dtype = read_rows(self, X)
         return self.fitted_.conform(data), self.fitted_.to(self._device, dtype)
-
-
-def _sizes(fitted: FittedModel) -> dict[str, Any]:
-    """Return the settings that can be read off a model whose training is unknown."""
-    gmvae = fitted.gmvae
-    return {
-        "method": gmvae.method,
-        "clusters": gmvae.n_components,
-        "latent_dim": gmvae.latent_dim,
-        "hidden": gmvae.options["hidden"],
-        "likelihood": gmvae.options["likelihood"],
-    }

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pyro_gmvae import evaluation
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.noise import row_keys
@@ -199,7 +200,14 @@ class FittedModel:
         The weights of the rows count in all means but the scores.
 
         Args: as in `log_likelihood`.
+
+        Raises:
+            InputError: if no row has a weight above zero.
         """
+        if data.weights is not None and not (data.weights > 0).any():
+            raise InputError(
+                f"all {len(data)} rows of {data.name} have the weight 0: evaluate other rows"
+            )
         figures = self.log_likelihood(
             data.x, num_samples=num_samples, seed=seed, weights=data.weights
         )

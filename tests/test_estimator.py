@@ -244,7 +244,6 @@ class TestInputs:
             ({"n_components": "3"}, "n_components must be an int, got '3'"),
             ({"batch_size": 12.5}, "batch_size must be an int"),
             ({"num_samples": 2.5}, "num_samples must be an int"),
-            ({"max_iter": None}, "max_iter must be an int"),
             ({"hidden": 64}, "hidden must be ints"),
             ({"hidden": (8.5,)}, "hidden must be ints"),
             ({"learning_rate": "a"}, "learning_rate must be a number"),

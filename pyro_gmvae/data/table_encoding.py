@@ -143,7 +143,7 @@ class TableEncoding(Encoding):
         many = n_rows >= MANY_ROWS
         return replace(
             cls.defaults,
-            learning_rate=3e-3 if many else 5e-3,
+            learning_rate=3e-3 if many else 1e-2,
             learning_rate_schedule="cosine",
             latent_dim=4 if many else 2,
             hidden=(128, 128) if many else (64, 64),

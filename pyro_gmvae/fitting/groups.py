@@ -161,8 +161,8 @@ class ModelSettings(Checked):
         "auto",
         "word",
         "Distribution of the data; auto takes bernoulli for black and white, continuous_bernoulli "
-        "for grey and discretized_logistic for colour images, gaussian for tables of numbers, and table for "
-        "columns of several kinds, or with gaps.",
+        "for grey and discretized_logistic for colour images, gaussian for tables of numbers, and "
+        "table for columns of several kinds, or with gaps.",
         choices=lambda: ("auto", *LIKELIHOODS),
     )
     binarize: str = knob(
@@ -312,7 +312,8 @@ class StartSettings(Checked):
         "auto",
         "word",
         "What training does with the clusters that a table of mixed columns begins at: held keeps "
-        "them and learns what varies within, free lets them move; auto tries both, and frees them where held-out likelihood gains far more by it.",
+        "them and learns what varies within them, free lets them move; auto tries both, and takes "
+        "free where held-out rows become far likelier by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(
@@ -356,7 +357,7 @@ class TrainingSettings(Checked):
         "Learning rate of Adam.",
         above=0,
         most=ranges.FASTEST,
-        unset="0.001 for images, 0.003 for tables, 0.005 or 0.003 for mixed columns",
+        unset="0.001 for images, 0.003 for tables, 0.01 or 0.003 for mixed columns",
     )
     learning_rate_schedule: str = knob(
         "auto",

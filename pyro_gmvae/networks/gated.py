@@ -36,7 +36,8 @@ class GatedDecoder(nn.Module):
     f acts on the central outputs alone (means, log rates, logits), so that scales belong to
     clusters. It is linear for each y, and may have a network of hidden layers beside, which sees
     the mean style and p(y|z). With the network alone, q(z|x,y) falls to p(z|y) before the network
-    has learned to use it.
+    has learned to use it. What is learned of a central output is in units of its cluster: a step
+    of an optimiser should not carry a mean across a cluster that is far narrower than its column.
 
     Args:
         latent_dim: Z.
@@ -47,6 +48,8 @@ class GatedDecoder(nn.Module):
 
     Attributes:
         place: computes p(y|z) and u_y; the pair sets it to the model's method.
+        anchor: the parameters that each cluster began with, shape ``(K, outputs)``.
+        unit: the units in which what is learned beyond them counts, of the same shape.
 
     >>> decoder = GatedDecoder(latent_dim=2, n_clusters=3, n_central=4, n_outputs=5)
     >>> decoder.place = lambda z: (torch.ones(len(z), 3) / 3, z.unsqueeze(-2).expand(-1, 3, -1))
@@ -55,6 +58,9 @@ class GatedDecoder(nn.Module):
     """
 
     place: Place
+    anchor: Tensor
+    unit: Tensor
+    component_dims: Mapping[str, int]
 
     def __init__(
         self,
@@ -68,9 +74,10 @@ class GatedDecoder(nn.Module):
         self.output_shape = (n_outputs,)
         self.n_central = n_central
         self.centre = nn.Parameter(0.1 * torch.randn(n_clusters, n_outputs))
-        self.component_dims: dict[str, int] = {"centre": 0}
         self.loading = nn.Parameter(0.1 * torch.randn(n_clusters, latent_dim, n_central))
-        self.component_dims["loading"] = 0
+        self.register_buffer("anchor", torch.zeros(n_clusters, n_outputs))
+        self.register_buffer("unit", torch.ones(n_clusters, n_outputs))
+        self.component_dims = {"centre": 0, "loading": 0, "anchor": 0, "unit": 0}
         self.bends = hidden is not None
         if hidden is not None:
             self.from_style = linear(latent_dim, hidden[0])
@@ -81,20 +88,31 @@ class GatedDecoder(nn.Module):
 
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch output"]:
         p_y, u = self.place(z.reshape(-1, z.shape[-1]))
-        output = p_y @ self.centre
+        output = p_y @ (self.anchor + self.unit * self.centre)
         weighted = p_y.unsqueeze(-1) * u
-        style = weighted.flatten(-2) @ (GAIN * self.loading.flatten(0, 1))
+        unit = self.unit[:, : self.n_central]
+        loading = GAIN * self.loading * unit.unsqueeze(1)
+        style = weighted.flatten(-2) @ loading.flatten(0, 1)
         if self.bends:
             first = self.from_style(weighted.sum(-2)) + self.from_cluster(p_y)
-            style = style + self.output(self.layers(torch.relu(first)))
+            style = style + (p_y @ unit) * self.output(self.layers(torch.relu(first)))
         rest = output.shape[-1] - self.n_central
         output = output + nn.functional.pad(style, (0, rest))
         return output.view(*z.shape[:-1], -1)
 
-    def begin_at(self, centre: Float[Tensor, "K output"]) -> None:
-        """Give each cluster its parameters, which no style changes at first."""
+    def begin_at(
+        self, centre: Float[Tensor, "K output"], unit: Float[Tensor, "K output"] | None = None
+    ) -> None:
+        """Give each cluster its parameters, which no style changes at first.
+
+        Args:
+            centre: the parameters.
+            unit: the units in which training moves them; 1 for all if None.
+        """
         with torch.no_grad():
-            self.centre.copy_(centre)
+            self.anchor.copy_(centre)
+            self.unit.copy_(torch.ones_like(centre) if unit is None else unit)
+            self.centre.zero_()
             self.loading.zero_()
             if self.bends:
                 self.output.weight.zero_()

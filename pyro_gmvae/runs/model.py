@@ -95,10 +95,13 @@ def sha256_of(path: Path) -> str:
 
 
 def check_numbers(tensors: dict[str, Tensor]) -> None:
-    """Refuse weights that are no numbers, and scales that nothing can be divided by."""
+    """Refuse weights that are no numbers, scales of 0, and maps that are not in order."""
     require_finite(tensors)
     if not (tensors["encoding/scale"] > 0).all():
         raise DamagedError("the tensor 'encoding/scale' has entries that are not positive")
+    for name in ("encoding/mixed.knots", "encoding/mixed.scores"):
+        if name in tensors and not (tensors[name].diff(dim=-1) > 0).all():
+            raise DamagedError(f"the tensor {name!r} is not in order")
 
 
 def tensors_of(gmvae: GMVAE, encoding: Encoding) -> dict[str, Tensor]:

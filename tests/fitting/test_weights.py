@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Splits, TableEncoding
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.numbering import number_by_size
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
@@ -151,3 +152,11 @@ def test_a_start_from_a_model_is_that_model() -> None:
     assert same_weights(begun.state_dict(), fitted.gmvae.state_dict())
     assert following.encoding is fitted.encoding
     assert following.config.kl_annealing.duration == 0
+
+
+def test_rows_without_any_weight_are_not_evaluated() -> None:
+    splits = table_splits(None)
+    fitted = train(plan(SETTINGS, splits))
+    empty = replace(splits.train, weights=torch.zeros(120, dtype=torch.float64))
+    with pytest.raises(InputError, match="all 120 rows of points have the weight 0"):
+        fitted.evaluate(empty)

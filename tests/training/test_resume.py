@@ -277,3 +277,22 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
         train(tmp_path / "state.safetensors", model(), reporters=[Impatient()])
     assert not isinstance(caught.value, TrainingInterrupted)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_drawn_by_their_weights(tmp_path: Path) -> None:
+    weights = torch.rand(50, generator=torch.Generator().manual_seed(0))
+
+    def run(name: str, **options: Any) -> GMVAE:
+        gmvae = model()
+        settings = quick(**SETTINGS)
+        more = {"weights": weights, "validation": grey(20), "validation_weights": weights[:20]}
+        encoding = ImageEncoding((4,), "dynamic")
+        checkpoint = tmp_path / name
+        fit(gmvae, grey(50), settings, transform=encoding, checkpoint=checkpoint, **more, **options)
+        return gmvae
+
+    whole = run("whole")
+    with pytest.raises(TrainingInterrupted):
+        run("broken", reporters=[Stop(6)])
+    assert same_weights(run("broken", resume=True).state_dict(), whole.state_dict())
+    assert_same_checkpoints(tmp_path / "whole", tmp_path / "broken")

@@ -79,8 +79,12 @@ def padded(knots: Knots, size: int) -> Knots:
     more = size - len(knots.at)
     if not more:
         return knots
-    shares = np.arange(1, more + 1) / more
-    return Knots(*(np.r_[v, v[-1] + shares * (v[-1] - v[-2])] for v in knots))
+    at, scores = knots
+    last = at[-1] - at[-2]
+    # Corners that are too near to one another would be rounded to one.
+    step = np.arange(1, more + 1) / more * max(last, abs(at[-1]) * 1e-9)
+    rise = step * ((scores[-1] - scores[-2]) / last)
+    return Knots(np.r_[at, at[-1] + step], np.r_[scores, scores[-1] + rise])
 
 
 def straighten(

@@ -21,7 +21,6 @@ from pyro_gmvae.networks import MIN_SCALE, GatedDecoder, PlacedMixtureHead, Tabl
 __all__ = ["begin_at_mixture", "begin_table"]
 
 FIRST_STYLE = 0.3  # factor of the first weights of the style's mean
-SURE = 0.98  # of a row's cluster by a start that gives none a probability
 
 
 def begin_table(
@@ -80,7 +79,9 @@ def begin_at_mixture(
     centre = likelihood.output_of(
         mixture.loc, mixture.variance.sqrt(), mixture.rate, dispersion, mixture.log_p
     )
-    decoder.begin_at(centre.to(like))
+    unit = torch.ones_like(centre)
+    unit[:, : mixture.loc.shape[1]] = mixture.variance.sqrt()
+    decoder.begin_at(centre.to(like), unit.to(like))
     model.mixture_logits.copy_(mixture.log_p_y.to(like))
     for part in gmvae.modules():
         if isinstance(part, TableFeatures):
@@ -136,6 +137,5 @@ def _responsibilities(clusters: Labels, n_clusters: int) -> Tensor:
     clusters = clusters.cpu().long()
     r = torch.full((len(clusters), n_clusters), 1 / n_clusters, dtype=torch.float64)
     known = clusters >= 0
-    one_hot = torch.nn.functional.one_hot(clusters[known], n_clusters).double()
-    r[known] = SURE * one_hot + (1 - SURE) / n_clusters
+    r[known] = torch.nn.functional.one_hot(clusters[known], n_clusters).double()
     return r

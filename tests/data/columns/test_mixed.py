@@ -12,7 +12,7 @@ import torch
 from torch.distributions import Normal
 
 from pyro_gmvae.data import TableEncoding, encoding_from_config, from_array, from_frame
-from pyro_gmvae.data.columns.quantiles import fit_knots, straighten
+from pyro_gmvae.data.columns.quantiles import Knots, fit_knots, padded, straighten
 from pyro_gmvae.errors import InputError
 
 ROWS = 300
@@ -240,3 +240,11 @@ def test_encoding_reads_nothing_back() -> None:
     blank = encoding_from_config(ENCODING.to_config()).to("meta")
     x = blank(DATA.x.to("meta"))
     assert x.shape == (ROWS, 11) and blank.decode(x).shape == DATA.x.shape
+
+
+@pytest.mark.parametrize("last", [1e-12, 1.0, 1e15])
+def test_more_corners_are_in_order_and_on_the_line(last: float) -> None:
+    knots = Knots(np.array([0.0, last, np.nextafter(last, 2 * last)]), np.array([0.0, 1.0, 1.5]))
+    made = padded(knots, 100)
+    assert (np.diff(made.at) > 0).all() and (np.diff(made.scores) > 0).all()
+    assert np.isfinite(made.scores).all() and len(made.at) == 100

@@ -1,0 +1,1 @@
+"""Measure tables of mixed columns with gaps: clusters, density, imputation, speed."""
