@@ -115,7 +115,8 @@ class GMVAE(
         temperature: tau of the concrete method; the others have none.
         validation_fraction: share of the rows held out for early stopping; no rows are, if that
             would be fewer than 50.
-        patience: epochs without a better held-out ELBO before training stops.
+        patience: epochs without a better held-out ELBO before training stops; None is 20, or for
+            mixed columns goes on to the end of the schedule.
         num_samples: importance samples for each row in `score_samples`, at most 1,000,000.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"`` or ``"bfloat16"`` for the networks; ``"auto"`` takes bfloat16
@@ -178,7 +179,7 @@ class GMVAE(
         annealing_epochs: float | None | Any = None,
         temperature: float | Any = 0.5,
         validation_fraction: float | Any = 0.1,
-        patience: int | Any = 20,
+        patience: int | None | Any = None,
         num_samples: int | Any = NUM_SAMPLES,
         device: Literal["auto", "cpu", "cuda"] | Any = "auto",
         precision: Literal["auto", "float32", "bfloat16"] | Any = "auto",

@@ -17,7 +17,7 @@ from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.noise import row_keys
+from pyro_gmvae.noise import distinct_keys, row_keys
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.stored import typed
 from pyro_gmvae.training import Record
@@ -249,22 +249,21 @@ class FittedModel:
         draw: bool = False,
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
-        keys: Sequence[int] | None = None,
     ) -> Float[Tensor, "N *event"]:
         """Fill the missing cells of rows, in raw units, given their other cells, on the CPU.
 
         Args:
             x: raw rows; NaN is a missing cell.
-            draw: fill with a draw from p(x_A | x_B); otherwise numbers and counts get their mean on
-                model scale, levels the likeliest one.
+            draw: fill with a draw from p(x_A | x_B), of which equal rows get different ones;
+                otherwise numbers and counts get their mean on model scale, levels the likeliest
+                one.
             num_samples: importance samples of each row.
             seed: fixes every draw.
-            keys: a number for each row that decides its draws together with ``seed``; None takes
-                one that its values tell.
 
         Raises:
             InputError: for a model that takes no gaps.
         """
+        keys = row_keys(x)
         filled = evaluation.impute(
             self.gmvae,
             x,
@@ -272,7 +271,7 @@ class FittedModel:
             num_samples=num_samples,
             transform=self.encoding.encode_mean,
             seed=seed,
-            keys=row_keys(x) if keys is None else keys,
+            keys=distinct_keys(keys) if draw else keys,
         )
         decoded = self._decoded(filled).to(x.dtype)
         return torch.where(x.isnan().cpu(), decoded, x.cpu())
@@ -295,9 +294,7 @@ class FittedModel:
         Raises:
             InputError: for a model that takes no gaps.
         """
-        keys = [(key + n_th) % 2**64 for key in row_keys(x) for n_th in range(n)]
-        rows = x.repeat_interleave(n, 0)
-        drawn = self.impute(rows, draw=True, seed=seed, keys=keys)
+        drawn = self.impute(x.repeat_interleave(n, 0), draw=True, seed=seed)
         return drawn, self.responsibilities(drawn).argmax(-1)
 
     @alone

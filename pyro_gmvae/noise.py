@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-__all__ = ["RowNoise", "row_keys"]
+__all__ = ["RowNoise", "distinct_keys", "row_keys"]
 
 
 class RowNoise:
@@ -74,6 +75,23 @@ def row_keys(x: Shaped[Tensor, "rows *event"]) -> list[int]:
     beyond = lost.flatten(1).any(1).tolist()
     doubles, singles = (exact.double() + 0.0).numpy(), single.numpy()
     return [_digest((doubles if b else singles)[i]) for i, b in enumerate(beyond)]
+
+
+def distinct_keys(keys: Sequence[int]) -> list[int]:
+    """Tell rows of one key apart by their order, so that equal rows have draws of their own.
+
+    The first row of a key keeps it.
+
+    >>> distinct_keys([7, 8, 7])[:2], len(set(distinct_keys([7, 8, 7])))
+    ([7, 8], 3)
+    """
+    seen: Counter[int] = Counter()
+    made = []
+    for key in keys:
+        again = f"{key} {seen[key]}".encode()
+        made.append(_digest(np.frombuffer(again, np.uint8)) if seen[key] else key)
+        seen[key] += 1
+    return made
 
 
 def _digest(row: np.ndarray) -> int:

@@ -53,6 +53,6 @@ def resolved(
         config,
         compile=defaults.compiled(compile, device, steps),
         record=compile != "off",
-        precision=defaults.precision(precision, device, ImageEncoding),
+        precision=defaults.precision(precision, device, ImageEncoding.defaults),
         chunk_size=defaults.chunk_size(None, gmvae, seen, device),
     )

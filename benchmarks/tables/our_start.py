@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from pyro_gmvae.data import from_frame
-from pyro_gmvae.data.columns.wishes import Wishes
+from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
 from pyro_gmvae.fitting.starts.mixture_fit import fit_mixture, table_features
 from pyro_gmvae.fitting.tables import structure_of
@@ -37,7 +37,7 @@ class StartingMixture:
         seed: int,
         kinds: Mapping[str, str] | None = None,
     ) -> None:
-        data = from_frame(frame, wishes=Wishes(kinds=dict(kinds or {})))
+        data = from_frame(frame, wishes=wishes_of(kinds))
         train = data.subset(torch.arange(rows))
         encoding = data.kind.fit(train, "mixed", likelihood="table")
         structure = structure_of(encoding, train.x)

@@ -25,7 +25,7 @@ class LevelIndex(NamedTuple):
         code: ``(L,)``, the code of each level in its column.
         member: ``(L, C)``, 1 where a level belongs to a column of levels, else 0.
         order: ``(D,)``, the place of each column of the table among those sorted by family.
-        real, count, levels: places of the columns of each family.
+        reals, counts, levels: places of the columns of each family.
 
     >>> index = LevelIndex.of(ColumnLayout(("levels:2", "real")))
     >>> index.code.tolist(), index.order.tolist()
@@ -36,8 +36,8 @@ class LevelIndex(NamedTuple):
     code: Tensor
     member: Tensor
     order: Tensor
-    real: Tensor
-    count: Tensor
+    reals: Tensor
+    counts: Tensor
     levels: Tensor
 
     @classmethod
@@ -53,6 +53,16 @@ class LevelIndex(NamedTuple):
         return cls(
             column, code, member, order_of, *(torch.tensor(p, dtype=torch.long) for p in places)
         )
+
+
+class _AnyOrMissing(constraints.Constraint):
+    """Take any number, and NaN for a missing cell."""
+
+    def check(self, value: Tensor) -> Tensor:
+        return ~value.isinf()
+
+
+_ANY_OR_MISSING = _AnyOrMissing()
 
 
 class TableCells(dist.TorchDistribution):
@@ -110,12 +120,12 @@ class TableCells(dist.TorchDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> TableCells:
         """Repeat the cells of a row along new dimensions."""
         rows = torch.Size(batch_shape)[:-1]
-        parts = (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
+        loc, scale, log_rate, dispersion, logits = (
+            p.expand(*rows, p.shape[-1])
+            for p in (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
+        )
         return TableCells(
-            self.layout,
-            self.index,
-            *(p.expand(*rows, p.shape[-1]) for p in parts),
-            weights=self.weights,
+            self.layout, self.index, loc, scale, log_rate, dispersion, logits, self.weights
         )
 
     def log_prob(self, value: Float[Tensor, "*value D"]) -> Float[Tensor, "*shape D"]:
@@ -123,8 +133,8 @@ class TableCells(dist.TorchDistribution):
         seen = ~value.isnan()
         filled = torch.where(seen, value, torch.zeros_like(value))
         cells = [
-            self._real(filled.index_select(-1, self.index.real)),
-            self._count(filled.index_select(-1, self.index.count)),
+            self._real(filled.index_select(-1, self.index.reals)),
+            self._count(filled.index_select(-1, self.index.counts)),
             self._levels(filled.index_select(-1, self.index.levels)),
         ]
         used = [c for c in cells if c is not None]
@@ -185,6 +195,38 @@ class TableCells(dist.TorchDistribution):
         each = torch.cat([p.expand(*rows, p.shape[-1]) for p in parts], -1)
         return each.index_select(-1, self.index.order)
 
+    @torch.no_grad()
+    def icdf(self, value: Float[Tensor, "*value D"]) -> Float[Tensor, "*shape D"]:
+        """Turn a uniform number for each cell into a draw of it, by inverse distribution functions.
+
+        Args:
+            value: numbers in the open unit interval.
+        """
+        real, count, levels = (
+            value.index_select(-1, places)
+            for places in (self.index.reals, self.index.counts, self.index.levels)
+        )
+        codes = [
+            (share.cumsum(-1)[..., :-1] <= levels[..., i : i + 1]).sum(-1, keepdim=True)
+            for i, share in enumerate(self._by_column(self.probabilities()))
+        ]
+        parts = [
+            self.loc + self.scale * torch.special.ndtri(real),
+            self._count_quantile(count),
+            *(code.to(value.dtype) for code in codes),
+        ]
+        shape = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))
+        each = torch.cat([p.expand(*shape, p.shape[-1]) for p in parts], -1)
+        return each.index_select(-1, self.index.order)
+
+    def _count_quantile(self, uniform: Tensor) -> Tensor:
+        from scipy.stats import nbinom
+
+        r = self.dispersion.double()
+        arguments = torch.broadcast_tensors(uniform.double(), r, r / (r + self.log_rate.exp()))
+        found = nbinom.ppf(*(a.cpu().numpy() for a in arguments))
+        return torch.as_tensor(found).to(uniform)
+
     @property
     def mean(self) -> Float[Tensor, "*batch D"]:
         """Return the mean of each number and count, and the likeliest code of each level."""
@@ -204,16 +246,10 @@ class TableCells(dist.TorchDistribution):
 
     def _best(self, scores: Tensor) -> Tensor:
         """Return the code with the highest score in each column of levels."""
-        parts = scores.split(self.layout.sizes, -1) if self.layout.sizes else ()
+        parts = self._by_column(scores)
         codes = [p.argmax(-1, keepdim=True).to(scores.dtype) for p in parts]
         return torch.cat(codes, -1) if codes else scores[..., :0]
 
-
-class _AnyOrMissing(constraints.Constraint):
-    """Take any number, and NaN for a missing cell."""
-
-    def check(self, value: Tensor) -> Tensor:
-        return ~value.isinf()
-
-
-_ANY_OR_MISSING = _AnyOrMissing()
+    def _by_column(self, each: Tensor) -> tuple[Tensor, ...]:
+        """Split a number for each level by the columns of levels."""
+        return each.split(self.layout.sizes, -1) if self.layout.sizes else ()

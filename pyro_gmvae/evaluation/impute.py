@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyro.distributions as dist
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -22,7 +21,7 @@ from pyro_gmvae.rng import forked_rng
 
 __all__ = ["impute"]
 
-IMPUTED = 2  # the stream of `RowNoise` for imputations
+IMPUTED, FILLED = 2, 3  # streams of `RowNoise`: for samples of z, and for a draw of the cells
 
 
 @alone
@@ -50,7 +49,8 @@ def impute(
         transform: maps ``x`` to model scale.
         batch_size: rows at a time.
         seed: fixes every draw.
-        keys: a number for each row, so that its means do not depend on the other rows.
+        keys: a number for each row that decides its draws together with ``seed``, so that a row is
+            filled the same whatever rows are beside it; None takes the places.
 
     Returns:
         The rows on model scale. Cells that are not missing are as they were.
@@ -76,7 +76,9 @@ def impute(
             z, log_w = _weighted(gmvae, batch, uniform)
             output = gmvae.model.decoder(z)
             if draw:
-                cells = _drawn(likelihood, output, log_w)
+                size = 1 + len(likelihood.layout)
+                noise = RowNoise(seed, keys_of(rows, keys), size, stream=FILLED)
+                cells = _drawn(likelihood, output, log_w, noise.draw(1, z)[0])
             else:
                 cells = _expected(likelihood, output, log_w.softmax(0))
             parts.append(torch.where(batch.isnan(), cells, batch).cpu())
@@ -99,8 +101,15 @@ def _expected(likelihood: Table, output: Tensor, weights: Tensor) -> Tensor:
     return cells.joined(*averaged)
 
 
-def _drawn(likelihood: Table, output: Tensor, log_w: Tensor) -> Tensor:
+def _drawn(
+    likelihood: Table,
+    output: Float[Tensor, "S B output"],
+    log_w: Float[Tensor, "S B"],
+    uniform: Float[Tensor, "B size"],
+) -> Float[Tensor, "B D"]:
     """Draw a row's cells under one of its samples, chosen by the weights."""
-    chosen = dist.Categorical(logits=log_w.T).sample()
+    cdf = log_w.double().softmax(0).cumsum(0)
+    # The last entry is 1 after the division, so that the choice is one of the samples.
+    chosen = (cdf / cdf[-1] <= uniform[:, 0]).sum(0)
     rows = torch.arange(output.shape[1], device=output.device)
-    return likelihood.entrywise(output[chosen, rows]).sample()
+    return likelihood.entrywise(output[chosen, rows]).icdf(uniform[:, 1:])

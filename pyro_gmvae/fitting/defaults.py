@@ -39,6 +39,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
 }
 LEAST_BATCH = 16  # rows in a step
 EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 5, 300
+PATIENCE = 20  # epochs
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
@@ -190,6 +191,16 @@ def learning_rate(said: float | None, usual: KindDefaults) -> float:
 def learning_rate_schedule(said: str, usual: KindDefaults) -> Literal["constant", "cosine"]:
     """Take the course that suits the kind of data."""
     return usual.learning_rate_schedule if said == AUTO else said  # type: ignore[return-value]
+
+
+def patience(said: int | None, schedule: str) -> int | None:
+    """Stop after 20 epochs without a better held-out ELBO, unless the learning rate falls.
+
+    Under a cosine the ELBO is best towards the end, and would be missed by stopping before.
+    """
+    if said is not None:
+        return said
+    return PATIENCE if schedule == "constant" else None
 
 
 def annealing_epochs(said: float | None, start: str, usual: KindDefaults) -> float:

@@ -384,12 +384,13 @@ class TrainingSettings(Checked):
         0.0, "float", "Epochs until the KL of the latents has its full weight; 0 is at once.",
         least=0, most=ranges.MOST_ROUNDS,
     )  # fmt: skip
-    patience: int = knob(
-        20,
+    patience: int | None = knob(
+        None,
         "int",
         "Epochs without a better held-out ELBO before training stops.",
         least=1,
         most=ranges.MOST_ROUNDS,
+        unset="20; a training whose learning rate falls along a cosine goes on to its end",
         resumable=True,
     )
     augment: str = knob(

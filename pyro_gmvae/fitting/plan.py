@@ -329,21 +329,20 @@ def _config(
     """Return the settings of the training loop, except the chunk size, which needs a model."""
     said, hardware = settings.training, settings.hardware
     compiled = defaults.compiled(hardware.compile, device, total_steps)
+    schedule = defaults.learning_rate_schedule(said.learning_rate_schedule, usual)
     with as_input_error():
         return TrainConfig(
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=defaults.learning_rate(said.learning_rate, usual),
-            learning_rate_schedule=defaults.learning_rate_schedule(
-                said.learning_rate_schedule, usual
-            ),
+            learning_rate_schedule=schedule,
             kl_annealing=KLAnnealing(
                 said.annealing,  # type: ignore[arg-type]
                 duration=defaults.annealing_epochs(said.annealing_epochs, start, usual),
             ),
             z_kl_annealing=KLAnnealing(duration=said.style_annealing_epochs),
             temperature=_temperature(settings),
-            patience=said.patience,
+            patience=defaults.patience(said.patience, schedule),
             seed=said.seed,
             device=device,
             compile=compiled,

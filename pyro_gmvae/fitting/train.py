@@ -37,10 +37,11 @@ from pyro_gmvae.training.device import make_accelerator
 __all__ = ["attempt_checkpoint", "begin", "train"]
 
 BOUND_SAMPLES = 10  # draws for each row behind the lower bound that trainings are compared by
+JUDGING_SAMPLES = 30  # draws for each row by which held and freed clusters are compared
 BOUND_ROWS = 10_000  # rows that the lower bound is measured on, at most
-# Clusters are freed where held-out log p(x) gains so many times what held ones gain, and so many
-# nats a row (docs/tables.md).
-MOVING_GAIN, LEAST_GAIN = 1.3, 0.05
+# Clusters are freed where log p(x) of rows gains this share of what held ones gain beyond it, and
+# more than chance explains (docs/tables.md).
+MOVING_SHARE, STANDARD_ERRORS = 0.075, 1.5
 
 
 @alone
@@ -113,8 +114,8 @@ def _held_or_free(plan: Plan, seed: int, found: list[FittedModel]) -> FittedMode
     """Choose between a training with held clusters and one whose clusters were free.
 
     Freed clusters move, and differ more between seeds. They are worth it where columns depend on
-    one another across the first clusters, and then log p(x) of held-out rows gains far more over
-    the mixture than style alone can give it.
+    one another across the first clusters, for then held-out rows become likelier than style within
+    these clusters can make them.
     """
     if len(found) == 1:
         return found[0]
@@ -122,14 +123,16 @@ def _held_or_free(plan: Plan, seed: int, found: list[FittedModel]) -> FittedMode
     splits = plan.splits
     judged = _some(splits.validation if len(splits.validation) else splits.train)
     start = FittedModel(begin(plan, replace(plan.config, seed=seed)).eval(), plan.encoding)
-    scores = [
+    begun, kept, moved = (
         m.log_likelihood(
-            judged.x, num_samples=BOUND_SAMPLES, diagnostics=False, weights=judged.weights
-        ).mean
+            judged.x, num_samples=JUDGING_SAMPLES, diagnostics=False, weights=judged.weights
+        )
         for m in (start, held, free)
-    ]
-    by_style, by_moving = scores[1] - scores[0], scores[2] - scores[0]
-    return free if by_moving > max(MOVING_GAIN * by_style, LEAST_GAIN) else held
+    )
+    # The difference row by row varies far less than either likelihood.
+    gain = replace(moved, log_p=moved.log_p - kept.log_p)
+    least = max(MOVING_SHARE * (kept.mean - begun.mean), STANDARD_ERRORS * gain.standard_error)
+    return free if gain.mean > least else held
 
 
 def _train_once(

@@ -37,6 +37,7 @@ from pyro_gmvae.networks import (
     ConvDecoder,
     ConvEncoder,
     ConvSizes,
+    GatedDecoder,
     GaussianHead,
     MLPDecoder,
     MLPEncoder,
@@ -209,6 +210,7 @@ class GMVAE(nn.Module):
         self.guide.log_p_y = self.model.log_p_y
         if table is not None:
             # The networks go by where the model puts the clusters in z.
+            assert isinstance(self.model.decoder, GatedDecoder)
             self.model.decoder.place = self.model.place
             self.guide.z_head.components = self.model.components
             with torch.no_grad():

@@ -33,7 +33,7 @@ class _TableInput(nn.Module):
         """Return real cells and counts, each with 0 for a gap, their masks, and one-hot levels."""
         index = self.index
         cells, seen = [], []
-        for places in (index.real, index.count):
+        for places in (index.reals, index.counts):
             part = x.index_select(-1, places)
             known = ~part.isnan()
             cells.append(torch.where(known, part, torch.zeros_like(part)))
@@ -125,13 +125,15 @@ class TableClusterEncoder(nn.Module):
         self.statistics = TableStatistics(layout)
         self.features = TableFeatures(layout)
         self.layers = mlp([self.features.size, *hidden])
-        ignore_missing_flags(self.layers[0], len(layout))
+        first = self.layers[0]
+        assert isinstance(first, nn.Linear)
+        ignore_missing_flags(first, len(layout))
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch F"]:
         return torch.cat([self.statistics(x), self.layers(self.features(x))], -1)
 
 
-def ignore_missing_flags(first: nn.Module, n_flags: int) -> None:
+def ignore_missing_flags(first: nn.Linear, n_flags: int) -> None:
     """Begin with no weight on the flags of missing cells.
 
     A column without a gap in training teaches nothing about its flag. With a random weight the

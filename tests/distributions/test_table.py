@@ -93,6 +93,24 @@ def test_draws_have_the_means_and_the_shares() -> None:
         assert ((draws.mean(0) - wanted).abs() < SIGMAS * spread / N_DRAWS**0.5).all()
 
 
+@pytest.mark.parametrize("words", [WORDS, *ONE_FAMILY])
+def test_quantiles_invert_the_distribution_functions(words: tuple[str, ...]) -> None:
+    cells = random_cells(words, 3)
+    u = torch.rand(500, 3, len(words)).double()
+    x = cells.icdf(u)
+    for i, law in enumerate(column_laws(cells)):
+        own, wanted = x[..., i], u[..., i]
+        if words[i] == "real":
+            torch.testing.assert_close(law.cdf(own), wanted)
+            continue
+        # The least level, or count, up to which the mass is u or more.
+        most = law.probs.shape[-1] if words[i].startswith("levels") else 400
+        cdf = law.log_prob(torch.arange(most).unsqueeze(-1)).exp().cumsum(0)
+        up_to = cdf.gather(0, own.long())
+        before = torch.where(own > 0, cdf.gather(0, (own.long() - 1).clamp(min=0)), 0.0)
+        assert (before <= wanted + 1e-9).all() and (wanted <= up_to + 1e-9).all()
+
+
 def test_the_mean_is_that_of_each_column_or_its_likeliest_level() -> None:
     cells = random_cells(WORDS, 5)
     for i, law in enumerate(column_laws(cells)):

@@ -14,8 +14,10 @@ from pyro.infer.elbo import ELBO
 from pyro.optim import ClippedAdam
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+from pyro_gmvae.likelihoods import TableStructure
 from pyro_gmvae.models import METHODS
 from tests.helpers.small import B, D, K, Z, binary_data, small_gmvae
+from tests.helpers.tables import WORDS, drawn_rows, random_mixture, table_gmvae, with_gaps
 
 
 @pytest.mark.filterwarnings("ignore:.*TraceEnum_ELBO.*", "ignore:Found vars in model")
@@ -85,6 +87,52 @@ def test_render_model(method: str) -> None:
     assert "cluster_data" in source
     inference = pyro.render_model(gmvae.guide, model_args=(binary_data(),)).source
     assert ("y -> z" in inference) == (method != "marginal")
+
+
+def rows_with_gaps(structure: TableStructure, n: int = B) -> torch.Tensor:
+    return with_gaps(drawn_rows(random_mixture(structure, K), n)[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*TraceEnum_ELBO.*", "ignore:Found vars in model")
+@pytest.mark.parametrize(
+    ("method", "linear"), [*((method, True) for method in METHODS), ("exact", False)]
+)
+def test_tables_with_gaps(method: str, linear: bool) -> None:
+    structure = TableStructure(WORDS, linear=linear)
+    gmvae = table_gmvae(structure, K, method)
+    x = rows_with_gaps(structure)
+    for elbo in (TraceEnum_ELBO, TraceEnumMeanField_ELBO):
+        svi = SVI(gmvae.model, gmvae.guide, ClippedAdam({"lr": 0.02}), elbo(max_plate_nesting=1))
+        losses = [svi.step(x) for _ in range(25)]
+        assert sum(losses[-5:]) < sum(losses[:5])
+    assert Predictive(gmvae.model, num_samples=5)()["x"].shape == (5, 1, len(WORDS))
+    drawn = Predictive(gmvae.model, guide=gmvae.guide, num_samples=5)(x)
+    assert drawn["z"].shape == (5, B, Z)
+    assert all(p.isfinite().all() for p in gmvae.parameters())
+
+
+@pytest.mark.parametrize("elbo", [TraceEnum_ELBO, TraceEnumMeanField_ELBO])
+def test_the_bound_of_a_table_is_that_of_its_seen_columns(elbo: type[ELBO]) -> None:
+    """The bound is summed over clusters by hand, with the columns that are seen."""
+    structure = TableStructure(WORDS)
+    gmvae = table_gmvae(structure, K)
+    x = rows_with_gaps(structure)
+    # One cluster at a time: the sum over y of q(y|x) times each cluster's bound.
+    pyro.set_rng_seed(1)
+    loss = elbo(max_plate_nesting=1, num_particles=400, vectorize_particles=True).loss(
+        gmvae.model, gmvae.guide, x
+    )
+    q_y = gmvae.responsibilities(x)
+    features, _ = gmvae.guide.encode(x)
+    total = torch.zeros(())
+    for k in range(K):
+        y = torch.eye(K)[[k]]
+        q_z = gmvae.guide.q_z(features, y)
+        z = q_z.sample((400,))
+        bound = gmvae.model.p_x(z).log_prob(x) + gmvae.model.p_z(y).log_prob(z) - q_z.log_prob(z)
+        log_odds = gmvae.model.log_p_y()[k] - q_y[:, k].log()
+        total = total + (q_y[:, k] * (bound.mean(0) + log_odds)).sum()
+    assert -loss == pytest.approx(total.item(), rel=0.05)
 
 
 def test_enumeration_takes_no_warning() -> None:

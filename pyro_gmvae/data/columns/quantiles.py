@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["FAR", "MOST_KNOTS", "Knots", "fit_knots", "has_far_cells", "robust", "straighten"]
 
-FAR = 6.0  # robust standard deviations from the median
+FAR = 20.0  # robust standard deviations from the median
 MOST_KNOTS = 100
 FEW_CELLS = 20
 

@@ -37,6 +37,10 @@ class TableRows:
             the counts ``(N, C)``, 0 where missing.
         counted: where a count is not missing, ``(N, C)``.
         weights: ``(N,)``, how often each row counts.
+
+    >>> rows = TableRows.of(torch.tensor([[0.5], [torch.nan]]), TableStructure(("real",)))
+    >>> len(rows), rows.statistics.tolist()  # x, its square, and whether it is seen
+    (2, [[0.5, 0.25, 1.0], [0.0, 0.0, 0.0]])
     """
 
     structure: TableStructure
@@ -80,6 +84,11 @@ class ColumnMixture:
         rate: means of the counts, ``(K, C)``.
         dispersion: of the counts, ``(C,)``; a cluster has that of the column.
         log_p: log-probabilities of the levels, ``(K, L)``.
+
+    >>> rows = TableRows.of(torch.tensor([[0.0], [0.0], [1.0]]), TableStructure(("levels:2",)))
+    >>> mixture = mixture_of(rows, torch.ones(3, 1))
+    >>> mixture.log_p.exp().round(decimals=2)
+    tensor([[0.6500, 0.3500]], dtype=torch.float64)
     """
 
     structure: TableStructure

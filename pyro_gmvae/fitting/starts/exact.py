@@ -125,7 +125,7 @@ def _clusters(
         generator = torch.Generator().manual_seed(context.seed)
         return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
     if name == "kmeans":  # of codes and gaps themselves there is none
-        seen = features(x)[:, : gmvae.model.likelihood.layout.n_central]
+        seen = features(x)[:, : features.layout.n_central]
         return kmeans_clusters(seen, gmvae.n_components, seed=context.seed, weights=context.weights)
     return start_by_name(name)(context)
 

@@ -38,6 +38,10 @@ class KnownRows:
         labels: ``(N,)``, a cluster, -1 where it is unknown; or None.
         groups: ``(N,)``, the same number for rows of one cluster, -1 for rows without a group; or
             None.
+
+    >>> known = KnownRows(labels=torch.tensor([1, -1]))
+    >>> known.applied(torch.zeros(2, 2), torch.zeros(2)).softmax(-1).tolist()
+    [[0.0, 1.0], [0.5, 0.5]]
     """
 
     labels: Int64[Tensor, " N"] | None = None

@@ -14,7 +14,7 @@ from torch import Tensor
 from pyro_gmvae.data import Dataset, Splits, TableEncoding
 from pyro_gmvae.data.schema import Column, Schema
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import log_likelihood, responsibilities
+from pyro_gmvae.evaluation import LogLikelihood, log_likelihood, responsibilities
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
@@ -81,6 +81,13 @@ def begun(
     return gmvae.eval(), mixture, x
 
 
+def check_densities(estimate: LogLikelihood, wanted: Tensor, most: float = 0.01) -> None:
+    """Within so many nats, and 4.5 standard errors of the importance weights."""
+    n = estimate.num_samples
+    error = ((n / estimate.ess - 1).clamp(min=0) / n).sqrt()
+    assert ((estimate.log_p - wanted).abs() < most + 4.5 * error).all()
+
+
 @torch.no_grad()
 def without_style(gmvae: GMVAE) -> GMVAE:
     """With q(z|x,y) = p(z|y) every importance weight is p(x), as long as z is near its cluster.
@@ -101,11 +108,11 @@ def test_the_first_model_is_the_mixture(words: tuple[str, ...], share: float, li
     found = responsibilities(gmvae, x).double()
     torch.testing.assert_close(found, joint.softmax(-1), atol=1e-5, rtol=0)
     estimate = log_likelihood(gmvae, x, num_samples=300, diagnostics=False)
-    error = (estimate.log_p - joint.logsumexp(-1)).abs()
-    assert (error < 4.5 / estimate.ess**0.5).all()
+    check_densities(estimate, joint.logsumexp(-1))
     assert estimate.ess.median() > 30  # the style of q(z|x,y) is not far from that of p(z|y)
     estimate = log_likelihood(without_style(gmvae), x, num_samples=1_000, diagnostics=False)
-    assert (estimate.log_p - joint.logsumexp(-1)).abs().max() < 0.01
+    check_densities(estimate, joint.logsumexp(-1))
+    assert (estimate.log_p - joint.logsumexp(-1)).abs().median() < 1e-3
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -115,7 +122,8 @@ def test_every_method_begins_at_the_mixture(method: str) -> None:
     sure = joint.softmax(-1).amax(-1) > 0.9999  # one normal q(z|x) covers one cluster
     assert sure.sum() > 10
     estimate = log_likelihood(without_style(gmvae), x, num_samples=1_000, diagnostics=False)
-    assert (estimate.log_p - joint.logsumexp(-1))[sure].abs().max() < 0.01
+    error = (estimate.log_p - joint.logsumexp(-1))[sure].abs()
+    assert error.max() < 0.02 and error.median() < 1e-3
     found = responsibilities(gmvae, x).double()
     torch.testing.assert_close(found[sure], joint.softmax(-1)[sure], atol=1e-3, rtol=0)
 
@@ -127,7 +135,8 @@ def test_any_number_of_clusters(n: int) -> None:
     found = responsibilities(gmvae, x).double()
     torch.testing.assert_close(found, joint.softmax(-1), atol=1e-4, rtol=0)
     estimate = log_likelihood(without_style(gmvae), x, num_samples=1_000, diagnostics=False)
-    assert (estimate.log_p - joint.logsumexp(-1)).abs().max() < 0.01
+    check_densities(estimate, joint.logsumexp(-1))
+    assert (estimate.log_p - joint.logsumexp(-1)).abs().median() < 1e-3
 
 
 def test_in_training_q_is_the_posterior_of_weighted_columns() -> None:
@@ -138,8 +147,7 @@ def test_in_training_q_is_the_posterior_of_weighted_columns() -> None:
     torch.testing.assert_close(responsibilities(gmvae, x).double(), wanted, atol=1e-5, rtol=0)
     # Likelihoods are reported unweighted.
     estimate = log_likelihood(without_style(gmvae), x, num_samples=3_000, diagnostics=False)
-    error = (estimate.log_p - log_joint(mixture, x).logsumexp(-1)).abs()
-    assert (error < 4.5 / estimate.ess**0.5 + 0.005).all()
+    check_densities(estimate, log_joint(mixture, x).logsumexp(-1))
 
 
 @pytest.mark.parametrize("linear", [True, False])
@@ -246,7 +254,10 @@ def test_labels_and_links_hold_in_the_start() -> None:
         planned(splits, clusters_are="held", method="marginal")
 
 
-@pytest.mark.parametrize("start", ["random", "kmeans", "latent-kmeans", "information"])
+@pytest.mark.parametrize(
+    "start",
+    ["random", "kmeans", "latent-kmeans", pytest.param("information", marks=pytest.mark.slow)],
+)
 def test_other_starts_of_a_table(start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent, "MIN_STEPS", 4)
     own = {"regularize": "resample"} if start == "information" else {}
@@ -278,9 +289,9 @@ def test_a_near_pair_and_a_far_group_are_told_apart(clusters_are: str) -> None:
 def test_the_style_learns_what_varies_together() -> None:
     """Columns that depend on one another within a cluster gain what a covariance would give."""
     generator = torch.Generator().manual_seed(0)
-    z = torch.randn(600, 1, generator=generator)
-    noise = torch.randn(600, 3, generator=generator)
-    x = (z + 0.5 * noise).double() + 10 * (torch.arange(600) % 2).double().unsqueeze(-1)
+    z = torch.randn(400, 1, generator=generator)
+    noise = torch.randn(400, 3, generator=generator)
+    x = (z + 0.5 * noise).double() + 5 * (torch.arange(400) % 2).double().unsqueeze(-1)
     data = Dataset("pairs", x, None, TableEncoding)
     none = data.subset(torch.arange(0))
     made = planned(
@@ -288,8 +299,8 @@ def test_the_style_learns_what_varies_together() -> None:
         clusters=2,
         likelihood="table",
         clusters_are="held",
-        epochs=40,
-        learning_rate=2e-2,
+        epochs=25,
+        learning_rate=3e-2,
         latent_dim=1,
     )
     start = FittedModel(begin(made, made.config).eval(), made.encoding)
@@ -317,6 +328,29 @@ def test_a_run_is_loaded_as_it_was_saved(tmp_path: Path, held: str) -> None:
         torch.testing.assert_close(ours, theirs, atol=0, rtol=0, equal_nan=True)
     ours, theirs = (f.sample(10, seed=3)[0] for f in (fitted, loaded))
     assert torch.equal(ours, theirs)
+
+
+def test_rows_are_filled_in_their_own_units() -> None:
+    made = planned(clusters_are="held")
+    fitted, x = train(made), made.splits.validation.x.clone()
+    x[1], x[2] = x[0], torch.nan
+    x[[0, 1], 0] = torch.nan
+    for draw in (False, True):
+        filled = fitted.impute(x, draw=draw)
+        assert filled.isfinite().all() and torch.equal(filled[~x.isnan()], x[~x.isnan()])
+        assert ((filled[:, 0] - 170).abs() < 150).all()
+        for column in (1, 2, 3):
+            whole = filled[:, column]
+            assert (whole >= 0).all() and (column == 1 or (whole == whole.round()).all())
+        assert filled[:, 2].max() <= 2 and filled[:, 3].max() <= 1
+        # Equal rows have one mean, and draws of their own.
+        assert torch.equal(filled[0], filled[1]) is not draw
+        alone = fitted.impute(x[[0]], draw=draw)
+        torch.testing.assert_close(alone, filled[[0]])
+    drawn, _ = fitted.sample_given(50, x[:3])
+    assert drawn.shape == (150, 4)
+    first, second = drawn[:50], drawn[50:100]  # of equal rows
+    assert len(first[:, 0].unique()) == 50 and not torch.equal(first, second)
 
 
 @pytest.mark.slow
