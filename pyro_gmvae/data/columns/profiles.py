@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pyro_gmvae.data.columns.quantiles import FAR, has_far_cells, robust
+from pyro_gmvae.data.columns.quantiles import robust
 from pyro_gmvae.data.schema import Column, Schema
 
 __all__ = ["ColumnProfile", "profiles_of"]
 
 LOGGED = ("amount", "count")  # kinds whose logarithms are compared
+FAR = 6.0  # robust standard deviations from the median, where far cells are drawn to
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +131,10 @@ def _codes(column: Column, cells: np.ndarray) -> np.ndarray:
 def _comparable(column: Column, cells: np.ndarray) -> np.ndarray:
     """Take logarithms of skewed kinds, and draw far cells near."""
     flat = np.sign(cells) * np.log1p(np.abs(cells)) if column.kind in LOGGED else cells
-    if has_far_cells(flat):
-        middle, spread = robust(flat)
-        flat = np.clip(flat, middle - FAR * spread, middle + FAR * spread)
-    return flat
+    if not len(flat):
+        return flat
+    middle, spread = robust(flat)
+    return np.clip(flat, middle - FAR * spread, middle + FAR * spread)
 
 
 def _told_levels(counts: np.ndarray) -> float:
