@@ -195,3 +195,41 @@ def test_texts_of_profiles_do_not_cover_one_another(copies: int, clusters: int) 
         assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
         every = [t.get_window_extent(renderer) for t in axes.texts if t.get_text()]
         assert all(page.x0 <= b.x0 and b.x1 <= page.x1 and b.y1 <= page.y1 for b in every)
+
+
+NAN = float("nan")
+ODD = {
+    "one column without a name": ([Column(None)], [[1.0], [2.0], [NAN]]),
+    "a name that is long, and no text": (
+        [Column("a$b$\x1b[31m\n" + "x" * 200)],
+        [[1.0], [2.0], [3.0]],
+    ),
+    "levels that are no words": (
+        [Column("t", "category", "text", levels=("$a$", "b\n", "", "é" * 90))],
+        [[0.0], [2.0], [3.0]],
+    ),
+    "huge numbers": (
+        [Column("s", "spike", usual=-1e300), Column("n", "amount")],
+        [[-1e300, -1e9], [1e300, 1e300], [NAN, 0.0]],
+    ),
+    "dates beyond the calendar": (
+        [Column("d", "date", "date", format="%Y"), Column("year", "date")],
+        [[1e9, 1990.0], [-1e9, 2000.0], [NAN, NAN]],
+    ),
+    "no cell, and one value": ([Column("a"), Column("b")], [[NAN, 5.0], [NAN, 5.0], [NAN, 5.0]]),
+    "many levels": (
+        [Column("t", "category", levels=tuple(map(float, range(10_000))))],
+        [[0.0], [9999.0], [5.0]],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("columns", "rows"), ODD.values(), ids=ODD)
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.0, 1.0, 2.0])])
+def test_odd_tables_are_drawn(
+    columns: list[Column], rows: list[list[float]], weights: Tensor | None
+) -> None:
+    x = torch.tensor(rows, dtype=torch.float64)
+    figure = plot_column_profiles(Schema(tuple(columns)), x, torch.eye(3), weights=weights)
+    FigureCanvasAgg(figure).draw()
