@@ -52,7 +52,7 @@ from pyro_gmvae.pictures import draw_clusters
 # more somebody is a collector, the older they are, the more they spend, the oftener they come, and
 # the fewer minutes they stay. That line runs through the middle of the other three.
 #
-# Of all cells 15 % are missing.
+# 15 % of all cells are missing.
 
 
 # %%
@@ -284,8 +284,9 @@ pd.concat(
 )
 
 # %% [markdown]
-# The third customer has nothing but an unknown channel. What is left is the share of each segment.
-# And what might the first one be like, of whom only the age is known? `sample(given=...)` draws
+# The third customer has nothing but an unknown channel, and gets the share of each segment.
+#
+# The age is all that is known of the first one. `sample(given=...)` draws
 # the missing cells, given the others.
 
 # %%
@@ -303,8 +304,8 @@ drawn.drop(columns="customer_id", errors="ignore").assign(cluster=clusters).roun
 #     pyro-gmvae train customers.csv --clusters 4 --column branch=category --out runs/customers
 #     pyro-gmvae predict runs/customers new.csv -o segments.csv
 #
-# How many segments? `pyro-gmvae select` compares numbers of clusters. What the kinds mean, and
-# what no rule can know, is in [docs/tables.md](../docs/tables.md).
+# How many segments? `pyro-gmvae select` compares numbers of clusters. The kinds of columns, and what
+# no rule can know, are explained in [docs/tables.md](../docs/tables.md).
 
 # %%
 folder.cleanup()
