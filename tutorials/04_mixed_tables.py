@@ -304,8 +304,8 @@ drawn.drop(columns="customer_id", errors="ignore").assign(cluster=clusters).roun
 #     pyro-gmvae train customers.csv --clusters 4 --column branch=category --out runs/customers
 #     pyro-gmvae predict runs/customers new.csv -o segments.csv
 #
-# How many segments? `pyro-gmvae select` compares numbers of clusters. The kinds of columns, and what
-# no rule can know, are explained in [docs/tables.md](../docs/tables.md).
+# How many segments? `pyro-gmvae select` compares numbers of clusters. The kinds of columns, and
+# what no rule can know, are explained in [docs/tables.md](../docs/tables.md).
 
 # %%
 folder.cleanup()
