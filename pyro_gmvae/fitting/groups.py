@@ -313,7 +313,7 @@ class StartSettings(Checked):
         "word",
         "What training does with the clusters that a table of mixed columns begins at: held keeps "
         "them and learns what varies within them, free lets them move; auto tries both, and takes "
-        "free where held-out rows become far likelier by it.",
+        "free where rows become far likelier by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(

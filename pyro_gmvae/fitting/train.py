@@ -114,14 +114,14 @@ def _held_or_free(plan: Plan, seed: int, found: list[FittedModel]) -> FittedMode
     """Choose between a training with held clusters and one whose clusters were free.
 
     Freed clusters move, and differ more between seeds. They are worth it where columns depend on
-    one another across the first clusters, for then held-out rows become likelier than style within
-    these clusters can make them.
+    one another across the first clusters, for then rows become likelier than style within these
+    clusters can make them.
     """
     if len(found) == 1:
         return found[0]
     held, free = found
-    splits = plan.splits
-    judged = _some(splits.validation if len(splits.validation) else splits.train)
+    # Training rows too, for both learned from them alike, and few rows would tell little.
+    judged = _some(plan.splits.train)
     start = FittedModel(begin(plan, replace(plan.config, seed=seed)).eval(), plan.encoding)
     begun, kept, moved = (
         m.log_likelihood(

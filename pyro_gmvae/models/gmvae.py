@@ -1,4 +1,4 @@
-"""Define the four GMVAEs: pairs of a generative model and a guide."""
+"""Define the base of all GMVAEs: a pair of a generative model and a guide."""
 
 from __future__ import annotations
 
@@ -17,19 +17,14 @@ from torch import Tensor, nn
 from pyro_gmvae.likelihoods import Likelihood, TableStructure, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import (
-    ConcreteGuide,
-    ExactGuide,
     Guide,
-    MarginalGuide,
-    SparseGuide,
 )
 from pyro_gmvae.models.must_link import MUST_LINK, MustLink
-from pyro_gmvae.models.objective import LEAST_WEIGHT, MOST_WEIGHT, ObjectiveWeights
+from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.models.regularization import PENALTIES, Regularizer
 from pyro_gmvae.models.table_networks import (
     apart,
     check_table,
-    marginal_networks,
     table_decoder,
     table_networks,
 )
@@ -58,10 +53,6 @@ from pyro_gmvae.ranges import (
 __all__ = [
     "GMVAE",
     "METHODS",
-    "ConcreteGMVAE",
-    "ExactGMVAE",
-    "MarginalGMVAE",
-    "SparseGMVAE",
     "built_in",
 ]
 
@@ -110,6 +101,7 @@ class GMVAE(nn.Module):
         ValueError: for a number out of range (see `pyro_gmvae.ranges`), contradicting arguments, or
             ``network="conv"`` for observations that are not images ``(C, H, W)``.
 
+    >>> from pyro_gmvae.models import ExactGMVAE
     >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
     >>> isinstance(gmvae, GMVAE), gmvae.posterior(torch.ones(8, 4)).event_shape
     (True, torch.Size([2]))
@@ -312,158 +304,3 @@ class GMVAE(nn.Module):
     ) -> Float[Tensor, "*batch K"]:
         """Compute q(y|x), the probability of each cluster for each datum."""
         return self.guide.encode(x, *covariates)[1].softmax(-1)
-
-
-@built_in
-class ExactGMVAE(GMVAE):
-    """Sum over all K clusters, which takes K decoder passes per datum.
-
-    Args:
-        input_dim, n_components, latent_dim, options: as in `GMVAE`.
-
-    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
-    >>> gmvae.responsibilities(torch.ones(8, 4)).shape
-    torch.Size([8, 3])
-    """
-
-    method = "exact"
-    guide_class = ExactGuide
-
-
-@built_in
-class ConcreteGMVAE(GMVAE):
-    """Relax ``y`` to a Concrete variable, which takes one decoder pass per datum.
-
-    Args:
-        input_dim, n_components, latent_dim, options: as in `GMVAE`.
-        temperature: tau > 0; lower is closer to one-hot, with noisier gradients.
-        kl: ``"categorical"`` uses the KL between categoricals; ``"relaxed"`` uses that between the
-            relaxed densities, which gives the proper bound of the relaxed model, whose prior is
-            relaxed too.
-
-    Reference: Collier and Urdiales 2019, Scalable deep unsupervised clustering with Concrete
-    GMVAEs, arXiv 1909.08994.
-
-    >>> gmvae = ConcreteGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), temperature=0.3)
-    >>> gmvae.weights.temperature
-    tensor(0.3000)
-    """
-
-    method = "concrete"
-    guide_class = ConcreteGuide
-
-    def __init__(
-        self,
-        input_dim: SupportsIndex | Sequence[int],
-        n_components: int,
-        latent_dim: int,
-        *,
-        temperature: float = 0.5,
-        kl: Literal["categorical", "relaxed"] = "categorical",
-        **options: Any,
-    ) -> None:
-        if kl not in ("categorical", "relaxed"):
-            raise ValueError(f'kl must be "categorical" or "relaxed", got {kl!r}')
-        relaxed = kl == "relaxed"
-        super().__init__(
-            input_dim,
-            n_components,
-            latent_dim,
-            model_options={"relaxed": relaxed},
-            guide_options={"relaxed_kl": relaxed},
-            **options,
-        )
-        temperature = real("temperature", temperature, least=LEAST_WEIGHT, most=MOST_WEIGHT)
-        self.weights.set(temperature=temperature)
-        self.options |= {"temperature": temperature, "kl": kl}
-
-
-@built_in
-class SparseGMVAE(GMVAE):
-    """Sum over the likeliest clusters and draw one of the rest, unbiased in expectation.
-
-    This takes ``n_likeliest + drawn_share`` decoder passes per datum. It needs
-    `pyro_gmvae.inference.TraceEnumMeanField_ELBO`, which knows the weight of the drawn cluster.
-    Other ELBOs draw one cluster.
-
-    Args:
-        input_dim, n_components, latent_dim, options: as in `GMVAE`.
-        n_likeliest: m, the number of clusters summed exactly.
-        drawn_share: the share of a training batch whose drawn cluster is decoded. Data with more
-            mass outside the likeliest clusters are more likely to be chosen, and the drawn cluster
-            has a larger weight in the chosen data. With a share below 1 a step is shorter and the
-            gradient varies more. The difference is small if q(y|x) is sure of most data, as under a
-            regulariser.
-
-    >>> gmvae = SparseGMVAE(4, n_components=3, latent_dim=2, hidden=(5,), n_likeliest=2)
-    >>> gmvae.responsibilities(torch.ones(8, 4)).shape
-    torch.Size([8, 3])
-    """
-
-    method = "sparse"
-    guide_class = SparseGuide
-
-    def __init__(
-        self,
-        input_dim: SupportsIndex | Sequence[int],
-        n_components: int,
-        latent_dim: int,
-        *,
-        n_likeliest: int = 1,
-        drawn_share: float = 1.0,
-        **options: Any,
-    ) -> None:
-        own: dict[str, Any] = {
-            "n_likeliest": whole("n_likeliest", n_likeliest, least=1, most=MOST_CLUSTERS),
-            "drawn_share": real("drawn_share", drawn_share, above=0, most=1),
-        }
-        super().__init__(input_dim, n_components, latent_dim, guide_options=own, **options)
-        self.options |= own
-
-
-@built_in
-class MarginalGMVAE(GMVAE):
-    """Infer q(z|x) only and sum ``y`` out in the model given z, with one decoder pass per datum.
-
-    Labels act through the model alone, because there is no q(y|x) to learn them.
-
-    Args:
-        args, options: as in `GMVAE`, without those of q(y|x).
-
-    >>> gmvae = MarginalGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
-    >>> gmvae.responsibilities(torch.ones(8, 4)).shape
-    torch.Size([8, 3])
-    """
-
-    method = "marginal"
-    guide_class = MarginalGuide
-
-    N_DRAWS: ClassVar[int] = 32
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.guide.log_p_y_given_z = self.model.log_p_y_given_z
-
-    def _inference_networks(
-        self, encoder: nn.Module | None, cluster_encoder: nn.Module | None
-    ) -> dict[str, Any]:
-        if cluster_encoder is not None or self.options["shared_trunk"]:
-            raise ValueError(
-                "the marginal method has no q(y|x): leave out cluster_encoder and shared_trunk"
-            )
-        if self.options["table"] is not None:
-            return marginal_networks(self.options, self.n_components, self.latent_dim)
-        encoder, hidden = self._z_trunk(encoder, self._cluster_network, shared=False)
-        n_features = feature_size(encoder, self.event_shape)
-        return {"encoder": encoder, "z_head": GaussianHead(n_features, 0, hidden, self.latent_dim)}
-
-    def responsibilities(
-        self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
-    ) -> Float[Tensor, "*batch K"]:
-        """Estimate E_q(z|x) p(y|z) by fixed draws of z, so that the result is reproducible."""
-        q_z = self.guide.posterior(x, *covariates).base_dist
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=generator, dtype=torch.float32)
-        # One draw at a time: the densities of all clusters for all draws would not fit in memory.
-        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise.to(q_z.loc))
-        return sum(posteriors, torch.zeros(())) / self.N_DRAWS

@@ -36,7 +36,7 @@ def test_help_has_an_example(cli: Cli, name: str) -> None:
     assert {"--quiet", "--json"} <= found
     assert "--device" in found or name == "schema"
     # Nothing is drawn at random where there is no seed.
-    assert ("--seed" in found) == (name not in ("predict", "prune"))
+    assert ("--seed" in found) == (name not in ("predict", "prune", "schema"))
 
 
 def test_lists_its_commands(cli: Cli) -> None:

@@ -81,6 +81,7 @@ def test_options_reach_the_model(cli: Cli) -> None:
         "network": "mlp",
         "cluster_network": None,
         "conv": None,
+        "table": None,
         "temperature": 0.7,
         "kl": "categorical",
     }

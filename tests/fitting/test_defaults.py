@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, TableEncoding
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
@@ -176,7 +177,7 @@ def test_an_epoch_of_a_small_table_has_several_steps(
 def test_tables_learn_faster() -> None:
     assert defaults.learning_rate(None, TableEncoding.defaults) == 3e-3
     assert defaults.learning_rate(None, ImageEncoding.defaults) == 1e-3
-    assert defaults.learning_rate(0.5, TableEncoding) == 0.5
+    assert defaults.learning_rate(0.5, TableEncoding.defaults) == 0.5
 
 
 @pytest.mark.parametrize(("n_rows", "steps"), [(40, 20), (41, 30), (19, 10)])
@@ -206,7 +207,52 @@ def test_a_table_is_started_for_longer_unless_some_rows_are_known(
     train = Dataset("rows", torch.zeros(40, *event_shape), None, kind)
     if known:
         train = replace(train, **{what: torch.zeros(40, dtype=torch.long)})
-    assert defaults.start_steps(train, total_steps) == expected
+    assert defaults.start_steps(train, kind.defaults, total_steps) == expected
+
+
+def test_a_mixed_table_counts_steps_and_grows_with_its_rows() -> None:
+    few, many = (TableEncoding.usual("mixed", n) for n in (2_000, 40_000))
+    assert TableEncoding.usual("real", 2_000) is TableEncoding.defaults
+    assert (few.latent_dim, many.latent_dim) == (2, 4)
+    assert few.hidden < many.hidden and few.learning_rate > many.learning_rate
+    assert defaults.epochs(None, TableEncoding.defaults, 2_000, 128) == 100
+    assert defaults.epochs(7, few, 2_000, 128) == 7
+    assert defaults.epochs(None, few, 2_000, 200) == 100  # 1,000 steps
+    assert defaults.epochs(None, many, 40_000, 256) == 16  # 2,500 steps
+    assert defaults.epochs(None, many, 10_000_000, 256) == 5
+    assert defaults.epochs(None, few, 10, 16) == 300
+    assert defaults.learning_rate_schedule("auto", few) == "cosine"
+    assert defaults.learning_rate_schedule("auto", TableEncoding.defaults) == "constant"
+    assert defaults.learning_rate_schedule("constant", few) == "constant"
+    assert defaults.patience(None, "constant") == 20
+    assert defaults.patience(None, "cosine") is None
+    assert defaults.patience(3, "cosine") == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "method", "mixed", "taught", "expected"),
+    [
+        ("auto", "sparse", True, False, (True, False)),
+        ("auto", "sparse", False, False, (False,)),
+        ("auto", "marginal", True, False, (False,)),
+        ("auto", "exact", True, True, (False,)),
+        ("free", "sparse", True, False, (False,)),
+        ("held", "concrete", True, False, (True,)),
+    ],
+)
+def test_clusters_are_held_free_or_compared(
+    said: str, method: str, mixed: bool, taught: bool, expected: tuple[bool, ...]
+) -> None:
+    assert defaults.holds(said, method, mixed=mixed, taught=taught) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "mixed", "taught"),
+    [("sparse", False, False), ("marginal", True, False), ("sparse", True, True)],
+)
+def test_clusters_that_cannot_be_held(method: str, mixed: bool, taught: bool) -> None:
+    with pytest.raises(InputError, match="held|hold"):
+        defaults.holds("held", method, mixed=mixed, taught=taught)
 
 
 # The machine.
@@ -243,8 +289,8 @@ def test_a_cpu_is_asked_for_bfloat16_by_name_alone(
     """Also where the processor has it, which is imitated."""
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: True)
-    assert defaults.precision("auto", "cpu", kind) == "float32"
-    assert defaults.precision("bfloat16", "cpu", kind) == "bfloat16"
+    assert defaults.precision("auto", "cpu", kind.defaults) == "float32"
+    assert defaults.precision("bfloat16", "cpu", kind.defaults) == "bfloat16"
 
 
 @pytest.mark.parametrize(
@@ -259,9 +305,9 @@ def test_a_gpu_takes_bfloat16_for_images_if_it_has_it(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], kind: Kind, answer: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert defaults.precision("auto", "cuda", kind) == answer
-    assert defaults.precision("float32", "cuda", kind) == "float32"
-    assert defaults.precision("bfloat16", "cuda", kind) == "bfloat16"
+    assert defaults.precision("auto", "cuda", kind.defaults) == answer
+    assert defaults.precision("float32", "cuda", kind.defaults) == "float32"
+    assert defaults.precision("bfloat16", "cuda", kind.defaults) == "bfloat16"
 
 
 class TestChunkSize:

@@ -31,6 +31,8 @@ WRONG_TYPES: dict[str, tuple[Any, ...]] = {
     "flag": (1, "yes"),
     "sizes": (3, "ab", [3.5], [True], []),
     "word": (3, "magic"),
+    "texts": (3, [4]),
+    "names": (3, [4], {"a": 1}),
 }
 
 
