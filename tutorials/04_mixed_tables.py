@@ -148,12 +148,12 @@ free = GMVAE(4, clusters_are="free", schema=corrected, random_state=0).fit(X)
 
 # %% [markdown]
 # Which is better? Customers that neither model has seen can tell, without any knowledge of the
-# segments: to which model are they less of a surprise? `score` is the mean of log p of a row's
-# known cells, in nats. The default, `clusters_are="auto"`, trains both and decides in this way,
-# with some preference for held clusters.
+# segments: to which model are they less of a surprise? `score_samples` is log p of a row's known
+# cells, in nats. The default, `clusters_are="auto"`, trains both, and takes the free one only where
+# rows become far likelier by it.
 
 # %%
-_, X_new, segment_new = customers(500, seed=3)
+_, X_new, _ = customers(500, seed=3)
 scores = {name: model.score_samples(X_new) for name, model in (("held", held), ("free", free))}
 for name, log_p in scores.items():
     print(f"{name}: {log_p.mean():.2f} nats a row")
