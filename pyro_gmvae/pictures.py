@@ -9,9 +9,14 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, Splits, TableEncoding
-from pyro_gmvae.data.columns.profiles import profile_of
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.plots import plot_cluster_members, plot_cluster_profiles, plot_grid, plot_history
+from pyro_gmvae.plots import (
+    plot_cluster_members,
+    plot_cluster_profiles,
+    plot_column_profiles,
+    plot_grid,
+    plot_history,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +37,8 @@ def pictures_of(fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
 
 def draw_clusters(fitted: FittedModel, data: Dataset) -> Figure:
     """Draw the clusters: members and means of images, profiles of a table."""
-    rows = data.subset(torch.arange(len(data))[:DRAWN_ROWS])
+    # At even steps, for a table may be sorted.
+    rows = data.subset(torch.arange(0, len(data), -(-len(data) // DRAWN_ROWS)))
     k, method = fitted.gmvae.n_components, fitted.gmvae.method
     return _clusters(fitted.encoding, fitted, rows, f"{data.name}: {k} clusters, {method} method")
 
@@ -46,18 +52,20 @@ def _clusters(encoding: Encoding, fitted: FittedModel, data: Dataset, title: str
 def _members(encoding: ImageEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
     means = _scaled(encoding, fitted.means())
     q_y = fitted.responsibilities(data.x)
-    return plot_cluster_members(_scaled(encoding, data.x), q_y, means, title=title)
+    x = _scaled(encoding, data.x)
+    return plot_cluster_members(x, q_y, means, weights=data.weights, title=title)
 
 
 @_clusters.register(TableEncoding)
 def _profiles(encoding: TableEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
-    names, profile = encoding.schema.names, _scaled(encoding, data.x)
+    q_y = fitted.responsibilities(data.x)
     if encoding.mixed is not None:
-        profile, names = profile_of(encoding.mixed, encoding.schema, profile)
+        return plot_column_profiles(encoding.schema, data.x, q_y, weights=data.weights, title=title)
     return plot_cluster_profiles(
-        profile,
-        fitted.responsibilities(data.x),
-        feature_names=names,
+        _scaled(encoding, data.x),
+        q_y,
+        weights=data.weights,
+        feature_names=encoding.feature_names,
         title=title,
     )
 

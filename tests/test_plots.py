@@ -1,21 +1,26 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from pyro_gmvae.data import Column, Schema
 from pyro_gmvae.evaluation import select
 from pyro_gmvae.plots import (
     plot_cluster_members,
     plot_cluster_profiles,
+    plot_column_profiles,
     plot_grid,
     plot_history,
     plot_selection,
 )
-from pyro_gmvae.plots.clusters import MAX_ROWS
+from pyro_gmvae.plots.profiles import MAX_COLUMNS
+from pyro_gmvae.plots.rows import MAX_ROWS
 from tests.evaluation.test_selection import candidates
 
 
@@ -71,6 +76,17 @@ def test_table(columns: int) -> None:
     figure.canvas.draw()
 
 
+def test_rows_of_a_heat_map_count_by_their_weights() -> None:
+    x, clusters = torch.tensor([[0.0], [4.0], [1.0]]), torch.tensor([0, 0, 1])
+    weights = torch.tensor([3.0, 1.0, 1.0])
+    figure = plot_cluster_profiles(x, assigned(clusters, 2), weights=weights)
+    drawn = figure.axes[0].images[0].get_array()
+    assert drawn[:, 0].tolist() == [1, 1]
+    assert {"0    80.0%", "1    20.0%"} <= set(texts(figure))
+    images = x.view(3, 1, 1, 1).expand(3, 1, 4, 4) / 4
+    assert "80.0%" in texts(plot_cluster_members(images, assigned(clusters, 2), weights=weights))
+
+
 def test_grid() -> None:
     figure = plot_grid(torch.rand(2, 4, 1, 5, 7), ["a", "b"])
     assert {"a", "b"} <= set(texts(figure))
@@ -102,3 +118,118 @@ def test_selection_marks_the_chosen_number() -> None:
 def test_matplotlib_is_imported_when_drawing() -> None:
     code = "import sys, pyro_gmvae.plots; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+MIXED = Schema(
+    (
+        Column("age"),
+        Column("spend", "amount"),
+        Column("visits", "count"),
+        Column("since", "date", "date", format="%Y-%m-%d"),
+        Column("gain", "spike", usual=0.0),
+        Column("paid", "binary", "text", levels=("no", "yes")),
+        Column("tier", "category", "text", levels=("gold", "silver", "tin")),
+        Column("children", "ordinal", levels=(0.0, 1.0, 2.0)),
+    )
+)
+ROWS = [  # two customers of one cluster, one of another, and cells that are missing
+    [20.0, 10.0, 1.0, 15_000.0, 0.0, 0.0, 0.0, 0.0],
+    [30.0, 20.0, 3.0, 15_000.0, 500.0, 1.0, 0.0, 1.0],
+    [50.0, torch.nan, 9.0, 18_000.0, 0.0, 1.0, 2.0, 2.0],
+    [torch.nan, torch.nan, 9.0, 18_000.0, 0.0, 1.0, 2.0, 2.0],
+]
+
+
+def test_profiles_of_several_kinds_of_columns_say_what_is_in_the_rows() -> None:
+    x, q = torch.tensor(ROWS), assigned(torch.tensor([0, 0, 1, 1]), 3)
+    figure = plot_column_profiles(MIXED, x, q, title="shop")
+    found = texts(figure)
+    assert {"shop", "0    50.0%", "empty", "25", "15", "2011-01", "50%: 500", "50%"} <= set(found)
+    assert {"gold: 100%", "tin: 100%", "no cell", "100%"} <= set(found)
+    assert {"age (25% gaps)", "spend (50% gaps)", "gain ≠ 0", "paid = yes"} <= set(found)
+    figure.canvas.draw()
+
+
+def test_rows_of_profiles_count_by_their_weights() -> None:
+    x, q = torch.tensor(ROWS[:2] + ROWS[2:3]), assigned(torch.tensor([0, 0, 1]), 2)
+    weighted = plot_column_profiles(MIXED, x, q, weights=torch.tensor([3.0, 1.0, 1.0]))
+    repeated = plot_column_profiles(
+        MIXED, x[[0, 0, 0, 1, 2]], assigned(torch.tensor([0, 0, 0, 0, 1]), 2)
+    )
+    assert texts(weighted) == texts(repeated)
+    assert {"0    80.0%", "22.5"} <= set(texts(weighted))
+
+
+def test_close_dates_have_a_day() -> None:
+    x = torch.tensor([[19_000.0], [19_030.0]])
+    schema = Schema((Column("since", "date", "date", format="%Y-%m-%d"),))
+    found = texts(plot_column_profiles(schema, x, assigned(torch.arange(2), 2)))
+    assert {"2022-01-08", "2022-02-07"} <= set(found)
+
+
+def test_columns_that_tell_clusters_apart_are_drawn_first() -> None:
+    clusters = torch.arange(200) % 2
+    noise = torch.randn(200, MAX_COLUMNS + 5)
+    x = torch.cat([noise, clusters.unsqueeze(1) * 10.0 + noise[:, :1]], 1)
+    schema = Schema.of_numbers(x.shape[1], [f"name {i}" for i in range(x.shape[1])])
+    found = texts(plot_column_profiles(schema, x, assigned(clusters, 2), title="wide"))
+    said = f"wide ({MAX_COLUMNS} of {x.shape[1]} columns, those that tell clusters apart most)"
+    assert {said, f"name {x.shape[1] - 1}"} <= set(found)
+    assert sum(t.startswith("name ") for t in found) == MAX_COLUMNS
+
+
+@pytest.mark.parametrize("copies", [1, 3, 8])
+@pytest.mark.parametrize("clusters", [3, 40])
+def test_texts_of_profiles_do_not_cover_one_another(copies: int, clusters: int) -> None:
+    columns = tuple(
+        replace(c, name=f"{c.name} of the year {i}") for c in MIXED.columns for i in range(copies)
+    )
+    x = torch.tensor(ROWS).repeat_interleave(copies, 1).repeat(clusters, 1)
+    q = assigned(torch.arange(len(x)) % clusters, clusters)
+    figure = plot_column_profiles(Schema(columns), x, q, title="many")
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    page = figure.bbox
+    for axes in figure.axes:
+        level = [t for t in axes.texts if t.get_text() and not t.get_rotation()]
+        boxes = [t.get_window_extent(renderer) for t in level]
+        assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+        every = [t.get_window_extent(renderer) for t in axes.texts if t.get_text()]
+        assert all(page.x0 <= b.x0 and b.x1 <= page.x1 and b.y1 <= page.y1 for b in every)
+
+
+NAN = float("nan")
+ODD = {
+    "one column without a name": ([Column(None)], [[1.0], [2.0], [NAN]]),
+    "a name that is long, and no text": (
+        [Column("a$b$\x1b[31m\n" + "x" * 200)],
+        [[1.0], [2.0], [3.0]],
+    ),
+    "levels that are no words": (
+        [Column("t", "category", "text", levels=("$a$", "b\n", "", "é" * 90))],
+        [[0.0], [2.0], [3.0]],
+    ),
+    "huge numbers": (
+        [Column("s", "spike", usual=-1e300), Column("n", "amount")],
+        [[-1e300, -1e9], [1e300, 1e300], [NAN, 0.0]],
+    ),
+    "dates beyond the calendar": (
+        [Column("d", "date", "date", format="%Y"), Column("year", "date")],
+        [[1e9, 1990.0], [-1e9, 2000.0], [NAN, NAN]],
+    ),
+    "no cell, and one value": ([Column("a"), Column("b")], [[NAN, 5.0], [NAN, 5.0], [NAN, 5.0]]),
+    "many levels": (
+        [Column("t", "category", levels=tuple(map(float, range(10_000))))],
+        [[0.0], [9999.0], [5.0]],
+    ),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("columns", "rows"), ODD.values(), ids=ODD)
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.0, 1.0, 2.0])])
+def test_odd_tables_are_drawn(
+    columns: list[Column], rows: list[list[float]], weights: Tensor | None
+) -> None:
+    x = torch.tensor(rows, dtype=torch.float64)
+    figure = plot_column_profiles(Schema(tuple(columns)), x, torch.eye(3), weights=weights)
+    FigureCanvasAgg(figure).draw()

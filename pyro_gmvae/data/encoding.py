@@ -235,6 +235,15 @@ class Encoding(nn.Module, ABC):
         """Return rows in raw units in the form in which users have theirs: here as an array."""
         return raw.double().numpy()
 
+    def move(self, name: str) -> Transformation:
+        """Return the random change of rows on model scale that ``moves`` names."""
+        return self.moves[name]()
+
+    @property
+    def takes_small_steps(self) -> bool:
+        """Return True if a small change of each entry gives a row that may be."""
+        return True
+
     @abstractmethod
     def log_abs_det(self, raw: Shaped[Tensor, "rows *event"]) -> Float[Tensor, " rows"]:
         """Return the log of the volume that model scale gives to one raw unit, in nats.

@@ -19,7 +19,7 @@ from pyro_gmvae.data.columns.mixed import MixedColumns
 from pyro_gmvae.data.columns.plain import refuse_mixed
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
-from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample
+from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
 
@@ -279,6 +279,18 @@ class TableEncoding(Encoding):
         decoded = super().decode(x if self.mixed is None else self.mixed.collapse(x))
         decoded = decoded if self.unit is None else decoded * self.unit
         return decoded if self.mixed is None else self.mixed.restore(decoded, x)
+
+    def move(self, name: str) -> Transformation:
+        """Return a random change; mixed columns get cells of other rows, or gaps."""
+        groups = None if self.mixed is None else self.mixed.places
+        if name == "dropout":
+            return FeatureDropout(gaps=groups is not None, groups=groups)
+        return Resample(groups=groups)
+
+    @property
+    def takes_small_steps(self) -> bool:
+        """Return True if all columns are numbers without gaps."""
+        return self.mixed is None
 
     def to_frame(self, raw: Float[Tensor, "rows columns"]) -> pandas.DataFrame:
         """Return rows in raw units as a data frame, with text, dates and truth values."""

@@ -149,8 +149,7 @@ def plan(
     regularizer = make_regularizer(
         defaults.regularize(settings.start.regularize, kind, shape),
         train.x,
-        kind,
-        encode_mean=encoding.encode_mean,
+        encoding,
         strength=settings.start.regularizer_strength,
         seed=training.seed,
     )

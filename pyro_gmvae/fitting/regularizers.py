@@ -24,24 +24,23 @@ NEIGHBOUR, NEIGHBOUR_SHARE, MEASURED_ROWS = 10, 0.25, 1_000
 def make_regularizer(
     moves: str,
     x: Num[Tensor, "N *event"],
-    kind: type[Encoding],
+    encoding: Encoding,
     *,
-    encode_mean: Callable[[Tensor], Tensor] | None = None,
     strength: float = 1.0,
     seed: int = 0,
 ) -> Regularizer | None:
     """Make a regulariser that wants a datum to keep its cluster when the moves change it.
 
     Args:
-        moves: ``"none"``, or names joined by ``+``: those of ``kind.moves`` and ``"adversarial"``.
+        moves: ``"none"``, or names joined by ``+``: those of ``encoding.moves`` and
+            ``"adversarial"``.
             ``affine`` turns, shifts, scales and leans an image a little, ``flip`` mirrors it,
             ``colour`` changes its brightness, contrast and saturation. ``resample`` and
-            ``dropout`` replace a fifth of a row's entries by those of other rows or by the mean.
-            ``adversarial`` moves any datum a quarter of the way to its neighbours, to where its
-            cluster is least sure.
-        x: data.
-        kind: the class that encodes such data.
-        encode_mean: brings data to model scale; None if they are on it.
+            ``dropout`` replace a fifth of a row's entries by those of other rows, or by the mean;
+            among columns of several kinds dropout leaves gaps. ``adversarial`` moves a datum of
+            real numbers a quarter of the way to its neighbours, to where its cluster is least sure.
+        x: data, in raw units.
+        encoding: brings them to model scale.
         strength: factor of all three penalties.
         seed: the seed of the choice of data that distances are measured between.
 
@@ -49,18 +48,23 @@ def make_regularizer(
         InputError: for unknown moves, or moves that are for another kind of data.
 
     >>> from pyro_gmvae.data import TableEncoding
-    >>> make_regularizer("none", torch.zeros(4, 2), TableEncoding) is None
+    >>> make_regularizer("none", torch.zeros(4, 2), TableEncoding((2,))) is None
     True
     """
     if moves == "none":
         return None
     names = moves.split("+")
     for name in names:
-        _check_move(name, kind)
-    steps: tuple[Transformation, ...] = tuple(kind.moves[n]() for n in names if n != ADVERSARIAL)
+        _check_move(name, type(encoding))
+    steps: tuple[Transformation, ...] = tuple(encoding.move(n) for n in names if n != ADVERSARIAL)
     transforms: list[Transformation | AdversarialPerturbation] = [Compose(steps)] if steps else []
     if ADVERSARIAL in names:
-        distance = neighbour_distance(x, seed, encode_mean)
+        if not encoding.takes_small_steps:
+            raise InputError(
+                "adversarial moves numbers by small steps, and this table has columns of other "
+                f"kinds or gaps: regularise by {' or '.join(encoding.moves)}"
+            )
+        distance = neighbour_distance(x, seed, encoding.encode_mean)
         transforms.append(AdversarialPerturbation(NEIGHBOUR_SHARE * distance))
     regularizer = Regularizer(*transforms)
     for name in regularizer.weights:
@@ -92,7 +96,9 @@ def neighbour_distance(
     """Measure the median distance of a datum to its 10th nearest, among a thousand at most.
 
     Args:
-        x, encode_mean, seed: as in `make_regularizer`.
+        x: data.
+        seed: the seed of the choice of data.
+        encode_mean: brings data to model scale; None if they are on it.
 
     Raises:
         InputError: if the distance is zero.

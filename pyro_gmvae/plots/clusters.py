@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from pyro_gmvae.plots.grid import plot_grid
+from pyro_gmvae.plots.rows import share, shown_clusters
 from pyro_gmvae.plots.style import MUTED, drawable, font_set
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_cluster_members", "plot_cluster_profiles"]
 
-MAX_ROWS = 40  # most clusters in one picture; the largest ones are shown
 MAX_NAMES = 60  # most columns whose names are written out
 
 
@@ -27,6 +27,7 @@ def plot_cluster_members(
     responsibilities: Float[Tensor, "N K"],
     means: Float[Tensor, "K C H W"] | None = None,
     *,
+    weights: Float[Tensor, " N"] | None = None,
     title: str | None = None,
     n_confident: int = 8,
     n_random: int = 8,
@@ -41,17 +42,18 @@ def plot_cluster_members(
         x: images ``(N, C, H, W)`` in [0, 1].
         responsibilities: q(y|x).
         means: the decoded mean of each cluster.
+        weights: how much each row counts in the shares; None if all count alike.
         title: above the picture.
         n_confident: surest members shown of each cluster.
         n_random: members shown at random.
         seed: of the random choice.
     """
-    sizes, shown, title = _shown(responsibilities, title)
+    shares, shown, title = shown_clusters(responsibilities, title, weights)
     blocks = [] if means is None else [means[shown].unsqueeze(1)]
     blocks += _members(x, responsibilities, shown, n_confident, n_random, seed)
     heads = ([] if means is None else ["mean"]) + ["surest members", "random members"]
     labels = [f"{k}" for k in shown.tolist()]
-    notes = [_share(int(sizes[k]), len(x)) for k in shown]
+    notes = [share(float(shares[k])) for k in shown]
     kept = [i for i, block in enumerate(blocks) if block.shape[1]]
     return plot_grid(
         [blocks[i] for i in kept], labels, notes=notes, heads=[heads[i] for i in kept], title=title
@@ -62,6 +64,7 @@ def plot_cluster_profiles(
     x: Float[Tensor, "N D"],
     responsibilities: Float[Tensor, "N K"],
     *,
+    weights: Float[Tensor, " N"] | None = None,
     feature_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
@@ -70,6 +73,7 @@ def plot_cluster_profiles(
     Args:
         x: a standardised table ``(N, D)``.
         responsibilities: q(y|x).
+        weights: how much each row counts; None if all count alike.
         feature_names: names of the columns.
         title: above the picture.
 
@@ -78,18 +82,17 @@ def plot_cluster_profiles(
     >>> figure.axes[0].get_title(loc="left")
     'Customers'
     """
-    sizes, shown, title = _shown(responsibilities, title)
-    return _heat_map(x, responsibilities.argmax(-1), sizes, shown, feature_names, title)
+    shares, shown, title = shown_clusters(responsibilities, title, weights)
+    mass = torch.ones(len(x)) if weights is None else weights
+    clusters = responsibilities.argmax(-1)
+    means = torch.stack([_mean(x[clusters == k], mass[clusters == k]) for k in shown.tolist()])
+    return _heat_map(means.numpy(), shares, shown, feature_names, title)
 
 
-def _shown(q: Tensor, title: str | None) -> tuple[Tensor, Tensor, str | None]:
-    """Return the sizes of all clusters, those that are drawn, and the title."""
-    sizes = q.argmax(-1).bincount(minlength=q.shape[-1])
-    # The largest ones if there are too many, still in the order of their numbers.
-    shown = sizes.argsort(descending=True, stable=True)[:MAX_ROWS].sort().values
-    if len(shown) < len(sizes):
-        title = f"{title or 'Clusters'} (the {MAX_ROWS} largest)"
-    return sizes, shown, title
+def _mean(x: Float[Tensor, "n D"], mass: Float[Tensor, " n"]) -> Float[Tensor, " D"]:
+    """Return the mean of each column of rows that count by their mass, gaps left out."""
+    counted = mass.to(x).unsqueeze(-1) * ~x.isnan()
+    return (counted * x.nan_to_num()).sum(0) / counted.sum(0)
 
 
 def _members(
@@ -109,14 +112,9 @@ def _members(
     return [surest, random]
 
 
-def _share(size: int, total: int) -> str:
-    return f"{size / total:.1%}" if size else "empty"
-
-
 def _heat_map(
-    x: Float[Tensor, "N D"],
-    clusters: Int[Tensor, " N"],
-    sizes: Int[Tensor, " K"],
+    means: np.ndarray,
+    shares: Float[Tensor, " K"],
     shown: Int[Tensor, " rows"],
     feature_names: Sequence[str] | None,
     title: str | None,
@@ -124,9 +122,8 @@ def _heat_map(
     """Draw the mean of each cluster's members in each column, in standard deviations."""
     from matplotlib.figure import Figure
 
-    means = torch.stack([x[clusters == k].nanmean(0) for k in shown.tolist()]).numpy()
     rows, columns = means.shape
-    used = sizes[shown].numpy() > 0
+    used = shares[shown].numpy() > 0
     limit = float(np.nan_to_num(np.abs(means[used])).max()) or 1.0
     with font_set():
         named = columns <= MAX_NAMES
@@ -143,9 +140,9 @@ def _heat_map(
             for i, j in np.argwhere(np.isfinite(means)):
                 ink = "white" if abs(means[i, j]) > 0.6 * limit else "#111827"
                 axes.text(j, i, f"{means[i, j]:z.1f}", ha="center", va="center", size=7, color=ink)
-        shares = [_share(int(sizes[k]), len(x)) for k in shown]
+        notes = [share(float(shares[k])) for k in shown]
         axes.set_yticks(
-            range(rows), [f"{k}   {s:>6}" for k, s in zip(shown.tolist(), shares, strict=True)]
+            range(rows), [f"{k}   {s:>6}" for k, s in zip(shown.tolist(), notes, strict=True)]
         )
         if named:
             names = feature_names or [f"column {i}" for i in range(columns)]

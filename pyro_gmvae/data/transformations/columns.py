@@ -1,4 +1,4 @@
-"""Change entries of a table at random: replace them by another row's or by zero."""
+"""Change entries of a table at random: replace them by another row's, or by zero or a gap."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,12 @@ class Resample:
     """Replace each entry, with probability `p`, by the entry of a random row of the batch.
 
     The new entry comes from the column's own distribution and holds no information about the row.
+    It may be a gap.
 
     Args:
         p: probability of replacing an entry.
+        groups: a number for each column; columns of one number are replaced together, by entries of
+            one row. None replaces each column on its own.
 
     Raises:
         ValueError: for a `p` that is not a probability.
@@ -27,21 +30,30 @@ class Resample:
     """
 
     p: float = 0.2
+    groups: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_probability(self.p)
 
     def __call__(self, x: Shaped[Tensor, "B D"]) -> Shaped[Tensor, "B D"]:
-        rows = torch.randint(len(x), x.shape, device=x.device)
-        return torch.where(random_mask(x, self.p), x.gather(0, rows), x)
+        width = x.shape[1] if self.groups is None else max(self.groups) + 1
+        rows = torch.randint(len(x), (len(x), width), device=x.device)
+        if self.groups is not None:
+            rows = rows[:, list(self.groups)]
+        return torch.where(random_mask(x, self.p, self.groups), x.gather(0, rows), x)
 
 
 @dataclass(frozen=True)
 class FeatureDropout:
     """Set each entry, with probability `p`, to zero, which is the mean of a standardised column.
 
+    A code of a level has no mean, and where columns may have gaps an entry becomes one instead.
+
     Args:
-        p: probability of setting an entry to zero.
+        p: probability of setting an entry.
+        gaps: whether entries become gaps (NaN).
+        groups: a number for each column; columns of one number are set together. None sets each
+            column on its own.
 
     Raises:
         ValueError: for a `p` that is not a probability.
@@ -52,14 +64,22 @@ class FeatureDropout:
     """
 
     p: float = 0.2
+    gaps: bool = False
+    groups: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         check_probability(self.p)
 
     def __call__(self, x: Shaped[Tensor, "B D"]) -> Shaped[Tensor, "B D"]:
-        return torch.where(random_mask(x, self.p), torch.zeros_like(x), x)
+        blank = torch.full_like(x, torch.nan) if self.gaps else torch.zeros_like(x)
+        return torch.where(random_mask(x, self.p, self.groups), blank, x)
 
 
-def random_mask(x: Shaped[Tensor, "B D"], p: float) -> Shaped[Tensor, "B D"]:
-    """Draw a mask of the shape of ``x`` that is True with probability `p`."""
-    return torch.rand(x.shape, device=x.device) < p
+def random_mask(
+    x: Shaped[Tensor, "B D"], p: float, groups: tuple[int, ...] | None = None
+) -> Shaped[Tensor, "B D"]:
+    """Draw a mask of the shape of ``x`` that is True with probability `p`, alike in a group."""
+    if groups is None:
+        return torch.rand(x.shape, device=x.device) < p
+    drawn = torch.rand(len(x), max(groups) + 1, device=x.device) < p
+    return drawn[:, list(groups)]
