@@ -145,10 +145,10 @@ class TableEncoding(Encoding):
             cls.defaults,
             learning_rate=3e-3 if many else 1e-2,
             learning_rate_schedule="cosine",
-            latent_dim=4 if many else 2,
+            latent_dim=6 if many else 2,
             hidden=(128, 128) if many else (64, 64),
             batch=256,
-            total_steps=2_500 if many else 1_000,
+            total_steps=3_000 if many else 1_000,
         )
 
     @classmethod

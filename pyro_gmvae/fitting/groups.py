@@ -128,7 +128,7 @@ class ModelSettings(Checked):
         "Number of latent dimensions, which describe how rows vary within a cluster.",
         least=1,
         most=ranges.MOST_WIDTH,
-        unset="20 for images, 10 for tables of numbers, 2 to 4 for mixed columns",
+        unset="20 for images, 10 for tables of numbers, 2 or 6 for mixed columns",
     )
     hidden: Sequence[int] | None = knob(
         None,
@@ -340,7 +340,7 @@ class TrainingSettings(Checked):
         "Passes over the data, at most.",
         least=1,
         most=ranges.MOST_ROUNDS,
-        unset="100, or for mixed columns as many as make 1,000 to 2,500 steps",
+        unset="100, or for mixed columns as many as make 1,000 to 3,000 steps",
         resumable=True,
     )
     batch_size: int | None = knob(

@@ -213,12 +213,12 @@ def test_a_table_is_started_for_longer_unless_some_rows_are_known(
 def test_a_mixed_table_counts_steps_and_grows_with_its_rows() -> None:
     few, many = (TableEncoding.usual("mixed", n) for n in (2_000, 40_000))
     assert TableEncoding.usual("real", 2_000) is TableEncoding.defaults
-    assert (few.latent_dim, many.latent_dim) == (2, 4)
+    assert (few.latent_dim, many.latent_dim) == (2, 6)
     assert few.hidden < many.hidden and few.learning_rate > many.learning_rate
     assert defaults.epochs(None, TableEncoding.defaults, 2_000, 128) == 100
     assert defaults.epochs(7, few, 2_000, 128) == 7
     assert defaults.epochs(None, few, 2_000, 200) == 100  # 1,000 steps
-    assert defaults.epochs(None, many, 40_000, 256) == 16  # 2,500 steps
+    assert defaults.epochs(None, many, 40_000, 256) == 20  # 3,000 steps
     assert defaults.epochs(None, many, 10_000_000, 256) == 5
     assert defaults.epochs(None, few, 10, 16) == 300
     assert defaults.learning_rate_schedule("auto", few) == "cosine"
