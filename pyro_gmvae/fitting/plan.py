@@ -94,13 +94,11 @@ class Plan:
     before: FittedModel | None = None
 
     @alone
-    def make_model(self, seed: int, *, held: bool = False) -> GMVAE:
+    def make_model(self, seed: int) -> GMVAE:
         """Build the model; its first weights depend on the seed alone."""
         with forked_rng(seed=seed):
             gmvae = from_config(self.model)
         gmvae.regularize(self.regularizer)
-        if held:
-            gmvae.hold_clusters()
         return gmvae
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -83,11 +85,13 @@ def train(
     best: FittedModel | None = None
     plan.encoding.to(_device(plan.config))
     for attempt, seed in enumerate(plan.seeds):
+        # Trainings of one seed begin at the same model, which is made where the first one needs it.
+        first = cache(partial(begin, plan, replace(plan.config, seed=seed), reporters))
         found: list[FittedModel] = []
         for place, held in enumerate(plan.holds):
             own = attempt_checkpoint(checkpoint, attempt * len(plan.holds) + place)
-            found.append(_train_once(plan, seed, held, own, resume, reporters))
-        chosen = _held_or_free(plan, seed, found)
+            found.append(_train_once(plan, seed, held, first, own, resume, reporters))
+        chosen = _held_or_free(plan, first, found)
         if best is None or _bound(chosen) > _bound(best):
             best = chosen
     assert best is not None
@@ -110,7 +114,7 @@ def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
     return checkpoint.with_name(f"{checkpoint.stem}-{attempt}{checkpoint.suffix}")
 
 
-def _held_or_free(plan: Plan, seed: int, found: list[FittedModel]) -> FittedModel:
+def _held_or_free(plan: Plan, first: Callable[[], GMVAE], found: list[FittedModel]) -> FittedModel:
     """Choose between a training with held clusters and one whose clusters were free.
 
     Freed clusters move, and differ more between seeds. They are worth it where columns depend on
@@ -122,7 +126,7 @@ def _held_or_free(plan: Plan, seed: int, found: list[FittedModel]) -> FittedMode
     held, free = found
     # Training rows too, for both learned from them alike, and few rows would tell little.
     judged = _some(plan.splits.train)
-    start = FittedModel(begin(plan, replace(plan.config, seed=seed)).eval(), plan.encoding)
+    start = FittedModel(deepcopy(first()).eval(), plan.encoding)
     begun, kept, moved = (
         m.log_likelihood(
             judged.x, num_samples=JUDGING_SAMPLES, diagnostics=False, weights=judged.weights
@@ -139,16 +143,16 @@ def _train_once(
     plan: Plan,
     seed: int,
     held: bool,
+    first: Callable[[], GMVAE],
     checkpoint: Path | None,
     resume: bool,
     reporters: Sequence[Reporter],
 ) -> FittedModel:
     config, train, encoding = replace(plan.config, seed=seed), plan.splits.train, plan.encoding
     resume = resume and checkpoint is not None and checkpoint.is_file()
-    if resume:
-        gmvae = plan.make_model(seed, held=held)
-    else:
-        gmvae = begin(plan, config, reporters, held=held)
+    gmvae = plan.make_model(seed) if resume else deepcopy(first())
+    if held:
+        gmvae.hold_clusters()
     validation = plan.splits.validation
     with _last_good_weights(plan, gmvae):
         result = fit(
@@ -201,15 +205,13 @@ def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult, held: bool) -> Fitted
 
 
 @alone
-def begin(
-    plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = (), *, held: bool = False
-) -> GMVAE:
+def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -> GMVAE:
     """Make the model that the training loop takes, after its start or the best of several starts.
 
     If there are labels, cluster k is label k.
     """
     train, encoding = plan.splits.train, plan.encoding
-    gmvae = plan.make_model(config.seed or 0, held=held)
+    gmvae = plan.make_model(config.seed or 0)
     with _last_good_weights(plan, gmvae):
         gmvae = _started(plan, gmvae, config, reporters)
     if train.labels is not None:

@@ -203,7 +203,7 @@ def test_the_four_methods_train(method: str) -> None:
 def test_held_clusters_do_not_move_while_the_bound_rises(method: str) -> None:
     made = planned(method=method, clusters_are="held", epochs=8)
     x = made.splits.train.x
-    start = FittedModel(begin(made, made.config, held=True).eval(), made.encoding)
+    start = FittedModel(begin(made, made.config).eval(), made.encoding)
     fitted = train(made)
     assert fitted.about.held is True
     seen = torch.cat([x, made.splits.validation.x])
