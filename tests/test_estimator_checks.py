@@ -6,7 +6,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 from pyro_gmvae import GMVAE
 
 # A bare GMVAE() takes minutes; fewer epochs run the same code.
-QUICK = GMVAE(hidden=(32,), max_iter=10)
+QUICK = GMVAE(hidden=(16,), max_iter=3)
 # scikit-learn excuses its own KMeans and forests likewise.
 EXCUSED = {
     "check_sample_weight_equivalence_on_dense_data": "A training draws rows by their weights, so "

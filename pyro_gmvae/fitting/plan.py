@@ -164,8 +164,16 @@ def plan(
     several = defaults.starts(settings.start.starts, start.name, len(train))
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
-    config = _config(settings, start.name, usual, device, batch_size, epochs, total_steps)
     structure = structure_of(encoding, train.x) if likelihood == TABLE else None
+    holds = defaults.holds(
+        settings.start.clusters_are,
+        model.method,
+        mixed=structure is not None,
+        taught=regularized or train.labels is not None or train.must_link is not None,
+    )
+    # The second of two like trainings finds the compiled step of the first.
+    compiled_steps = total_steps * len(holds)
+    config = _config(settings, start.name, usual, device, batch_size, epochs, compiled_steps)
     if before is None:
         structured = _model(settings, splits, likelihood, regularized, encoding, structure)
     else:
@@ -189,12 +197,7 @@ def plan(
             fingerprint=given.train.fingerprint(),
             known_rows=given.known_rows(),
         ),
-        holds=defaults.holds(
-            settings.start.clusters_are,
-            model.method,
-            mixed=structure is not None,
-            taught=regularized or train.labels is not None or train.must_link is not None,
-        ),
+        holds=holds,
         before=before,
     )
     if before is not None and settings.start.clusters_are == defaults.AUTO:
