@@ -7,6 +7,9 @@ import unicodedata
 MISSING_WORDS = (
     *("NA", "N/A", "#N/A", "#N/A N/A", "#NA", "<NA>", "n.a.", "n/a.", "n.d.", "NaN", "-NaN"),
     *("NULL", "None", "nil", "missing", "(null)", "?", "-", "--", "–", "—", ".", "..", "...", ":"),
+    # How spreadsheets write a formula that failed, and databases a date that is none.
+    *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
+    *("NaT", "0000-00-00", "0000-00-00 00:00:00"),
 )
 
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"

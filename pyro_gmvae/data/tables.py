@@ -10,11 +10,13 @@ from torch import Tensor
 
 from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
 from pyro_gmvae.data.columns.infer import describe
+from pyro_gmvae.data.columns.match import match_column
 from pyro_gmvae.data.columns.raw import RawColumn, read_column
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
-from pyro_gmvae.data.schema import Schema
+from pyro_gmvae.data.numerals import is_number, shown
+from pyro_gmvae.data.schema import Column, Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
@@ -109,9 +111,19 @@ def from_frame(
 
 
 def as_frame(frame: Any) -> "pandas.DataFrame":
-    """Bring a data frame of pandas or polars to one of pandas, whose column names are text."""
-    if type(frame).__module__.split(".")[0] == "polars":
+    """Bring a data frame of pandas or polars to one of pandas, whose column names are text.
+
+    Raises:
+        InputError: for anything else, such as a single column or a query that has not run.
+    """
+    import pandas
+
+    if type(frame).__module__.split(".")[0] == "polars" and hasattr(frame, "to_arrow"):
         frame = frame.to_arrow().to_pandas()
+    if not isinstance(frame, pandas.DataFrame):
+        raise InputError(
+            f"the table is a {type(frame).__name__}: give a data frame of pandas or polars."
+        )
     return frame.rename(columns=str)
 
 
@@ -179,11 +191,13 @@ def _weights(
     frame: "pandas.DataFrame", column: str, name: str, line_of: LineOf | None
 ) -> Tensor | None:
     """Read the column of weights."""
-    from pyro_gmvae.data.numerals import shown
     from pyro_gmvae.data.sources.columns import first_not_number
 
     raw = read_column(frame[column], name)
-    if raw.cells not in ("number", "boolean"):
+    values = raw.values
+    if raw.declared is not None and all(map(is_number, raw.levels)):  # categories of numbers
+        values = match_column(raw, Column(column), name).values
+    elif raw.cells not in ("number", "boolean"):
         row = first_not_number(frame[column]) if raw.cells == "text" else None
         where = (
             ""
@@ -195,7 +209,7 @@ def _weights(
             "number from 0 on"
         )
     return checked_weights(
-        raw.values, f"{name}, column {column},", lambda row: _at(row, line_of).rstrip(",")
+        values, f"{name}, column {column},", lambda row: _at(row, line_of).rstrip(",")
     )
 
 
@@ -245,7 +259,6 @@ def _refuse_odd_cells(
 
     Such a column would be taken for text, each of its numbers for a level.
     """
-    from pyro_gmvae.data.numerals import is_number, shown
     from pyro_gmvae.data.sources.columns import first_not_number
 
     for column in raw:

@@ -73,7 +73,8 @@ def _levels(raw: RawColumn, column: Column) -> Matched:
     if raw.cells == "text" and raw.levels == names:
         return Matched(raw.values)
     if raw.cells == "number":  # the levels of these rows happen to be numbers, all of them
-        by_number = {_float(name): code for name, code in known.items()}
+        times = Counter(map(_float, known))  # long codes may be one and the same number
+        by_number = {_float(n): code for n, code in known.items() if times[_float(n)] == 1}
         distinct, places = np.unique(raw.values, return_inverse=True)
         codes = [by_number.get(v, np.nan) for v in distinct.tolist()]
         return _coded(distinct, places, np.array(codes, dtype=np.float64))
