@@ -165,12 +165,22 @@ def _scalar(hint: Any, value: Any, name: str) -> Any:
         raise _misfit(hint, value, name)
     if isinstance(value, int) and not -MOST_INT <= value < MOST_INT:
         raise DamagedError(f"{name} is {shortened(value)}, a number with too many digits")
-    if isinstance(value, str):
-        if len(value) > MOST_TEXT:
-            raise DamagedError(f"{name} is a text of {len(value):,} characters")
-        if UNWRITABLE.search(value):
-            raise DamagedError(f"{name} is {shortened(value)}, which no text may hold")
+    if isinstance(value, str) and (why := why_unwritable(value)) is not None:
+        raise DamagedError(f"{name} is {why}")
     return value
+
+
+def why_unwritable(text: str) -> str | None:
+    """Say why a text cannot be stored; None if it can.
+
+    >>> why_unwritable("gold"), why_unwritable("gold\\0")
+    (None, "'gold\\x00', which no text may hold")
+    """
+    if len(text) > MOST_TEXT:
+        return f"a text of {len(text):,} characters"
+    if UNWRITABLE.search(text):
+        return f"{shortened(text)}, which no text may hold"
+    return None
 
 
 @cache

@@ -104,6 +104,8 @@ def refuse_extremes(values: np.ndarray, columns: Sequence[str], name: str) -> No
             f"{name} has {bad.sum()} {what} infinite, in {counted(bad, columns)}: leave {them} "
             f"empty, or correct {them}."
         )
+    if values.dtype.kind != "f" or values.dtype.itemsize < 8:
+        return
     large = np.abs(values) > LARGEST
     if large.any():
         what, them = ("cell that is", "that column")

@@ -15,13 +15,14 @@ from pyro_gmvae.data.columns.raw import RawColumn, read_column
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
-from pyro_gmvae.data.numerals import is_number, shown
-from pyro_gmvae.data.schema import Column, Schema
+from pyro_gmvae.data.numerals import is_code, is_number, shown, undisguised
+from pyro_gmvae.data.schema import MOST_LEVELS, Column, Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.data.weights import checked_weights
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import cut, why_unwritable
 
 if TYPE_CHECKING:
     import pandas
@@ -166,6 +167,7 @@ def _from_frame(
         _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)
         found = describe(raw, name, wishes)
         schema, values, notes = found.schema, found.values, (*notes, *found.notes)
+        _refuse_unstorable(schema, class_names or (), name)
     x = table_tensor(values, schema.shown_names, name, "apply")
     return Dataset(
         name,
@@ -262,11 +264,14 @@ def _refuse_odd_cells(
     from pyro_gmvae.data.sources.columns import first_not_number
 
     for column in raw:
-        if column.cells != "text" or column.declared is not None or len(column.levels) <= MANY:
+        if column.cells != "text" or column.declared is not None:
             continue
         counts = np.bincount(column.known.astype(np.int64), minlength=len(column.levels))
         numbers = np.array([is_number(v) for v in column.levels])
-        if counts[numbers].sum() < MOSTLY_NUMBERS * counts.sum():
+        masked = np.array([is_number(undisguised(v)) for v in column.levels]) & ~numbers
+        if not masked.any() and (len(column.levels) <= MANY or is_code(column.levels)):
+            continue
+        if counts[numbers | masked].sum() < MOSTLY_NUMBERS * counts.sum():
             continue
         row = first_not_number(frame[column.name])
         if row is None:
@@ -277,6 +282,24 @@ def _refuse_odd_cells(
             f"others: {_at(row, line_of)} holds {cell}; correct it or leave it empty, drop the "
             "column, or call it a category."
         )
+
+
+def _refuse_unstorable(schema: Schema, class_names: Sequence[str], name: str) -> None:
+    """Refuse texts that no run can hold, before any time is spent on a training."""
+    left_out = [c.name for c in schema.left_out]
+    texts = [(n, "a column is called") for n in (*(schema.names or ()), *left_out)]
+    texts += [(n, "a label is") for n in class_names]
+    for column in schema.columns:
+        if len(column.levels) > MOST_LEVELS:
+            raise InputError(
+                f"{name} has {len(column.levels)} different cells in the column {column.name}, "
+                f"more than the {MOST_LEVELS} levels that a column may have: drop it."
+            )
+        where = f"a cell of {cut(column.name)} is"
+        texts += [(level, where) for level in column.levels if isinstance(level, str)]
+    for text, where in texts:
+        if (why := why_unwritable(text)) is not None:
+            raise InputError(f"{name} cannot be used, for {where} {why}: change it.")
 
 
 def _at(row: int, line_of: LineOf | None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.columns.dates import is_like_a_date
 from pyro_gmvae.data.columns.words import stands_for_a_gap
-from pyro_gmvae.data.numerals import is_number
+from pyro_gmvae.data.numerals import is_code, is_number
 
 __all__ = ["doubts_of_levels", "doubts_of_numbers", "doubts_of_text"]
 
@@ -35,8 +35,7 @@ def doubts_of_text(name: str, texts: Sequence[str]) -> list[str]:
         return []
     numbers = [is_number(text) for text in texts]
     if all(numbers):
-        codes = all(text.isdigit() for text in texts)
-        if codes:
+        if is_code(texts):
             why = "begin with 0 or are too long for numbers, so they are taken for names"
             return [f"cells of {name} such as {texts[0]!r} {why}"]
         other = next((t for t in texts if _marks(t) != _marks(texts[0])), texts[-1])
