@@ -125,7 +125,8 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
         raise InputError(
             f"the table is a {type(frame).__name__}: give a data frame of pandas or polars."
         )
-    return frame.rename(columns=str)
+    # Names of several levels become one text each.
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
 
 
 def _from_frame(
@@ -138,7 +139,7 @@ def _from_frame(
     notes: tuple[str, ...],
     line_of: LineOf | None,
 ) -> Dataset:
-    frame = frame.rename(columns=str)
+    frame = as_frame(frame)
     _refuse_same_names(frame, name)
     y, class_names = None, None
     if label_column is not None:

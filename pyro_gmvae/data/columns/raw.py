@@ -20,7 +20,7 @@ from pyro_gmvae.stored import shortened
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TRUTH", "RawColumn", "read_column"]
+__all__ = ["TRUTH", "RawColumn", "level_name", "read_column"]
 
 EXACT = 2.0**53  # up to here float64 holds every whole number
 TRUTH = ("false", "true")  # the levels of truth values
@@ -127,14 +127,19 @@ def _categories(series: pandas.Series[Any], name: str) -> RawColumn:
     if types.is_datetime64_any_dtype(series.cat.categories.dtype):
         return RawColumn(name, "date", days_of(series.astype(series.cat.categories.dtype)))
     used = series.cat.remove_unused_categories().cat
-    levels = [_level(v) for v in used.categories]
+    levels = [level_name(v) for v in used.categories]
     codes = np.where(used.codes < 0, np.nan, used.codes.astype(np.float64))
     if len(set(levels)) < len(levels) or "" in levels:
         return _text(series.astype(object).map(str, na_action="ignore"), name)
     return RawColumn(name, "text", codes, tuple(levels), "ordinal" if used.ordered else "category")
 
 
-def _level(value: Any) -> str:
+def level_name(value: Any) -> str:
+    """Return the name of the level that stands for a category.
+
+    >>> level_name(3), level_name(" gold")
+    ('3', 'gold')
+    """
     if _is_number(value):
         return shown_number(value)
     return unicodedata.normalize("NFC", str(value).strip())
