@@ -111,7 +111,7 @@ def read_column(series: pandas.Series[Any], source: str) -> RawColumn:
 def _merges(values: np.ndarray, whole: Collection[Any]) -> bool:
     """Return True if different whole numbers, such as long identifiers, become one in float64."""
     known = values[~np.isnan(values)]
-    if not len(known) or not EXACT < np.abs(known).max() < np.inf:
+    if not len(known) or not EXACT <= np.abs(known).max() < np.inf:
         return False
     return len(np.unique(known)) < len(whole)
 
