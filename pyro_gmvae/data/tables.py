@@ -141,6 +141,7 @@ def _from_frame(
 ) -> Dataset:
     frame = as_frame(frame)
     _refuse_same_names(frame, name)
+    check_rows(len(frame), name, purpose)
     y, class_names = None, None
     if label_column is not None:
         _check_column(label_column, "label", frame, name)
@@ -153,7 +154,6 @@ def _from_frame(
         _check_column(weight_column, "weight", frame, name)
         weights = _weights(frame, weight_column, name, line_of)
         frame = frame.drop(columns=weight_column)
-    check_rows(len(frame), name, purpose)
     if frame.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     raw = [read_column(frame[column], name) for column in frame.columns]

@@ -12,7 +12,16 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["DAY", "TIME", "DateForm", "days_of", "is_like_a_date", "parse_dates", "recognise_dates", "timestamps"]
+__all__ = [
+    "DAY",
+    "TIME",
+    "DateForm",
+    "days_of",
+    "is_like_a_date",
+    "parse_dates",
+    "recognise_dates",
+    "timestamps",
+]
 
 # ISO 8601, which pandas reads in all its variants; of days, or of times of a day as well.
 DAY, TIME = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"

@@ -11,7 +11,8 @@ import numpy as np
 from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.columns.dates import is_like_a_date
 from pyro_gmvae.data.columns.words import stands_for_a_gap
-from pyro_gmvae.data.numerals import is_code, is_number
+from pyro_gmvae.data.numerals import is_code, is_number, shown
+from pyro_gmvae.stored import cut
 
 __all__ = ["doubts_of_levels", "doubts_of_numbers", "doubts_of_text"]
 
@@ -33,31 +34,32 @@ def doubts_of_text(name: str, texts: Sequence[str]) -> list[str]:
     """
     if not texts:
         return []
+    name = cut(name)
     numbers = [is_number(text) for text in texts]
     if all(numbers):
         if is_code(texts):
             why = "begin with 0 or are too long for numbers, so they are taken for names"
-            return [f"cells of {name} such as {texts[0]!r} {why}"]
+            return [f"cells of {name} such as {shown(texts[0])} {why}"]
         other = next((t for t in texts if _marks(t) != _marks(texts[0])), texts[-1])
         return [
-            f"{name} holds numbers that are not written alike, such as {texts[0]!r} and {other!r}, "
+            f"{name} holds numbers that are not written alike, such as {shown(texts[0])} and {shown(other)}, "
             "so all of them are taken for names"
         ]
     if sum(numbers) >= 0.5 * len(texts):
         odd = texts[numbers.index(False)]
         return [
-            f"{name} holds numbers beside cells such as {odd!r}, so all of them are taken for names"
+            f"{name} holds numbers beside cells such as {shown(odd)}, so all of them are taken for names"
         ]
     dates = [t for t in texts if is_like_a_date(t) and _YEAR.search(t)]
     if len(dates) >= MOSTLY * len(texts):
         return [
-            f"{name} holds dates that are not written alike, such as {dates[0]!r} and "
-            f"{dates[-1]!r}, so they are taken for names: write all of them like 2024-01-31"
+            f"{name} holds dates that are not written alike, such as {shown(dates[0])} and "
+            f"{shown(dates[-1])}, so they are taken for names: write all of them like 2024-01-31"
         ]
     units = [found[1] for t in texts if (found := _UNIT.fullmatch(t))]
     if len(units) >= MOSTLY * len(texts):
         return [
-            f"{name} holds units, such as {texts[0]!r}, so its cells are taken for names: leave "
+            f"{name} holds units, such as {shown(texts[0])}, so its cells are taken for names: leave "
             "the unit out to have numbers"
         ]
     return []
@@ -67,10 +69,11 @@ def doubts_of_levels(name: str, levels: Sequence[str]) -> list[str]:
     """Say which levels of a column may be one and the same, or a gap.
 
     >>> doubts_of_levels("tier", ["Gold", "gold", "tin"])
-    ["'Gold', 'gold' in tier differ in no more than capitals or blanks, and are levels of their own"]
+    ["'Gold', 'gold' in tier differ in capitals or blanks only, and are levels of their own"]
     >>> doubts_of_levels("paid", ["?", "yes"])
     ["'?' in paid is taken for a level, not for a missing value"]
     """
+    name = cut(name)
     told = [
         f"{level!r} in {name} is taken for a level, not for a missing value"
         for level in levels
@@ -84,8 +87,8 @@ def doubts_of_levels(name: str, levels: Sequence[str]) -> list[str]:
         rest = len(several) - 1
         more = f" (and so do {rest} more groups)" if rest else ""
         told.append(
-            f"{listed(map(repr, several[0]))} in {name} differ in no more than capitals or "
-            f"blanks{more}, and are levels of their own"
+            f"{listed(map(repr, several[0]))} in {name} differ in capitals or blanks only"
+            f"{more}, and are levels of their own"
         )
     return told
 
@@ -108,7 +111,7 @@ def doubts_of_numbers(name: str, values: np.ndarray) -> list[str]:
     if not (((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all()):
         return []
     return [
-        f"numbers of {name} such as {values[0]:.0f} look like dates, but are taken for numbers: "
+        f"numbers of {cut(name)} such as {values[0]:.0f} look like dates, but are taken for numbers: "
         "write dates like 2024-01-31"
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -83,7 +83,7 @@ CELLS: dict[str, tuple[Sequence[Any], str, str]] = {
     "a total": ([*MONEY[1:], "Total: 9"], "refused", "'Total: 9'"),
     "levels by case": (some("Gold", "gold", "tin"), "category", "'Gold', 'gold' in x differ in"),
     "levels by blanks": (some("gold", " gold ", "tin"), "binary", ""),
-    "levels by blanks within": (some("a  b", "a b", "c"), "category", "differ in no more"),
+    "levels by blanks within": (some("a  b", "a b", "c"), "category", "differ in capitals"),
     "levels by unseen marks": (some("gold", "gold\u200b", "tin"), "category", "'gold\\u200b'"),
     "accents in two ways": (some("caf\u00e9", "cafe\u0301", "tea"), "binary", ""),
     "one other value": ([0] * (ROWS - 1) + [1], "binary", ""),
@@ -137,7 +137,11 @@ CELLS: dict[str, tuple[Sequence[Any], str, str]] = {
     "a NUL byte in numbers": ([*whole(-3, 4)[1:], "-2\0"], "refused", "with a NUL byte, U+0000"),
     "a NUL byte in text": (["b\0", *some("a", "b")[1:]], "refused", "no text may hold"),
     "minus of typesetters": (some("1", "2", "\u22123"), "refused", "with MINUS SIGN, U+2212"),
-    "accounts": (some("(5.00)", "3.00", "(2.50)", "1.25"), "real", "brackets for negative numbers in x"),
+    "accounts": (
+        some("(5.00)", "3.00", "(2.50)", "1.25"),
+        "real",
+        "brackets for negative",
+    ),
     "ranges": (some("0-9", "10-19", "20-29"), "category", ""),
     "versions": (some("1.0.2", "1.1.0", "2.0.0"), "category", ""),
     "stars": (some("*", "**", "***"), "category", ""),
@@ -202,7 +206,11 @@ COLUMNS: dict[str, tuple[Any, str, str]] = {
     "categories of dates": (pandas.Categorical(pandas.to_datetime(days("%Y-%m-%d"))), "date", ""),
     "categories with blanks": (pandas.Categorical(some("a", " a", "b")), "binary", ""),
     "intervals": (pandas.cut(SPEND, 4), "ordinal", ""),
-    "dates with a zone": (pandas.to_datetime(days("%Y-%m-%d")).tz_localize("Asia/Tokyo"), "date", ""),
+    "dates with a zone": (
+        pandas.to_datetime(days("%Y-%m-%d")).tz_localize("Asia/Tokyo"),
+        "date",
+        "",
+    ),
     "dates of long ago": (some(date(1500, 1, 1), date(9999, 1, 1), None), "date", ""),
     "durations": (pandas.to_timedelta(whole(0, 10**6), "s"), "real", ""),
     "periods": (pandas.PeriodIndex([d[:7] for d in days("%Y-%m-%d")], freq="M"), "date", ""),
@@ -261,7 +269,11 @@ def test_whole_files(case: str, tmp_path: Path) -> None:
 
 FRAME = pandas.DataFrame({"a": SPEND, "b": MONEY})
 FRAMES: dict[str, tuple[Any, dict[str, str], tuple[str, ...] | str]] = {
-    "names of two levels": (FRAME.set_axis([("p", "q"), ("p", "r")], axis=1), {}, ("('p', 'q')", "('p', 'r')")),
+    "names of two levels": (
+        FRAME.set_axis([("p", "q"), ("p", "r")], axis=1),
+        {},
+        ("('p', 'q')", "('p', 'r')"),
+    ),
     "numbers as names": (FRAME.set_axis([0, 1], axis=1), {}, ("0", "1")),
     "1 and '1' as names": (FRAME.set_axis([1, "1"], axis=1), {}, "two columns called 1"),
     "one name twice": (FRAME.set_axis(["a", "a"], axis=1), {}, "two columns called a"),
@@ -271,9 +283,21 @@ FRAMES: dict[str, tuple[Any, dict[str, str], tuple[str, ...] | str]] = {
     "no rows": (FRAME.head(0), {}, "has no rows"),
     "labels with gaps": (FRAME.assign(y=some("p", None)), {"label_column": "y"}, ("a", "b")),
     "labels of all types": (FRAME.assign(y=some(1, "p", None)), {"label_column": "y"}, ("a", "b")),
-    "lists as labels": (FRAME.assign(y=[[1, 2]] * ROWS), {"label_column": "y"}, "a label is [1, 2]"),
-    "a NUL byte in a label": (FRAME.assign(y=some("p\0", "q")), {"label_column": "y"}, "a label is"),
-    "weights with gaps": (FRAME.assign(w=some(1, None)), {"weight_column": "w"}, "has no weight in"),
+    "lists as labels": (
+        FRAME.assign(y=[[1, 2]] * ROWS),
+        {"label_column": "y"},
+        "a label is [1, 2]",
+    ),
+    "a NUL byte in a label": (
+        FRAME.assign(y=some("p\0", "q")),
+        {"label_column": "y"},
+        "a label is",
+    ),
+    "weights with gaps": (
+        FRAME.assign(w=some(1, None)),
+        {"weight_column": "w"},
+        "has no weight",
+    ),
     "weights as categories": (
         FRAME.assign(w=pandas.Categorical(some(1, 2))),
         {"weight_column": "w"},
@@ -290,8 +314,6 @@ FRAMES: dict[str, tuple[Any, dict[str, str], tuple[str, ...] | str]] = {
 @pytest.mark.parametrize("case", FRAMES)
 def test_whole_frames(case: str) -> None:
     frame, options, right = FRAMES[case]
-    if "names of two levels" in case:
-        frame.columns = pandas.MultiIndex.from_tuples(frame.columns)
     data, words = outcome(lambda: from_frame(frame, **options))
     if isinstance(right, str):
         assert data is None and right in words
