@@ -18,7 +18,16 @@ from typing import Any, Literal, SupportsIndex, Union, get_args, get_origin, get
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["MOST_BYTES", "DamagedError", "cut", "parse_json", "read_bytes", "shortened", "typed"]
+__all__ = [
+    "MOST_BYTES",
+    "DamagedError",
+    "cut",
+    "parse_json",
+    "read_bytes",
+    "shortened",
+    "typed",
+    "why_unwritable",
+]
 
 MOST_BYTES = 2**26  # of a text file: 64 MiB, as the names of a million columns take
 MOST_TEXT = 2**16  # characters of one text
@@ -173,8 +182,8 @@ def _scalar(hint: Any, value: Any, name: str) -> Any:
 def why_unwritable(text: str) -> str | None:
     """Say why a text cannot be stored; None if it can.
 
-    >>> why_unwritable("gold"), why_unwritable("gold\\0")
-    (None, "'gold\\x00', which no text may hold")
+    >>> why_unwritable("gold"), why_unwritable("x" * 70_000)
+    (None, 'a text of 70,000 characters')
     """
     if len(text) > MOST_TEXT:
         return f"a text of {len(text):,} characters"

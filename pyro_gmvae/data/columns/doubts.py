@@ -42,13 +42,14 @@ def doubts_of_text(name: str, texts: Sequence[str]) -> list[str]:
             return [f"cells of {name} such as {shown(texts[0])} {why}"]
         other = next((t for t in texts if _marks(t) != _marks(texts[0])), texts[-1])
         return [
-            f"{name} holds numbers that are not written alike, such as {shown(texts[0])} and {shown(other)}, "
-            "so all of them are taken for names"
+            f"{name} holds numbers that are not written alike, such as {shown(texts[0])} and "
+            f"{shown(other)}, so all of them are taken for names"
         ]
     if sum(numbers) >= 0.5 * len(texts):
         odd = texts[numbers.index(False)]
         return [
-            f"{name} holds numbers beside cells such as {shown(odd)}, so all of them are taken for names"
+            f"{name} holds numbers beside cells such as {shown(odd)}, so all of them are taken for "
+            "names"
         ]
     dates = [t for t in texts if is_like_a_date(t) and _YEAR.search(t)]
     if len(dates) >= MOSTLY * len(texts):
@@ -59,8 +60,8 @@ def doubts_of_text(name: str, texts: Sequence[str]) -> list[str]:
     units = [found[1] for t in texts if (found := _UNIT.fullmatch(t))]
     if len(units) >= MOSTLY * len(texts):
         return [
-            f"{name} holds units, such as {shown(texts[0])}, so its cells are taken for names: leave "
-            "the unit out to have numbers"
+            f"{name} holds units, such as {shown(texts[0])}, so its cells are taken for names: "
+            "leave the unit out to have numbers"
         ]
     return []
 
@@ -111,8 +112,8 @@ def doubts_of_numbers(name: str, values: np.ndarray) -> list[str]:
     if not (((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all()):
         return []
     return [
-        f"numbers of {cut(name)} such as {values[0]:.0f} look like dates, but are taken for numbers: "
-        "write dates like 2024-01-31"
+        f"numbers of {cut(name)} such as {values[0]:.0f} look like dates, but are taken for "
+        "numbers: write dates like 2024-01-31"
     ]
 
 

@@ -63,6 +63,8 @@ def _filled(column: pandas.Series[Any], missing: np.ndarray, filled: pandas.Seri
     import pandas
 
     cells = filled.set_axis(column.index)
+    if isinstance(column.dtype, pandas.CategoricalDtype) and filled.dtype.kind == "M":
+        column = column.astype(column.cat.categories.dtype)  # a mean date need not be a category
     if isinstance(column.dtype, pandas.CategoricalDtype):
         # The levels have the names that the reader gives to categories of any type.
         by_name = {level_name(category): category for category in column.cat.categories}
