@@ -262,7 +262,7 @@ class GMVAE(
         if len(data) < settings.model.clusters:
             raise ValueError(
                 "Expected n_samples >= n_components but got n_components = "
-                f"{self.n_components}, n_samples = {len(data)}"
+                f"{self.n_components}, n_samples = {len(data)}: give more rows, or fewer clusters"
             )
         if sample_weight is not None:
             data = replace(data, weights=weights_of_rows(sample_weight, len(data)))

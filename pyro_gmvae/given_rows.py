@@ -18,6 +18,7 @@ from pyro_gmvae.data.columns.fill import fill_gaps, whole_counts
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.tables import as_frame, from_frame
+from pyro_gmvae.errors import InputError
 
 __all__ = ["features_of", "filled_as_given", "read_rows"]
 
@@ -142,12 +143,23 @@ def _without_left_out(estimator: BaseEstimator, x: Any, fitting: bool) -> Any:
 
 
 def _named(estimator: BaseEstimator, x: Any, fitting: bool) -> Any:
-    """Give an array of Python objects the columns of the data frame in training."""
+    """Give rows of Python objects the columns of the data frame in training.
+
+    Raises:
+        InputError: for rows of text of another width.
+    """
     names = getattr(estimator, "feature_names_in_", None)
-    if fitting or names is None or not isinstance(x, np.ndarray) or x.dtype.kind not in "OU":
+    if fitting or names is None:
         return x
-    if x.ndim != 2 or x.shape[1] != len(names):
+    if isinstance(x, list) and len({len(row) if isinstance(row, list) else -1 for row in x}) == 1:
+        x = np.array(x, dtype=object)
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "OU" or x.ndim != 2:
         return x
+    if x.shape[1] != len(names):
+        raise InputError(
+            f"X has {x.shape[1]} columns, but the model was trained on {len(names)}: give it rows "
+            "like those it was trained on"
+        )
     import pandas
 
     return pandas.DataFrame(x, columns=names)

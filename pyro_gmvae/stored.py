@@ -18,7 +18,16 @@ from typing import Any, Literal, SupportsIndex, Union, get_args, get_origin, get
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["MOST_BYTES", "DamagedError", "cut", "parse_json", "read_bytes", "shortened", "typed"]
+__all__ = [
+    "MOST_BYTES",
+    "DamagedError",
+    "cut",
+    "parse_json",
+    "read_bytes",
+    "shortened",
+    "typed",
+    "why_unwritable",
+]
 
 MOST_BYTES = 2**26  # of a text file: 64 MiB, as the names of a million columns take
 MOST_TEXT = 2**16  # characters of one text
@@ -165,12 +174,22 @@ def _scalar(hint: Any, value: Any, name: str) -> Any:
         raise _misfit(hint, value, name)
     if isinstance(value, int) and not -MOST_INT <= value < MOST_INT:
         raise DamagedError(f"{name} is {shortened(value)}, a number with too many digits")
-    if isinstance(value, str):
-        if len(value) > MOST_TEXT:
-            raise DamagedError(f"{name} is a text of {len(value):,} characters")
-        if UNWRITABLE.search(value):
-            raise DamagedError(f"{name} is {shortened(value)}, which no text may hold")
+    if isinstance(value, str) and (why := why_unwritable(value)) is not None:
+        raise DamagedError(f"{name} is {why}")
     return value
+
+
+def why_unwritable(text: str) -> str | None:
+    """Say why a text cannot be stored; None if it can.
+
+    >>> why_unwritable("gold"), why_unwritable("x" * 70_000)
+    (None, 'a text of 70,000 characters')
+    """
+    if len(text) > MOST_TEXT:
+        return f"a text of {len(text):,} characters"
+    if UNWRITABLE.search(text):
+        return f"{shortened(text)}, which no text may hold"
+    return None
 
 
 @cache

@@ -10,8 +10,8 @@ QUICK = GMVAE(hidden=(16,), max_iter=3)
 # scikit-learn excuses its own KMeans and forests likewise.
 EXCUSED = {
     "check_sample_weight_equivalence_on_dense_data": "A training draws rows by their weights, so "
-    "that weights equal repeated rows in expectation, not bit for bit (tests/fitting/"
-    "test_weights.py); other rows in another order are another random training."
+    "that a row of weight 2 equals two rows in expectation, not bit for bit "
+    "(tests/fitting/test_weights.py)."
 }
 
 

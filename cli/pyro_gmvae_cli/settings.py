@@ -68,6 +68,17 @@ class Names(click.ParamType):
             self.fail(f"{value!r} is not a list of names such as age,spend", param, ctx)
         return names
 
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Keep a variable whole, for names hold blanks."""
+        return [rv]
+
+
+def _joined(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    """Join the names of an option that is given several times."""
+    return tuple(name for names in value for name in names)
+
 
 def training_settings(
     *, without: Collection[str] = (), only: Collection[str] | None = None
@@ -121,7 +132,7 @@ def _option(described: Field[Any], section: str, *, of_method: bool) -> Decorato
     elif kind == "sizes":
         more["type"] = Sizes()
     elif kind == "names":
-        more["type"] = Names()
+        more |= {"type": Names(), "multiple": True, "callback": _joined}
     elif kind == "texts":
         more |= {"type": str, "multiple": True}
     elif kind == "file":

@@ -68,23 +68,11 @@ def table_tensor(
     if values.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     columns = [f"column {i}" for i in range(values.shape[1])] if columns is None else columns
-    bad = np.isinf(values)
-    if bad.any():
-        raise InputError(
-            f"{name} has {bad.sum()} cells that are infinite, in {counted(bad, columns)}: leave "
-            "them empty, or correct them."
-        )
-    with np.errstate(over="ignore"):  # a long double may be beyond float64; it is reported below
-        table = values.astype(np.float64)
+    refuse_extremes(values, columns, name)
+    table = values.astype(np.float64)
     gaps = np.isnan(table)
     table[gaps] = np.nan  # gaps have one bit pattern, by which rows are recognised
     size = np.where(gaps, 0.0, np.abs(table))
-    large = size > LARGEST
-    if large.any():
-        raise InputError(
-            f"{name} has {large.sum()} cells that are too large, beyond {LARGEST:g}, in "
-            f"{counted(large, columns)}: divide those columns by a constant."
-        )
     largest = size.max(0)
     small = np.flatnonzero((size != 0).any(0) & (largest < SMALLEST))
     if len(small):
@@ -100,6 +88,33 @@ def table_tensor(
             f"clusters: drop {listed(columns[i] for i in constant.tolist())}."
         )
     return torch.from_numpy(table)
+
+
+def refuse_extremes(values: np.ndarray, columns: Sequence[str], name: str) -> None:
+    """Raise an `InputError` for cells ``(N, D)`` that are infinite or beyond 1e307.
+
+    >>> refuse_extremes(np.array([[1.0], [-np.inf]]), ["spend"], "t")
+    Traceback (most recent call last):
+    pyro_gmvae.errors.InputError: t has 1 cell that is infinite, in spend (1): leave it empty, ...
+    """
+    bad = np.isinf(values)
+    if bad.any():
+        what, them = ("cell that is", "it") if bad.sum() == 1 else ("cells that are", "them")
+        raise InputError(
+            f"{name} has {bad.sum()} {what} infinite, in {counted(bad, columns)}: leave {them} "
+            f"empty, or correct {them}."
+        )
+    if values.dtype.kind != "f" or values.dtype.itemsize < 8:
+        return
+    large = np.abs(values) > LARGEST
+    if large.any():
+        what, them = ("cell that is", "that column")
+        if large.sum() > 1:
+            what, them = "cells that are", "those columns"
+        raise InputError(
+            f"{name} has {large.sum()} {what} too large, beyond {LARGEST:g}, in "
+            f"{counted(large, columns)}: divide {them} by a constant."
+        )
 
 
 def counted(cells: np.ndarray, columns: Sequence[str]) -> str:

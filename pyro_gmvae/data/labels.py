@@ -6,6 +6,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import shortened
 
 MISSING = -1
 
@@ -15,9 +16,18 @@ def factorize(values: np.ndarray) -> tuple[Int64[Tensor, "rows"], tuple[str, ...
 
     Returns:
         The codes ``(N,)`` and the name of each class.
+
+    Raises:
+        InputError: for a label that is a list or another object of several values.
     """
     import pandas
 
+    if values.dtype == object:
+        odd = [v for v in values if not pandas.api.types.is_scalar(v)]
+        if odd:
+            raise InputError(
+                f"a label is {shortened(odd[0])}: give each row one number or text as its label."
+            )
     if values.dtype == object:  # mixed types cannot be sorted, but their text can
         values = np.array([None if pandas.isna(v) else str(v) for v in values], dtype=object)
     codes, classes = pandas.factorize(values, sort=True)

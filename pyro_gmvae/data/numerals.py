@@ -2,11 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # The most usual first; they are compared without regard to case.
 MISSING_WORDS = (
     *("NA", "N/A", "#N/A", "#N/A N/A", "#NA", "<NA>", "n.a.", "n/a.", "n.d.", "NaN", "-NaN"),
     *("NULL", "None", "nil", "missing", "(null)", "?", "-", "--", "–", "—", ".", "..", "...", ":"),
+    # How spreadsheets write a formula that failed, and databases a date that is none.
+    *("#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"),
+    *("NaT", "0000-00-00", "0000-00-00 00:00:00"),
 )
 
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
@@ -64,6 +68,25 @@ def is_text(cell: str) -> bool:
     (True, False)
     """
     return not is_missing(cell) and not is_number(cell)
+
+
+def is_code(cells: Iterable[str]) -> bool:
+    """Return True if all cells are digits without a mark, as in ``"01067"``.
+
+    >>> is_code(["01067", "10115"]), is_code(["1.5", "2"])
+    (True, False)
+    """
+    return all(cell.isascii() and cell.isdigit() for cell in cells)
+
+
+def undisguised(cell: str) -> str:
+    r"""Take out what is not seen, and write the minus signs of typesetters as ``-``.
+
+    >>> undisguised("\u22122\x00")
+    '-2'
+    """
+    bare = re.sub("[\u2010-\u2015\u2212\ufe63\uff0d]", "-", cell)
+    return "".join(c for c in bare if unicodedata.category(c) not in ("Cc", "Cf"))
 
 
 def is_integer(cell: str) -> bool:

@@ -10,7 +10,17 @@ from typing import Any, Literal, get_args
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.stored import DamagedError, shortened, typed
 
-__all__ = ["KINDS", "OF_LEVELS", "Cells", "Column", "Kind", "LeftOut", "Schema", "shown_number"]
+__all__ = [
+    "KINDS",
+    "MOST_LEVELS",
+    "OF_LEVELS",
+    "Cells",
+    "Column",
+    "Kind",
+    "LeftOut",
+    "Schema",
+    "shown_number",
+]
 
 Kind = Literal["real", "amount", "count", "binary", "category", "ordinal", "date", "spike"]
 Cells = Literal["number", "text", "date", "boolean"]

@@ -10,16 +10,19 @@ from torch import Tensor
 
 from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
 from pyro_gmvae.data.columns.infer import describe
+from pyro_gmvae.data.columns.match import match_column
 from pyro_gmvae.data.columns.raw import RawColumn, read_column
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
-from pyro_gmvae.data.schema import Schema
+from pyro_gmvae.data.numerals import is_code, is_number, shown, undisguised
+from pyro_gmvae.data.schema import MOST_LEVELS, Column, Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.data.weights import checked_weights
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import cut, why_unwritable
 
 if TYPE_CHECKING:
     import pandas
@@ -109,10 +112,21 @@ def from_frame(
 
 
 def as_frame(frame: Any) -> "pandas.DataFrame":
-    """Bring a data frame of pandas or polars to one of pandas, whose column names are text."""
-    if type(frame).__module__.split(".")[0] == "polars":
+    """Bring a data frame of pandas or polars to one of pandas, whose column names are text.
+
+    Raises:
+        InputError: for anything else, such as a single column or a query that has not run.
+    """
+    import pandas
+
+    if type(frame).__module__.split(".")[0] == "polars" and hasattr(frame, "to_arrow"):
         frame = frame.to_arrow().to_pandas()
-    return frame.rename(columns=str)
+    if not isinstance(frame, pandas.DataFrame):
+        raise InputError(
+            f"the table is a {type(frame).__name__}: give a data frame of pandas or polars."
+        )
+    # Names of several levels become one text each.
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
 
 
 def _from_frame(
@@ -125,8 +139,9 @@ def _from_frame(
     notes: tuple[str, ...],
     line_of: LineOf | None,
 ) -> Dataset:
-    frame = frame.rename(columns=str)
+    frame = as_frame(frame)
     _refuse_same_names(frame, name)
+    check_rows(len(frame), name, purpose)
     y, class_names = None, None
     if label_column is not None:
         _check_column(label_column, "label", frame, name)
@@ -139,7 +154,6 @@ def _from_frame(
         _check_column(weight_column, "weight", frame, name)
         weights = _weights(frame, weight_column, name, line_of)
         frame = frame.drop(columns=weight_column)
-    check_rows(len(frame), name, purpose)
     if frame.shape[1] == 0:
         raise InputError(f"{name} has no columns: give it at least one column of numbers.")
     raw = [read_column(frame[column], name) for column in frame.columns]
@@ -154,6 +168,7 @@ def _from_frame(
         _refuse_odd_cells([c for c in raw if c.name not in settled], frame, name, line_of)
         found = describe(raw, name, wishes)
         schema, values, notes = found.schema, found.values, (*notes, *found.notes)
+        _refuse_unstorable(schema, class_names or (), name)
     x = table_tensor(values, schema.shown_names, name, "apply")
     return Dataset(
         name,
@@ -179,11 +194,13 @@ def _weights(
     frame: "pandas.DataFrame", column: str, name: str, line_of: LineOf | None
 ) -> Tensor | None:
     """Read the column of weights."""
-    from pyro_gmvae.data.numerals import shown
     from pyro_gmvae.data.sources.columns import first_not_number
 
     raw = read_column(frame[column], name)
-    if raw.cells not in ("number", "boolean"):
+    values = raw.values
+    if raw.declared is not None and all(map(is_number, raw.levels)):  # categories of numbers
+        values = match_column(raw, Column(column), name).values
+    elif raw.cells not in ("number", "boolean"):
         row = first_not_number(frame[column]) if raw.cells == "text" else None
         where = (
             ""
@@ -195,7 +212,7 @@ def _weights(
             "number from 0 on"
         )
     return checked_weights(
-        raw.values, f"{name}, column {column},", lambda row: _at(row, line_of).rstrip(",")
+        values, f"{name}, column {column},", lambda row: _at(row, line_of).rstrip(",")
     )
 
 
@@ -245,15 +262,17 @@ def _refuse_odd_cells(
 
     Such a column would be taken for text, each of its numbers for a level.
     """
-    from pyro_gmvae.data.numerals import is_number, shown
     from pyro_gmvae.data.sources.columns import first_not_number
 
     for column in raw:
-        if column.cells != "text" or column.declared is not None or len(column.levels) <= MANY:
+        if column.cells != "text" or column.declared is not None:
             continue
         counts = np.bincount(column.known.astype(np.int64), minlength=len(column.levels))
         numbers = np.array([is_number(v) for v in column.levels])
-        if counts[numbers].sum() < MOSTLY_NUMBERS * counts.sum():
+        masked = np.array([is_number(undisguised(v)) for v in column.levels]) & ~numbers
+        if not masked.any() and (len(column.levels) <= MANY or is_code(column.levels)):
+            continue
+        if counts[numbers | masked].sum() < MOSTLY_NUMBERS * counts.sum():
             continue
         row = first_not_number(frame[column.name])
         if row is None:
@@ -264,6 +283,24 @@ def _refuse_odd_cells(
             f"others: {_at(row, line_of)} holds {cell}; correct it or leave it empty, drop the "
             "column, or call it a category."
         )
+
+
+def _refuse_unstorable(schema: Schema, class_names: Sequence[str], name: str) -> None:
+    """Refuse texts that no run can hold, before any time is spent on a training."""
+    left_out = [c.name for c in schema.left_out]
+    texts = [(n, "a column is called") for n in (*(schema.names or ()), *left_out)]
+    texts += [(n, "a label is") for n in class_names]
+    for column in schema.columns:
+        if len(column.levels) > MOST_LEVELS:
+            raise InputError(
+                f"{name} has {len(column.levels)} different cells in the column {column.name}, "
+                f"more than the {MOST_LEVELS} levels that a column may have: drop it."
+            )
+        where = f"a cell of {cut(column.name)} is"
+        texts += [(level, where) for level in column.levels if isinstance(level, str)]
+    for text, where in texts:
+        if (why := why_unwritable(text)) is not None:
+            raise InputError(f"{name} cannot be used, for {where} {why}: change it.")
 
 
 def _at(row: int, line_of: LineOf | None) -> str:

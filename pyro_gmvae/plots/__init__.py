@@ -8,6 +8,7 @@ from pyro_gmvae.plots.clusters import plot_cluster_members, plot_cluster_profile
 from pyro_gmvae.plots.grid import plot_grid
 from pyro_gmvae.plots.history import plot_history
 from pyro_gmvae.plots.profiles import plot_column_profiles
+from pyro_gmvae.plots.saving import save_figure
 from pyro_gmvae.plots.selection import plot_selection
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "plot_grid",
     "plot_history",
     "plot_selection",
+    "save_figure",
 ]

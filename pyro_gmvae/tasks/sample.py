@@ -11,6 +11,7 @@ from pyro_gmvae.data import Encoding, ImageEncoding, TableEncoding
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.pictures import draw_samples
+from pyro_gmvae.plots import save_figure
 from pyro_gmvae.ranges import MOST_DRAWS, whole
 from pyro_gmvae.tasks.output import STANDARD_OUTPUT, suffix_of, table_output
 from pyro_gmvae.visible import unicode_text
@@ -57,7 +58,7 @@ def _write_picture(
     suffix = suffix_of(path, encoding.sample_suffixes, encoding.sample_words)
     with written_whole(path) as partial:
         figure = draw_samples(fitted, per_cluster, seed=seed)
-        figure.savefig(partial, format=suffix.removeprefix("."))
+        save_figure(figure, partial, format=suffix.removeprefix("."))
 
 
 @_write.register(TableEncoding)

@@ -23,7 +23,7 @@ from pyro_gmvae.fitting.plan import plan, seeds_of
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.fitting.train import train
-from pyro_gmvae.plots import plot_selection
+from pyro_gmvae.plots import plot_selection, save_figure
 from pyro_gmvae.ranges import MOST_CLUSTERS, MOST_DRAWS, MOST_TRAININGS, shown, whole
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, write_training
@@ -152,7 +152,7 @@ def select_clusters(
         with written_whole(path / "selection.json") as partial:
             partial.write_text(json.dumps(figures, indent=2) + "\n")
         with written_whole(path / "selection.png") as partial:
-            plot_selection(selection, title=name).savefig(partial)
+            save_figure(plot_selection(selection, title=name), partial)
     return selection
 
 

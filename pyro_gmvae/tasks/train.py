@@ -17,6 +17,7 @@ from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
+from pyro_gmvae.plots import save_figure
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.runs.contents import METRICS, checkpoint_path
@@ -135,7 +136,7 @@ class _Writer:
         write_training(self.path, self.settings, self.fingerprint)
         for name, figure in pictures_of(fitted, self.planned.splits).items():
             with written_whole(self.path / f"{name}.png") as partial:
-                figure.savefig(partial)
+                save_figure(figure, partial)
 
     @contextmanager
     def leaving_well(self, *, resume: bool) -> Iterator[None]:

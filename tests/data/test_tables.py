@@ -83,7 +83,7 @@ def test_apply_accepts_a_single_row(tmp_path: Path) -> None:
             "a\n" + "".join(f"{i}.5\n" for i in range(30)) + "Total\n",
             "column a of numbers with a cell that is not .*: row 30, line 32, holds 'Total'; corr",
         ),
-        ("a,b\n1,inf\n2,3\n", r"1 cells that are infinite, in b \(1\)"),
+        ("a,b\n1,inf\n2,3\n", r"1 cell that is infinite, in b \(1\)"),
         ("a,b\n1,1e308\n2,3\n", r"too large, beyond 1e.307, in b \(1\)"),
         ("a,b\n1,5\n1,5\n", "same value in every row.*drop a, b"),
         ("a,b\n1,2\n1,2,3\n", "same number of cells"),

@@ -12,7 +12,16 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["DAY", "TIME", "DateForm", "days_of", "parse_dates", "recognise_dates", "timestamps"]
+__all__ = [
+    "DAY",
+    "TIME",
+    "DateForm",
+    "days_of",
+    "is_like_a_date",
+    "parse_dates",
+    "recognise_dates",
+    "timestamps",
+]
 
 # ISO 8601, which pandas reads in all its variants; of days, or of times of a day as well.
 DAY, TIME = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
@@ -58,13 +67,13 @@ def recognise_dates(names: Sequence[str]) -> DateForm | None:
     ('%Y-%m-%dT%H:%M:%S', None)
     """
     least = SHARE * len(names)
-    if not names or sum(map(_is_like_a_date, names)) < least:
+    if not names or sum(map(is_like_a_date, names)) < least:
         return None
     if sum(_ISO.fullmatch(n) is not None for n in names) >= least:
         days = parse_dates(names, TIME)
         if np.isfinite(days).sum() >= least:
             return DateForm(DAY if _are_whole(days) else TIME)
-    likely = [n for n in names if _is_like_a_date(n)]
+    likely = [n for n in names if is_like_a_date(n)]
     found = [f for f in _formats(likely[0]) if _reads(likely[:20], f)]
     read = [(f, int(np.isfinite(parse_dates(names, f)).sum())) for f in found]
     best = max((count for _, count in read), default=0)
@@ -76,6 +85,15 @@ def recognise_dates(names: Sequence[str]) -> DateForm | None:
     if len(orders) == 2 and "%p" in chosen:  # the month comes first where the clock has 12 hours
         chosen = next(f for f in fit if f.index("%m") < f.index("%d"))
     return DateForm(chosen, len(orders) == 2)
+
+
+def is_like_a_date(text: str) -> bool:
+    """Recognise three parts of which a date may be made.
+
+    >>> is_like_a_date("31 Jan 2024"), is_like_a_date("1.5")
+    (True, False)
+    """
+    return len(text) <= 40 and _LIKE.fullmatch(text) is not None
 
 
 def parse_dates(names: Sequence[str], format: str) -> np.ndarray:
@@ -125,10 +143,6 @@ def timestamps(days: np.ndarray, format: str) -> np.ndarray:
     made = times.astype("datetime64[s]")
     made[~known] = np.datetime64("NaT")
     return made
-
-
-def _is_like_a_date(text: str) -> bool:
-    return len(text) <= 40 and _LIKE.fullmatch(text) is not None
 
 
 def _are_whole(days: np.ndarray) -> bool:

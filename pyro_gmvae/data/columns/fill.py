@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pyro_gmvae.data.columns.raw import level_name
 from pyro_gmvae.data.schema import Schema
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def fill_gaps(
 ) -> pandas.DataFrame:
     """Return a copy of a data frame whose missing cells are those of another one.
 
-    Columns without gaps are as they were, and so is every cell of text that is not missing.
-    Numbers become floats, because the mean of whole numbers need not be whole.
+    Columns without gaps are as they were, and so is every cell of text, of a category or of a time
+    that is not missing. Numbers become floats, because the mean of whole numbers need not be whole.
 
     Args:
         frame: N rows; its own columns, some of which are filled.
@@ -62,12 +63,32 @@ def _filled(column: pandas.Series[Any], missing: np.ndarray, filled: pandas.Seri
     import pandas
 
     cells = filled.set_axis(column.index)
-    if not isinstance(filled.dtype, pandas.StringDtype):
+    if isinstance(column.dtype, pandas.CategoricalDtype) and filled.dtype.kind == "M":
+        column = column.astype(column.cat.categories.dtype)  # a mean date need not be a category
+    if isinstance(column.dtype, pandas.CategoricalDtype):
+        # The levels have the names that the reader gives to categories of any type.
+        by_name = {level_name(category): category for category in column.cat.categories}
+        cells = cells.map(by_name.get, na_action="ignore") if by_name else cells
+        cells = cells.astype(object)
+    elif pandas.api.types.is_datetime64_any_dtype(filled.dtype):
+        cells = _times(column.dtype, cells)
+    elif pandas.api.types.is_timedelta64_dtype(column.dtype):
+        cells = pandas.to_timedelta(cells, "D").astype(column.dtype)
+    elif isinstance(filled.dtype, pandas.StringDtype):
+        cells = cells.astype(object)
+    else:
         return cells
     # Text that training did not know is no gap, though the model reads it as one.
-    mixed = column.astype(object).where(~missing, cells.astype(object))
-    if isinstance(column.dtype, pandas.CategoricalDtype):
-        return mixed.astype(column.dtype)
-    if isinstance(column.dtype, pandas.StringDtype):
-        return mixed.astype(column.dtype)
-    return mixed
+    mixed = column.astype(object).where(~missing, cells)
+    return mixed if column.dtype == object else mixed.astype(column.dtype)
+
+
+def _times(dtype: Any, times: pandas.Series[Any]) -> pandas.Series[Any]:
+    """Write times in UTC as those of a column are: in its time zone, or as periods."""
+    import pandas
+
+    if isinstance(dtype, pandas.DatetimeTZDtype):
+        return times.dt.tz_localize("UTC").dt.tz_convert(dtype.tz).astype(dtype)
+    if isinstance(dtype, pandas.PeriodDtype):
+        return times.dt.to_period(dtype.freq)
+    return times

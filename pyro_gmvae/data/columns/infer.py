@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyro_gmvae.data.checks import listed
+from pyro_gmvae.data.checks import listed, refuse_extremes
+from pyro_gmvae.data.columns.doubts import doubts_of_levels, doubts_of_numbers, doubts_of_text
 from pyro_gmvae.data.columns.match import Matched, match_column
 from pyro_gmvae.data.columns.numbers import guess_numbers, numbers_rows
 from pyro_gmvae.data.columns.raw import RawColumn
@@ -57,6 +58,7 @@ def describe(raw: Sequence[RawColumn], source: str, wishes: Wishes | None = None
     """
     wishes = Wishes() if wishes is None else wishes
     wishes.checked([_named(c) for c in raw], source)
+    _refuse_extremes(raw, wishes, source)
     found: list[tuple[RawColumn, Column | LeftOut, Matched | None]] = []
     notes: list[str] = []
     for column in raw:
@@ -95,6 +97,7 @@ def describe_numbers(values: np.ndarray, source: str, wishes: Wishes) -> Describ
     """
     raw = [RawColumn(str(i), "number", column) for i, column in enumerate(values.T)]
     wishes.checked([_named(c) for c in raw], source)
+    _refuse_extremes(raw, wishes, source)
     columns, kept, left_out = [], [], []
     for i, column in enumerate(raw):
         name = _named(column)
@@ -113,6 +116,17 @@ def describe_numbers(values: np.ndarray, source: str, wishes: Wishes) -> Describ
     return Described(Schema(tuple(columns), tuple(left_out)), values[:, kept], ())
 
 
+def _refuse_extremes(raw: Sequence[RawColumn], wishes: Wishes, source: str) -> None:
+    """Refuse numbers of which no rule can tell a kind, in columns that are to be used."""
+    used = [
+        c
+        for c in raw
+        if _named(c) not in wishes.drop and (wishes.only is None or _named(c) in wishes.only)
+    ]
+    if used:
+        refuse_extremes(np.stack([c.values for c in used], 1), [_named(c) for c in used], source)
+
+
 def _named(raw: RawColumn) -> str:
     return raw.name or ""
 
@@ -129,9 +143,12 @@ def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> C
         return LeftOut(name, "not named by the user")
     kept = name in _kept_names(wishes)
     distinct = np.unique(raw.known)
+    free = raw.cells == "text" and raw.declared is None
+    if free and gap_words(raw.levels) == list(raw.levels):
+        distinct = distinct[:0]
     if len(distinct) < 2:
         if kept:
-            holds = "no cell" if not len(distinct) else "the same value in every row"
+            holds = "no known cell" if not len(distinct) else "the same value in every row"
             raise InputError(
                 f"{source} has {holds} in the column {name}, which says nothing about clusters: "
                 "drop it."
@@ -144,6 +161,8 @@ def _decided(raw: RawColumn, wishes: Wishes, source: str, notes: list[str]) -> C
         by_rule = _guessed(raw, [])
         return replace(made, why=by_rule.why if by_rule.kind == made.kind else "by the user")
     if not kept and (why := _numbers_or_names(raw)) is not None:
+        if free:
+            notes += doubts_of_text(name, raw.levels)
         return LeftOut(name, why)
     return _guessed(raw, notes)
 
@@ -161,6 +180,8 @@ def _guessed(raw: RawColumn, notes: list[str]) -> Column:
     """Describe a column that is to be used by the rules."""
     if raw.cells == "number":
         guess = guess_numbers(raw.known, _named(raw))
+        if guess.kind in ("real", "amount"):
+            notes += doubts_of_numbers(_named(raw), raw.known)
         return of_numbers(raw, guess)
     if raw.cells == "text" and raw.declared is None:
         form = guess_dates(raw.levels)
@@ -175,6 +196,7 @@ def _guessed(raw: RawColumn, notes: list[str]) -> Column:
         gaps = gap_words(raw.levels)
         levels = tuple(v for v in raw.levels if v not in gaps)
         kind: Kind = "binary" if len(levels) == 2 else "category"
+        notes += [*doubts_of_text(_named(raw), levels), *doubts_of_levels(_named(raw), levels)]
         return made_column(raw, kind, f"{len(levels)} different names", levels=levels)
     if raw.cells == "text":
         kind = "binary" if len(raw.levels) == 2 else raw.column.kind

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyro_gmvae.data.columns.dates import DAY, parse_dates
 from pyro_gmvae.data.columns.raw import TRUTH, RawColumn
-from pyro_gmvae.data.columns.words import counted_words
+from pyro_gmvae.data.columns.words import counted_words, guess_dates
 from pyro_gmvae.data.numerals import MISSING_WORDS, is_missing, shown
 from pyro_gmvae.data.schema import Column, shown_number
 from pyro_gmvae.errors import InputError
@@ -73,7 +73,8 @@ def _levels(raw: RawColumn, column: Column) -> Matched:
     if raw.cells == "text" and raw.levels == names:
         return Matched(raw.values)
     if raw.cells == "number":  # the levels of these rows happen to be numbers, all of them
-        by_number = {_float(name): code for name, code in known.items()}
+        times = Counter(map(_float, known))  # long codes may be one and the same number
+        by_number = {_float(n): code for n, code in known.items() if times[_float(n)] == 1}
         distinct, places = np.unique(raw.values, return_inverse=True)
         codes = [by_number.get(v, np.nan) for v in distinct.tolist()]
         return _coded(distinct, places, np.array(codes, dtype=np.float64))
@@ -111,6 +112,10 @@ def _dates(raw: RawColumn, column: Column, source: str) -> Matched:
     assert column.format is not None
     days = parse_dates(raw.levels, column.format)
     days = np.where(np.isnan(days), parse_dates(raw.levels, DAY), days)
+    unread = [v for v, day in zip(raw.levels, days, strict=True) if np.isnan(day)]
+    other = guess_dates(unread)
+    if other is not None and not other.ambiguous:  # another program may write them otherwise
+        days = np.where(np.isnan(days), parse_dates(raw.levels, other.format), days)
     table = np.append(days, np.nan)
     values = table[np.where(np.isnan(raw.values), len(days), raw.values).astype(np.int64)]
     lost = [v for v, day in zip(raw.levels, days, strict=True) if np.isnan(day)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from pyro_gmvae.stored import shortened
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TRUTH", "RawColumn", "read_column"]
+__all__ = ["TRUTH", "RawColumn", "level_name", "read_column"]
 
+EXACT = 2.0**53  # up to here float64 holds every whole number
 TRUTH = ("false", "true")  # the levels of truth values
 
 
@@ -90,7 +93,10 @@ def read_column(series: pandas.Series[Any], source: str) -> RawColumn:
     if types.is_bool_dtype(dtype):
         return RawColumn(name, "boolean", _floats(series))
     if types.is_numeric_dtype(dtype):
-        return RawColumn(name, "number", _floats(series))
+        values = _floats(series)
+        if types.is_integer_dtype(dtype) and _merges(values, series.dropna().unique()):
+            return _text(series.astype(object).map(str, na_action="ignore"), name)
+        return RawColumn(name, "number", values)
     if isinstance(dtype, pandas.PeriodDtype):
         series = series.dt.to_timestamp()
     if types.is_datetime64_any_dtype(series.dtype):
@@ -102,24 +108,48 @@ def read_column(series: pandas.Series[Any], source: str) -> RawColumn:
     return _objects(series, name, source)
 
 
+def _merges(values: np.ndarray, whole: Collection[Any]) -> bool:
+    """Return True if different whole numbers, such as long identifiers, become one in float64."""
+    known = values[~np.isnan(values)]
+    if not len(known) or not EXACT <= np.abs(known).max() < np.inf:
+        return False
+    return len(np.unique(known)) < len(whole)
+
+
 def _floats(series: pandas.Series[Any]) -> np.ndarray:
     with np.errstate(over="ignore"):  # a long double may be beyond float64: told as infinite
         return series.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
 
 
 def _categories(series: pandas.Series[Any], name: str) -> RawColumn:
+    from pandas.api import types
+
+    if types.is_datetime64_any_dtype(series.cat.categories.dtype):
+        return RawColumn(name, "date", days_of(series.astype(series.cat.categories.dtype)))
     used = series.cat.remove_unused_categories().cat
-    levels = [shown_number(v) if _is_number(v) else str(v).strip() for v in used.categories]
+    levels = [level_name(v) for v in used.categories]
     codes = np.where(used.codes < 0, np.nan, used.codes.astype(np.float64))
     if len(set(levels)) < len(levels) or "" in levels:
         return _text(series.astype(object).map(str, na_action="ignore"), name)
     return RawColumn(name, "text", codes, tuple(levels), "ordinal" if used.ordered else "category")
 
 
+def level_name(value: Any) -> str:
+    """Return the name of the level that stands for a category.
+
+    >>> level_name(3), level_name(" gold")
+    ('3', 'gold')
+    """
+    if _is_number(value):
+        return shown_number(value)
+    return unicodedata.normalize("NFC", str(value).strip())
+
+
 def _text(series: pandas.Series[Any], name: str) -> RawColumn:
     import pandas
 
-    stripped = series.str.strip()
+    # One letter with an accent may be written as one character or as two.
+    stripped = series.str.strip().str.normalize("NFC")
     codes, levels = pandas.factorize(
         stripped.mask(stripped == "").to_numpy(dtype=object), sort=True
     )
@@ -141,15 +171,18 @@ def _objects(series: pandas.Series[Any], name: str, source: str) -> RawColumn:
             f"{source} holds {shortened(cells[odd])} in row {odd} of {name}: give a number, a text "
             "or a date."
         )
-    gaps = series.isna().to_numpy()
+    cells = [None if isinstance(v, Decimal) and v.is_nan() else v for v in cells]
+    gaps = pandas.isna(np.array([*cells, None], dtype=object))[:-1]
     known = [v for v, gap in zip(cells, gaps, strict=True) if not gap]
-    if all(isinstance(v, bool | np.bool_) for v in known) and known:
+    if any(map(_is_truth, known)) and all(_is_truth(v) or v in (0, 1) for v in known):
         values = [np.nan if gap else float(v) for v, gap in zip(cells, gaps, strict=True)]
         return RawColumn(name, "boolean", np.array(values))
     if all(map(_is_number, known)):
         values = [np.nan if gap else _float(v) for v, gap in zip(cells, gaps, strict=True)]
-        return RawColumn(name, "number", np.array(values, dtype=np.float64))
-    if all(isinstance(v, date) for v in known):
+        numbers = np.array(values, dtype=np.float64)
+        if not (all(isinstance(v, Integral) for v in known) and _merges(numbers, set(known))):
+            return RawColumn(name, "number", numbers)
+    elif all(isinstance(v, date) for v in known):
         times = series.mask(series.isna())
         return RawColumn(name, "date", days_of(pandas.to_datetime(times, utc=True)))
     texts = [None if gap else str(v) for v, gap in zip(cells, gaps, strict=True)]
@@ -157,7 +190,11 @@ def _objects(series: pandas.Series[Any], name: str, source: str) -> RawColumn:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_)
+    return isinstance(value, Real | Decimal) and not _is_truth(value)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
 
 
 def _float(value: Any) -> float:

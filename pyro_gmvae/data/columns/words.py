@@ -10,7 +10,7 @@ import numpy as np
 from pyro_gmvae.data.columns.dates import DateForm, recognise_dates
 from pyro_gmvae.data.numerals import MISSING_WORDS
 
-__all__ = ["counted_words", "gap_words", "guess_dates", "names_rows"]
+__all__ = ["counted_words", "gap_words", "guess_dates", "names_rows", "stands_for_a_gap"]
 
 FEW_ROWS = 20
 MOSTLY = 0.9  # share of different cells from which text names the rows
@@ -23,23 +23,32 @@ def gap_words(levels: Sequence[str]) -> list[str]:
     """List the levels that stand for a missing cell, such as ``?`` and ``N/A``.
 
     ``NA`` is a level among codes of two letters, for it may be a country, and ``-`` is one beside
-    ``+``. Where fewer than two levels would be left, all stay levels.
+    ``+``. Where one other level would be left, all stay levels.
 
     >>> gap_words(["a", "b", "?"]), gap_words(["DE", "NA", "US"]), gap_words(["+", "-"])
     (['?'], [], [])
     """
-    found = [v for v in levels if v.lower() in _WORDS]
-    rest = [v for v in levels if v.lower() not in _WORDS]
+    found = [v for v in levels if stands_for_a_gap(v)]
+    rest = [v for v in levels if not stands_for_a_gap(v)]
     if rest and all(len(v) == 2 and v.isupper() for v in rest):
         found = [v for v in found if v != "NA"]
     if "+" in rest:
         found = [v for v in found if v != "-"]
-    return found if len(levels) - len(found) >= 2 else []
+    return [] if len(levels) - len(found) == 1 else found
+
+
+def stands_for_a_gap(text: str) -> bool:
+    """Return True for a word that stands for a missing value in most tables.
+
+    >>> stands_for_a_gap("n/a"), stands_for_a_gap("no")
+    (True, False)
+    """
+    return text.lower() in _WORDS
 
 
 def guess_dates(levels: Sequence[str]) -> DateForm | None:
     """Recognise dates among the levels that do not stand for a gap."""
-    return recognise_dates([v for v in levels if v.lower() not in _WORDS])
+    return recognise_dates([v for v in levels if not stands_for_a_gap(v)])
 
 
 def names_rows(levels: Sequence[str], codes: np.ndarray) -> str | None:

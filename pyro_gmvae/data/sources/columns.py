@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pandas
 
 
+SHORTEST_CODE = 4  # digits
+EXACT_DIGITS = 15  # whole numbers of so many digits are exact in float64
+
+
 @dataclass
 class _Column:
     """Hold what is known about a column while the others are looked at."""
@@ -126,12 +130,14 @@ def _notation(cell: str) -> str:
 def _look(cells: pa.ChunkedArray, lower: pa.Array) -> _Column:
     """Type one column as far as its own cells tell."""
     plain = _cast(cells)
-    if plain is not None:
+    if plain is not None and not _are_codes(cells, plain):
         return _Column(cells, plain, style="plain")
     cells = pc.utf8_trim_whitespace(cells)
     known = _known(cells, lower)
     blank = pc.equal(cells, "")
     as_text = _Column(pc.if_else(blank, None, cells))
+    if plain is not None:
+        return as_text
     if known.null_count == len(known):
         if pc.all(blank).as_py() or not len(cells):
             return _Column(cells, pa.chunked_array([pa.nulls(len(cells), pa.float64())]))
@@ -143,6 +149,8 @@ def _look(cells: pa.ChunkedArray, lower: pa.Array) -> _Column:
             words[entry["values"]] = entry["counts"]
     plain = _cast(known)
     if plain is not None:
+        if _are_codes(known, plain):
+            return as_text
         return _Column(cells, plain, style="plain", words=words)
     lowered = pc.utf8_lower(known)
     if pc.all(pc.is_in(lowered.drop_null(), pa.array(["true", "false"]))).as_py():
@@ -156,6 +164,24 @@ def _look(cells: pa.ChunkedArray, lower: pa.Array) -> _Column:
     style: Literal["point", "comma", "either"]
     style = "either" if point and comma else "point" if point else "comma"
     return _Column(cells, None, marked, style, words)
+
+
+def _are_codes(cells: pa.ChunkedArray, numbers: pa.ChunkedArray) -> bool:
+    """Recognise digits that are lost in numbers: zeros before them, or the last ones of many.
+
+    Postal codes such as 01067 have one length, four digits at least. Shorter ones, such as 07, may
+    be months or ages.
+    """
+    longest = pc.max(pc.utf8_length(cells)).as_py() or 0
+    zeros = longest >= SHORTEST_CODE and pc.any(pc.starts_with(cells, "0")).as_py()
+    if not (zeros or longest > EXACT_DIGITS):
+        return False
+    if not pc.all(pc.match_substring_regex(cells, "^[0-9]+$")).as_py():
+        return False
+    if zeros and pc.min(pc.utf8_length(cells)).as_py() == longest:
+        return bool(pc.any(pc.not_equal(numbers, 0)).as_py())
+    different = pc.count_distinct(pc.cast(numbers, pa.float64(), safe=False))
+    return bool(pc.count_distinct(cells).as_py() > different.as_py())
 
 
 def _known(cells: pa.ChunkedArray, lower: pa.Array) -> pa.ChunkedArray:

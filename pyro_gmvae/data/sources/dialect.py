@@ -166,8 +166,10 @@ def _is_comment(rows: list[list[str]], width: int) -> bool:
     filled = [cell for cell in first if cell.strip()]
     if width < 2 or len(rows) < 2 or len(filled) != 1 or is_number(filled[0]):
         return False
-    # A title may be padded with separators; so may the header of a single column.
-    return len(first) == 1 or (len(first) == width > 2 and all(c.strip() for c in rows[1]))
+    # A title may be padded with separators; so may the header of a single column. A header whose
+    # first names are blank is none.
+    padded = len(first) == width > 2 and bool(first[0].strip())
+    return len(first) == 1 or (padded and all(c.strip() for c in rows[1]))
 
 
 def _is_title(rows: list[list[str]], lines: list[int], width: int) -> bool:
