@@ -79,14 +79,17 @@ def is_code(cells: Iterable[str]) -> bool:
     return all(cell.isascii() and cell.isdigit() for cell in cells)
 
 
-def undisguised(cell: str) -> str:
-    r"""Take out what is not seen, and write the minus signs of typesetters as ``-``.
+def is_masked_number(cell: str) -> bool:
+    r"""Return True for a number beside what is not seen, or with a minus sign of typesetters.
 
-    >>> undisguised("\u22122\x00")
-    '-2'
+    >>> is_masked_number("\u22122"), is_masked_number("2\x00"), is_masked_number("2 days")
+    (True, True, False)
     """
+    if len(cell) > 100 or (cell.isascii() and cell.isprintable()):  # most cells, at once
+        return False
     bare = re.sub("[\u2010-\u2015\u2212\ufe63\uff0d]", "-", cell)
-    return "".join(c for c in bare if unicodedata.category(c) not in ("Cc", "Cf"))
+    seen = "".join(c for c in bare if unicodedata.category(c) not in ("Cc", "Cf"))
+    return seen != cell and is_number(seen)
 
 
 def is_integer(cell: str) -> bool:

@@ -15,7 +15,7 @@ from pyro_gmvae.data.columns.raw import RawColumn, read_column
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
-from pyro_gmvae.data.numerals import is_code, is_number, shown, undisguised
+from pyro_gmvae.data.numerals import is_code, is_masked_number, is_number, shown
 from pyro_gmvae.data.schema import MOST_LEVELS, Column, Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
@@ -269,7 +269,7 @@ def _refuse_odd_cells(
             continue
         counts = np.bincount(column.known.astype(np.int64), minlength=len(column.levels))
         numbers = np.array([is_number(v) for v in column.levels])
-        masked = np.array([is_number(undisguised(v)) for v in column.levels]) & ~numbers
+        masked = ~numbers & np.array([is_masked_number(v) for v in column.levels])
         if not masked.any() and (len(column.levels) <= MANY or is_code(column.levels)):
             continue
         if counts[numbers | masked].sum() < MOSTLY_NUMBERS * counts.sum():

@@ -17,6 +17,7 @@ from pyro_gmvae.stored import cut
 __all__ = ["doubts_of_levels", "doubts_of_numbers", "doubts_of_text"]
 
 MOSTLY = 0.9  # share of the different cells
+SOME = 1_000  # different cells tell what the others are like
 FEW_ROWS = 20
 _YEAR = re.compile(r"(^|[^0-9])(1[5-9]|2[01])[0-9]{2}([^0-9]|$)")
 _UNIT = re.compile(r"[+-]?[0-9][0-9.,]*\s*([^\W\d_]{1,10}[²³23]?)")
@@ -34,7 +35,7 @@ def doubts_of_text(name: str, texts: Sequence[str]) -> list[str]:
     """
     if not texts:
         return []
-    name = cut(name)
+    name, texts = cut(name), texts[:: 1 + len(texts) // SOME]
     numbers = [is_number(text) for text in texts]
     if all(numbers):
         if is_code(texts):
