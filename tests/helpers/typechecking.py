@@ -19,7 +19,11 @@ _beartype = beartype(
 
 
 # Settings come from users and from JSON, and check themselves.
-SELF_CHECKED = ("pyro_gmvae.fitting.groups", "pyro_gmvae.parameters")
+SELF_CHECKED = (
+    "pyro_gmvae.fitting.data_settings",
+    "pyro_gmvae.fitting.groups",
+    "pyro_gmvae.parameters",
+)
 
 # Wrong words are left to the errors that the library itself raises; beartype knows `Self` only in
 # classes that it decorates whole.

@@ -96,8 +96,6 @@ def test_a_source_continues_where_it_was(tmp_path) -> None:
 def test_what_a_source_brings_along_is_not_given_twice(given: dict[str, Any]) -> None:
     gmvae = tiny()
     before = weights_of(gmvae)
-    with pytest.raises(
-        InputError, match="a source of batches brings its labels, weights,"
-    ):
+    with pytest.raises(InputError, match="a source of batches brings its labels, weights,"):
         fit(gmvae, ResidentBatches(X, 16), quick(), **given)
     assert same_weights(before, weights_of(gmvae))

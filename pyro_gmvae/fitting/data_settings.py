@@ -1,0 +1,85 @@
+"""Define the settings of the data: rows, columns, what is known, and what is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyro_gmvae import ranges
+from pyro_gmvae.fitting.knobs import Checked, knob
+
+__all__ = ["DataSettings"]
+
+
+@dataclass(frozen=True)
+class DataSettings(Checked):
+    """Choose the rows, what is known about them, and which are held out.
+
+    >>> DataSettings(test_fraction=0.2).test_fraction
+    0.2
+    """
+
+    label_column: str | None = knob(
+        None, "text", "Column of a table that holds class labels; they serve the evaluation only."
+    )
+    weight_column: str | None = knob(
+        None,
+        "text",
+        "Column of a table that says how much each row counts: how often it was seen, or its "
+        "weight in a survey.",
+        metavar="COLUMN",
+        flags=("--weight",),
+    )
+    schema: str | None = knob(
+        None,
+        "file",
+        "File (.json) of what the columns of a table mean, as the command schema writes it.",
+    )
+    column: Sequence[str] = knob(
+        (),
+        "texts",
+        "Kind of a column, where the guess is wrong: real, amount, count, binary, category, "
+        "ordinal, date or spike; may be given several times.",
+        metavar="NAME=KIND",
+    )
+    drop: Sequence[str] = knob((), "names", "Columns of a table to leave out.", metavar="NAME,...")
+    columns: Sequence[str] = knob(
+        (), "names", "Columns of a table to train on; the others are left out.", metavar="NAME,..."
+    )
+    column_weight: Sequence[str] = knob(
+        (),
+        "texts",
+        "Weight of a column in training; may be given several times.",
+        metavar="NAME=W",
+    )
+    labels: str | None = knob(
+        None,
+        "file",
+        "File (.csv) of known clusters, to train with: a column label, and a column row if only "
+        "some rows have one.",
+    )
+    must_link: str | None = knob(
+        None, "file", "File (.csv) of rows that belong together: columns row and group."
+    )
+    image_size: int | None = knob(
+        None,
+        "int",
+        "Height and width that the images of a folder are resized and cropped to.",
+        least=1,
+        most=ranges.MOST_SIDE,
+        unset="as they are",
+        metavar="N",
+    )
+    validation_fraction: float = knob(
+        0.1, "float", "Share of the rows held out for early stopping.", least=0, below=1
+    )
+    test_fraction: float = knob(
+        0.1, "float", "Share of the rows held out for the evaluation.", least=0, below=1
+    )
+    data_dir: str = knob(
+        "data",
+        "file",
+        "Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine.",
+        metavar="DIR",
+        resumable=True,
+    )
