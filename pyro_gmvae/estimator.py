@@ -104,9 +104,10 @@ class GMVAE(
             5,000 rows, else 1.
         clusters_are: what training does with the clusters that a table of mixed columns begins at:
             ``"held"`` keeps them and learns what varies within, ``"free"`` lets them move.
-            ``"auto"`` tries both, and frees them where held-out likelihood gains far more by it.
+            ``"auto"`` holds them in tables of fewer than 1,000 rows; else it tries both, and frees
+            them where likelihood gains clearly by it.
         max_iter: epochs, at most; None is 100, or for a table of mixed columns as many as make
-            1,000 steps.
+            1,000 to 3,000 steps.
         learning_rate: the learning rate of Adam; None is 1e-3 for images and 3e-3 for tables.
         batch_size: rows in a step; None is 128, or of a small table so few that an epoch has about
             ten steps, but 16 at least.

@@ -40,6 +40,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
 LEAST_BATCH = 16  # rows in a step
 EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 5, 300
 PATIENCE = 20  # epochs
+FREED_ROWS = 1_000  # with fewer, freed clusters agree less between seeds (docs/tables.md)
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
@@ -123,15 +124,17 @@ def start(
     return "information" if regularized else kind.suitable_start(event_shape, support)
 
 
-def holds(said: str, method: str, *, mixed: bool, taught: bool) -> tuple[bool, ...]:
+def holds(said: str, method: str, n_rows: int, *, mixed: bool, taught: bool) -> tuple[bool, ...]:
     """Say for each training that is tried whether its clusters are held where they begin.
 
-    Where the user leaves it open, both are tried for a table of mixed columns, and held-out
-    likelihood chooses (see `pyro_gmvae.fitting.train`).
+    Where the user leaves it open, both are tried for a table of mixed columns, and likelihood
+    chooses (see `pyro_gmvae.fitting.train`). Clusters of few rows are held, for freed ones differ
+    from seed to seed.
 
     Args:
         said: the user's word.
         method: the inference method.
+        n_rows: training rows.
         mixed: whether the table has mixed columns.
         taught: whether labels, links or a regulariser want clusters of their own.
 
@@ -141,7 +144,7 @@ def holds(said: str, method: str, *, mixed: bool, taught: bool) -> tuple[bool, .
     if said == "free" or (said == AUTO and (not mixed or method == "marginal" or taught)):
         return (False,)
     if said == AUTO:
-        return (True, False)
+        return (True, False) if n_rows >= FREED_ROWS else (True,)
     if not mixed:
         raise InputError("clusters are held for tables of mixed columns alone: leave that out")
     if method == "marginal":

@@ -239,8 +239,8 @@ class StartSettings(Checked):
         "auto",
         "word",
         "What training does with the clusters that a table of mixed columns begins at: held keeps "
-        "them and learns what varies within them, free lets them move; auto tries both, and takes "
-        "free where rows become far likelier by it.",
+        "them and learns what varies within them, free lets them move; auto holds those "
+        "of few rows, else tries both, and takes free where rows become far likelier by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(

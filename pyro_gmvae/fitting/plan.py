@@ -168,6 +168,7 @@ def plan(
     holds = defaults.holds(
         settings.start.clusters_are,
         model.method,
+        len(train),
         mixed=structure is not None,
         taught=regularized or train.labels is not None or train.must_link is not None,
     )

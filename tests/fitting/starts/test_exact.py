@@ -177,7 +177,7 @@ def test_renumbered_and_kept_clusters_keep_their_densities(method: str, linear: 
 def test_a_plan_knows_the_columns() -> None:
     made = planned()
     assert made.model["likelihood"] == "table" and made.start.name == "mixture"
-    assert made.holds == (True, False)
+    assert made.holds == (True,)  # of so few rows
     table = made.model["table"]
     assert table["columns"] == ["real", "count", "levels:3", "levels:2"]
     assert table["weights"] == [1.0, 1.0, 0.8, 1.0]
@@ -226,6 +226,8 @@ def test_held_clusters_do_not_move_while_the_bound_rises(method: str) -> None:
 @pytest.mark.parametrize("clusters_are", ["held", "free", "auto"])
 def test_a_resumed_training_is_the_unbroken_one(tmp_path: Path, clusters_are: str) -> None:
     made = planned(clusters_are=clusters_are, epochs=1, learning_rate_schedule="constant")
+    if clusters_are == "auto":
+        made = replace(made, holds=(True, False))  # as of a larger table
     state = tmp_path / "checkpoint" / "state.safetensors"
     train(made, checkpoint=state)
     files = {attempt_checkpoint(state, attempt) for attempt in range(len(made.holds))}
