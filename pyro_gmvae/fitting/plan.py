@@ -202,7 +202,7 @@ def plan(
         before=before,
     )
     if before is not None and settings.start.clusters_are == defaults.AUTO:
-        made = replace(made, holds=(bool(before.about.held) and len(made.holds) > 1,))
+        made = replace(made, holds=(bool(before.about.held) and True in made.holds,))
     with as_input_error():
         check_capacity(made.model, device)
         gmvae = made.make_model(training.seed)
