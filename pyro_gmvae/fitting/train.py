@@ -43,7 +43,7 @@ JUDGING_SAMPLES = 30  # draws for each row by which held and freed clusters are 
 BOUND_ROWS = 10_000  # rows that the lower bound is measured on, at most
 # Clusters are freed where log p(x) of rows gains this share of what held ones gain beyond it, and
 # more than chance explains (docs/tables.md).
-MOVING_SHARE, STANDARD_ERRORS = 0.05, 2.5
+MOVING_SHARE, STANDARD_ERRORS = 0.12, 2.5
 
 
 @alone
