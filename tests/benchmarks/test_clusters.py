@@ -67,6 +67,7 @@ def test_a_missing_peer_says_how_to_get_it(bench: Bench) -> None:
     assert "clustpy-dec needs ClustPy" in result.stderr or "DEC needs ClustPy" in result.stderr
 
 
+@pytest.mark.slow
 def test_table_defaults(bench: Bench) -> None:
     variants = ["--variants", "defaults", "few held-out rows"]
     found = json.loads(bench("table-defaults", "--small", *variants, "--json").stdout)
@@ -75,6 +76,7 @@ def test_table_defaults(bench: Bench) -> None:
     assert rules[0] != rules[1]  # one of them trained on fewer rows
 
 
+@pytest.mark.slow
 def test_small_tables(bench: Bench) -> None:
     found = json.loads(bench("small-tables", "--small", "--device", "cpu", "--json").stdout)
     named = [(row["table"], row["method"], row["moves"]) for row in found["results"]]

@@ -46,6 +46,7 @@ def test_step(bench: Bench) -> None:
     assert across["sparse_over_concrete"].keys() == {"2", "3"}
 
 
+@pytest.mark.slow
 def test_cpu_ablation(bench: Bench) -> None:
     (row,) = report(bench, "cpu-ablation")["results"]
     assert row["seconds"] > 0
@@ -53,6 +54,7 @@ def test_cpu_ablation(bench: Bench) -> None:
     assert row["times_as_long_without"]["kept memory"] > 0
 
 
+@pytest.mark.slow
 def test_scaling(bench: Bench) -> None:
     values = report(bench, "scaling", "--clusters", 2, "--quiet")
     row = values["results"][0]
@@ -92,12 +94,14 @@ def test_gradient_bias(bench: Bench) -> None:
     assert all(row["error"] > 0 and row["spread"] > 0 for row in rows.values())
 
 
+@pytest.mark.slow
 def test_partial_knowledge(bench: Bench) -> None:
     rows = {row["told"]: row for row in report(bench, "partial-knowledge")["results"]}
     assert list(rows) == ["nothing", "labels", "groups"]
     assert all(len(row["accuracy"]) == 2 and row["least"] > 0 for row in rows.values())
 
 
+@pytest.mark.slow
 def test_starting_clusters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latent, "MIN_STEPS", 1)  # of the VAE: its epochs decide
     rows = {row["strategy"]: row for row in report(bench, "starting-clusters")["results"]}
