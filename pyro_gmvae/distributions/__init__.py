@@ -11,7 +11,7 @@ from pyro_gmvae.distributions.cluster import (
 from pyro_gmvae.distributions.columns import ColumnLayout
 from pyro_gmvae.distributions.levels import LEVELS, DiscretizedLogistic, LevelMixture
 from pyro_gmvae.distributions.subset import LEAST_SIZE, Subset, draw_subset
-from pyro_gmvae.distributions.table import LevelIndex, TableCells
+from pyro_gmvae.distributions.table import IndexedColumns, LevelIndex, TableCells
 
 __all__ = [
     "LEAST_SIZE",
@@ -21,6 +21,7 @@ __all__ = [
     "ConcreteCategorical",
     "DiscretizedLogistic",
     "IndependentBernoulli",
+    "IndexedColumns",
     "LevelIndex",
     "LevelMixture",
     "RelaxableOneHotCategorical",

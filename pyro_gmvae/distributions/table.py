@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pyro.distributions as dist
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import constraints
 
 from pyro_gmvae.distributions.columns import ColumnLayout
 
-__all__ = ["LevelIndex", "TableCells"]
+__all__ = ["IndexedColumns", "LevelIndex", "TableCells"]
 
 HALF_LOG_2PI = 0.9189385332046727
 
@@ -53,6 +54,28 @@ class LevelIndex(NamedTuple):
         return cls(
             column, code, member, order_of, *(torch.tensor(p, dtype=torch.long) for p in places)
         )
+
+
+class IndexedColumns(nn.Module):
+    """Keep the index of a table's columns as buffers, which go with the module to a device.
+
+    The buffers follow from the columns and are not part of the module's state.
+
+    >>> module = IndexedColumns()
+    >>> module.index_columns(ColumnLayout(("levels:2", "real")))
+    >>> module.index.order.tolist(), list(module.state_dict())
+    ([1, 0], [])
+    """
+
+    def index_columns(self, layout: ColumnLayout) -> None:
+        """Make the buffers; call it once, in the constructor."""
+        for name, tensor in LevelIndex.of(layout)._asdict().items():
+            self.register_buffer(f"index_{name}", tensor, persistent=False)
+
+    @property
+    def index(self) -> LevelIndex:
+        """Return where columns and levels are, on the device of the module."""
+        return LevelIndex(*(getattr(self, f"index_{name}") for name in LevelIndex._fields))
 
 
 class _AnyOrMissing(constraints.Constraint):
@@ -120,10 +143,15 @@ class TableCells(dist.TorchDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> TableCells:
         """Repeat the cells of a row along new dimensions."""
         rows = torch.Size(batch_shape)[:-1]
-        loc, scale, log_rate, dispersion, logits = (
-            p.expand(*rows, p.shape[-1])
-            for p in (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
-        )
+        return self._each(lambda part: part.expand(*rows, part.shape[-1]))
+
+    def rows(self, *places: Tensor) -> TableCells:
+        """Take the cells of some rows, whose places are given for each batch dimension."""
+        return self._each(lambda part: part[places])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> TableCells:
+        parts = (self.loc, self.scale, self.log_rate, self.dispersion, self.logits)
+        loc, scale, log_rate, dispersion, logits = map(change, parts)
         return TableCells(
             self.layout, self.index, loc, scale, log_rate, dispersion, logits, self.weights
         )
@@ -137,10 +165,7 @@ class TableCells(dist.TorchDistribution):
             self._count(filled.index_select(-1, self.index.counts)),
             self._levels(filled.index_select(-1, self.index.levels)),
         ]
-        used = [c for c in cells if c is not None]
-        shape = torch.broadcast_shapes(*(c.shape[:-1] for c in used))
-        each = torch.cat([c.expand(*shape, c.shape[-1]) for c in used], -1)
-        each = each.index_select(-1, self.index.order)
+        each = self._ordered([c for c in cells if c is not None])
         if self.weights is not None:
             each = each * self.weights
         return torch.where(seen, each, torch.zeros_like(each))
@@ -191,9 +216,7 @@ class TableCells(dist.TorchDistribution):
             uniform = torch.rand(*shape, *self.logits.shape).to(self.logits)
             noisy = self.logits - (-uniform.clamp(1e-30).log()).clamp(min=1e-30).log()
             parts.append(self._best(noisy))
-        rows = shape + self.batch_shape[:-1]
-        each = torch.cat([p.expand(*rows, p.shape[-1]) for p in parts], -1)
-        return each.index_select(-1, self.index.order)
+        return self._ordered(parts)
 
     @torch.no_grad()
     def icdf(self, value: Float[Tensor, "*value D"]) -> Float[Tensor, "*shape D"]:
@@ -215,9 +238,7 @@ class TableCells(dist.TorchDistribution):
             self._count_quantile(count),
             *(code.to(value.dtype) for code in codes),
         ]
-        shape = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))
-        each = torch.cat([p.expand(*shape, p.shape[-1]) for p in parts], -1)
-        return each.index_select(-1, self.index.order)
+        return self._ordered(parts)
 
     def _count_quantile(self, uniform: Tensor) -> Tensor:
         from scipy.stats import nbinom
@@ -239,7 +260,10 @@ class TableCells(dist.TorchDistribution):
         scores: Float[Tensor, "*batch L"],
     ) -> Float[Tensor, "*batch D"]:
         """Put numbers, counts and the codes with the highest scores in the order of the table."""
-        parts = [loc, rate, self._best(scores)]
+        return self._ordered([loc, rate, self._best(scores)])
+
+    def _ordered(self, parts: Sequence[Tensor]) -> Tensor:
+        """Join the cells of real columns, counts and levels, in the order of the table."""
         shape = torch.broadcast_shapes(*(p.shape[:-1] for p in parts))
         each = torch.cat([p.expand(*shape, p.shape[-1]) for p in parts], -1)
         return each.index_select(-1, self.index.order)

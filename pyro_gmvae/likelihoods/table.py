@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from pyro_gmvae.distributions import ColumnLayout, LevelIndex, TableCells
+from pyro_gmvae.distributions import ColumnLayout, IndexedColumns, TableCells
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods.base import Likelihood, Support
 
@@ -62,12 +62,22 @@ class TableStructure:
         """Return the columns by family."""
         return ColumnLayout(self.columns)
 
+    @property
+    def all_weights(self) -> tuple[float, ...]:
+        """Return the weight of every column."""
+        return self.weights or (1.0,) * len(self.layout)
+
+    @property
+    def all_floors(self) -> tuple[float, ...]:
+        """Return the least standard deviation of every real column."""
+        return self.floors or (LEAST_SCALE,) * len(self.layout.real)
+
     def to_config(self) -> dict[str, Any]:
         """Return the structure as plain JSON."""
         return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
 
 
-class Table(Likelihood):
+class Table(IndexedColumns, Likelihood):
     """Model each column of a table by the law of its family, and leave out missing cells.
 
     The decoder gives one vector: the means of the real columns, the log rates of the counts, the
@@ -105,13 +115,11 @@ class Table(Likelihood):
             raise ValueError(
                 f"the table has {len(self.layout)} columns, its rows are {self.event_shape}"
             )
-        weights = self.structure.weights or (1.0,) * len(self.layout)
-        floors = self.structure.floors or (LEAST_SCALE,) * len(self.layout.real)
+        weights = self.structure.all_weights
         self.weighted = any(w != 1 for w in weights)
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
-        self.register_buffer("floors", torch.tensor(floors), persistent=False)
-        for name, tensor in LevelIndex.of(self.layout)._asdict().items():
-            self.register_buffer(f"index_{name}", tensor, persistent=False)
+        self.register_buffer("floors", torch.tensor(self.structure.all_floors), persistent=False)
+        self.index_columns(self.layout)
 
     @property
     def layout(self) -> ColumnLayout:
@@ -121,11 +129,6 @@ class Table(Likelihood):
     @property
     def output_shape(self) -> tuple[int, ...]:
         return (self.layout.n_outputs,)
-
-    @property
-    def index(self) -> LevelIndex:
-        """Return where columns and levels are, on the device of the likelihood."""
-        return LevelIndex(*(getattr(self, f"index_{name}") for name in LevelIndex._fields))
 
     def entrywise(self, output: Float[Tensor, "*batch_and_output"]) -> TableCells:
         layout = self.layout

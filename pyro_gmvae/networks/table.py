@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pyro_gmvae.distributions import ColumnLayout, LevelIndex
+from pyro_gmvae.distributions import ColumnLayout, IndexedColumns
 from pyro_gmvae.networks.mlp import mlp
 
 __all__ = ["TableClusterEncoder", "TableFeatures", "TableStatistics", "ignore_missing_flags"]
@@ -16,21 +17,24 @@ __all__ = ["TableClusterEncoder", "TableFeatures", "TableStatistics", "ignore_mi
 FARTHEST = 10.0  # standard deviations; a hidden layer takes a number beyond for one as far
 
 
-class _TableInput(nn.Module):
+class _Split(NamedTuple):
+    """Hold real cells and counts, each with 0 for a gap, their masks, and one-hot levels."""
+
+    cells: list[Tensor]
+    seen: list[Tensor]
+    one_hot: Tensor
+
+
+class _TableInput(IndexedColumns):
     """Hold where the columns of each family are, and split a row by it."""
 
     def __init__(self, layout: ColumnLayout) -> None:
         super().__init__()
         self.layout = layout
-        for name, tensor in LevelIndex.of(layout)._asdict().items():
-            self.register_buffer(f"index_{name}", tensor, persistent=False)
+        self.index_columns(layout)
 
-    @property
-    def index(self) -> LevelIndex:
-        return LevelIndex(*(getattr(self, f"index_{name}") for name in LevelIndex._fields))
-
-    def split(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """Return real cells and counts, each with 0 for a gap, their masks, and one-hot levels."""
+    def split(self, x: Tensor) -> _Split:
+        """Split rows by the families of their columns."""
         index = self.index
         cells, seen = [], []
         for places in (index.reals, index.counts):
@@ -41,7 +45,7 @@ class _TableInput(nn.Module):
         codes = x.index_select(-1, index.levels)
         # A gap equals no code, so that all its levels are 0.
         one_hot = (codes.index_select(-1, index.column) == index.code).to(x.dtype)
-        return cells, seen, one_hot
+        return _Split(cells, seen, one_hot)
 
 
 class TableFeatures(_TableInput):
@@ -72,8 +76,11 @@ class TableFeatures(_TableInput):
         self.register_buffer("count_scale", torch.ones(len(layout.count)))
         self.size = layout.n_central + len(layout)
 
-    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch F"]:
-        (real, count), (_, counted), one_hot = self.split(x)
+    def forward(
+        self, x: Float[Tensor, "*batch D"], split: _Split | None = None
+    ) -> Float[Tensor, "*batch F"]:
+        """Make the features; a caller that has split the rows already gives what it has."""
+        (real, count), (_, counted), one_hot = self.split(x) if split is None else split
         real = real.clamp(-FARTHEST, FARTHEST)
         logs = counted * (count.log1p() - self.count_shift) / self.count_scale
         return torch.cat([real, logs, one_hot, x.isnan().to(x.dtype)], -1)
@@ -100,8 +107,11 @@ class TableStatistics(_TableInput):
         super().__init__(layout)
         self.size = 3 * len(layout.real) + 2 * len(layout.count) + layout.n_levels
 
-    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch F"]:
-        (real, count), (seen, counted), one_hot = self.split(x)
+    def forward(
+        self, x: Float[Tensor, "*batch D"], split: _Split | None = None
+    ) -> Float[Tensor, "*batch F"]:
+        """Compute the statistics; ``split`` is as in `TableFeatures`."""
+        (real, count), (seen, counted), one_hot = self.split(x) if split is None else split
         return torch.cat([real, real * real, seen, count, counted, one_hot], -1)
 
 
@@ -130,7 +140,8 @@ class TableClusterEncoder(nn.Module):
         ignore_missing_flags(first, len(layout))
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch F"]:
-        return torch.cat([self.statistics(x), self.layers(self.features(x))], -1)
+        split = self.features.split(x)
+        return torch.cat([self.statistics(x, split), self.layers(self.features(x, split))], -1)
 
 
 def ignore_missing_flags(first: nn.Linear, n_flags: int) -> None:

@@ -126,9 +126,9 @@ class ColumnMixture:
         """Compute the term that no cluster changes, which is that of the counts."""
         x, r = rows.base, self.dispersion
         each = rows.counted * (torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1))
-        weights = self.structure.weights
-        if weighted and weights:
-            each = each * torch.tensor([weights[i] for i in self.structure.layout.count])
+        if weighted:
+            weights = torch.tensor(self.structure.all_weights, dtype=each.dtype)
+            each = each * weights[list(self.structure.layout.count)]
         return each.sum(-1)
 
     def log_likelihood(self, rows: TableRows) -> Float[Tensor, " N"]:
@@ -140,7 +140,7 @@ class ColumnMixture:
 def statistic_weights(structure: TableStructure) -> Float[Tensor, " F"]:
     """Return the weight of the column that each statistic belongs to."""
     layout = structure.layout
-    weights = torch.tensor(structure.weights or (1.0,) * len(layout), dtype=torch.float64)
+    weights = torch.tensor(structure.all_weights, dtype=torch.float64)
     sizes = torch.tensor(layout.sizes, dtype=torch.long)
     families = [weights[list(places)] for places in (layout.real, layout.count, layout.levels)]
     real, count, levels = families
@@ -180,7 +180,7 @@ def _normal(x: Tensor, xx: Tensor, seen: Tensor, structure: TableStructure) -> t
     # without a cell gets the spread that columns have on model scale.
     cells = seen.sum(0)
     within = torch.where(cells > 0, spread.sum(0) / cells.clamp(min=1e-9), 1.0)
-    floors = torch.tensor(structure.floors or (1e-3,) * x.shape[1], dtype=x.dtype)
+    floors = torch.tensor(structure.all_floors, dtype=x.dtype)
     # Just above the floor of the likelihood, which adds its own scale to it.
     return loc, ((spread + within) / (seen + 1)).clamp(min=(1.02 * floors) ** 2)
 
