@@ -1,4 +1,4 @@
-"""Draw from q(z|x) by numbers that depend on the seed and the datum alone."""
+"""Draw from q(z|x) by numbers that depend on the seed and the datum alone, and weigh the draws."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["draw_z"]
+from pyro_gmvae.models import GMVAE
+
+__all__ = ["draw_z", "weighed"]
 
 
 def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Float[Tensor, "S B Z"]:
@@ -33,3 +35,24 @@ def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Floa
         data = torch.arange(len(loc), device=loc.device)
         loc, scale = loc[data, component], scale[data, component]
     return loc + scale * torch.special.ndtri(uniform[..., 1:])
+
+
+def weighed(
+    gmvae: GMVAE,
+    q_z: dist.TorchDistribution,
+    x: Tensor,
+    uniform: Float[Tensor, "S B _"],
+    *covariates: Tensor,
+) -> tuple[dist.TorchDistribution, Float[Tensor, "S B"]]:
+    """Draw z from q(z|x), and return p(x|z) with log p(x|z) + log p(z) - log q(z|x) of each draw.
+
+    Args:
+        gmvae: the model.
+        q_z: q(z|x) of the data.
+        x: B data on model scale.
+        uniform: as in `draw_z`.
+        covariates: further arguments of the model's `p_x`.
+    """
+    z = draw_z(q_z, uniform)
+    p_x = gmvae.model.p_x(z, *covariates)
+    return p_x, p_x.log_prob(x) + gmvae.model.log_p_z(z) - q_z.log_prob(z)

@@ -8,16 +8,16 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.distributions import TableCells
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._batches import Transform, data_batches, default_batch_size, keys_of
-from pyro_gmvae.evaluation._draws import draw_z
+from pyro_gmvae.evaluation._draws import weighed
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
 from pyro_gmvae.noise import RowNoise
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.ranges import MOST_DRAWS, whole
-from pyro_gmvae.rng import forked_rng
 
 __all__ = ["impute"]
 
@@ -68,48 +68,35 @@ def impute(
     if batch_size is None:
         batch_size = default_batch_size(gmvae, num_samples)
     parts = []
-    with eval_mode(gmvae), forked_rng(gmvae.model.component_loc.device, seed=seed):
+    with eval_mode(gmvae):
         batches = data_batches(gmvae, x, batch_size=batch_size, transform=transform, seed=seed)
         for rows, batch, _ in batches:
             noise = RowNoise(seed, keys_of(rows, keys), 1 + gmvae.latent_dim, stream=IMPUTED)
             uniform = noise.draw(num_samples, gmvae.model.component_loc)
-            z, log_w = _weighted(gmvae, batch, uniform)
-            output = gmvae.model.decoder(z)
+            p_x, log_w = weighed(gmvae, gmvae.posterior(batch), batch, uniform)
             if draw:
                 size = 1 + len(likelihood.layout)
                 noise = RowNoise(seed, keys_of(rows, keys), size, stream=FILLED)
-                cells = _drawn(likelihood, output, log_w, noise.draw(1, z)[0])
+                cells = _drawn(p_x.base_dist, log_w, noise.draw(1, log_w)[0])
             else:
-                cells = _expected(likelihood, output, log_w.softmax(0))
+                cells = _expected(p_x.base_dist, log_w.softmax(0))
             parts.append(torch.where(batch.isnan(), cells, batch).cpu())
     return torch.cat(parts)
 
 
-def _weighted(gmvae: GMVAE, x: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw z from q(z|x), and compute the log weights of p(z|x) against it."""
-    q_z = gmvae.posterior(x)
-    z = draw_z(q_z, uniform)
-    log_w = gmvae.model.p_x(z).log_prob(x) + gmvae.model.log_p_z(z) - q_z.log_prob(z)
-    return z, log_w
-
-
-def _expected(likelihood: Table, output: Tensor, weights: Tensor) -> Tensor:
+def _expected(cells: TableCells, weights: Float[Tensor, "S B"]) -> Float[Tensor, "B D"]:
     """Average means of numbers and probabilities of levels, and take the likeliest level."""
-    cells = likelihood.entrywise(output)
     parts = (cells.loc, cells.log_rate.exp(), cells.probabilities())
     averaged = [(weights.unsqueeze(-1) * part).sum(0) for part in parts]
     return cells.joined(*averaged)
 
 
 def _drawn(
-    likelihood: Table,
-    output: Float[Tensor, "S B output"],
-    log_w: Float[Tensor, "S B"],
-    uniform: Float[Tensor, "B size"],
+    cells: TableCells, log_w: Float[Tensor, "S B"], uniform: Float[Tensor, "B size"]
 ) -> Float[Tensor, "B D"]:
     """Draw a row's cells under one of its samples, chosen by the weights."""
     cdf = log_w.double().softmax(0).cumsum(0)
     # The last entry is 1 after the division, so that the choice is one of the samples.
     chosen = (cdf / cdf[-1] <= uniform[:, 0]).sum(0)
-    rows = torch.arange(output.shape[1], device=output.device)
-    return likelihood.entrywise(output[chosen, rows]).icdf(uniform[:, 1:])
+    rows = torch.arange(len(chosen), device=chosen.device)
+    return cells.rows(chosen, rows).icdf(uniform[:, 1:])

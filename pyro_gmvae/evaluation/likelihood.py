@@ -18,7 +18,7 @@ from pyro_gmvae.evaluation._batches import (
     default_batch_size,
     keys_of,
 )
-from pyro_gmvae.evaluation._draws import draw_z
+from pyro_gmvae.evaluation._draws import weighed
 from pyro_gmvae.evaluation.weighting import standard_error, weighted_mean
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.modes import eval_mode
@@ -207,9 +207,7 @@ def _log_weights(
     parts = []
     for start in range(0, num_samples, chunk):
         uniform = noise.draw(min(chunk, num_samples - start), gmvae.model.component_loc)
-        z = draw_z(q_z, uniform.expand(-1, len(x), -1))
-        log_p_x = gmvae.model.p_x(z, *covariates).log_prob(x)
-        log_w = log_p_x + gmvae.model.log_p_z(z) - q_z.log_prob(z)
+        _, log_w = weighed(gmvae, q_z, x, uniform.expand(-1, len(x), -1), *covariates)
         parts.append(log_w.double().cpu())
     return torch.cat(parts)
 

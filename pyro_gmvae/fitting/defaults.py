@@ -40,7 +40,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
 LEAST_BATCH = 16  # rows in a step
 EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 5, 300
 PATIENCE = 20  # epochs
-FREED_ROWS = 1_000  # with fewer, freed clusters agree less between seeds (docs/tables.md)
+FREED_ROWS = 1_000  # with fewer, freed clusters agree less between seeds
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
@@ -124,7 +124,15 @@ def start(
     return "information" if regularized else kind.suitable_start(event_shape, support)
 
 
-def holds(said: str, method: str, n_rows: int, *, mixed: bool, taught: bool) -> tuple[bool, ...]:
+def holds(
+    said: str,
+    method: str,
+    n_rows: int,
+    *,
+    mixed: bool,
+    taught: bool,
+    before: bool | None = None,
+) -> tuple[bool, ...]:
     """Say for each training that is tried whether its clusters are held where they begin.
 
     Where the user leaves it open, both are tried for a table of mixed columns, and likelihood
@@ -137,12 +145,15 @@ def holds(said: str, method: str, n_rows: int, *, mixed: bool, taught: bool) -> 
         n_rows: training rows.
         mixed: whether the table has mixed columns.
         taught: whether labels, links or a regulariser want clusters of their own.
+        before: whether the model that training goes on from has held clusters; None for a new one.
 
     Raises:
         InputError: for clusters that are to be held and cannot be.
     """
     if said == "free" or (said == AUTO and (not mixed or method == "marginal" or taught)):
         return (False,)
+    if said == AUTO and before is not None:
+        return (before,)
     if said == AUTO:
         return (True, False) if n_rows >= FREED_ROWS else (True,)
     if not mixed:

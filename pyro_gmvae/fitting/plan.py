@@ -20,9 +20,9 @@ from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSet
 from pyro_gmvae.fitting.regularizers import make_regularizer
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.registry import check_start
-from pyro_gmvae.fitting.tables import TABLE, structure_of
+from pyro_gmvae.fitting.tables import structure_of
 from pyro_gmvae.inference import KLAnnealing, Schedule
-from pyro_gmvae.likelihoods import TableStructure, likelihood_class
+from pyro_gmvae.likelihoods import Support, TableStructure, likelihood_class
 from pyro_gmvae.models import GMVAE, Regularizer, from_config, to_config
 from pyro_gmvae.models.labels import LABEL_WEIGHT, check_label_rows, check_labels
 from pyro_gmvae.models.must_link import check_must_link
@@ -158,25 +158,26 @@ def plan(
     batch_size = defaults.batch_size(training.batch_size, usual, len(train))
     epochs = defaults.epochs(training.epochs, usual, len(train), batch_size)
     total_steps = defaults.total_steps(epochs, len(train), batch_size)
-    start = _start(settings, splits, support, regularized, total_steps, clusters)
+    start = _start(settings, splits, support, usual, regularized, total_steps, clusters)
     if before is not None:
         start = replace(start, name=defaults.BEFORE)
     several = defaults.starts(settings.start.starts, start.name, len(train))
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
-    structure = structure_of(encoding, train.x) if likelihood == TABLE else None
+    structure = structure_of(encoding, train.x) if support == "mixed" else None
     holds = defaults.holds(
         settings.start.clusters_are,
         model.method,
         len(train),
         mixed=structure is not None,
         taught=regularized or train.labels is not None or train.must_link is not None,
+        before=None if before is None else bool(before.about.held),
     )
     # The second of two like trainings finds the compiled step of the first.
     compiled_steps = total_steps * len(holds)
     config = _config(settings, start.name, usual, device, batch_size, epochs, compiled_steps)
     if before is None:
-        structured = _model(settings, splits, likelihood, regularized, encoding, structure)
+        structured = _model(settings, splits, likelihood, usual, regularized, encoding, structure)
     else:
         structured = to_config(before.gmvae)
         if train.labels is not None:
@@ -201,8 +202,6 @@ def plan(
         holds=holds,
         before=before,
     )
-    if before is not None and settings.start.clusters_are == defaults.AUTO:
-        made = replace(made, holds=(bool(before.about.held) and True in made.holds,))
     with as_input_error():
         check_capacity(made.model, device)
         gmvae = made.make_model(training.seed)
@@ -248,7 +247,8 @@ def _check_rows(settings: Settings, splits: Splits) -> None:
 def _start(
     settings: Settings,
     splits: Splits,
-    support: Any,
+    support: Support,
+    usual: KindDefaults,
     regularized: bool,
     total_steps: int,
     clusters: Tensor | None,
@@ -264,7 +264,6 @@ def _start(
         check_start(name, regularized=regularized)
     if settings.model.clusters == 1:
         name = "random"  # one cluster has nowhere else to begin
-    usual = train.kind.usual(support, len(train))
     steps = defaults.start_steps(train, usual, total_steps)
     return StartPlan(
         name, tries=1, epochs=said.initialization_epochs, steps=steps, clusters=clusters
@@ -275,6 +274,7 @@ def _model(
     settings: Settings,
     splits: Splits,
     likelihood: str,
+    usual: KindDefaults,
     regularized: bool,
     encoding: Encoding,
     structure: TableStructure | None,
@@ -282,7 +282,6 @@ def _model(
     """Return the structure of the model, as `from_config` takes it."""
     model, train = settings.model, splits.train
     kind = train.kind
-    usual = kind.usual(likelihood_class(likelihood).support, len(train))
     network = defaults.cluster_network(
         model.cluster_network, kind, regularized=regularized, shared_trunk=model.shared_trunk
     )

@@ -8,13 +8,12 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from pyro_gmvae.data import Encoding
+from pyro_gmvae.data import Encoding, TableEncoding
 from pyro_gmvae.likelihoods import TableStructure
 from pyro_gmvae.likelihoods.table import LEAST_SCALE
 
-__all__ = ["TABLE", "structure_of"]
+__all__ = ["structure_of"]
 
-TABLE = "table"  # the name of the likelihood of mixed columns
 LINEAR_ROWS = 10_000  # with more rows the style acts through hidden layers
 SEEN_ROWS = 10_000  # rows that the resolution of a column is measured on
 REPEATED = 0.5  # share of different values below which a column is taken to lie on a grid
@@ -30,8 +29,8 @@ def structure_of(encoding: Encoding, raw: Shaped[Tensor, "N *event"]) -> TableSt
         encoding: the encoding of a table.
         raw: its training rows.
     """
-    words = tuple(getattr(encoding, "columns", ("real",) * raw.shape[1]))
-    weights = tuple(getattr(encoding, "column_weights", ()))
+    assert isinstance(encoding, TableEncoding)  # no other rows have columns of several kinds
+    words, weights = encoding.columns, encoding.column_weights
     step = -(-len(raw) // SEEN_ROWS)
     x = encoding.encode_mean(raw[::step].to(encoding.scale.device)).cpu()
     real = [i for i, word in enumerate(words) if word == "real"]

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pyro_gmvae.likelihoods import Table, likelihood_class
 from pyro_gmvae.networks import (
     GatedDecoder,
     PlacedHead,
@@ -33,7 +34,8 @@ def check_table(likelihood: Any, *, convolves: bool, own: bool, shared_trunk: bo
     Raises:
         ValueError: for another likelihood, or networks that a table does not have.
     """
-    if likelihood != "table":
+    found = likelihood_class(likelihood) if isinstance(likelihood, str) else likelihood
+    if not (isinstance(found, type) and issubclass(found, Table)):
         raise ValueError('the structure of a table is for likelihood="table"')
     if own or shared_trunk or convolves:
         raise ValueError(

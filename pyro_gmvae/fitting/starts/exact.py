@@ -44,14 +44,19 @@ def begin_table(
     x = context.encoded()
     rows = TableRows.of(x, likelihood.structure, context.weights)
     features = table_features(likelihood.structure, x)
+    points = features(x)[:, : likelihood.layout.n_central]  # without the flags of missing cells
     uniform = not isinstance(gmvae.model.mixture_logits, nn.Parameter)
     if name == "mixture":
-        seen = features(x)[:, : likelihood.layout.n_central].double()
         mixture = fit_mixture(
-            rows, seen, gmvae.n_components, seed=context.seed, uniform=uniform, known=known
+            rows,
+            points.double(),
+            gmvae.n_components,
+            seed=context.seed,
+            uniform=uniform,
+            known=known,
         )
     else:
-        found = _clusters(context, name, clusters, x, features)
+        found = _clusters(context, name, clusters, x, points)
         mixture = mixture_of(rows, _responsibilities(found, gmvae.n_components), uniform=uniform)
     begin_at_mixture(gmvae, mixture, features, teach=name != "information")
 
@@ -112,9 +117,9 @@ def _teach(y_head: nn.Linear, mixture: ColumnMixture) -> None:
 
 
 def _clusters(
-    context: StartContext, name: str, clusters: Labels | None, x: Tensor, features: TableFeatures
+    context: StartContext, name: str, clusters: Labels | None, x: Tensor, points: Tensor
 ) -> Labels:
-    """Find the clusters or responsibilities of a start."""
+    """Find the clusters or responsibilities of a start; ``points`` stand for rows in k-means."""
     gmvae = context.gmvae
     if name == "given":
         assert clusters is not None
@@ -125,8 +130,9 @@ def _clusters(
         generator = torch.Generator().manual_seed(context.seed)
         return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
     if name == "kmeans":  # of codes and gaps themselves there is none
-        seen = features(x)[:, : features.layout.n_central]
-        return kmeans_clusters(seen, gmvae.n_components, seed=context.seed, weights=context.weights)
+        return kmeans_clusters(
+            points, gmvae.n_components, seed=context.seed, weights=context.weights
+        )
     return start_by_name(name)(context)
 
 
