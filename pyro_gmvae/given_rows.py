@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Encoding, TableEncoding, from_array
 from pyro_gmvae.data.checks import Purpose
-from pyro_gmvae.data.columns.fill import fill_gaps, whole_counts
+from pyro_gmvae.data.columns.fill import fill_gaps, gaps_of, whole_counts
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.in_memory import as_array
 from pyro_gmvae.data.tables import as_frame, from_frame
@@ -118,8 +118,7 @@ def filled_as_given(
     own = encoding.feature_names
     made.columns = frame.columns if own is None else pandas.Index(own)
     each = np.arange(len(frame)).repeat(times)
-    missing = dict(zip(frame.columns, read.x.isnan().numpy()[each].T, strict=True))
-    gaps = {name: missing[name] for name in made.columns if name in missing}
+    gaps = gaps_of(frame, read.x.isnan().numpy()[each], made.columns)
     done = fill_gaps(frame.iloc[each], gaps, made)
     if not framed:
         values = done.to_numpy(np.float64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -58,6 +59,11 @@ class Case:
     def encoded(self) -> Encoded:
         """Return the arrays that classical methods take."""
         return Scale.of(self.frame, self.kinds)(self.frame)
+
+
+def options_of(arguments: Namespace) -> dict[str, Any] | None:
+    """Return the options of our model that a study's command line names."""
+    return None if arguments.epochs is None else {"max_iter": arguments.epochs}
 
 
 def our_model(case: Case, clusters_are: str) -> GMVAE:

@@ -22,7 +22,7 @@ from sklearn.metrics.cluster import contingency_matrix
 
 from benchmarks.measuring.options import Parser, at_least
 from benchmarks.measuring.report import Report
-from benchmarks.tables.contenders import CONTENDERS, Case
+from benchmarks.tables.contenders import CONTENDERS, Case, options_of
 from benchmarks.tables.generators import Generated, b
 from benchmarks.tables.rivals import check_installed
 from pyro_gmvae.plots.style import font_set
@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
         arguments.seed,
         labels=table.labels,
         device=arguments.device,
-        options=None if arguments.epochs is None else {"max_iter": arguments.epochs},
+        options=options_of(arguments),
     )
     panels = {"true clusters": table.labels}
     report.header("contender              ", "ARI")

@@ -32,7 +32,7 @@ from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
 from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
-from benchmarks.tables.contenders import CONTENDERS, OURS, Case
+from benchmarks.tables.contenders import CONTENDERS, OURS, Case, options_of
 from benchmarks.tables.generators import DEPENDENT, GENERATORS
 from benchmarks.tables.rivals import check_installed
 
@@ -99,7 +99,7 @@ def measured(
         labels=drawn.labels,
         device=arguments.device,
         told=arguments.told,
-        options=None if arguments.epochs is None else {"max_iter": arguments.epochs},
+        options=options_of(arguments),
     )
     found = CONTENDERS[contender](case)
     return {

@@ -35,7 +35,7 @@ from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
 from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
-from benchmarks.tables.contenders import OURS, Case, our_model
+from benchmarks.tables.contenders import OURS, Case, options_of, our_model
 from benchmarks.tables.encoding import NUMBERS, Encoded, Scale, hidden
 from benchmarks.tables.generators import GENERATORS
 from benchmarks.tables.mixture import Mixture
@@ -97,7 +97,7 @@ def measured(table: str, contender: str, seed: int, arguments: Namespace) -> dic
         seed,
         device=arguments.device,
         told=arguments.told,
-        options=None if arguments.epochs is None else {"max_iter": arguments.epochs},
+        options=options_of(arguments),
     )
     # The scale of the figures alone sees the hidden cells.
     scale = Scale.of(frame, kinds)

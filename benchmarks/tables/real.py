@@ -30,7 +30,7 @@ from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
 from benchmarks.tables.cells import Cell, machines_of, path_of, run_cells, summed
-from benchmarks.tables.contenders import CONTENDERS, Case, timed_labels
+from benchmarks.tables.contenders import CONTENDERS, Case, options_of, timed_labels
 from benchmarks.tables.description import described
 from benchmarks.tables.real_tables import TABLES, read
 from benchmarks.tables.rivals import check_installed
@@ -99,7 +99,7 @@ def measured(
         seed,
         device=arguments.device,
         told=arguments.told,
-        options=None if arguments.epochs is None else {"max_iter": arguments.epochs},
+        options=options_of(arguments),
     )
     found, seconds = timed_labels(CONTENDERS[contender], case)
     return {

@@ -27,6 +27,7 @@ __all__ = [
     "run_argument",
     "samples",
     "seed",
+    "table_output",
     "to_standard_output",
 ]
 
@@ -108,6 +109,15 @@ data_dir: Decorator = click.option(
     callback=absolute_path,
     help="Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
     "  [default: the one at training]",
+)
+
+
+table_output: Decorator = click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="The .csv, .csv.gz or .parquet file to write, or - for .csv on standard output.",
 )
 
 

@@ -12,13 +12,7 @@ from pyro_gmvae_cli.terminal import say, say_json
 @click.command(cls=Command)
 @options.run_argument
 @click.argument("data")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE",
-    help="The .csv, .csv.gz or .parquet file to write, or - for .csv on standard output.",
-)
+@options.table_output
 @options.device
 @options.data_of_run
 @options.quiet

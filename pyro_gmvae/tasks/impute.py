@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pyro_gmvae.data import TableEncoding, from_frame
-from pyro_gmvae.data.columns.fill import fill_gaps, whole_counts
+from pyro_gmvae.data.columns.fill import fill_gaps, gaps_of, whole_counts
 from pyro_gmvae.data.sources.files import check_file, is_table, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
@@ -74,8 +72,7 @@ def impute_source(
     cells = encoding.to_frame(whole_counts(encoding.schema, filled))
     if encoding.feature_names is None:
         cells.columns = frame.columns
-    missing = dict(zip(frame.columns, data.x.isnan().numpy().T, strict=True))
-    gaps: dict[str, np.ndarray] = {n: missing[n] for n in cells.columns if n in missing}
+    gaps = gaps_of(frame, data.x.isnan().numpy(), cells.columns)
     made = fill_gaps(frame, gaps, cells)
     counts = {name: int(gap.sum()) for name, gap in gaps.items() if gap.any()}
     return Filled(made, counts, (*table.notes, *conformed.notes))

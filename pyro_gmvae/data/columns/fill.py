@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from pyro_gmvae.data.columns.raw import level_name
@@ -16,7 +16,7 @@ from pyro_gmvae.data.schema import Schema
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["fill_gaps", "whole_counts"]
+__all__ = ["fill_gaps", "gaps_of", "whole_counts"]
 
 
 def whole_counts(schema: Schema, raw: Float[Tensor, "rows columns"]) -> Tensor:
@@ -29,6 +29,20 @@ def whole_counts(schema: Schema, raw: Float[Tensor, "rows columns"]) -> Tensor:
     """
     counts = torch.tensor([c.kind == "count" for c in schema.columns], device=raw.device)
     return torch.where(counts, raw.round(), raw)
+
+
+def gaps_of(
+    frame: pandas.DataFrame, missing: Bool[np.ndarray, "rows columns"], known: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Return which cells are missing, for those columns of a frame that a model knows.
+
+    >>> import pandas
+    >>> frame = pandas.DataFrame({"age": [30.0, None], "note": ["a", "b"]})
+    >>> gaps_of(frame, frame.isna().to_numpy(), ["age", "spend"])
+    {'age': array([False,  True])}
+    """
+    by_name = dict(zip(frame.columns, missing.T, strict=True))
+    return {name: by_name[name] for name in known if name in by_name}
 
 
 def fill_gaps(

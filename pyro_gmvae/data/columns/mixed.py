@@ -14,10 +14,10 @@ from pyro_gmvae.data.columns.numbers import AMOUNT, skewness
 from pyro_gmvae.data.columns.quantiles import (
     FAR,
     MOST_KNOTS,
+    draw_near,
     fit_knots,
     has_far_cells,
     padded,
-    robust,
     straighten,
 )
 from pyro_gmvae.data.schema import Schema
@@ -169,8 +169,7 @@ class MixedColumns(nn.Module):
             known = flat[:, i][~np.isnan(flat[:, i])]
             near[:, i] = flat[:, i]
             if has_far_cells(known):
-                middle, spread = robust(known)
-                near[:, i] = np.clip(flat[:, i], middle - FAR * spread, middle + FAR * spread)
+                near[~np.isnan(flat[:, i]), i] = draw_near(known, FAR)
                 warped.append(i)
         lines = max((len(fit_knots(_known(flat[:, i])).at) for i in warped), default=2)
         return cls(schema, sorted(logged), warped, lines), torch.from_numpy(near)

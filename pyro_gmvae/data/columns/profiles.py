@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from pyro_gmvae.data.columns.quantiles import robust
+from pyro_gmvae.data.columns.quantiles import draw_near
 from pyro_gmvae.data.schema import Column, Schema
 
 __all__ = ["ColumnProfile", "profiles_of"]
@@ -131,10 +131,7 @@ def _codes(column: Column, cells: np.ndarray) -> np.ndarray:
 def _comparable(column: Column, cells: np.ndarray) -> np.ndarray:
     """Take logarithms of skewed kinds, and draw far cells near."""
     flat = np.sign(cells) * np.log1p(np.abs(cells)) if column.kind in LOGGED else cells
-    if not len(flat):
-        return flat
-    middle, spread = robust(flat)
-    return np.clip(flat, middle - FAR * spread, middle + FAR * spread)
+    return draw_near(flat, FAR) if len(flat) else flat
 
 
 def _told_levels(counts: np.ndarray) -> float:

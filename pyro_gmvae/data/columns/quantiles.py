@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy.special import ndtri
 from torch import Tensor
 
-__all__ = ["FAR", "MOST_KNOTS", "Knots", "fit_knots", "has_far_cells", "robust", "straighten"]
+__all__ = ["FAR", "MOST_KNOTS", "Knots", "draw_near", "fit_knots", "has_far_cells", "straighten"]
 
 FAR = 20.0  # robust standard deviations from the median
 MOST_KNOTS = 100
@@ -41,6 +41,16 @@ def robust(values: np.ndarray) -> tuple[float, float]:
         if above > below:
             return middle, float(above / width - below / width)
     return middle, float(np.abs(values / 2 - middle / 2).max()) * 2
+
+
+def draw_near(values: np.ndarray, far: float) -> np.ndarray:
+    """Draw cells beyond ``far`` robust standard deviations from the median to there.
+
+    >>> draw_near(np.r_[np.arange(5.0), 1e9], 2.0).max() < 10
+    True
+    """
+    middle, spread = robust(values)
+    return np.clip(values, middle - far * spread, middle + far * spread)
 
 
 def has_far_cells(values: np.ndarray) -> bool:
