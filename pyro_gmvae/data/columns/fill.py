@@ -92,6 +92,8 @@ def _filled(column: pandas.Series[Any], missing: np.ndarray, filled: pandas.Seri
         cells = cells.astype(object)
     else:
         return cells
+    if column.dtype == object and missing.all():
+        return cells  # there is no cell whose type is to be kept
     # Text that training did not know is no gap, though the model reads it as one.
     mixed = column.astype(object).where(~missing, cells)
     return mixed if column.dtype == object else mixed.astype(column.dtype)

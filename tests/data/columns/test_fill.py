@@ -54,3 +54,10 @@ def test_a_filled_cell_is_like_the_others(name: str) -> None:
 def test_categories_of_dates_become_dates() -> None:
     found = filled(pandas.Series(pandas.Categorical([FIRST, None, SECOND])))
     assert found.dtype.kind == "M" and found.tolist() == [FIRST, FIRST, SECOND]
+
+
+def test_a_column_without_a_known_cell_has_the_type_of_what_fills_it() -> None:
+    frame = pandas.DataFrame({"x": pandas.Series([None, None], dtype=object)})
+    made = pandas.DataFrame({"x": pandas.to_datetime(["2024-01-31", "2024-02-01"])})
+    found = fill_gaps(frame, {"x": np.array([True, True])}, made)["x"]
+    assert found.dtype == made["x"].dtype and found.tolist() == made["x"].tolist()
