@@ -30,7 +30,7 @@ from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import markdown_table, spread
 from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
-from benchmarks.tables.contenders import MOST_ROWS, OURS, Case, our_model
+from benchmarks.tables.contenders import MOST_ROWS, OURS, Case, options_of, our_model
 from benchmarks.tables.encoding import Scale
 from benchmarks.tables.mixture import Mixture
 from benchmarks.tables.our_start import StartingMixture
@@ -160,7 +160,6 @@ def our_start(task: Task) -> np.ndarray:
 
 def ours(clusters_are: str, task: Task) -> np.ndarray:
     """Train our model, which holds rows out of the training rows to stop by."""
-    epochs = task.arguments.epochs
     case = Case(
         task.train,
         KINDS,
@@ -168,7 +167,7 @@ def ours(clusters_are: str, task: Task) -> np.ndarray:
         task.seed,
         device=task.arguments.device,
         told=True,
-        options=None if epochs is None else {"max_iter": epochs},
+        options=options_of(task.arguments),
     )
     return np.asarray(our_model(case, clusters_are).score_samples(task.test), float)
 
