@@ -33,8 +33,8 @@ class TableRows:
     Attributes:
         structure: the columns.
         statistics: those of `TableStatistics`, ``(N, F)``.
-        base: the part of the counts' log-likelihood that no cluster changes is computed from it:
-            the counts ``(N, C)``, 0 where missing.
+        base: the counts ``(N, C)``, 0 where missing. A part of their log-likelihood is the same
+            for all clusters, and is computed from them.
         counted: where a count is not missing, ``(N, C)``.
         weights: ``(N,)``, how often each row counts.
 
