@@ -41,8 +41,8 @@ __all__ = ["attempt_checkpoint", "begin", "train"]
 BOUND_SAMPLES = 10  # draws for each row behind the lower bound that trainings are compared by
 JUDGING_SAMPLES = 30  # draws for each row by which held and freed clusters are compared
 BOUND_ROWS = 10_000  # rows that the lower bound is measured on, at most
-# A training with held clusters gains log p(x) over its start. Free clusters must gain more than that:
-# this share of the gain on top, and so many standard errors of the difference (docs/tables.md).
+# A training with held clusters gains log p(x) over its start. Free clusters must gain more: this
+# share of the gain on top, and so many standard errors of the difference (docs/tables.md).
 MOVING_SHARE, STANDARD_ERRORS = 0.12, 2.5
 
 
