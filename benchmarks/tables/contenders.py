@@ -10,7 +10,7 @@ import time
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -41,9 +41,8 @@ class Case:
         clusters: K.
         seed: of the method.
         labels: the true clusters, for the start at the truth alone.
-        device: of our model.
         told: whether our model is told the kinds.
-        options: further parameters of our model.
+        options: parameters of our model beside the clusters, the seed and the schema.
     """
 
     frame: pd.DataFrame
@@ -51,9 +50,8 @@ class Case:
     clusters: int
     seed: int
     labels: np.ndarray | None = None
-    device: str = "cpu"
     told: bool = False
-    options: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -61,17 +59,18 @@ class Case:
         return Scale.of(self.frame, self.kinds)(self.frame)
 
 
-def options_of(arguments: Namespace) -> dict[str, Any] | None:
+def options_of(arguments: Namespace) -> dict[str, Any]:
     """Return the options of our model that a study's command line names."""
-    return None if arguments.epochs is None else {"max_iter": arguments.epochs}
+    epochs = {} if arguments.epochs is None else {"max_iter": arguments.epochs}
+    return {"device": arguments.device, **epochs}
 
 
 def our_model(case: Case, clusters_are: str) -> GMVAE:
     """Train our model on the data frame."""
-    options: dict[str, Any] = {"clusters_are": clusters_are, **(case.options or {})}
+    options: dict[str, Any] = {"clusters_are": clusters_are, **case.options}
     if case.told:
         options["schema"] = dict(case.kinds)
-    model = GMVAE(case.clusters, random_state=case.seed, device=case.device, **options)
+    model = GMVAE(case.clusters, random_state=case.seed, **options)
     with warnings.catch_warnings():
         # The figures show what warnings of too few epochs and of bad clusters would say.
         warnings.simplefilter("ignore")

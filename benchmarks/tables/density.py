@@ -165,7 +165,6 @@ def ours(clusters_are: str, task: Task) -> np.ndarray:
         KINDS,
         task.clusters,
         task.seed,
-        device=task.arguments.device,
         told=True,
         options=options_of(task.arguments),
     )

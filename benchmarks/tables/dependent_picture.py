@@ -52,7 +52,6 @@ def main(argv: Sequence[str]) -> None:
         table.clusters,
         arguments.seed,
         labels=table.labels,
-        device=arguments.device,
         options=options_of(arguments),
     )
     panels = {"true clusters": table.labels}

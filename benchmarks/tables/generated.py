@@ -97,7 +97,6 @@ def measured(
         drawn.clusters,
         seed,
         labels=drawn.labels,
-        device=arguments.device,
         told=arguments.told,
         options=options_of(arguments),
     )

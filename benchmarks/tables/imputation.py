@@ -95,7 +95,6 @@ def measured(table: str, contender: str, seed: int, arguments: Namespace) -> dic
         kinds,
         clusters,
         seed,
-        device=arguments.device,
         told=arguments.told,
         options=options_of(arguments),
     )

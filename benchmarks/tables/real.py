@@ -97,7 +97,6 @@ def measured(
         kinds,
         clusters,
         seed,
-        device=arguments.device,
         told=arguments.told,
         options=options_of(arguments),
     )
