@@ -46,8 +46,8 @@ def robust(values: np.ndarray) -> tuple[float, float]:
 def draw_near(values: np.ndarray, far: float) -> np.ndarray:
     """Draw cells beyond ``far`` robust standard deviations from the median to there.
 
-    >>> draw_near(np.r_[np.arange(5.0), 1e9], 2.0).max() < 10
-    True
+    >>> draw_near(np.r_[np.arange(5.0), 1e9], 2.0).round(1).tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0, 6.2]
     """
     middle, spread = robust(values)
     return np.clip(values, middle - far * spread, middle + far * spread)
