@@ -51,6 +51,9 @@ NAMES = {
     ),
     "small-tables": Benchmark("clusters.small_tables", "clusters of small tables by each method"),
     "table-defaults": Benchmark("clusters.table_defaults", "clusters of tables by other defaults"),
+    "suites": Benchmark(
+        "clusters.suites", "clusters of public suites by the defaults, beside other methods"
+    ),
     "starting-clusters": Benchmark(
         "clusters.starting_clusters", "accuracy of the clusters that a training starts from"
     ),

@@ -114,8 +114,19 @@ class Encoding(nn.Module, ABC):
         """Say which kind of numbers the raw rows hold, so that a likelihood can be chosen."""
 
     @classmethod
-    def usual(cls, support: Support, n_rows: int) -> KindDefaults:
-        """Return the settings that a training of ``n_rows`` rows has by default."""
+    def has_laws(cls, support: Support, event_shape: Sequence[int]) -> bool:
+        """Say whether clusters begin with laws of their own, exactly at a mixture."""
+        return False
+
+    @classmethod
+    def usual(cls, support: Support, n_rows: int, *, laws: bool) -> KindDefaults:
+        """Return the settings that a training of ``n_rows`` rows has by default.
+
+        Args:
+            support: the kind of numbers.
+            n_rows: training rows.
+            laws: whether clusters begin with laws of their own.
+        """
         return cls.defaults
 
     @classmethod
@@ -156,7 +167,9 @@ class Encoding(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def suitable_start(cls, event_shape: Sequence[int], support: Support) -> str:
+    def suitable_start(
+        cls, event_shape: Sequence[int], support: Support, *, taught: bool = False
+    ) -> str:
         """Name the clustering that a training without a regulariser begins near."""
 
     @classmethod

@@ -125,7 +125,9 @@ class ImageEncoding(Encoding):
         return Compose(tuple(steps[part] for part in name.split("+")))
 
     @classmethod
-    def suitable_start(cls, event_shape: Sequence[int], support: Support) -> str:
+    def suitable_start(
+        cls, event_shape: Sequence[int], support: Support, *, taught: bool = False
+    ) -> str:
         """Begin near a k-means clustering."""
         return "kmeans"
 

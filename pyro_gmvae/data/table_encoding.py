@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from pyro_gmvae.data.dataset import Dataset
 
-__all__ = ["WIDE", "TableEncoding"]
+__all__ = ["MOST_CORRELATED", "WIDE", "TableEncoding"]
 
 SMALLEST_SCALE = 2.0**-100  # a smaller scale, or a larger one than 2^100, gets a unit of its own
 LARGEST_EXPONENT = 1021  # of a unit; 2^1022 is beyond the numbers that a table may have
 MANY_ROWS = 10_000  # with more, a mixed table gets a larger style and larger layers
+MOST_CORRELATED = 32  # columns of numbers whose covariances within clusters a training begins at
+FEW_NUMBERS = 1_000  # rows of numbers alone
 WIDE = 100  # columns; in a wider table a mixture fits no covariances, and is a bad start
 
 
@@ -136,12 +138,17 @@ class TableEncoding(Encoding):
         return "binary" if ((data.x == 0) | (data.x == 1)).all() else "real"
 
     @classmethod
-    def usual(cls, support: Support, n_rows: int) -> KindDefaults:
-        """Return the defaults; those of mixed columns count steps, and grow with the rows."""
-        if support != "mixed":
+    def has_laws(cls, support: Support, event_shape: Sequence[int]) -> bool:
+        """Return True for mixed columns, and for up to 32 columns of real numbers."""
+        return support == "mixed" or (support == "real" and event_shape[0] <= MOST_CORRELATED)
+
+    @classmethod
+    def usual(cls, support: Support, n_rows: int, *, laws: bool) -> KindDefaults:
+        """Return the defaults; trainings by laws count steps, and grow with the rows."""
+        if not laws:
             return cls.defaults
         many = n_rows >= MANY_ROWS
-        return replace(
+        mixed = replace(
             cls.defaults,
             learning_rate=3e-3 if many else 1e-2,
             learning_rate_schedule="cosine",
@@ -149,6 +156,15 @@ class TableEncoding(Encoding):
             hidden=(128, 128) if many else (64, 64),
             batch=256,
             total_steps=3_000 if many else 1_000,
+        )
+        if support == "mixed":
+            return mixed
+        # A mixture of Gaussians knows all about few rows that a style can learn.
+        steps = 100 if n_rows < FEW_NUMBERS else 300
+        return replace(
+            mixed,
+            learning_rate=3e-3 if many else 5e-3,
+            total_steps=3_000 if many else steps,
         )
 
     @classmethod
@@ -216,8 +232,15 @@ class TableEncoding(Encoding):
         return None
 
     @classmethod
-    def suitable_start(cls, event_shape: Sequence[int], support: Support) -> str:
-        """Begin at a mixture for mixed columns or up to 100 real ones, else near k-means."""
+    def suitable_start(
+        cls, event_shape: Sequence[int], support: Support, *, taught: bool = False
+    ) -> str:
+        """Compare starts for real numbers; begin at a mixture for mixed columns, else near k-means.
+
+        Where clusters are taught, there is one start: a mixture for up to 100 real columns.
+        """
+        if support == "real" and not taught:
+            return "portfolio"
         fits = support == "mixed" or (support == "real" and event_shape[0] <= WIDE)
         return "mixture" if fits else "kmeans"
 

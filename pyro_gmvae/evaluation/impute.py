@@ -60,7 +60,7 @@ def impute(
         ValueError: for a number out of range.
     """
     likelihood = gmvae.model.likelihood
-    if not isinstance(likelihood, Table):
+    if not isinstance(likelihood, Table) or likelihood.structure.correlated:
         raise InputError(
             "this model takes no gaps, so it fills none: train it with likelihood table"
         )

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from pyro_gmvae.data import Binarize, Dataset, Encoding, KindDefaults
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitting.groups import ModelSettings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.inference import KLAnnealing, TraceEnumMeanField_ELBO
-from pyro_gmvae.likelihoods import Support
+from pyro_gmvae.likelihoods import Support, TableStructure
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.process.memory import free_memory
 from pyro_gmvae.rng import forked_rng
@@ -28,6 +29,7 @@ from pyro_gmvae.training.resources import bytes_per_cluster
 
 AUTO = "auto"
 BEFORE = "before"  # the start of a training that goes on from a model
+PORTFOLIO = "portfolio"
 
 # The likelihood for each kind of numbers.
 LIKELIHOOD_OF: dict[Support, str] = {
@@ -79,9 +81,33 @@ def regularize(said: str, kind: type[Encoding], event_shape: Sequence[int]) -> s
     return kind.suitable_moves(event_shape) if said == AUTO else said
 
 
-def latent_dim(said: int | None, usual: KindDefaults) -> int:
-    """Take the size that suits the kind of data."""
-    return usual.latent_dim if said is None else said
+def laws(
+    model: ModelSettings,
+    likelihood: str,
+    support: Support,
+    data: Dataset,
+    *,
+    regularized: bool,
+) -> bool:
+    """Let clusters have laws of their own, unless what is wanted of them needs other networks.
+
+    A table of mixed columns has no other likelihood. A table of numbers has, under which labels,
+    links and regularisers teach q(y|x) before the clusters have laws.
+    """
+    if not data.kind.has_laws(support, data.event_shape):
+        return False
+    if support == "mixed":
+        return True
+    taught = regularized or data.labels is not None or data.must_link is not None
+    built_in = model.network == "mlp" and model.cluster_network in (AUTO, "mlp")
+    return likelihood == "gaussian" and built_in and not taught and not model.shared_trunk
+
+
+def latent_dim(said: int | None, usual: KindDefaults, table: TableStructure | None) -> int:
+    """Take the size that suits the kind of data, or all axes that correlated columns have."""
+    if said is not None:
+        return said
+    return len(table.columns) if table is not None and table.correlated else usual.latent_dim
 
 
 def hidden(said: Sequence[int] | None, usual: KindDefaults) -> tuple[int, ...]:
@@ -116,55 +142,75 @@ def drawn_share(said: float | None, *, regularized: bool) -> float:
 
 
 def start(
-    said: str, kind: type[Encoding], event_shape: Sequence[int], support: Support, regularized: bool
+    said: str,
+    kind: type[Encoding],
+    event_shape: Sequence[int],
+    support: Support,
+    *,
+    regularized: bool,
+    taught: bool,
 ) -> str:
-    """Begin by the regulariser if there is one, else near the clustering that suits the data."""
+    """Begin by the regulariser if there is one, else near the clustering that suits the data.
+
+    Several starts are compared for numbers, unless labels or links teach their clusters.
+    """
     if said != AUTO:
         return said
-    return "information" if regularized else kind.suitable_start(event_shape, support)
+    if regularized:
+        return "information"
+    return kind.suitable_start(event_shape, support, taught=taught)
 
 
 def holds(
     said: str,
     method: str,
     n_rows: int,
+    start: str,
     *,
     mixed: bool,
     taught: bool,
+    shared_trunk: bool = False,
     before: bool | None = None,
 ) -> tuple[bool, ...]:
     """Say for each training that is tried whether its clusters are held where they begin.
 
-    Where the user leaves it open, both are tried for a table of mixed columns, and likelihood
-    chooses (see `pyro_gmvae.fitting.train`). Clusters of few rows are held, for freed ones differ
-    from seed to seed.
+    Where the user leaves it open, clusters of the best of several starts are held, for freed ones
+    gain likelihood and lose groups (see docs/clusters.md). For mixed columns both are tried, and
+    likelihood chooses (see `pyro_gmvae.fitting.train`). There clusters of few rows are held, for
+    freed ones differ from seed to seed.
 
     Args:
         said: the user's word.
         method: the inference method.
         n_rows: training rows.
+        start: the name of the start.
         mixed: whether the table has mixed columns.
         taught: whether labels, links or a regulariser want clusters of their own.
+        shared_trunk: whether q(y|x) has no encoder of its own.
         before: whether the model that training goes on from has held clusters; None for a new one.
 
     Raises:
         InputError: for clusters that are to be held and cannot be.
     """
-    if said == "free" or (said == AUTO and (not mixed or method == "marginal" or taught)):
+    refusals = {
+        "the marginal method cannot hold clusters: use another method": method == "marginal",
+        "held clusters learn nothing from labels, links or a regulariser: let them be free": taught,
+        "clusters are held by an encoder of their own: leave shared_trunk out": shared_trunk,
+        "clusters of a random start are not worth holding: name another start, or let them be "
+        "free": start == "random",
+    }
+    refused = [message for message, applies in refusals.items() if applies]
+    if said == "held" and refused:
+        raise InputError(refused[0])
+    if said != AUTO:
+        return (said == "held",)
+    if refused:
         return (False,)
-    if said == AUTO and before is not None:
+    if before is not None:
         return (before,)
-    if said == AUTO:
+    if mixed:
         return (True, False) if n_rows >= FREED_ROWS else (True,)
-    if not mixed:
-        raise InputError("clusters are held for tables of mixed columns alone: leave that out")
-    if method == "marginal":
-        raise InputError("the marginal method cannot hold clusters: use another method")
-    if taught:
-        raise InputError(
-            "held clusters learn nothing from labels, links or a regulariser: let them be free"
-        )
-    return (True,)
+    return (start == PORTFOLIO,)
 
 
 def starts(said: int | None, start: str, n_rows: int) -> int:

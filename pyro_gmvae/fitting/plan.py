@@ -154,7 +154,12 @@ def plan(
     regularized = regularizer is not None
 
     device = defaults.device(hardware.device)
-    usual = kind.usual(support, len(train))
+    laws = (
+        defaults.laws(model, likelihood, support, train, regularized=regularized)
+        if before is None
+        else before.gmvae.options["table"] is not None
+    )
+    usual = kind.usual(support, len(train), laws=laws)
     batch_size = defaults.batch_size(training.batch_size, usual, len(train))
     epochs = defaults.epochs(training.epochs, usual, len(train), batch_size)
     total_steps = defaults.total_steps(epochs, len(train), batch_size)
@@ -164,13 +169,17 @@ def plan(
     several = defaults.starts(settings.start.starts, start.name, len(train))
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
-    structure = structure_of(encoding, train.x) if support == "mixed" else None
+    structure = None
+    if laws and before is None:
+        structure = structure_of(encoding, train.x, correlated=support == "real")
     holds = defaults.holds(
         settings.start.clusters_are,
         model.method,
         len(train),
-        mixed=structure is not None,
+        start.name,
+        mixed=laws and support == "mixed",
         taught=regularized or train.labels is not None or train.must_link is not None,
+        shared_trunk=model.shared_trunk,
         before=None if before is None else bool(before.about.held),
     )
     # The second of two like trainings finds the compiled step of the first.
@@ -259,7 +268,12 @@ def _start(
         name = "given"
     else:
         name = defaults.start(
-            said.initialization, train.kind, train.event_shape, support, regularized
+            said.initialization,
+            train.kind,
+            train.event_shape,
+            support,
+            regularized=regularized,
+            taught=train.labels is not None or train.must_link is not None,
         )
         check_start(name, regularized=regularized)
     if settings.model.clusters == 1:
@@ -306,7 +320,7 @@ def _model(
         "method": model.method,
         "input_dim": encoding.model_shape,
         "n_components": model.clusters,
-        "latent_dim": defaults.latent_dim(model.latent_dim, usual),
+        "latent_dim": defaults.latent_dim(model.latent_dim, usual, structure),
         "hidden": defaults.hidden(model.hidden, usual),
         "network": model.network,
         "cluster_network": network,

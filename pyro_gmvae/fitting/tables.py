@@ -15,11 +15,15 @@ from pyro_gmvae.likelihoods.table import LEAST_SCALE
 __all__ = ["structure_of"]
 
 LINEAR_ROWS = 10_000  # with more rows the style acts through hidden layers
+# Clusters of numbers alone begin with all that a linear style can tell.
+LINEAR_ROWS_OF_NUMBERS = 500
 SEEN_ROWS = 10_000  # rows that the resolution of a column is measured on
 REPEATED = 0.5  # share of different values below which a column is taken to lie on a grid
 
 
-def structure_of(encoding: Encoding, raw: Shaped[Tensor, "N *event"]) -> TableStructure:
+def structure_of(
+    encoding: Encoding, raw: Shaped[Tensor, "N *event"], *, correlated: bool = False
+) -> TableStructure:
     """Describe the columns of a table on model scale.
 
     The least standard deviation of a real column is that of rounding to its grid, if it lies on
@@ -28,6 +32,7 @@ def structure_of(encoding: Encoding, raw: Shaped[Tensor, "N *event"]) -> TableSt
     Args:
         encoding: the encoding of a table.
         raw: its training rows.
+        correlated: whether all columns are numbers, correlated within clusters from the start.
     """
     assert isinstance(encoding, TableEncoding)  # no other rows have columns of several kinds
     words, weights = encoding.columns, encoding.column_weights
@@ -38,7 +43,8 @@ def structure_of(encoding: Encoding, raw: Shaped[Tensor, "N *event"]) -> TableSt
         columns=words,
         weights=weights if any(w != 1 for w in weights) else (),
         floors=tuple(_least_scale(x[:, i]) for i in real),
-        linear=len(raw) < LINEAR_ROWS,
+        linear=len(raw) < (LINEAR_ROWS_OF_NUMBERS if correlated else LINEAR_ROWS),
+        correlated=correlated,
     )
 
 

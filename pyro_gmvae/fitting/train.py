@@ -19,12 +19,12 @@ from pyro_gmvae.fitting.plan import Plan, seeds_of
 from pyro_gmvae.fitting.starts import CLUSTERINGS
 from pyro_gmvae.fitting.starts.context import StartContext
 from pyro_gmvae.fitting.starts.exact import begin_table
+from pyro_gmvae.fitting.starts.gaussian_table import begin_gaussian_table
 from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
 from pyro_gmvae.fitting.starts.registry import start_from
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.networks import GatedDecoder
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import (
     ClusterWatch,
@@ -251,7 +251,10 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
         reporters=reporters,
         weights=train.weights,
     )
-    if isinstance(gmvae.model.decoder, GatedDecoder):
+    table = gmvae.options["table"]
+    if table is not None and table.correlated:
+        begin_gaussian_table(context, start.name, start.clusters)
+    elif table is not None:
         known = KnownRows(train.labels, train.must_link)
         begin_table(context, start.name, start.clusters, known)
     elif start.name in CLUSTERINGS:

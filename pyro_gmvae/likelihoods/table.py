@@ -34,6 +34,8 @@ class TableStructure:
         floors: the least standard deviation of each real column, in their order; 0.001 for all if
             empty.
         linear: let the style act linearly within a cluster, or else through hidden layers too.
+        correlated: let real columns be correlated within a cluster from the start, as in a mixture
+            of Gaussians.
 
     Raises:
         InputError: for words, weights or floors that do not fit one another.
@@ -46,6 +48,7 @@ class TableStructure:
     weights: tuple[float, ...] = ()
     floors: tuple[float, ...] = ()
     linear: bool = True
+    correlated: bool = False
 
     def __post_init__(self) -> None:
         for name, values, count in (

@@ -14,7 +14,7 @@ from jaxtyping import Float, Num
 from pyro.nn import PyroModule
 from torch import Tensor, nn
 
-from pyro_gmvae.likelihoods import Likelihood, TableStructure, make_likelihood
+from pyro_gmvae.likelihoods import Likelihood, Table, TableStructure, make_likelihood
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.guides import (
     Guide,
@@ -92,9 +92,9 @@ class GMVAE(nn.Module):
         cluster_network: kind of the encoder that infers the cluster, which is that of q(y|x), or
             of q(z|x) in the marginal method; None takes ``network``.
         conv: sizes of the convolutional networks; None takes `ConvSizes.for_images`.
-        table: columns of a table with gaps, for ``likelihood="table"``, which has networks of its
-            own: each cluster has its own laws of the columns, and lies apart from the others in z
-            (see `pyro_gmvae.networks.GatedDecoder`).
+        table: columns of a table, for ``likelihood="table"``, or ``"gaussian"`` if all are real. It
+            has networks of its own: each cluster has its own laws of the columns, and lies apart
+            from the others in z (see `pyro_gmvae.networks.GatedDecoder`).
         model_options, guide_options: further arguments of the method's model and guide.
 
     Raises:
@@ -161,7 +161,7 @@ class GMVAE(nn.Module):
             raise ValueError("a shared trunk is of one network: leave out cluster_network")
         if table is not None:
             own = (encoder, decoder, cluster_encoder) != (None, None, None)
-            check_table(likelihood, convolves=convolves, own=own, shared_trunk=shared_trunk)
+            check_table(likelihood, table, convolves=convolves, own=own, shared_trunk=shared_trunk)
         self.event_shape = event_shape
         self.n_components = n_components
         self.latent_dim = latent_dim
@@ -179,8 +179,11 @@ class GMVAE(nn.Module):
         self.custom_networks = any(n is not None for n in (encoder, decoder, cluster_encoder))
 
         self.weights = ObjectiveWeights()
-        structure = {} if table is None else {"structure": table}
-        likelihood = make_likelihood(likelihood, event_shape, **structure)
+        likelihood = (
+            make_likelihood(likelihood, event_shape)
+            if table is None
+            else make_likelihood(Table, event_shape, structure=table)
+        )
         # Modules made with local parameters work with local parameters, which our trainer uses to
         # keep the models of a process apart, and with Pyro's global store, which `SVI` needs.
         with pyro.settings.context(module_local_params=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from math import ceil
 from typing import Any
@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from pyro_gmvae.likelihoods import Table, likelihood_class
+from pyro_gmvae.likelihoods import Table, TableStructure, likelihood_class
 from pyro_gmvae.networks import (
     GatedDecoder,
     PlacedHead,
     PlacedMixtureHead,
+    RealCells,
     TableClusterEncoder,
     TableFeatures,
     linear,
@@ -28,18 +29,23 @@ DISTANCE = 8.0  # standard deviations between clusters in z; 1 in 30,000 is near
 MOST_SPREAD = 3  # axes that the clusters are spread along
 
 
-def check_table(likelihood: Any, *, convolves: bool, own: bool, shared_trunk: bool) -> None:
+def check_table(
+    likelihood: Any, table: TableStructure, *, convolves: bool, own: bool, shared_trunk: bool
+) -> None:
     """Refuse arguments that contradict the structure of a table.
+
+    A table of real columns alone may have ``likelihood="gaussian"``, for its cells are normal.
 
     Raises:
         ValueError: for another likelihood, or networks that a table does not have.
     """
     found = likelihood_class(likelihood) if isinstance(likelihood, str) else likelihood
-    if not (isinstance(found, type) and issubclass(found, Table)):
+    normal = likelihood == "gaussian" and len(table.layout.real) == len(table.layout)
+    if not normal and not (isinstance(found, type) and issubclass(found, Table)):
         raise ValueError('the structure of a table is for likelihood="table"')
     if own or shared_trunk or convolves:
         raise ValueError(
-            'likelihood="table" with a structure has networks of its own: leave out encoder, '
+            "the structure of a table brings networks of its own: leave out encoder, "
             "decoder, cluster_encoder, shared_trunk and conv"
         )
 
@@ -72,12 +78,13 @@ def table_decoder(options: Mapping[str, Any], n_clusters: int, latent_dim: int) 
 
 def table_networks(options: Mapping[str, Any], n_clusters: int, latent_dim: int) -> dict[str, Any]:
     """Build the networks of a guide that infers the cluster, as `Guide` takes them."""
-    layout, hidden = options["table"].layout, options["hidden"]
-    features, clusters = TableFeatures(layout), TableClusterEncoder(layout, hidden)
-    z_head = PlacedHead(features.size, n_clusters, hidden, latent_dim)
-    ignore_missing_flags(z_head.from_features, len(layout))
+    table, hidden = options["table"], options["hidden"]
+    encoder, clusters = _encoder(table), _cluster_encoder(table, hidden)
+    size, cells = TableFeatures(table.layout).size, _n_cells(table)
+    z_head = PlacedHead(size, n_clusters, hidden, latent_dim, n_cells=cells)
+    ignore_missing_flags(z_head.from_features, len(table.layout))
     return {
-        "encoder": features,
+        "encoder": encoder,
         "cluster_encoder": clusters,
         "y_head": linear(clusters.statistics.size + hidden[-1], n_clusters),
         "z_head": z_head,
@@ -89,12 +96,27 @@ def marginal_networks(
     options: Mapping[str, Any], n_clusters: int, latent_dim: int
 ) -> dict[str, Any]:
     """Build the networks of a guide that infers z alone, as `MarginalGuide` takes them."""
-    layout, hidden = options["table"].layout, options["hidden"]
-    features, clusters = TableFeatures(layout), TableClusterEncoder(layout, hidden)
+    table, hidden = options["table"], options["hidden"]
+    encoder, clusters = _encoder(table), _cluster_encoder(table, hidden)
+    size, cells = TableFeatures(table.layout).size, _n_cells(table)
     n_first = clusters.statistics.size + hidden[-1]
-    z_head = PlacedMixtureHead(n_first, features.size, n_clusters, hidden, latent_dim)
-    ignore_missing_flags(z_head.within.from_features, len(layout))
-    return {"encoder": _Beside(clusters, features), "z_head": z_head}
+    z_head = PlacedMixtureHead(n_first, size, n_clusters, hidden, latent_dim, n_cells=cells)
+    ignore_missing_flags(z_head.within.from_features, len(table.layout))
+    return {"encoder": _Beside(clusters, encoder), "z_head": z_head}
+
+
+def _n_cells(table: TableStructure) -> int:
+    """Count the real cells that the style depends on linearly in each cluster."""
+    return len(table.layout.real) if table.correlated else 0
+
+
+def _encoder(table: TableStructure) -> nn.Module:
+    features = TableFeatures(table.layout)
+    return _Beside(features, RealCells(table.layout)) if table.correlated else features
+
+
+def _cluster_encoder(table: TableStructure, hidden: Sequence[int]) -> TableClusterEncoder:
+    return TableClusterEncoder(table.layout, hidden, correlated=table.correlated)
 
 
 class _Beside(nn.Module):

@@ -7,7 +7,12 @@ from pyro_gmvae.networks.gated import GatedDecoder, PlacedHead, PlacedMixtureHea
 from pyro_gmvae.networks.heads import MIN_SCALE, GaussianHead, feature_size
 from pyro_gmvae.networks.mlp import MLPDecoder, MLPEncoder, linear, mlp
 from pyro_gmvae.networks.sizes import ConvSizes
-from pyro_gmvae.networks.table import TableClusterEncoder, TableFeatures, TableStatistics
+from pyro_gmvae.networks.table import (
+    RealCells,
+    TableClusterEncoder,
+    TableFeatures,
+    TableStatistics,
+)
 
 __all__ = [
     "MIN_SCALE",
@@ -20,6 +25,7 @@ __all__ = [
     "MLPEncoder",
     "PlacedHead",
     "PlacedMixtureHead",
+    "RealCells",
     "TableClusterEncoder",
     "TableFeatures",
     "TableStatistics",

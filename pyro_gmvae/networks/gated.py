@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pyro_gmvae.networks.heads import GaussianHead
 from pyro_gmvae.networks.mlp import linear, mlp
 
-__all__ = ["GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Place"]
+__all__ = ["ClusterLine", "GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Place"]
 
 GAIN = 5.0  # Adam moves a weight by its rate a step, and loadings grow from 0 to about 1
 
@@ -101,31 +101,97 @@ class GatedDecoder(nn.Module):
         return output.view(*z.shape[:-1], -1)
 
     def begin_at(
-        self, centre: Float[Tensor, "K output"], unit: Float[Tensor, "K output"] | None = None
+        self,
+        centre: Float[Tensor, "K output"],
+        unit: Float[Tensor, "K output"] | None = None,
+        loading: Float[Tensor, "K Z central"] | None = None,
     ) -> None:
-        """Give each cluster its parameters, which no style changes at first.
+        """Give each cluster its parameters, and how the style changes them at first.
 
         Args:
             centre: the parameters.
             unit: the units in which training moves them; 1 for all if None.
+            loading: the change of the central outputs with each dimension of the style; None is 0.
         """
         with torch.no_grad():
             self.anchor.copy_(centre)
             self.unit.copy_(torch.ones_like(centre) if unit is None else unit)
             self.centre.zero_()
-            self.loading.zero_()
+            if loading is None:
+                self.loading.zero_()
+            else:
+                self.loading.copy_(loading / (GAIN * self.unit[:, None, : self.n_central]))
             if self.bends:
                 self.output.weight.zero_()
                 self.output.bias.zero_()
 
 
+class ClusterLine(nn.Module):
+    r"""Give each cluster a linear map from the real cells to the style, and a spread of it.
+
+    .. math:: m_y(x) = A_y^T x + b_y
+
+    In a mixture of Gaussians q(z|x,y) is exact so. Training changes A and b in units of the
+    spread.
+
+    Args:
+        n_clusters: K.
+        n_cells: R, the number of real cells.
+        latent_dim: Z.
+
+    >>> line = ClusterLine(n_clusters=3, n_cells=4, latent_dim=2)
+    >>> [part.shape for part in line(torch.zeros(5, 4), torch.eye(3).unsqueeze(1))]
+    [torch.Size([3, 5, 2]), torch.Size([3, 1, 2])]
+    """
+
+    component_dims: ClassVar[Mapping[str, int]] = dict.fromkeys(
+        ("slope", "level", "spread", "slope_change", "level_change"), 0
+    )
+    slope: Tensor
+    level: Tensor
+    spread: Tensor
+
+    def __init__(self, n_clusters: int, n_cells: int, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("slope", torch.zeros(n_clusters, n_cells, latent_dim))
+        self.register_buffer("level", torch.zeros(n_clusters, latent_dim))
+        self.register_buffer("spread", torch.ones(n_clusters, latent_dim))
+        self.slope_change = nn.Parameter(torch.zeros(n_clusters, n_cells, latent_dim))
+        self.level_change = nn.Parameter(torch.zeros(n_clusters, latent_dim))
+
+    def forward(
+        self, cells: Float[Tensor, "*batch R"], y: Float[Tensor, "*any K"]
+    ) -> tuple[Float[Tensor, "*batch_z Z"], Float[Tensor, "*any Z"]]:
+        slope = self.slope + self.spread.unsqueeze(1) * self.slope_change
+        level = self.level + self.spread * self.level_change
+        chosen = (y @ slope.flatten(1)).view(*y.shape[:-1], *slope.shape[1:])
+        return (cells.unsqueeze(-2) @ chosen).squeeze(-2) + y @ level, y @ self.spread
+
+    def begin_at(
+        self,
+        slope: Float[Tensor, "K R Z"],
+        level: Float[Tensor, "K Z"],
+        spread: Float[Tensor, "K Z"],
+    ) -> None:
+        """Give each cluster its map and spread."""
+        with torch.no_grad():
+            self.slope.copy_(slope)
+            self.level.copy_(level)
+            self.spread.copy_(spread)
+            self.slope_change.zero_()
+            self.level_change.zero_()
+
+
 class PlacedHead(GaussianHead):
     r"""Infer z within its cluster: the mean of q(z|x,y) is mu_y + sigma_y m(x, y).
 
-    Its standard deviation is sigma_y s(x, y). With m = 0 and s = 1 it is p(z|y).
+    Its standard deviation is sigma_y s(x, y). With m = 0 and s = 1 it is p(z|y). With a number of
+    real cells, which are the last features, m and s begin at a `ClusterLine`, and the hidden layers
+    say how they differ from it, in units of its spread.
 
     Args:
-        args: the arguments of `GaussianHead`.
+        in_features, n_clusters, hidden, latent_dim: the arguments of `GaussianHead`.
+        n_cells: R, the number of real cells after the features, or 0.
 
     Attributes:
         components: gives mu and sigma; the pair sets it to the model's method.
@@ -138,11 +204,27 @@ class PlacedHead(GaussianHead):
 
     components: Components
 
+    def __init__(
+        self,
+        in_features: int,
+        n_clusters: int,
+        hidden: Sequence[int],
+        latent_dim: int,
+        *,
+        n_cells: int = 0,
+    ) -> None:
+        super().__init__(in_features, n_clusters, hidden, latent_dim)
+        self.in_features = in_features
+        self.line = ClusterLine(n_clusters, n_cells, latent_dim) if n_cells else None
+
     def forward(
         self, features: Float[Tensor, "*batch F"], y: Float[Tensor, "*any K"] | None = None
     ) -> tuple[Float[Tensor, "*batch_z Z"], Float[Tensor, "*batch_z Z"]]:
         assert y is not None
-        offset, spread = super().forward(features, y)
+        offset, spread = super().forward(features[..., : self.in_features], y)
+        if self.line is not None:
+            first, unit = self.line(features[..., self.in_features :], y)
+            offset, spread = first + unit * offset, unit * spread
         loc, scale = self.components()
         scale = y @ scale
         return y @ loc + scale * offset, scale * spread
@@ -159,6 +241,7 @@ class PlacedMixtureHead(nn.Module):
         in_features: number of the other features.
         n_clusters: K.
         hidden, latent_dim: as in `GaussianHead`.
+        n_cells: as in `PlacedHead`.
 
     >>> head = PlacedMixtureHead(4, 8, n_clusters=3, hidden=(16,), latent_dim=2)
     >>> head.components = lambda: (torch.zeros(3, 2), torch.ones(3, 2))
@@ -176,11 +259,15 @@ class PlacedMixtureHead(nn.Module):
         n_clusters: int,
         hidden: Sequence[int],
         latent_dim: int,
+        *,
+        n_cells: int = 0,
     ) -> None:
         super().__init__()
         self.n_cluster_features = n_cluster_features
+        self.in_features = in_features
         self.y_head = linear(n_cluster_features, n_clusters)
         self.within = GaussianHead(in_features, 0, hidden, latent_dim)
+        self.line = ClusterLine(n_clusters, n_cells, latent_dim) if n_cells else None
 
     @property
     def output(self) -> nn.Linear:
@@ -192,7 +279,11 @@ class PlacedMixtureHead(nn.Module):
     ) -> tuple[Float[Tensor, "*batch Z"], Float[Tensor, "*batch Z"]]:
         first = features[..., : self.n_cluster_features]
         r = self.y_head(first).softmax(-1)
-        offset, spread = self.within(features[..., self.n_cluster_features :])
+        rest = features[..., self.n_cluster_features :]
+        offset, spread = self.within(rest[..., : self.in_features])
+        if self.line is not None:
+            first, unit = self.line(rest[..., self.in_features :], r)
+            offset, spread = first + unit * offset, unit * spread
         loc, scale = self.components()
         scale = r @ scale
         return r @ loc + scale * offset, scale * spread

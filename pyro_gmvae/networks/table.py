@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from pyro_gmvae.distributions import ColumnLayout, IndexedColumns
 from pyro_gmvae.networks.mlp import mlp
 
-__all__ = ["TableClusterEncoder", "TableFeatures", "TableStatistics", "ignore_missing_flags"]
+__all__ = [
+    "RealCells",
+    "TableClusterEncoder",
+    "TableFeatures",
+    "TableStatistics",
+    "ignore_missing_flags",
+]
 
 FARTHEST = 10.0  # standard deviations; a hidden layer takes a number beyond for one as far
 
@@ -86,6 +92,17 @@ class TableFeatures(_TableInput):
         return torch.cat([real, logs, one_hot, x.isnan().to(x.dtype)], -1)
 
 
+class RealCells(_TableInput):
+    """Take the real cells of rows as they are, with 0 for a gap.
+
+    >>> RealCells(ColumnLayout(("real", "levels:2")))(torch.tensor([[30.0, 1.0]]))
+    tensor([[30.]])
+    """
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch R"]:
+        return self.split(x).cells[0]
+
+
 class TableStatistics(_TableInput):
     r"""Turn rows into the statistics in which the log-densities of per-column laws are linear.
 
@@ -94,8 +111,12 @@ class TableStatistics(_TableInput):
     whose terms for missing cells vanish, and its softmax is the exact posterior p(y|x), with any
     gaps.
 
+    The product of two real columns joins them where real columns are correlated within clusters,
+    as those of a Gaussian mixture are. With gaps the posterior is then not exact.
+
     Args:
         layout: the columns.
+        correlated: whether to give the products.
 
     >>> statistics = TableStatistics(ColumnLayout(("real", "levels:2")))
     >>> statistics(torch.tensor([[3.0, 1.0], [float("nan"), 0.0]]))
@@ -103,16 +124,24 @@ class TableStatistics(_TableInput):
             [0., 0., 0., 1., 0.]])
     """
 
-    def __init__(self, layout: ColumnLayout) -> None:
+    first: Tensor
+    second: Tensor
+
+    def __init__(self, layout: ColumnLayout, *, correlated: bool = False) -> None:
         super().__init__(layout)
-        self.size = 3 * len(layout.real) + 2 * len(layout.count) + layout.n_levels
+        n = len(layout.real)
+        first, second = torch.triu_indices(n if correlated else 0, n if correlated else 0, 1)
+        self.register_buffer("first", first, persistent=False)
+        self.register_buffer("second", second, persistent=False)
+        self.size = 3 * n + 2 * len(layout.count) + layout.n_levels + len(first)
 
     def forward(
         self, x: Float[Tensor, "*batch D"], split: _Split | None = None
     ) -> Float[Tensor, "*batch F"]:
         """Compute the statistics; ``split`` is as in `TableFeatures`."""
         (real, count), (seen, counted), one_hot = self.split(x) if split is None else split
-        return torch.cat([real, real * real, seen, count, counted, one_hot], -1)
+        products = real.index_select(-1, self.first) * real.index_select(-1, self.second)
+        return torch.cat([real, real * real, seen, count, counted, one_hot, products], -1)
 
 
 class TableClusterEncoder(nn.Module):
@@ -124,15 +153,18 @@ class TableClusterEncoder(nn.Module):
     Args:
         layout: the columns.
         hidden: sizes of the hidden layers.
+        correlated: as in `TableStatistics`.
 
     >>> encoder = TableClusterEncoder(ColumnLayout(("real", "levels:2")), hidden=(4,))
     >>> encoder(torch.zeros(3, 2)).shape  # five statistics and four hidden features
     torch.Size([3, 9])
     """
 
-    def __init__(self, layout: ColumnLayout, hidden: Sequence[int]) -> None:
+    def __init__(
+        self, layout: ColumnLayout, hidden: Sequence[int], *, correlated: bool = False
+    ) -> None:
         super().__init__()
-        self.statistics = TableStatistics(layout)
+        self.statistics = TableStatistics(layout, correlated=correlated)
         self.features = TableFeatures(layout)
         self.layers = mlp([self.features.size, *hidden])
         first = self.layers[0]

@@ -15,8 +15,10 @@ __all__ = ["CLUSTERINGS", "start_names"]
 
 # Each entry is a function, or the file here that holds it and its name.
 CLUSTERINGS: dict[str, str | Callable[..., Any]] = {
+    "portfolio": "numbers:portfolio_start",
     "kmeans": "raw_data:kmeans_start",
     "mixture": "raw_data:mixture_start",
+    "spectral": "numbers:spectral_start",
     "latent-kmeans": "latent:latent_kmeans",
     "latent-mixture": "latent:latent_mixture",
     "latent-umap": "latent:latent_umap",

@@ -13,6 +13,7 @@ from pyro_gmvae.fitting.starts.context import StartContext
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows, fit_mixture, table_features
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
 from pyro_gmvae.fitting.starts.registry import start_by_name
+from pyro_gmvae.fitting.starts.teaching import responsibilities_of
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels
@@ -57,7 +58,7 @@ def begin_table(
         )
     else:
         found = _clusters(context, name, clusters, x, points)
-        mixture = mixture_of(rows, _responsibilities(found, gmvae.n_components), uniform=uniform)
+        mixture = mixture_of(rows, responsibilities_of(found, gmvae.n_components), uniform=uniform)
     begin_at_mixture(gmvae, mixture, features, teach=name != "information")
 
 
@@ -134,14 +135,3 @@ def _clusters(
             points, gmvae.n_components, seed=context.seed, weights=context.weights
         )
     return start_by_name(name)(context)
-
-
-def _responsibilities(clusters: Labels, n_clusters: int) -> Tensor:
-    """Turn clusters, -1 where there is none, into responsibilities."""
-    if clusters.is_floating_point():
-        return clusters.double().cpu()
-    clusters = clusters.cpu().long()
-    r = torch.full((len(clusters), n_clusters), 1 / n_clusters, dtype=torch.float64)
-    known = clusters >= 0
-    r[known] = torch.nn.functional.one_hot(clusters[known], n_clusters).double()
-    return r

@@ -9,10 +9,12 @@ from math import ceil
 from jaxtyping import Float, Num
 from torch import Tensor
 
+from pyro_gmvae.fitting.starts.teaching import teach_clusters
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels
 from pyro_gmvae.training import TrainConfig, Transform, fit
+from pyro_gmvae.training.device import make_accelerator
 
 __all__ = ["MIN_STEPS", "imitate"]
 
@@ -33,7 +35,8 @@ def imitate(
 ) -> None:
     """Train ``gmvae`` in place for a short while as if ``clusters`` were known.
 
-    A training that follows is free to leave them.
+    First q(y|x) learns them by itself (see `teach_clusters`), then all networks train together. A
+    training that follows is free to leave them.
 
     Args:
         gmvae: one of the four GMVAEs.
@@ -58,6 +61,8 @@ def imitate(
         patience=None,
         compile=False,  # so short a training gains nothing by it
     )
+    gmvae.to(make_accelerator(config.device or gmvae.model.component_loc.device.type).device)
+    teach_clusters(gmvae, x, clusters, seed=config.seed or 0, weights=weights, transform=transform)
     fit(
         gmvae,
         x,

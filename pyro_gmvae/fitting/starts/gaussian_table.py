@@ -1,0 +1,183 @@
+"""Let a GMVAE of a table of numbers begin exactly at a mixture of Gaussians."""
+
+from __future__ import annotations
+
+from math import expm1, log
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.gaussians import GaussianRows, Gaussians
+from pyro_gmvae.fitting.starts.portfolio import (
+    Found,
+    best_mixture,
+    best_of_portfolio,
+    mixture_of_clusters,
+)
+from pyro_gmvae.fitting.starts.registry import start_by_name
+from pyro_gmvae.fitting.starts.teaching import responsibilities_of, teach_clusters
+from pyro_gmvae.likelihoods import Table
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.models.labels import Labels
+from pyro_gmvae.networks import MIN_SCALE, GatedDecoder, PlacedMixtureHead, TableStatistics
+
+__all__ = ["begin_at_gaussians", "begin_gaussian_table"]
+
+FIRST_STYLE = 0.3  # factor of the first weights of the style's mean, where clusters have no axes
+LEAST_NOISE = 1e-6  # share of a column's variance in a cluster along its narrowest axis, at least
+NOISE_SHARE = 0.1  # of the variance along the narrowest axis; the rest is style
+
+
+def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | None) -> None:
+    """Let the model of a table of numbers begin at the Gaussians of a start.
+
+    Args:
+        context: data and model.
+        name: the start; ``"portfolio"`` compares several (see `best_of_portfolio`).
+        clusters: the clusters or responsibilities of the start ``"given"``.
+    """
+    gmvae = context.gmvae
+    likelihood = gmvae.model.likelihood
+    assert isinstance(likelihood, Table)
+    x = context.encoded()
+    rows = GaussianRows.of(x, context.weights, likelihood.structure.all_floors)
+    uniform = not isinstance(gmvae.model.mixture_logits, nn.Parameter)
+    k, seed = gmvae.n_components, context.seed
+    if k == 1:
+        found = mixture_of_clusters(rows, torch.ones(len(x), 1), uniform=uniform)
+    elif name == "portfolio":
+        found = best_of_portfolio(rows, k, seed=seed, uniform=uniform)
+    elif name == "mixture":
+        found = best_mixture(rows, k, seed=seed, uniform=uniform)
+    else:
+        r = responsibilities_of(_clusters(context, name, clusters, x), k)
+        found = mixture_of_clusters(rows, r, uniform=uniform)
+        if name == "random":
+            found = Found(found.mixture, found.shape)
+    begin_at_gaussians(gmvae, found.mixture)
+    if found.clusters is not None:
+        y_head = _y_head(gmvae)
+        with torch.no_grad():
+            y_head.weight[:, : _n_statistics(gmvae)] = 0
+            y_head.bias.zero_()
+            nn.init.normal_(
+                y_head.weight[:, _n_statistics(gmvae) :],
+                std=0.1,
+                generator=torch.Generator().manual_seed(seed),
+            )
+        learned = found.clusters if clusters is None else clusters
+        teach_clusters(gmvae, x, learned, seed=seed, weights=context.weights)
+
+
+class _Axes(NamedTuple):
+    """Hold Gaussians as a linear style and noise: x = loc + W u + noise, u standard normal.
+
+    Attributes:
+        loading: W transposed, ``(K, Z, R)``.
+        noise: standard deviations, ``(K, R)``.
+        slope, level, spread: the mean of u given x is ``x @ slope + level``; its standard
+            deviation is the spread; shapes ``(K, R, Z)``, ``(K, Z)``, ``(K, Z)``.
+    """
+
+    loading: Tensor
+    noise: Tensor
+    slope: Tensor
+    level: Tensor
+    spread: Tensor
+
+
+def _axes(mixture: Gaussians, latent_dim: int, floors: Float[Tensor, " R"]) -> _Axes:
+    """Split covariances into a style of Z dimensions and noise.
+
+    With as many dimensions as columns this is exact, and so is the posterior of u, whose
+    dimensions are independent: they lie along the axes of the cluster, once every column is
+    divided by its noise. This is probabilistic principal component analysis in each cluster
+    (Tipping and Bishop 1999, Mixtures of probabilistic principal component analysers).
+    """
+    covariance, n_columns = mixture.covariance, mixture.loc.shape[-1]
+    variance = covariance.diagonal(dim1=-2, dim2=-1)
+    sd = variance.sqrt()
+    correlation = covariance / (sd.unsqueeze(-1) * sd.unsqueeze(-2))
+    least = torch.linalg.eigvalsh(correlation)[..., :1].clamp(min=LEAST_NOISE)
+    noise = torch.maximum((NOISE_SHARE * least).sqrt() * sd, 1.02 * floors)
+    scaled = covariance / (noise.unsqueeze(-1) * noise.unsqueeze(-2))
+    values, vectors = torch.linalg.eigh(scaled)
+    kept = min(latent_dim, n_columns)
+    values, vectors = values.flip(-1)[..., :kept], vectors.flip(-1)[..., :kept]
+    w = noise.unsqueeze(-1) * vectors * (values - 1).clamp(min=0).sqrt().unsqueeze(-2)
+    if kept < n_columns:  # the other axes become noise
+        noise = (variance - w.square().sum(-1)).clamp(min=0).sqrt().maximum(noise)
+    w = nn.functional.pad(w, (0, latent_dim - kept))
+    by_noise = w / noise.square().unsqueeze(-1)
+    precision = torch.eye(latent_dim, dtype=w.dtype) + w.mT @ by_noise
+    slope = by_noise @ torch.linalg.inv(precision)
+    level = -(mixture.loc.unsqueeze(-2) @ slope).squeeze(-2)
+    spread = precision.diagonal(dim1=-2, dim2=-1).rsqrt()
+    return _Axes(w.mT, noise, slope, level, spread)
+
+
+@torch.no_grad()
+def begin_at_gaussians(gmvae: GMVAE, mixture: Gaussians) -> None:
+    """Set the weights of a pair so that p(x) is the mixture's, and the guide its exact posterior.
+
+    So the first ELBO is the log-likelihood of the mixture, if there are as many dimensions in z as
+    columns. With fewer, p(x) is close to the mixture's, and q(y|x) is still its posterior.
+
+    Args:
+        gmvae: a pair with the networks of a table whose real columns are correlated.
+        mixture: the Gaussians of its K clusters.
+    """
+    model, guide = gmvae.model, gmvae.guide
+    decoder, likelihood = model.decoder, model.likelihood
+    assert isinstance(decoder, GatedDecoder) and isinstance(likelihood, Table)
+    like = model.component_loc
+    axes = _axes(mixture, gmvae.latent_dim, likelihood.floors.double().cpu())
+    none = axes.noise.new_zeros(gmvae.n_components, 0)
+    centre = likelihood.output_of(mixture.loc.to(like), axes.noise.to(like), *[none.to(like)] * 3)
+    unit = torch.ones_like(centre)
+    unit[:, : axes.noise.shape[1]] = axes.noise
+    decoder.begin_at(centre, unit, axes.loading.to(like))
+    model.mixture_logits.copy_(mixture.log_p_y.to(like))
+    guide.z_head.line.begin_at(axes.slope, axes.level, axes.spread)
+    inner = guide.z_head.within if isinstance(guide.z_head, PlacedMixtureHead) else guide.z_head
+    _begin_style(inner.output, gmvae.latent_dim, 0.0 if axes.loading.any() else FIRST_STYLE)
+    of_x, of_products, constant = mixture.factors()
+    first, second = torch.triu_indices(of_x.shape[-1], of_x.shape[-1])
+    squares, mixed = of_products[:, first == second], of_products[:, first != second]
+    factors = torch.cat([of_x, squares, torch.zeros_like(of_x), mixed], -1)
+    y_head = _y_head(gmvae)
+    y_head.weight.zero_()
+    # The softmax does not see what all clusters have in common, and rounding does.
+    y_head.weight[:, : factors.shape[1]] = (factors - factors.mean(0)).to(like)
+    y_head.bias.copy_((constant - constant.mean()).to(like))
+
+
+def _begin_style(output: nn.Linear, latent_dim: int, factor: float) -> None:
+    """Let the hidden layers change the style's mean by ``factor`` at first, and its spread not."""
+    output.weight[:latent_dim] *= factor
+    output.weight[latent_dim:] = 0
+    output.bias.zero_()
+    output.bias[latent_dim:] = log(expm1(1 - MIN_SCALE))
+
+
+def _y_head(gmvae: GMVAE) -> nn.Linear:
+    head = gmvae.guide.z_head
+    found: nn.Linear = head.y_head if isinstance(head, PlacedMixtureHead) else gmvae.guide.y_head
+    return found
+
+
+def _n_statistics(gmvae: GMVAE) -> int:
+    return next(m.size for m in gmvae.guide.modules() if isinstance(m, TableStatistics))
+
+
+def _clusters(context: StartContext, name: str, clusters: Labels | None, x: Tensor) -> Labels:
+    if name == "given":
+        assert clusters is not None
+        return clusters
+    if name == "random":
+        generator = torch.Generator().manual_seed(context.seed)
+        return torch.rand(len(x), context.n_clusters, generator=generator).softmax(-1)
+    return start_by_name(name)(context)

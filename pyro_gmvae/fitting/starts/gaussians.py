@@ -1,0 +1,233 @@
+r"""Hold Gaussian mixtures of the rows of a table, and fit many at once by expectation maximisation.
+
+.. math:: p(x) = \sum_k \pi_k N(x | \mu_k, \Sigma_k)
+
+Fits from several first responsibilities, or on several parts of the rows, are one batch, so that
+ten of them cost hardly more than one where rows are few. See McLachlan and Peel 2000, Finite
+mixture models, chapter 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, pi
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+__all__ = ["SHAPES", "GaussianRows", "Gaussians", "Shape", "expectation_maximization"]
+
+Shape = Literal["full", "shrunk", "tied", "diagonal"]
+SHAPES: tuple[Shape, ...] = ("full", "shrunk", "tied", "diagonal")
+
+FEW_ROWS = 0.01  # pseudo-rows of the covariance within clusters that keep a full one regular
+MOST_NUMBERS = 20_000_000  # responsibilities that are held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianRows:
+    """Hold rows in float64 on the CPU, and their products of two columns.
+
+    Attributes:
+        x: ``(N, R)``.
+        weights: how often each row counts, ``(N,)``.
+        floors: least standard deviation of each column, ``(R,)``.
+
+    >>> rows = GaussianRows.of(torch.tensor([[1.0, 2.0]]))
+    >>> rows.products.tolist()  # the squares and the product of both columns
+    [[1.0, 2.0, 4.0]]
+    """
+
+    x: Float[Tensor, "N R"]
+    weights: Float[Tensor, " N"]
+    floors: Float[Tensor, " R"]
+    products: Float[Tensor, "N P"]
+
+    @classmethod
+    def of(
+        cls,
+        x: Float[Tensor, "N R"],
+        weights: Float[Tensor, " N"] | None = None,
+        floors: tuple[float, ...] = (),
+    ) -> GaussianRows:
+        """Take rows on model scale."""
+        x = x.double().cpu()
+        kept = torch.ones(len(x)) if weights is None else weights.cpu()
+        least = torch.tensor(floors, dtype=torch.float64) if floors else torch.zeros(x.shape[1])
+        first, second = _pairs(x.shape[1])
+        return cls(x, kept.double(), least.double(), x[:, first] * x[:, second])
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: Int64[Tensor, " n"]) -> GaussianRows:
+        """Take some rows."""
+        return GaussianRows(self.x[rows], self.weights[rows], self.floors, self.products[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussians:
+    """Hold one mixture of K Gaussians, or a batch of mixtures.
+
+    Attributes:
+        log_p_y: log p(y), ``(*batch, K)``.
+        loc: means, ``(*batch, K, R)``.
+        covariance: ``(*batch, K, R, R)``.
+
+    >>> rows = GaussianRows.of(torch.tensor([[0.0], [2.0]]))
+    >>> Gaussians.of(rows, torch.ones(2, 1), "full").covariance.item()  # divided by N, not N - 1
+    1.0
+    """
+
+    log_p_y: Float[Tensor, "*batch K"]
+    loc: Float[Tensor, "*batch K R"]
+    covariance: Float[Tensor, "*batch K R R"]
+
+    @classmethod
+    def of(
+        cls,
+        rows: GaussianRows,
+        responsibilities: Float[Tensor, "*batch N K"],
+        shape: Shape,
+        *,
+        weights: Float[Tensor, "*batch N"] | None = None,
+        uniform: bool = False,
+    ) -> Gaussians:
+        """Estimate the mixture from responsibilities: the M step.
+
+        Args:
+            rows: the rows.
+            responsibilities: p(y|x) of each row.
+            shape: ``"full"`` covariances; ``"shrunk"`` ones, with R + 2 pseudo-rows of the
+                covariance within clusters; ``"tied"``, which is that covariance for all; or
+                ``"diagonal"``.
+            weights: how often each row counts, in place of those of ``rows``.
+            uniform: whether all clusters are equally likely.
+        """
+        kept = rows.weights if weights is None else weights
+        r = (responsibilities.double() * kept.unsqueeze(-1)).mT
+        size = r.sum(-1) + 1e-9
+        loc = (r @ rows.x) / size.unsqueeze(-1)
+        n_columns = rows.x.shape[1]
+        scatter = _symmetric(r @ rows.products, n_columns)
+        scatter = scatter - size[..., None, None] * loc.unsqueeze(-1) * loc.unsqueeze(-2)
+        total = size.sum(-1, keepdim=True)
+        within = (scatter.sum(-3) / total.unsqueeze(-1)).unsqueeze(-3)
+        n = size[..., None, None]
+        if shape == "diagonal":
+            spread = (scatter + within) / (n + 1)
+            covariance = torch.diag_embed(spread.diagonal(dim1=-2, dim2=-1).clamp(min=0.0))
+        elif shape == "tied":
+            covariance = within.expand_as(scatter)
+        else:
+            few = FEW_ROWS if shape == "full" else n_columns + 2
+            covariance = (scatter + few * within) / (n + few)
+        # Above the floor of the likelihood, which adds its own scale to it.
+        covariance = covariance + torch.diag((1.1 * rows.floors) ** 2)
+        log_p_y = (size / total).log()
+        if uniform:
+            log_p_y = torch.full_like(log_p_y, -log(log_p_y.shape[-1]))
+        return cls(log_p_y, loc, covariance)
+
+    def __getitem__(self, place: int) -> Gaussians:
+        """Take one mixture of a batch."""
+        return Gaussians(self.log_p_y[place], self.loc[place], self.covariance[place])
+
+    def factors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the factors of x, of the products, and the constant, in the log joint.
+
+        log p(y) + log p(x|y) is linear in the columns and in their products.
+        """
+        n_columns = self.loc.shape[-1]
+        root = torch.linalg.cholesky(self.covariance)
+        precision = torch.cholesky_inverse(root)
+        of_x = (precision @ self.loc.unsqueeze(-1)).squeeze(-1)
+        first, second = _pairs(n_columns)
+        halves = torch.where(first == second, -0.5, -1.0).to(precision)
+        of_products = halves * precision[..., first, second]
+        log_det = 2 * root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        constant = -0.5 * (log_det + n_columns * log(2 * pi) + (self.loc * of_x).sum(-1))
+        return of_x, of_products, self.log_p_y + constant
+
+    def log_joint(self, rows: GaussianRows) -> Float[Tensor, "*batch N K"]:
+        """Compute log p(y) + log p(x|y) of each row, in nats, on model scale."""
+        of_x, of_products, constant = self.factors()
+        return rows.x @ of_x.mT + rows.products @ of_products.mT + constant.unsqueeze(-2)
+
+
+def expectation_maximization(
+    rows: GaussianRows,
+    begun: Float[Tensor, "T N K"],
+    shape: Shape,
+    *,
+    rounds: int,
+    least_gain: float,
+    weights: Float[Tensor, "T N"] | None = None,
+    uniform: bool = False,
+) -> tuple[Gaussians, Float[Tensor, " T"]]:
+    """Fit a batch of T mixtures, each from its own first responsibilities.
+
+    Args:
+        rows: the rows.
+        begun: the first responsibilities.
+        shape: of the covariances; see `Gaussians.of`.
+        rounds: rounds of each fit, at most.
+        least_gain: nats a row by which a round must raise a fit that goes on.
+        weights: how often each row counts in each fit; None takes those of ``rows``.
+        uniform: whether all clusters are equally likely.
+
+    Returns:
+        The mixtures, and the mean log-likelihood of the rows under each, in nats.
+    """
+    most = max(1, MOST_NUMBERS // (begun.shape[1] * begun.shape[2]))
+    if len(begun) > most:
+        split_weights = [None] * len(begun) if weights is None else list(weights.split(most))
+        parts = [
+            expectation_maximization(
+                rows,
+                part,
+                shape,
+                rounds=rounds,
+                least_gain=least_gain,
+                weights=own,
+                uniform=uniform,
+            )
+            for part, own in zip(begun.split(most), split_weights, strict=False)
+        ]
+        values = torch.cat([value for _, value in parts])
+        found = [mixture for mixture, _ in parts]
+        joined = (torch.cat([getattr(m, n) for m in found]) for n in Gaussians.__annotations__)
+        return Gaussians(*joined), values
+    kept = rows.weights.expand(len(begun), -1) if weights is None else weights
+    responsibilities, value = begun, torch.full((len(begun),), -torch.inf, dtype=torch.float64)
+    going = torch.ones(len(begun), dtype=torch.bool)
+    for _ in range(rounds):
+        mixture = Gaussians.of(rows, responsibilities, shape, weights=kept, uniform=uniform)
+        joint = mixture.log_joint(rows)
+        log_p = joint.logsumexp(-1, keepdim=True)
+        reached = (kept * log_p.squeeze(-1)).sum(-1) / kept.sum(-1)
+        # A fit that has ended stays as it is while others go on.
+        going = going & (reached - value >= least_gain)
+        value = torch.where(going, reached, torch.maximum(value, reached))
+        if not going.any():
+            break
+        responsibilities = torch.where(
+            going[:, None, None], (joint - log_p).exp(), responsibilities
+        )
+    return Gaussians.of(rows, responsibilities, shape, weights=kept, uniform=uniform), value
+
+
+def _pairs(n_columns: int) -> tuple[Tensor, Tensor]:
+    """Return the columns of each product of two."""
+    first, second = torch.triu_indices(n_columns, n_columns)
+    return first, second
+
+
+def _symmetric(upper: Float[Tensor, "*batch P"], n_columns: int) -> Float[Tensor, "*batch R R"]:
+    first, second = _pairs(n_columns)
+    full = upper.new_zeros((*upper.shape[:-1], n_columns, n_columns))
+    full[..., first, second] = upper
+    full[..., second, first] = upper
+    return full

@@ -1,0 +1,92 @@
+"""Find the nearest neighbours of rows, clusters that join them, and what clusters they share."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+__all__ = ["MOST_NEIGHBOURS", "nearest", "separation_cost", "spectral_clusters"]
+
+MOST_NEIGHBOURS = 10
+LANDMARKS = 5_000  # rows whose graph is cut; the others follow their neighbours among these
+SMALLEST_SHARE = 1e-4  # of neighbours in other clusters, so that a cost is finite
+
+
+def nearest(x: Float[Tensor, "N R"], count: int = MOST_NEIGHBOURS) -> Int64[Tensor, "N count"]:
+    """Return the nearest other rows of each row, fewer where there are fewer.
+
+    >>> nearest(torch.tensor([[0.0], [1.0], [5.0]]), 1).flatten().tolist()
+    [1, 0, 1]
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    count = min(count, len(x) - 1)
+    found = NearestNeighbors(n_neighbors=count).fit(x.numpy()).kneighbors(return_distance=False)
+    return torch.from_numpy(found).long()
+
+
+def spectral_clusters(
+    x: Float[Tensor, "N R"], n_clusters: int, *, seed: int
+) -> Int64[Tensor, " N"] | None:
+    """Cut the graph of nearest neighbours into clusters, or return None where it has none to cut.
+
+    A spectral clustering (von Luxburg 2007, arXiv 0711.0189) finds groups of any shape, as long as
+    few rows lie between them. Beyond 5,000 rows, 5,000 drawn ones are cut, and each other row gets
+    the cluster that most of its neighbours among them have.
+
+    Args:
+        x: rows, in float64.
+        n_clusters: K.
+        seed: the seed of what is drawn.
+    """
+    from sklearn.cluster import SpectralClustering
+    from sklearn.neighbors import KNeighborsClassifier
+
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    landmarks = x[order[:LANDMARKS]].numpy()
+    if len(landmarks) <= max(MOST_NEIGHBOURS, n_clusters + 1):
+        return None
+    cut = SpectralClustering(
+        n_clusters,
+        affinity="nearest_neighbors",
+        n_neighbors=MOST_NEIGHBOURS,
+        random_state=seed % 2**32,
+    )
+    with warnings.catch_warnings():
+        # A graph in several pieces is cut between them, which is what is wanted.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            found = cut.fit_predict(landmarks)
+        except (np.linalg.LinAlgError, ValueError, RuntimeError):
+            return None  # the eigenvectors of some graphs are not found, such as that of equal rows
+    clusters = torch.empty(len(x), dtype=torch.long)
+    clusters[order[:LANDMARKS]] = torch.from_numpy(found).long()
+    if len(x) > LANDMARKS:
+        near = KNeighborsClassifier(MOST_NEIGHBOURS).fit(landmarks, found)
+        rest = order[LANDMARKS:]
+        clusters[rest] = torch.from_numpy(near.predict(x[rest].numpy())).long()
+    return clusters
+
+
+def separation_cost(
+    clusters: Int64[Tensor, "*batch N"], neighbours: Int64[Tensor, "N count"]
+) -> Float[Tensor, "*batch N"]:
+    r"""Return what it costs to tell whether each row's neighbours share its cluster, in nats.
+
+    With c the share of all pairs of neighbours that two clusters divide, a pair that shares a
+    cluster costs :math:`-\log(1 - c)` and another one :math:`-\log c`. Clusters with few rows
+    between them cost little. The mean over rows is the entropy of the event.
+
+    >>> near = torch.tensor([[1], [0], [3], [2]])
+    >>> separation_cost(torch.tensor([0, 0, 1, 1]), near).max() < 0.001
+    tensor(True)
+    >>> separation_cost(torch.tensor([0, 1, 0, 0]), near)  # both rows of one pair disagree
+    tensor([0.6931, 0.6931, 0.6931, 0.6931], dtype=torch.float64)
+    """
+    divided = (clusters[..., neighbours] != clusters.unsqueeze(-1)).double().mean(-1)
+    share = divided.mean(-1, keepdim=True).clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE)
+    return -(divided * share.log() + (1 - divided) * (1 - share).log())

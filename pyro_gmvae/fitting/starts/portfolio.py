@@ -1,0 +1,234 @@
+"""Choose among several starts of a table of numbers, before anything is trained.
+
+A GMVAE begins exactly at a Gaussian mixture, so the likelihood of rows that a mixture has not
+seen is that of the GMVAE at its first step. Starts can therefore be compared without training. To
+the likelihood comes how well neighbouring rows agree about their cluster, for a mixture may fit
+rows well and yet cut through the midst of a bent group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pyro_gmvae.fitting.starts.gaussians import (
+    SHAPES,
+    GaussianRows,
+    Gaussians,
+    Shape,
+    expectation_maximization,
+)
+from pyro_gmvae.fitting.starts.neighbours import nearest, separation_cost, spectral_clusters
+from pyro_gmvae.fitting.starts.sklearn_fits import FITTED_ROWS, kmeans
+
+__all__ = ["Found", "best_of_portfolio", "best_mixture"]
+
+TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 3, 50  # k-means clusterings that a mixture is fitted from
+ROUNDS = 100
+# Nats a row by which a round must raise a fit. Full covariances that go on fit noise.
+GAIN_OF_FULL, GAIN = 1e-3, 1e-5
+COMPARED = 3  # likeliest fits of one shape that are compared on rows left out
+FOLDS, FOLD_ROUNDS, FOLD_GAIN = 5, 5, 1e-4
+STANDARD_ERRORS, LEAST_GAIN = 2.5, 0.01  # by which clusters of a graph must beat a mixture
+ALL_ROUNDS = 30  # rounds on all rows, where there are more than the starts are fitted to
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Hold the clusters of a start, and the mixture of Gaussians that stands for them.
+
+    Attributes:
+        mixture: the mixture.
+        shape: of its covariances.
+        clusters: the clusters ``(N,)`` that q(y|x) is to learn; None takes the mixture's posterior.
+    """
+
+    mixture: Gaussians
+    shape: Shape
+    clusters: Int64[Tensor, " N"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """Hold a start, with the log-likelihood and the cost of separation of each row, in nats."""
+
+    found: Found
+    log_p: Float[Tensor, " N"]
+    cost: Float[Tensor, " N"]
+
+    @property
+    def score(self) -> Float[Tensor, " N"]:
+        return self.log_p - self.cost
+
+
+def best_of_portfolio(
+    rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool = False
+) -> Found:
+    """Find the best start: a mixture, or clusters of the graph of neighbours.
+
+    The score of a start is the mean log-likelihood of rows that were left out of its mixture, by
+    cross-validation in five parts, less `separation_cost`. Both are in nats a row. Clusters of the
+    graph are taken only where they beat the mixture beyond 2.5 standard errors.
+
+    Args:
+        rows: the rows.
+        n_clusters: K.
+        seed: the seed of all that is drawn.
+        uniform: whether all clusters are equally likely.
+    """
+    return _best(rows, n_clusters, seed=seed, uniform=uniform, spectral=True)
+
+
+def best_mixture(rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool = False) -> Found:
+    """Find the best Gaussian mixture, likewise."""
+    return _best(rows, n_clusters, seed=seed, uniform=uniform, spectral=False)
+
+
+def mixture_of_clusters(
+    rows: GaussianRows,
+    responsibilities: Float[Tensor, "N K"],
+    *,
+    uniform: bool = False,
+) -> Found:
+    """Find the shape of covariances that suits given clusters or responsibilities."""
+    near = nearest(rows.x)
+    candidates = [_raw(rows, responsibilities, shape, near, uniform) for shape in SHAPES]
+    return max(candidates, key=lambda c: _mean(c.score, rows)).found
+
+
+def _best(
+    rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool, spectral: bool
+) -> Found:
+    generator = torch.Generator().manual_seed(seed)
+    some = torch.randperm(len(rows), generator=generator)[:FITTED_ROWS]
+    few = rows if len(rows) <= FITTED_ROWS else rows.take(some)
+    near = nearest(few.x)
+    begun = _clusterings(few, n_clusters, generator)
+    cut = spectral_clusters(few.x, n_clusters, seed=seed) if spectral else None
+    if cut is not None:
+        begun = torch.cat([begun, cut.unsqueeze(0)])
+    first = one_hot(begun, n_clusters).double()
+    mixtures = [_fitted(few, first, shape, near, uniform) for shape in SHAPES]
+    full, *others = mixtures
+    clear = [c for c in others if _clearly_better(c.score - full.score, few)]
+    best = max([full, *clear], key=lambda c: _mean(c.score, few))
+    if cut is not None:
+        rival = max(mixtures, key=lambda c: _mean(c.score, few))
+        raw = [_raw(few, first[-1], shape, near, uniform) for shape in SHAPES]
+        other = max(raw, key=lambda c: _mean(c.score, few))
+        if _clearly_better(other.score - rival.score, few):
+            best = other
+    found = best.found
+    if len(few) == len(rows):
+        return found
+    return _on_all(rows, few, found, n_clusters, uniform)
+
+
+def _clusterings(
+    rows: GaussianRows, n_clusters: int, generator: torch.Generator
+) -> Int64[Tensor, "T N"]:
+    """Cluster by k-means several times, and once by Ward's criterion."""
+    tries = TRIES if n_clusters <= MANY_CLUSTERS else FEW_TRIES
+    points = rows.x.numpy()
+    found = []
+    for seed in torch.randint(2**31, (tries,), generator=generator).tolist():
+        fit = kmeans(points, n_clusters, seed=seed, n_init=1, weights=rows.weights)
+        found.append(torch.from_numpy(fit.predict(points)).long())
+    return torch.stack(found)
+
+
+def _fitted(
+    rows: GaussianRows,
+    begun: Float[Tensor, "T N K"],
+    shape: Shape,
+    near: Int64[Tensor, "N count"],
+    uniform: bool,
+) -> _Candidate:
+    """Fit mixtures of one shape from every first clustering, and take the best."""
+    mixtures, values = expectation_maximization(
+        rows,
+        begun,
+        shape,
+        rounds=ROUNDS,
+        least_gain=GAIN_OF_FULL if shape == "full" else GAIN,
+        uniform=uniform,
+    )
+    best: _Candidate | None = None
+    for place in values.argsort(descending=True)[:COMPARED].tolist():
+        joint = mixtures[place].log_joint(rows)
+        log_p = _left_out(rows, joint.softmax(-1), shape, FOLD_ROUNDS, uniform)
+        if best is None or _mean(log_p, rows) > _mean(best.log_p, rows):
+            cost = separation_cost(joint.argmax(-1), near)
+            best = _Candidate(Found(mixtures[place], shape), log_p, cost)
+    assert best is not None
+    return best
+
+
+def _raw(
+    rows: GaussianRows,
+    responsibilities: Float[Tensor, "N K"],
+    shape: Shape,
+    near: Int64[Tensor, "N count"],
+    uniform: bool,
+) -> _Candidate:
+    """Take clusters as they are."""
+    mixture = Gaussians.of(rows, responsibilities, shape, uniform=uniform)
+    clusters = responsibilities.argmax(-1)
+    log_p = _left_out(rows, responsibilities, shape, 1, uniform)
+    return _Candidate(Found(mixture, shape, clusters), log_p, separation_cost(clusters, near))
+
+
+def _left_out(
+    rows: GaussianRows,
+    responsibilities: Float[Tensor, "N K"],
+    shape: Shape,
+    rounds: int,
+    uniform: bool,
+) -> Float[Tensor, " N"]:
+    """Compute log p(x) of each row under a mixture that was fitted without its part of the rows."""
+    part = torch.arange(len(rows)) * FOLDS // max(len(rows), 1)
+    part = part[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
+    left_out = part == torch.arange(FOLDS).unsqueeze(-1)
+    mixtures, _ = expectation_maximization(
+        rows,
+        responsibilities.expand(FOLDS, -1, -1),
+        shape,
+        rounds=rounds,
+        least_gain=FOLD_GAIN,
+        weights=rows.weights * ~left_out,
+        uniform=uniform,
+    )
+    log_p = mixtures.log_joint(rows).logsumexp(-1)
+    return log_p[part, torch.arange(len(rows))]
+
+
+def _mean(each: Float[Tensor, " N"], rows: GaussianRows) -> float:
+    return float((rows.weights * each).sum() / rows.weights.sum())
+
+
+def _clearly_better(gain: Float[Tensor, " N"], rows: GaussianRows) -> bool:
+    mean = _mean(gain, rows)
+    error = _mean((gain - mean) ** 2, rows) ** 0.5 / len(rows) ** 0.5
+    return mean > max(LEAST_GAIN, STANDARD_ERRORS * error)
+
+
+def _on_all(
+    rows: GaussianRows, few: GaussianRows, found: Found, n_clusters: int, uniform: bool
+) -> Found:
+    """Go on with all rows from a start that was found for some."""
+    if found.clusters is None:
+        r = found.mixture.log_joint(rows).softmax(-1).unsqueeze(0)
+        mixtures, _ = expectation_maximization(
+            rows, r, found.shape, rounds=ALL_ROUNDS, least_gain=GAIN, uniform=uniform
+        )
+        return Found(mixtures[0], found.shape)
+    from sklearn.neighbors import KNeighborsClassifier
+
+    by_neighbours = KNeighborsClassifier().fit(few.x.numpy(), found.clusters.numpy())
+    clusters = torch.from_numpy(by_neighbours.predict(rows.x.numpy())).long()
+    r = one_hot(clusters, n_clusters).double()
+    return Found(Gaussians.of(rows, r, found.shape, uniform=uniform), found.shape, clusters)
