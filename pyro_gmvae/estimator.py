@@ -75,9 +75,10 @@ class GMVAE(
         method: how the cluster is inferred: ``"sparse"``, ``"exact"``, ``"concrete"`` or
             ``"marginal"``. The cost of exact grows with K, that of the others hardly; Concrete is
             biased.
-        latent_dim: Z, the size of the latent space; None is 20 for images and 10 for tables.
+        latent_dim: Z, the size of the latent space; None is 20 for images, as many as columns for
+            up to 32 columns of numbers, 2 or 6 for mixed columns, and else 10.
         hidden: sizes of the hidden layers of every network; None is (256, 256) for images and
-            (128, 128) for tables.
+            (64, 64) or (128, 128) for tables.
         likelihood: p(x|z), a name of `pyro_gmvae.likelihoods`. ``"auto"`` takes ``"gaussian"``, on
             standardised columns, for a table of real numbers, ``"table"`` for one of several kinds
             of columns or with gaps, ``"bernoulli"`` for black and white images and for a table of
@@ -96,19 +97,21 @@ class GMVAE(
             regulariser alone before the likelihood comes in, ``"kmeans"`` starts near a k-means
             clustering, ``"mixture"`` near a Gaussian mixture, ``"latent-kmeans"``,
             ``"latent-mixture"`` and ``"latent-umap"`` near one of a plain VAE's latents,
-            ``"random"`` anywhere; ``"auto"`` is information with a regulariser, mixture for a table
-            of up to 100 columns of real numbers, and else kmeans. `fit` also takes clusters to
-            begin by.
+            ``"spectral"`` near clusters of the graph of nearest neighbours, ``"random"`` anywhere.
+            ``"portfolio"`` compares mixtures with such a graph (see
+            `pyro_gmvae.fitting.starts.portfolio`). ``"auto"`` is information with a regulariser,
+            portfolio for real numbers, mixture for mixed columns, and else kmeans. `fit` also takes
+            clusters to begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept. None is 3 by information for fewer than
             5,000 rows, else 1.
-        clusters_are: what training does with the clusters that a table of mixed columns begins at:
-            ``"held"`` keeps them and learns what varies within, ``"free"`` lets them move.
-            ``"auto"`` holds them in tables of fewer than 1,000 rows; else it tries both, and frees
-            them where likelihood gains clearly by it.
-        max_iter: epochs, at most; None is 100, or for a table of mixed columns as many as make
-            1,000 to 3,000 steps.
-        learning_rate: the learning rate of Adam; None is 1e-3 for images and 3e-3 for tables.
+        clusters_are: what training does with the clusters that it begins at: ``"held"`` keeps them
+            and learns what varies within, ``"free"`` lets them move. ``"auto"`` holds those of a
+            portfolio. For mixed columns it holds them in tables of fewer than 1,000 rows; else it
+            tries both, and frees them where likelihood gains clearly by it.
+        max_iter: epochs, at most; None is 100, or for tables as many as make 100 to 3,000 steps.
+        learning_rate: the learning rate of Adam; None is 1e-3 for images and 3e-3 to 1e-2 for
+            tables.
         batch_size: rows in a step; None is 128, or of a small table so few that an epoch has about
             ten steps, but 16 at least.
         annealing_epochs: epochs until KL(q(y|x) || p(y)) has its full weight; None is 10, or 0 for

@@ -42,7 +42,7 @@ def test_groups_are_learned_and_not_kept() -> None:
     assert gmvae.model_.must_link is None
     # Neither do they come in by the way of a pickle.
     assert len(pickle.dumps(gmvae)) == pytest.approx(
-        len(pickle.dumps(GMVAE(2, **BRIEF).fit(X))), rel=0.05
+        len(pickle.dumps(GMVAE(2, **BRIEF).fit(X, labels=LABELS))), rel=0.05
     )
 
 

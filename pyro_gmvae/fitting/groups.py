@@ -55,7 +55,7 @@ class ModelSettings(Checked):
         "Number of latent dimensions, which describe how rows vary within a cluster.",
         least=1,
         most=ranges.MOST_WIDTH,
-        unset="20 for images, 10 for tables of numbers, 2 or 6 for mixed columns",
+        unset="20 for images, 2 or 6 for mixed columns, as many as columns for up to 32 numbers",
     )
     hidden: Sequence[int] | None = knob(
         None,
@@ -227,8 +227,9 @@ class StartSettings(Checked):
         "auto",
         "word",
         "Where training begins: with clusters found by the regulariser alone (information), near a "
-        "clustering of the data or of a plain VAE's latents, or anywhere (random); auto takes "
-        "information with a regulariser, mixture for a table of real numbers, else kmeans.",
+        "clustering of the data or of a plain VAE's latents, or anywhere (random); portfolio "
+        "compares several; auto takes information with a regulariser, portfolio for a table of "
+        "real numbers, mixture for mixed columns, else kmeans.",
         choices=start_names,
     )
     initialization_epochs: float = knob(
@@ -238,9 +239,9 @@ class StartSettings(Checked):
     clusters_are: str = knob(
         "auto",
         "word",
-        "What training does with the clusters that a table of mixed columns begins at: held keeps "
-        "them and learns what varies within them, free lets them move; auto holds those "
-        "of few rows, else tries both, and takes free where rows become far likelier by it.",
+        "What training does with the clusters that it begins at: held keeps them and learns what "
+        "varies within them, free lets them move; auto holds those of a portfolio; for mixed "
+        "columns of many rows it tries both, and takes free where rows become far likelier by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(

@@ -120,8 +120,10 @@ class Table(IndexedColumns, Likelihood):
             )
         weights = self.structure.all_weights
         self.weighted = any(w != 1 for w in weights)
-        self.register_buffer("weights", torch.tensor(weights), persistent=False)
-        self.register_buffer("floors", torch.tensor(self.structure.all_floors), persistent=False)
+        for name, values in (("weights", weights), ("floors", self.structure.all_floors)):
+            # Rounded to float32 in every case, so that a model in float64 is the same once loaded.
+            rounded = torch.tensor(values, dtype=torch.float32).to(torch.get_default_dtype())
+            self.register_buffer(name, rounded, persistent=False)
         self.index_columns(self.layout)
 
     @property

@@ -12,9 +12,10 @@ from torch import Tensor
 from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting import defaults
+from pyro_gmvae.fitting.groups import ModelSettings
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.inference.memory import bytes_saved
-from pyro_gmvae.likelihoods import likelihood_class
+from pyro_gmvae.likelihoods import TableStructure, likelihood_class
 from pyro_gmvae.training import resources
 from tests.helpers.tiny import blobs, tiny
 
@@ -78,11 +79,17 @@ def test_moves_that_leave_rows_in_their_clusters(
 
 
 def test_sizes_go_by_the_kind() -> None:
-    assert defaults.latent_dim(None, TableEncoding.defaults) == 10
-    assert defaults.latent_dim(None, ImageEncoding.defaults) == 20
+    assert defaults.latent_dim(None, TableEncoding.defaults, None) == 10
+    assert defaults.latent_dim(None, ImageEncoding.defaults, None) == 20
+    numbers = TableStructure(("real",) * 7)
+    assert defaults.latent_dim(None, TableEncoding.defaults, numbers) == 10
+    # Every axis of the covariance of a cluster is a dimension of the style.
+    correlated = replace(numbers, correlated=True)
+    assert defaults.latent_dim(None, TableEncoding.defaults, correlated) == 7
+    assert defaults.latent_dim(2, TableEncoding.defaults, correlated) == 2
     assert defaults.hidden(None, TableEncoding.defaults) == (128, 128)
     assert defaults.hidden(None, ImageEncoding.defaults) == (256, 256)
-    assert defaults.latent_dim(3, ImageEncoding.defaults) == 3
+    assert defaults.latent_dim(3, ImageEncoding.defaults, None) == 3
     assert defaults.hidden((7,), ImageEncoding.defaults) == (7,)
 
 
@@ -113,22 +120,62 @@ def test_what_goes_by_the_regulariser(regularized: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "kind", "event_shape", "begun"),
+    ("likelihood", "kind", "event_shape", "begun", "taught"),
     [
-        ("gaussian", TableEncoding, (8,), "mixture"),
-        ("gaussian_predicted", TableEncoding, (100,), "mixture"),
-        ("gaussian", TableEncoding, (101,), "kmeans"),
-        ("bernoulli", TableEncoding, (8,), "kmeans"),
-        ("gaussian", ImageEncoding, (1, 28, 28), "kmeans"),
+        ("gaussian", TableEncoding, (8,), "portfolio", "mixture"),
+        ("gaussian_predicted", TableEncoding, (100,), "portfolio", "mixture"),
+        ("gaussian", TableEncoding, (101,), "portfolio", "kmeans"),
+        ("table", TableEncoding, (8,), "mixture", "mixture"),
+        ("bernoulli", TableEncoding, (8,), "kmeans", "kmeans"),
+        ("gaussian", ImageEncoding, (1, 28, 28), "kmeans", "kmeans"),
     ],
 )
 def test_a_start_by_the_data(
-    likelihood: str, kind: Kind, event_shape: tuple[int, ...], begun: str
+    likelihood: str, kind: Kind, event_shape: tuple[int, ...], begun: str, taught: str
 ) -> None:
     support = likelihood_class(likelihood).support
-    assert defaults.start("auto", kind, event_shape, support, False) == begun
-    assert defaults.start("auto", kind, event_shape, support, True) == "information"
-    assert defaults.start("random", kind, event_shape, support, True) == "random"
+
+    def start(said: str, *, regularized: bool = False, taught: bool = False) -> str:
+        return defaults.start(
+            said, kind, event_shape, support, regularized=regularized, taught=taught
+        )
+
+    assert start("auto") == begun
+    assert start("auto", taught=True) == taught
+    assert start("auto", regularized=True) == "information"
+    assert start("random", regularized=True) == "random"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, True),
+        ({"network": "conv"}, False),
+        ({"cluster_network": "conv"}, False),
+        ({"shared_trunk": True}, False),
+        ({"likelihood": "gaussian_predicted"}, False),
+        ({"regularized": True}, False),
+        ({"width": 32}, True),
+        ({"width": 33}, False),
+        ({"labels": True}, False),
+        ({"must_link": True}, False),
+    ],
+)
+def test_clusters_of_numbers_have_laws_unless_they_need_other_networks(
+    change: dict, expected: bool
+) -> None:
+    said = {"network", "cluster_network", "shared_trunk"} & change.keys()
+    model = ModelSettings(**{name: change[name] for name in said})
+    data = Dataset("rows", torch.zeros(4, change.get("width", 3)), None, TableEncoding)
+    known = {n: torch.zeros(4).long() for n in ("labels", "must_link") if n in change}
+    found = defaults.laws(
+        model,
+        change.get("likelihood", "gaussian"),
+        "real",
+        replace(data, **known),
+        regularized=change.get("regularized", False),
+    )
+    assert found is expected
 
 
 @pytest.mark.parametrize(
@@ -211,8 +258,10 @@ def test_a_table_is_started_for_longer_unless_some_rows_are_known(
 
 
 def test_a_mixed_table_counts_steps_and_grows_with_its_rows() -> None:
-    few, many = (TableEncoding.usual("mixed", n) for n in (2_000, 40_000))
-    assert TableEncoding.usual("real", 2_000) is TableEncoding.defaults
+    few, many = (TableEncoding.usual("mixed", n, laws=True) for n in (2_000, 40_000))
+    assert TableEncoding.usual("real", 2_000, laws=False) is TableEncoding.defaults
+    numbers = [TableEncoding.usual("real", n, laws=True) for n in (999, 1_000, 40_000)]
+    assert [usual.total_steps for usual in numbers] == [100, 300, 3_000]
     assert (few.latent_dim, many.latent_dim) == (2, 6)
     assert few.hidden < many.hidden and few.learning_rate > many.learning_rate
     assert defaults.epochs(None, TableEncoding.defaults, 2_000, 128) == 100
@@ -230,31 +279,44 @@ def test_a_mixed_table_counts_steps_and_grows_with_its_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "method", "mixed", "taught", "expected"),
+    ("said", "method", "start", "mixed", "taught", "expected"),
     [
-        ("auto", "sparse", True, False, (True, False)),
-        ("auto", "sparse", False, False, (False,)),
-        ("auto", "marginal", True, False, (False,)),
-        ("auto", "exact", True, True, (False,)),
-        ("free", "sparse", True, False, (False,)),
-        ("held", "concrete", True, False, (True,)),
+        ("auto", "sparse", "mixture", True, False, (True, False)),
+        ("auto", "sparse", "mixture", False, False, (False,)),
+        ("auto", "sparse", "portfolio", False, False, (True,)),
+        ("auto", "marginal", "portfolio", False, False, (False,)),
+        ("auto", "marginal", "mixture", True, False, (False,)),
+        ("auto", "exact", "mixture", True, True, (False,)),
+        ("free", "sparse", "mixture", True, False, (False,)),
+        ("free", "sparse", "portfolio", False, False, (False,)),
+        ("held", "concrete", "mixture", True, False, (True,)),
+        ("held", "sparse", "kmeans", False, False, (True,)),
     ],
 )
 def test_clusters_are_held_free_or_compared(
-    said: str, method: str, mixed: bool, taught: bool, expected: tuple[bool, ...]
+    said: str, method: str, start: str, mixed: bool, taught: bool, expected: tuple[bool, ...]
 ) -> None:
-    assert defaults.holds(said, method, 1_000, mixed=mixed, taught=taught) == expected
+    assert defaults.holds(said, method, 1_000, start, mixed=mixed, taught=taught) == expected
     if said == "auto" and expected == (True, False):
-        assert defaults.holds(said, method, 999, mixed=mixed, taught=taught) == (True,)
+        assert defaults.holds(said, method, 999, start, mixed=mixed, taught=taught) == (True,)
 
 
 @pytest.mark.parametrize(
-    ("method", "mixed", "taught"),
-    [("sparse", False, False), ("marginal", True, False), ("sparse", True, True)],
+    ("method", "start", "taught", "shared_trunk"),
+    [
+        ("sparse", "random", False, False),
+        ("marginal", "mixture", False, False),
+        ("sparse", "mixture", True, False),
+        ("sparse", "mixture", False, True),
+    ],
 )
-def test_clusters_that_cannot_be_held(method: str, mixed: bool, taught: bool) -> None:
+def test_clusters_that_cannot_be_held(
+    method: str, start: str, taught: bool, shared_trunk: bool
+) -> None:
+    options = {"mixed": True, "taught": taught, "shared_trunk": shared_trunk}
     with pytest.raises(InputError, match="held|hold"):
-        defaults.holds("held", method, 1_000, mixed=mixed, taught=taught)
+        defaults.holds("held", method, 1_000, start, **options)
+    assert defaults.holds("auto", method, 1_000, start, **options) == (False,)
 
 
 # The machine.

@@ -46,7 +46,8 @@ def test_steps_of_a_start_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
         "pyro_gmvae.fitting.train.start_from", lambda name, context, steps: seen.append(steps)
     )
     x, _ = blobs(90)
-    made = plan(Settings.of("rows", **SMALL | {"initialization": "kmeans"}), parts(x))
+    options = {"initialization": "kmeans", "likelihood": "gaussian_predicted"}
+    made = plan(Settings.of("rows", **SMALL | options), parts(x))
     begin(made, made.config)
     begin(replace(made, start=replace(made.start, steps=20)), made.config)
     assert seen == [made.start.steps, 20]
@@ -81,7 +82,7 @@ def test_of_several_trainings_the_best_bound_is_kept() -> None:
 
 def test_each_of_several_trainings_resumes_from_its_own_checkpoint(tmp_path: Path) -> None:
     x, _ = blobs(60)
-    made = plan(Settings.of("rows", starts=2, **SMALL), parts(x))
+    made = plan(Settings.of("rows", starts=2, learning_rate_schedule="constant", **SMALL), parts(x))
     state = tmp_path / "checkpoint" / "state.safetensors"
     first = train(made, checkpoint=state)
     files = {attempt_checkpoint(state, attempt) for attempt in (0, 1)}
@@ -99,7 +100,8 @@ def test_each_of_several_trainings_resumes_from_its_own_checkpoint(tmp_path: Pat
 @pytest.mark.parametrize("initialization", ["random", "kmeans"])
 def test_a_loss_that_is_not_finite_comes_with_the_last_good_weights(initialization: str) -> None:
     x, _ = blobs(60)
-    options = {"learning_rate": 1e6, "initialization": initialization}
+    options = {"learning_rate": 1e6, "initialization": initialization, "clusters_are": "free"}
+    options |= {"likelihood": "gaussian_predicted"}
     made = plan(Settings.of("rows", **SMALL | options), parts(x))
     with pytest.raises(NonFiniteLossError) as caught:
         train(made)

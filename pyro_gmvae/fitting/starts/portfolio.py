@@ -45,6 +45,11 @@ class Found:
         mixture: the mixture.
         shape: of its covariances.
         clusters: the clusters ``(N,)`` that q(y|x) is to learn; None takes the mixture's posterior.
+
+    >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    >>> found = best_mixture(GaussianRows.of(x, floors=(0.001,)), 2, seed=0)
+    >>> found.mixture.loc.flatten().sort().values.round(decimals=2).tolist(), found.clusters
+    ([0.1, 5.1], None)
     """
 
     mixture: Gaussians
