@@ -87,7 +87,7 @@ def test_images_and_tables_have_sizes_of_their_own() -> None:
     said = Settings.of(None, clusters=2, device="cpu")
     image, table = plan(said, images()), plan(said, parts(blobs(60)[0]))
     assert (image.model["latent_dim"], image.model["hidden"]) == (20, (256, 256))
-    assert (table.model["latent_dim"], table.model["hidden"]) == (2, (64, 64))
+    assert (table.model["latent_dim"], table.model["hidden"]) == (4, (64, 64))
     assert (image.config.learning_rate, table.config.learning_rate) == (1e-3, 5e-3)
     assert (image.config.batch_size, table.config.batch_size) == (128, 16)
     assert (image.regularizer is None, table.regularizer is None) == (False, True)
