@@ -18,7 +18,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
@@ -171,12 +171,3 @@ def measured(task: Task, name: str, arguments: Namespace) -> tuple[list[float], 
             )
         )
     return indices, (time.perf_counter() - started) / arguments.seeds
-
-
-def lost_first(values: dict[str, Any], rival: str = "mixture") -> list[dict[str, Any]]:
-    """Order the sets of a result file by what ours gains over a rival, the lost ones first."""
-    by_set: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in values["results"]:
-        by_set.setdefault((row["set"], row["clusters"]), {})[row["method"]] = row
-    rows = [{"set": s, "clusters": k, **methods} for (s, k), methods in by_set.items()]
-    return sorted(rows, key=lambda r: mean(r["ours"]["ari"]) - mean(r[rival]["ari"]))

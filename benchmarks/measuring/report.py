@@ -14,7 +14,7 @@ from pyro_gmvae.files import written_whole
 __all__ = ["Report", "write_json"]
 
 # Options that say where files are and what is printed, not what is measured.
-UNREPORTED = ("out", "quiet", "json", "data_dir", "cells")
+UNREPORTED = ("out", "quiet", "json", "data_dir", "folder", "cells")
 
 
 class Report:

@@ -163,7 +163,8 @@ def plan(
     batch_size = defaults.batch_size(training.batch_size, usual, len(train))
     epochs = defaults.epochs(training.epochs, usual, len(train), batch_size)
     total_steps = defaults.total_steps(epochs, len(train), batch_size)
-    start = _start(settings, splits, support, usual, regularized, total_steps, clusters)
+    known = train.labels is not None or train.must_link is not None
+    start = _start(settings, splits, support, usual, regularized, known, total_steps, clusters)
     if before is not None:
         start = replace(start, name=defaults.BEFORE)
     several = defaults.starts(settings.start.starts, start.name, len(train))
@@ -178,7 +179,7 @@ def plan(
         len(train),
         start.name,
         mixed=laws and support == "mixed",
-        taught=regularized or train.labels is not None or train.must_link is not None,
+        taught=regularized or known,
         shared_trunk=model.shared_trunk,
         before=None if before is None else bool(before.about.held),
     )
@@ -259,6 +260,7 @@ def _start(
     support: Support,
     usual: KindDefaults,
     regularized: bool,
+    known: bool,
     total_steps: int,
     clusters: Tensor | None,
 ) -> StartPlan:
@@ -273,7 +275,7 @@ def _start(
             train.event_shape,
             support,
             regularized=regularized,
-            taught=train.labels is not None or train.must_link is not None,
+            taught=known,
         )
         check_start(name, regularized=regularized)
     if settings.model.clusters == 1:

@@ -167,6 +167,13 @@ class ClusterLine(nn.Module):
         chosen = (y @ slope.flatten(1)).view(*y.shape[:-1], *slope.shape[1:])
         return (cells.unsqueeze(-2) @ chosen).squeeze(-2) + y @ level, y @ self.spread
 
+    def around(
+        self, cells: Tensor, y: Tensor, offset: Tensor, spread: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return mean and scale of the style, whose differences are in units of the spread."""
+        mean, unit = self(cells, y)
+        return mean + unit * offset, unit * spread
+
     def begin_at(
         self,
         slope: Float[Tensor, "K R Z"],
@@ -223,8 +230,7 @@ class PlacedHead(GaussianHead):
         assert y is not None
         offset, spread = super().forward(features[..., : self.in_features], y)
         if self.line is not None:
-            first, unit = self.line(features[..., self.in_features :], y)
-            offset, spread = first + unit * offset, unit * spread
+            offset, spread = self.line.around(features[..., self.in_features :], y, offset, spread)
         loc, scale = self.components()
         scale = y @ scale
         return y @ loc + scale * offset, scale * spread
@@ -282,8 +288,7 @@ class PlacedMixtureHead(nn.Module):
         rest = features[..., self.n_cluster_features :]
         offset, spread = self.within(rest[..., : self.in_features])
         if self.line is not None:
-            first, unit = self.line(rest[..., self.in_features :], r)
-            offset, spread = first + unit * offset, unit * spread
+            offset, spread = self.line.around(rest[..., self.in_features :], r, offset, spread)
         loc, scale = self.components()
         scale = r @ scale
         return r @ loc + scale * offset, scale * spread

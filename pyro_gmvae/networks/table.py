@@ -140,8 +140,10 @@ class TableStatistics(_TableInput):
     ) -> Float[Tensor, "*batch F"]:
         """Compute the statistics; ``split`` is as in `TableFeatures`."""
         (real, count), (seen, counted), one_hot = self.split(x) if split is None else split
-        products = real.index_select(-1, self.first) * real.index_select(-1, self.second)
-        return torch.cat([real, real * real, seen, count, counted, one_hot, products], -1)
+        parts = [real, real * real, seen, count, counted, one_hot]
+        if len(self.first):
+            parts.append(real.index_select(-1, self.first) * real.index_select(-1, self.second))
+        return torch.cat(parts, -1)
 
 
 class TableClusterEncoder(nn.Module):

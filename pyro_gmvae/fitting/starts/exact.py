@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from math import expm1, log
-
 import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.context import StartContext
+from pyro_gmvae.fitting.starts.heads import begin_style, set_posterior
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows, fit_mixture, table_features
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
-from pyro_gmvae.fitting.starts.registry import start_by_name
+from pyro_gmvae.fitting.starts.registry import clusters_of
 from pyro_gmvae.fitting.starts.teaching import responsibilities_of
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels
-from pyro_gmvae.networks import MIN_SCALE, GatedDecoder, PlacedMixtureHead, TableFeatures
+from pyro_gmvae.networks import GatedDecoder, TableFeatures
 
 __all__ = ["begin_at_mixture", "begin_table"]
-
-FIRST_STYLE = 0.3  # factor of the first weights of the style's mean
 
 
 def begin_table(
@@ -77,7 +74,7 @@ def begin_at_mixture(
         features: the standardisation of the counts.
         teach: whether q(y|x) is set; otherwise it stays as it is.
     """
-    model, guide = gmvae.model, gmvae.guide
+    model = gmvae.model
     decoder, likelihood = model.decoder, model.likelihood
     assert isinstance(decoder, GatedDecoder) and isinstance(likelihood, Table)
     like = model.component_loc
@@ -93,45 +90,19 @@ def begin_at_mixture(
         if isinstance(part, TableFeatures):
             part.count_shift.copy_(features.count_shift)
             part.count_scale.copy_(features.count_scale)
-    head = guide.z_head
-    _begin_style(head.output, gmvae.latent_dim)
+    begin_style(gmvae)
     if teach:
-        y_head = head.y_head if isinstance(head, PlacedMixtureHead) else guide.y_head
-        _teach(y_head, mixture)
-
-
-def _begin_style(output: nn.Linear, latent_dim: int) -> None:
-    """Let the style's mean depend on x a little, and its standard deviation be that of p(z|y)."""
-    output.weight[:latent_dim] *= FIRST_STYLE
-    output.weight[latent_dim:] = 0
-    output.bias.zero_()
-    output.bias[latent_dim:] = log(expm1(1 - MIN_SCALE))
-
-
-def _teach(y_head: nn.Linear, mixture: ColumnMixture) -> None:
-    factors = mixture.natural()
-    # The softmax does not see what all clusters have in common, and rounding does.
-    factors = factors - factors.mean(0)
-    y_head.weight.zero_()
-    y_head.weight[:, : factors.shape[1]] = factors.to(y_head.weight)
-    y_head.bias.copy_(mixture.log_p_y.to(y_head.bias))
+        set_posterior(gmvae, mixture.natural(), mixture.log_p_y)
 
 
 def _clusters(
     context: StartContext, name: str, clusters: Labels | None, x: Tensor, points: Tensor
 ) -> Labels:
     """Find the clusters or responsibilities of a start; ``points`` stand for rows in k-means."""
-    gmvae = context.gmvae
-    if name == "given":
-        assert clusters is not None
-        return clusters
     if name == "information":
-        return responsibilities(gmvae, x)
-    if name == "random":
-        generator = torch.Generator().manual_seed(context.seed)
-        return torch.rand(len(x), gmvae.n_components, generator=generator).softmax(-1)
+        return responsibilities(context.gmvae, x)
     if name == "kmeans":  # of codes and gaps themselves there is none
         return kmeans_clusters(
-            points, gmvae.n_components, seed=context.seed, weights=context.weights
+            points, context.n_clusters, seed=context.seed, weights=context.weights
         )
-    return start_by_name(name)(context)
+    return clusters_of(name, context, clusters)

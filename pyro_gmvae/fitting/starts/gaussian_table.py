@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import expm1, log
 from typing import NamedTuple
 
 import torch
@@ -11,23 +10,29 @@ from torch import Tensor, nn
 
 from pyro_gmvae.fitting.starts.context import StartContext
 from pyro_gmvae.fitting.starts.gaussians import GaussianRows, Gaussians
+from pyro_gmvae.fitting.starts.heads import (
+    begin_style,
+    cluster_head,
+    n_statistics,
+    set_posterior,
+)
 from pyro_gmvae.fitting.starts.portfolio import (
     Found,
     best_mixture,
     best_of_portfolio,
     mixture_of_clusters,
 )
-from pyro_gmvae.fitting.starts.registry import start_by_name
+from pyro_gmvae.fitting.starts.registry import clusters_of
 from pyro_gmvae.fitting.starts.teaching import responsibilities_of, teach_clusters
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.labels import Labels
-from pyro_gmvae.networks import MIN_SCALE, GatedDecoder, PlacedMixtureHead, TableStatistics
+from pyro_gmvae.networks import GatedDecoder
 
 __all__ = ["begin_at_gaussians", "begin_gaussian_table"]
 
-FIRST_STYLE = 0.3  # factor of the first weights of the style's mean, where clusters have no axes
 LEAST_NOISE = 1e-6  # share of a column's variance in a cluster along its narrowest axis, at least
+TIE = 1e-6  # by which the first of two columns is longer where both are equally long
 NOISE_SHARE = 0.1  # of the variance along the narrowest axis; the rest is style
 
 
@@ -53,21 +58,13 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
     elif name == "mixture":
         found = best_mixture(rows, k, seed=seed, uniform=uniform)
     else:
-        r = responsibilities_of(_clusters(context, name, clusters, x), k)
+        r = responsibilities_of(clusters_of(name, context, clusters), k)
         found = mixture_of_clusters(rows, r, uniform=uniform)
         if name == "random":
             found = Found(found.mixture, found.shape)
     begin_at_gaussians(gmvae, found.mixture)
     if found.clusters is not None:
-        y_head = _y_head(gmvae)
-        with torch.no_grad():
-            y_head.weight[:, : _n_statistics(gmvae)] = 0
-            y_head.bias.zero_()
-            nn.init.normal_(
-                y_head.weight[:, _n_statistics(gmvae) :],
-                std=0.1,
-                generator=torch.Generator().manual_seed(seed),
-            )
+        _forget_posterior(gmvae, seed)
         learned = found.clusters if clusters is None else clusters
         teach_clusters(gmvae, x, learned, seed=seed, weights=context.weights)
 
@@ -104,7 +101,11 @@ def _axes(mixture: Gaussians, latent_dim: int, floors: Float[Tensor, " R"]) -> _
     least = torch.linalg.eigvalsh(correlation)[..., :1].clamp(min=LEAST_NOISE)
     noise = torch.maximum((NOISE_SHARE * least).sqrt() * sd, 1.02 * floors)
     scaled = covariance / (noise.unsqueeze(-1) * noise.unsqueeze(-2))
-    values, vectors = torch.linalg.eigh(scaled)
+    # Axes of equal length have no order, and no axis has a direction. Both are fixed, or rounding
+    # would decide what is drawn later.
+    first = torch.arange(n_columns, 0, -1).to(scaled) / n_columns
+    values, vectors = torch.linalg.eigh(scaled * (1 + TIE * torch.diag(first)))
+    vectors = torch.where((first @ vectors).unsqueeze(-2) < 0, -vectors, vectors)
     kept = min(latent_dim, n_columns)
     values, vectors = values.flip(-1)[..., :kept], vectors.flip(-1)[..., :kept]
     w = noise.unsqueeze(-1) * vectors * (values - 1).clamp(min=0).sqrt().unsqueeze(-2)
@@ -142,42 +143,22 @@ def begin_at_gaussians(gmvae: GMVAE, mixture: Gaussians) -> None:
     decoder.begin_at(centre, unit, axes.loading.to(like))
     model.mixture_logits.copy_(mixture.log_p_y.to(like))
     guide.z_head.line.begin_at(axes.slope, axes.level, axes.spread)
-    inner = guide.z_head.within if isinstance(guide.z_head, PlacedMixtureHead) else guide.z_head
-    _begin_style(inner.output, gmvae.latent_dim, 0.0 if axes.loading.any() else FIRST_STYLE)
+    if axes.loading.any():  # the linear style knows all that hidden layers could tell at first
+        begin_style(gmvae, 0.0)
+    else:
+        begin_style(gmvae)
     of_x, of_products, constant = mixture.factors()
     first, second = torch.triu_indices(of_x.shape[-1], of_x.shape[-1])
     squares, mixed = of_products[:, first == second], of_products[:, first != second]
     factors = torch.cat([of_x, squares, torch.zeros_like(of_x), mixed], -1)
-    y_head = _y_head(gmvae)
-    y_head.weight.zero_()
-    # The softmax does not see what all clusters have in common, and rounding does.
-    y_head.weight[:, : factors.shape[1]] = (factors - factors.mean(0)).to(like)
-    y_head.bias.copy_((constant - constant.mean()).to(like))
+    set_posterior(gmvae, factors, constant - constant.mean())
 
 
-def _begin_style(output: nn.Linear, latent_dim: int, factor: float) -> None:
-    """Let the hidden layers change the style's mean by ``factor`` at first, and its spread not."""
-    output.weight[:latent_dim] *= factor
-    output.weight[latent_dim:] = 0
-    output.bias.zero_()
-    output.bias[latent_dim:] = log(expm1(1 - MIN_SCALE))
-
-
-def _y_head(gmvae: GMVAE) -> nn.Linear:
-    head = gmvae.guide.z_head
-    found: nn.Linear = head.y_head if isinstance(head, PlacedMixtureHead) else gmvae.guide.y_head
-    return found
-
-
-def _n_statistics(gmvae: GMVAE) -> int:
-    return next(m.size for m in gmvae.guide.modules() if isinstance(m, TableStatistics))
-
-
-def _clusters(context: StartContext, name: str, clusters: Labels | None, x: Tensor) -> Labels:
-    if name == "given":
-        assert clusters is not None
-        return clusters
-    if name == "random":
-        generator = torch.Generator().manual_seed(context.seed)
-        return torch.rand(len(x), context.n_clusters, generator=generator).softmax(-1)
-    return start_by_name(name)(context)
+@torch.no_grad()
+def _forget_posterior(gmvae: GMVAE, seed: int) -> None:
+    """Let q(y|x) begin without the mixture's posterior, to learn by hidden features alone."""
+    y_head, n = cluster_head(gmvae), n_statistics(gmvae)
+    y_head.weight[:, :n] = 0
+    y_head.bias.zero_()
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.normal_(y_head.weight[:, n:], std=0.1, generator=generator)

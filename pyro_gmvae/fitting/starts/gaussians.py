@@ -181,9 +181,9 @@ def expectation_maximization(
     Returns:
         The mixtures, and the mean log-likelihood of the rows under each, in nats.
     """
+    kept = rows.weights.expand(len(begun), -1) if weights is None else weights
     most = max(1, MOST_NUMBERS // (begun.shape[1] * begun.shape[2]))
     if len(begun) > most:
-        split_weights = [None] * len(begun) if weights is None else list(weights.split(most))
         parts = [
             expectation_maximization(
                 rows,
@@ -194,13 +194,11 @@ def expectation_maximization(
                 weights=own,
                 uniform=uniform,
             )
-            for part, own in zip(begun.split(most), split_weights, strict=False)
+            for part, own in zip(begun.split(most), kept.split(most), strict=True)
         ]
-        values = torch.cat([value for _, value in parts])
-        found = [mixture for mixture, _ in parts]
+        found, values = zip(*parts, strict=True)
         joined = (torch.cat([getattr(m, n) for m in found]) for n in Gaussians.__annotations__)
-        return Gaussians(*joined), values
-    kept = rows.weights.expand(len(begun), -1) if weights is None else weights
+        return Gaussians(*joined), torch.cat(values)
     responsibilities, value = begun, torch.full((len(begun),), -torch.inf, dtype=torch.float64)
     going = torch.ones(len(begun), dtype=torch.bool)
     for _ in range(rounds):

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-__all__ = ["MOST_NEIGHBOURS", "nearest", "separation_cost", "spectral_clusters"]
+__all__ = ["MOST_NEIGHBOURS", "followed", "nearest", "separation_cost", "spectral_clusters"]
 
 MOST_NEIGHBOURS = 10
 LANDMARKS = 5_000  # rows whose graph is cut; the others follow their neighbours among these
@@ -44,7 +44,6 @@ def spectral_clusters(
         seed: the seed of what is drawn.
     """
     from sklearn.cluster import SpectralClustering
-    from sklearn.neighbors import KNeighborsClassifier
 
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     landmarks = x[order[:LANDMARKS]].numpy()
@@ -66,10 +65,27 @@ def spectral_clusters(
     clusters = torch.empty(len(x), dtype=torch.long)
     clusters[order[:LANDMARKS]] = torch.from_numpy(found).long()
     if len(x) > LANDMARKS:
-        near = KNeighborsClassifier(MOST_NEIGHBOURS).fit(landmarks, found)
-        rest = order[LANDMARKS:]
-        clusters[rest] = torch.from_numpy(near.predict(x[rest].numpy())).long()
+        seen, rest = order[:LANDMARKS], order[LANDMARKS:]
+        clusters[rest] = followed(x[seen], clusters[seen], x[rest], MOST_NEIGHBOURS)
     return clusters
+
+
+def followed(
+    x: Float[Tensor, "N R"],
+    clusters: Int64[Tensor, " N"],
+    others: Float[Tensor, "M R"],
+    count: int,
+) -> Int64[Tensor, " M"]:
+    """Give each of the other rows the cluster that most of its nearest rows ``x`` have.
+
+    >>> x, clusters = torch.tensor([[0.0], [1.0], [9.0]]), torch.tensor([2, 2, 1])
+    >>> followed(x, clusters, torch.tensor([[0.4], [8.0]]), 1).tolist()
+    [2, 1]
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    near = KNeighborsClassifier(count).fit(x.numpy(), clusters.numpy())
+    return torch.from_numpy(near.predict(others.numpy())).long()
 
 
 def separation_cost(

@@ -22,10 +22,15 @@ from pyro_gmvae.fitting.starts.gaussians import (
     Shape,
     expectation_maximization,
 )
-from pyro_gmvae.fitting.starts.neighbours import nearest, separation_cost, spectral_clusters
+from pyro_gmvae.fitting.starts.neighbours import (
+    followed,
+    nearest,
+    separation_cost,
+    spectral_clusters,
+)
 from pyro_gmvae.fitting.starts.sklearn_fits import FITTED_ROWS, kmeans
 
-__all__ = ["Found", "best_of_portfolio", "best_mixture"]
+__all__ = ["Found", "best_mixture", "best_of_portfolio", "mixture_of_clusters"]
 
 TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 3, 50  # k-means clusterings that a mixture is fitted from
 ROUNDS = 100
@@ -34,6 +39,7 @@ GAIN_OF_FULL, GAIN = 1e-3, 1e-5
 COMPARED = 3  # likeliest fits of one shape that are compared on rows left out
 FOLDS, FOLD_ROUNDS, FOLD_GAIN = 5, 5, 1e-4
 STANDARD_ERRORS, LEAST_GAIN = 2.5, 0.01  # by which clusters of a graph must beat a mixture
+FOLLOWED = 5  # neighbours that a row follows, if the starts were fitted to others
 ALL_ROUNDS = 30  # rounds on all rows, where there are more than the starts are fitted to
 
 
@@ -136,7 +142,7 @@ def _best(
 def _clusterings(
     rows: GaussianRows, n_clusters: int, generator: torch.Generator
 ) -> Int64[Tensor, "T N"]:
-    """Cluster by k-means several times, and once by Ward's criterion."""
+    """Cluster by k-means several times."""
     tries = TRIES if n_clusters <= MANY_CLUSTERS else FEW_TRIES
     points = rows.x.numpy()
     found = []
@@ -231,9 +237,6 @@ def _on_all(
             rows, r, found.shape, rounds=ALL_ROUNDS, least_gain=GAIN, uniform=uniform
         )
         return Found(mixtures[0], found.shape)
-    from sklearn.neighbors import KNeighborsClassifier
-
-    by_neighbours = KNeighborsClassifier().fit(few.x.numpy(), found.clusters.numpy())
-    clusters = torch.from_numpy(by_neighbours.predict(rows.x.numpy())).long()
+    clusters = followed(few.x, found.clusters, rows.x, FOLLOWED)
     r = one_hot(clusters, n_clusters).double()
     return Found(Gaussians.of(rows, r, found.shape, uniform=uniform), found.shape, clusters)

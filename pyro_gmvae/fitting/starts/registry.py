@@ -5,12 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
+import torch
+
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.starts import CLUSTERINGS
 from pyro_gmvae.fitting.starts.context import Start, StartContext
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS, imitate
+from pyro_gmvae.models.labels import Labels
 
-__all__ = ["check_start", "start_by_name", "start_from"]
+__all__ = ["check_start", "clusters_of", "start_by_name", "start_from"]
 
 
 def start_by_name(name: str) -> Start:
@@ -21,6 +24,23 @@ def start_by_name(name: str) -> Start:
         loaded: Start = getattr(import_module(f"pyro_gmvae.fitting.starts.{module}"), function)
         return loaded
     return found
+
+
+def clusters_of(name: str, context: StartContext, given: Labels | None) -> Labels:
+    """Find the clusters or responsibilities of a start.
+
+    Args:
+        name: ``"given"``, ``"random"`` or a name in `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        context: data and model.
+        given: the clusters or responsibilities of the start ``"given"``.
+    """
+    if name == "given":
+        assert given is not None
+        return given
+    if name == "random":
+        generator = torch.Generator().manual_seed(context.seed)
+        return torch.rand(len(context.x), context.n_clusters, generator=generator).softmax(-1)
+    return start_by_name(name)(context)
 
 
 def check_start(name: str, *, regularized: bool) -> None:

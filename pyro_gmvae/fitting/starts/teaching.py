@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from pyro_gmvae.fitting.starts.heads import cluster_head, n_statistics
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.models.guides import Guide
 from pyro_gmvae.models.labels import Labels
@@ -81,39 +84,44 @@ def teach_clusters(
     judged, learned = told[:n_held], told[n_held:]
     if n_held < FEWEST_HELD_OUT:
         judged = learned = told
-    encode = transform or (lambda rows: rows)
     chosen = wanted.argmax(-1)
     counted = torch.ones(len(x)) if weights is None else weights.cpu()
 
-    @torch.no_grad()
-    def agreement(rows: Tensor) -> float:
-        found = [_logits(gmvae, encode(x[p.to(x.device)].to(device))) for p in rows.split(1_000)]
-        return float((torch.cat(found).argmax(-1).cpu() == chosen[rows]).float().mean())
+    def at(rows: Tensor) -> Tensor:
+        """Bring some rows to model scale."""
+        part = x[rows.to(x.device)].to(device)
+        return part if transform is None else transform(part)
 
-    goal = LEARNED * _attainable(x, encode, chosen, learned, judged, device)
-    parameters = _parameters(gmvae)
-    best, kept, waited = -1.0, _state(gmvae), 0
+    @torch.no_grad()
+    def agreement() -> float:
+        found = [_logits(gmvae, at(part)).argmax(-1).cpu() for part in judged.split(1_000)]
+        return float((torch.cat(found) == chosen[judged]).float().mean())
+
+    goal = LEARNED * (1.0 if judged is learned else _attainable(at, chosen, learned, judged))
+    n = n_statistics(gmvae)
+    parts = nn.ModuleList(_parts(gmvae))
+    best, kept, waited = -1.0, _copy(parts), 0
     with forked_rng(device, seed=seed), torch.enable_grad():
-        adam = torch.optim.Adam(parameters, RATE)
-        step = 0
-        while step < MOST_STEPS and best < goal and waited < PATIENCE:
-            order = learned[torch.randperm(len(learned), generator=generator)]
-            for rows in order.split(BATCH):
-                logits = _logits(gmvae, encode(x[rows.to(x.device)].to(device)))
-                each = -(wanted[rows].to(logits) * logits.log_softmax(-1)).sum(-1)
-                adam.zero_grad()
-                (each * counted[rows].to(logits)).mean().backward()
-                _keep_statistics(gmvae)
-                adam.step()
-                step += 1
-                if step % CHECKED_STEPS == 0:
-                    reached = agreement(judged)
-                    waited = 0 if reached > best else waited + 1
-                    if reached > best:
-                        best, kept = reached, _state(gmvae)
-                    if best >= goal or waited >= PATIENCE or step >= MOST_STEPS:
-                        break
-    gmvae.load_state_dict(kept)
+        adam = torch.optim.Adam(parts.parameters(), RATE)
+        for step, rows in enumerate(islice(_batches(learned, generator), MOST_STEPS), 1):
+            logits = _logits(gmvae, at(rows))
+            each = -(wanted[rows].to(logits) * logits.log_softmax(-1)).sum(-1)
+            adam.zero_grad()
+            (each * counted[rows].to(logits)).mean().backward()
+            # The squares of far cells would drown what hidden features tell.
+            gradient = cluster_head(gmvae).weight.grad
+            if gradient is not None:
+                gradient[:, :n] = 0
+            adam.step()
+            if step % CHECKED_STEPS:
+                continue
+            reached = agreement()
+            waited = 0 if reached > best else waited + 1
+            if reached > best:
+                best, kept = reached, _copy(parts)
+            if best >= goal or waited >= PATIENCE:
+                break
+    parts.load_state_dict(kept)
     gmvae.zero_grad()
     if best < TOLD / LEARNED * goal:
         warnings.warn(
@@ -125,24 +133,24 @@ def teach_clusters(
     return best
 
 
+def _batches(rows: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+    """Shuffle the rows again and again, and give a batch of them at a time."""
+    while True:
+        yield from rows[torch.randperm(len(rows), generator=generator)].split(BATCH)
+
+
+@torch.no_grad()
 def _attainable(
-    x: Tensor,
-    encode: Transform,
-    chosen: Tensor,
-    learned: Tensor,
-    judged: Tensor,
-    device: torch.device,
+    at: Callable[[Tensor], Tensor], chosen: Tensor, learned: Tensor, judged: Tensor
 ) -> float:
     """Measure how often the nearest other row has the cluster of a row."""
-    if judged is learned:
-        return 1.0
-    with torch.no_grad():
-        near, some = (
-            torch.cat([encode(x[p.to(x.device)].to(device)).flatten(1) for p in r.split(1_000)])
-            for r in (learned[:10_000], judged[:1_000])
-        )
-        closest = torch.cdist(some.nan_to_num(), near.nan_to_num()).argmin(-1).cpu()
-    return float((chosen[learned[:10_000]][closest] == chosen[judged[:1_000]]).float().mean())
+    learned, judged = learned[:10_000], judged[:1_000]
+    near, some = (
+        torch.cat([at(part).flatten(1).nan_to_num() for part in rows.split(1_000)])
+        for rows in (learned, judged)
+    )
+    closest = torch.cdist(some, near).argmin(-1).cpu()
+    return float((chosen[learned][closest] == chosen[judged]).float().mean())
 
 
 def _teachable(gmvae: GMVAE) -> bool:
@@ -161,27 +169,9 @@ def _logits(gmvae: GMVAE, x: Tensor) -> Tensor:
 
 def _parts(gmvae: GMVAE) -> tuple[nn.Module, nn.Linear]:
     guide = gmvae.guide
-    if isinstance(guide, Guide):
-        assert isinstance(guide.y_head, nn.Linear)
-        return guide.cluster_encoder or guide.encoder, guide.y_head
-    head = guide.z_head
-    assert isinstance(head, PlacedMixtureHead)
-    return guide.encoder, head.y_head
+    encoder = (guide.cluster_encoder if isinstance(guide, Guide) else None) or guide.encoder
+    return encoder, cluster_head(gmvae)
 
 
-def _parameters(gmvae: GMVAE) -> list[nn.Parameter]:
-    encoder, head = _parts(gmvae)
-    return [*encoder.parameters(), *head.parameters()]
-
-
-def _state(gmvae: GMVAE) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in gmvae.state_dict().items()}
-
-
-def _keep_statistics(gmvae: GMVAE) -> None:
-    """Learn by hidden features alone; squares of far cells would drown them."""
-    encoder, head = _parts(gmvae)
-    for part in encoder.modules():
-        statistics = getattr(part, "statistics", None)
-        if statistics is not None and head.weight.grad is not None:
-            head.weight.grad[:, : statistics.size] = 0
+def _copy(parts: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in parts.state_dict().items()}

@@ -1,0 +1,57 @@
+"""Set the last layers of a table's guide, where a training begins exactly at a mixture."""
+
+from __future__ import annotations
+
+from math import expm1, log
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from pyro_gmvae.models import GMVAE
+from pyro_gmvae.networks import MIN_SCALE, PlacedMixtureHead, TableStatistics
+
+__all__ = ["begin_style", "cluster_head", "n_statistics", "set_posterior"]
+
+FIRST_STYLE = 0.3  # factor of the first weights of the style's mean
+
+
+def cluster_head(gmvae: GMVAE) -> nn.Linear:
+    """Return the layer that gives the logits of the clusters."""
+    head = gmvae.guide.z_head
+    found: nn.Linear = head.y_head if isinstance(head, PlacedMixtureHead) else gmvae.guide.y_head
+    return found
+
+
+def n_statistics(gmvae: GMVAE) -> int:
+    """Count the statistics of the columns among the features of q(y|x); 0 without a table."""
+    statistics = (m for m in gmvae.guide.modules() if isinstance(m, TableStatistics))
+    return sum(m.size for m in statistics)
+
+
+@torch.no_grad()
+def set_posterior(
+    gmvae: GMVAE, factors: Float[Tensor, "K F"], constant: Float[Tensor, " K"]
+) -> None:
+    """Let q(y|x) be the softmax of a linear function of the statistics.
+
+    Args:
+        gmvae: a pair with the networks of a table.
+        factors: of the statistics.
+        constant: the logits where all statistics are 0.
+    """
+    y_head = cluster_head(gmvae)
+    y_head.weight.zero_()
+    # The softmax does not see what all clusters have in common, and rounding does.
+    y_head.weight[:, : factors.shape[1]] = (factors - factors.mean(0)).to(y_head.weight)
+    y_head.bias.copy_(constant.to(y_head.bias))
+
+
+@torch.no_grad()
+def begin_style(gmvae: GMVAE, factor: float = FIRST_STYLE) -> None:
+    """Let hidden layers change the mean of the style by ``factor`` at first, its scale not."""
+    output, latent_dim = gmvae.guide.z_head.output, gmvae.latent_dim
+    output.weight[:latent_dim] *= factor
+    output.weight[latent_dim:] = 0
+    output.bias.zero_()
+    output.bias[latent_dim:] = log(expm1(1 - MIN_SCALE))
