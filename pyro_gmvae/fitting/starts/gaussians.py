@@ -28,22 +28,23 @@ MOST_NUMBERS = 20_000_000  # responsibilities that are held at a time
 
 @dataclass(frozen=True, eq=False)
 class GaussianRows:
-    """Hold rows in float64 on the CPU, and their products of two columns.
+    """Hold rows in float64 on the CPU, and the terms in which the log joint is linear.
 
     Attributes:
         x: ``(N, R)``.
         weights: how often each row counts, ``(N,)``.
         floors: least standard deviation of each column, ``(R,)``.
+        terms: one, the columns, and their products of two, ``(N, 1 + R + R (R + 1) / 2)``.
 
-    >>> rows = GaussianRows.of(torch.tensor([[1.0, 2.0]]))
-    >>> rows.products.tolist()  # the squares and the product of both columns
-    [[1.0, 2.0, 4.0]]
+    >>> rows = GaussianRows.of(torch.tensor([[3.0, 2.0]]))
+    >>> rows.terms.tolist()
+    [[1.0, 3.0, 2.0, 9.0, 6.0, 4.0]]
     """
 
     x: Float[Tensor, "N R"]
     weights: Float[Tensor, " N"]
     floors: Float[Tensor, " R"]
-    products: Float[Tensor, "N P"]
+    terms: Float[Tensor, "N T"]
 
     @classmethod
     def of(
@@ -57,14 +58,15 @@ class GaussianRows:
         kept = torch.ones(len(x)) if weights is None else weights.cpu()
         least = torch.tensor(floors, dtype=torch.float64) if floors else torch.zeros(x.shape[1])
         first, second = _pairs(x.shape[1])
-        return cls(x, kept.double(), least.double(), x[:, first] * x[:, second])
+        terms = torch.cat([torch.ones_like(x[:, :1]), x, x[:, first] * x[:, second]], -1)
+        return cls(x, kept.double(), least.double(), terms)
 
     def __len__(self) -> int:
         return len(self.x)
 
     def take(self, rows: Int64[Tensor, " n"]) -> GaussianRows:
         """Take some rows."""
-        return GaussianRows(self.x[rows], self.weights[rows], self.floors, self.products[rows])
+        return GaussianRows(self.x[rows], self.weights[rows], self.floors, self.terms[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +109,11 @@ class Gaussians:
             uniform: whether all clusters are equally likely.
         """
         kept = rows.weights if weights is None else weights
-        r = (responsibilities.double() * kept.unsqueeze(-1)).mT
-        size = r.sum(-1) + 1e-9
-        loc = (r @ rows.x) / size.unsqueeze(-1)
         n_columns = rows.x.shape[1]
-        scatter = _symmetric(r @ rows.products, n_columns)
+        sums = responsibilities.double().mT @ (kept.unsqueeze(-1) * rows.terms)
+        size = sums[..., 0] + 1e-9
+        loc = sums[..., 1 : 1 + n_columns] / size.unsqueeze(-1)
+        scatter = _symmetric(sums[..., 1 + n_columns :], n_columns)
         scatter = scatter - size[..., None, None] * loc.unsqueeze(-1) * loc.unsqueeze(-2)
         total = size.sum(-1, keepdim=True)
         within = (scatter.sum(-3) / total.unsqueeze(-1)).unsqueeze(-3)
@@ -154,7 +156,7 @@ class Gaussians:
     def log_joint(self, rows: GaussianRows) -> Float[Tensor, "*batch N K"]:
         """Compute log p(y) + log p(x|y) of each row, in nats, on model scale."""
         of_x, of_products, constant = self.factors()
-        return rows.x @ of_x.mT + rows.products @ of_products.mT + constant.unsqueeze(-2)
+        return rows.terms @ torch.cat([constant.unsqueeze(-1), of_x, of_products], -1).mT
 
 
 def expectation_maximization(
@@ -199,22 +201,33 @@ def expectation_maximization(
         found, values = zip(*parts, strict=True)
         joined = (torch.cat([getattr(m, n) for m in found]) for n in Gaussians.__annotations__)
         return Gaussians(*joined), torch.cat(values)
-    responsibilities, value = begun, torch.full((len(begun),), -torch.inf, dtype=torch.float64)
-    going = torch.ones(len(begun), dtype=torch.bool)
+    found = Gaussians.of(rows, begun, shape, weights=kept, uniform=uniform)
+    value = torch.full((len(begun),), -torch.inf, dtype=torch.float64)
+    going, mixture = torch.arange(len(begun)), found  # the fits that have not ended
     for _ in range(rounds):
-        mixture = Gaussians.of(rows, responsibilities, shape, weights=kept, uniform=uniform)
-        joint = mixture.log_joint(rows)
-        log_p = joint.logsumexp(-1, keepdim=True)
-        reached = (kept * log_p.squeeze(-1)).sum(-1) / kept.sum(-1)
-        # A fit that has ended stays as it is while others go on.
-        going = going & (reached - value >= least_gain)
-        value = torch.where(going, reached, torch.maximum(value, reached))
-        if not going.any():
+        own = kept[going]
+        log_p, responsibilities = _expectation(mixture.log_joint(rows))
+        reached = (own * log_p).sum(-1) / own.sum(-1)
+        gains = reached - value[going] >= least_gain
+        value[going] = torch.maximum(value[going], reached)
+        if not gains.all():
+            going, responsibilities, own = going[gains], responsibilities[gains], own[gains]
+        if not len(going):
             break
-        responsibilities = torch.where(
-            going[:, None, None], (joint - log_p).exp(), responsibilities
-        )
-    return Gaussians.of(rows, responsibilities, shape, weights=kept, uniform=uniform), value
+        mixture = Gaussians.of(rows, responsibilities, shape, weights=own, uniform=uniform)
+        for name in Gaussians.__annotations__:
+            getattr(found, name)[going] = getattr(mixture, name)
+    return found, value
+
+
+def _expectation(
+    joint: Float[Tensor, "*batch N K"],
+) -> tuple[Float[Tensor, "*batch N"], Float[Tensor, "*batch N K"]]:
+    """Return log p(x) and p(y|x): the E step, by one exponential, in the memory of ``joint``."""
+    most = joint.amax(-1, keepdim=True)
+    shares = joint.sub_(most).exp_()
+    total = shares.sum(-1, keepdim=True)
+    return (most + total.log()).squeeze(-1), shares.div_(total)
 
 
 def _pairs(n_columns: int) -> tuple[Tensor, Tensor]:

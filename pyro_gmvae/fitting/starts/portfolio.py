@@ -36,7 +36,7 @@ TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 3, 50  # k-means clusterings that a mixtur
 ROUNDS = 100
 # Nats a row by which a round must raise a fit. Full covariances that go on fit noise.
 GAIN_OF_FULL, GAIN = 1e-3, 1e-5
-COMPARED = 3  # likeliest fits of one shape that are compared on rows left out
+COMPARED, FEW_COMPARED = 3, 1  # likeliest fits of a shape that are compared on rows left out
 FOLDS, FOLD_ROUNDS, FOLD_GAIN = 5, 5, 1e-4
 STANDARD_ERRORS, LEAST_GAIN = 2.5, 0.01  # by which clusters of a graph must beat a mixture
 FOLLOWED = 5  # neighbours that a row follows, if the starts were fitted to others
@@ -169,7 +169,8 @@ def _fitted(
         uniform=uniform,
     )
     best: _Candidate | None = None
-    for place in values.argsort(descending=True)[:COMPARED].tolist():
+    compared = COMPARED if begun.shape[-1] <= MANY_CLUSTERS else FEW_COMPARED
+    for place in values.argsort(descending=True)[:compared].tolist():
         joint = mixtures[place].log_joint(rows)
         log_p = _left_out(rows, joint.softmax(-1), shape, FOLD_ROUNDS, uniform)
         if best is None or _mean(log_p, rows) > _mean(best.log_p, rows):
