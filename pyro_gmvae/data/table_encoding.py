@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import log
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -19,6 +18,7 @@ from pyro_gmvae.data.columns.mixed import MixedColumns
 from pyro_gmvae.data.columns.plain import refuse_mixed
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.schema import Schema
+from pyro_gmvae.data.table_defaults import TABLE_DEFAULTS, defaults_of_laws
 from pyro_gmvae.data.transformations import Compose, FeatureDropout, Resample, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
@@ -32,9 +32,7 @@ __all__ = ["MOST_CORRELATED", "WIDE", "TableEncoding"]
 
 SMALLEST_SCALE = 2.0**-100  # a smaller scale, or a larger one than 2^100, gets a unit of its own
 LARGEST_EXPONENT = 1021  # of a unit; 2^1022 is beyond the numbers that a table may have
-MANY_ROWS = 10_000  # with more, a mixed table gets a larger style and larger layers
 MOST_CORRELATED = 32  # columns of numbers whose covariances within clusters a training begins at
-FEW_NUMBERS = 1_000  # rows of numbers alone
 WIDE = 100  # columns; in a wider table a mixture fits no covariances, and is a bad start
 
 
@@ -66,15 +64,7 @@ class TableEncoding(Encoding):
     kind = "table"
     plural = "tables"
     convolves = False
-    defaults = KindDefaults(
-        learning_rate=3e-3,
-        latent_dim=10,
-        hidden=(128, 128),
-        epoch_steps=10,
-        anneals_found_clusters=False,
-        start_steps=250,
-        tolerates_bfloat16=False,
-    )
+    defaults = TABLE_DEFAULTS
     moves: ClassVar = {"resample": Resample, "dropout": FeatureDropout}
     sample_suffixes = (".csv", ".csv.gz", ".parquet")
     sample_words = "samples of a table are a table"
@@ -147,25 +137,7 @@ class TableEncoding(Encoding):
         """Return the defaults; trainings by laws count steps, and grow with the rows."""
         if not laws:
             return cls.defaults
-        many = n_rows >= MANY_ROWS
-        mixed = replace(
-            cls.defaults,
-            learning_rate=3e-3 if many else 1e-2,
-            learning_rate_schedule="cosine",
-            latent_dim=6 if many else 2,
-            hidden=(128, 128) if many else (64, 64),
-            batch=256,
-            total_steps=3_000 if many else 1_000,
-        )
-        if support == "mixed":
-            return mixed
-        # A mixture of Gaussians knows all about few rows that a style can learn.
-        steps = 100 if n_rows < FEW_NUMBERS else 300
-        return replace(
-            mixed,
-            learning_rate=3e-3 if many else 5e-3,
-            total_steps=3_000 if many else steps,
-        )
+        return defaults_of_laws(n_rows, mixed=support == "mixed")
 
     @classmethod
     def fit(

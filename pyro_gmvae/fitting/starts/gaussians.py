@@ -198,8 +198,8 @@ def expectation_maximization(
             )
             for part, own in zip(begun.split(most), kept.split(most), strict=True)
         ]
-        found, values = zip(*parts, strict=True)
-        joined = (torch.cat([getattr(m, n) for m in found]) for n in Gaussians.__annotations__)
+        fits, values = zip(*parts, strict=True)
+        joined = (torch.cat([getattr(fit, n) for fit in fits]) for n in Gaussians.__annotations__)
         return Gaussians(*joined), torch.cat(values)
     found = Gaussians.of(rows, begun, shape, weights=kept, uniform=uniform)
     value = torch.full((len(begun),), -torch.inf, dtype=torch.float64)

@@ -9,7 +9,14 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-__all__ = ["MOST_NEIGHBOURS", "followed", "nearest", "separation_cost", "spectral_clusters"]
+__all__ = [
+    "MOST_NEIGHBOURS",
+    "followed",
+    "nearest",
+    "pieces",
+    "separation_cost",
+    "spectral_clusters",
+]
 
 MOST_NEIGHBOURS = 10
 LANDMARKS = 5_000  # rows whose graph is cut; the others follow their neighbours among these
@@ -26,6 +33,21 @@ def nearest(x: Float[Tensor, "N R"], count: int = MOST_NEIGHBOURS) -> Int64[Tens
 
     count = min(count, len(x) - 1)
     found = NearestNeighbors(n_neighbors=count).fit(x.numpy()).kneighbors(return_distance=False)
+    return torch.from_numpy(found).long()
+
+
+def pieces(neighbours: Int64[Tensor, "N count"]) -> Int64[Tensor, " N"]:
+    """Return the piece of the graph of neighbours that each row is in, counted from 0.
+
+    >>> pieces(torch.tensor([[1], [0], [3], [2]])).tolist()
+    [0, 0, 1, 1]
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, count = neighbours.shape
+    edges = (np.ones(n * count), neighbours.flatten().numpy(), np.arange(n + 1) * count)
+    _, found = connected_components(csr_array(edges, shape=(n, n)), directed=False)
     return torch.from_numpy(found).long()
 
 

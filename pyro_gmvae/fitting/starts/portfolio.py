@@ -25,6 +25,7 @@ from pyro_gmvae.fitting.starts.gaussians import (
 from pyro_gmvae.fitting.starts.neighbours import (
     followed,
     nearest,
+    pieces,
     separation_cost,
     spectral_clusters,
 )
@@ -39,6 +40,7 @@ GAIN_OF_FULL, GAIN = 1e-3, 1e-5
 COMPARED, FEW_COMPARED = 3, 1  # likeliest fits of a shape that are compared on rows left out
 FOLDS, FOLD_ROUNDS, FOLD_GAIN = 5, 5, 1e-4
 STANDARD_ERRORS, LEAST_GAIN = 2.5, 0.01  # by which clusters of a graph must beat a mixture
+SMALL_PIECE = 0.2  # of N / K rows, of which a piece of the graph has more
 FOLLOWED = 5  # neighbours that a row follows, if the starts were fitted to others
 ALL_ROUNDS = 30  # rounds on all rows, where there are more than the starts are fitted to
 
@@ -83,7 +85,8 @@ def best_of_portfolio(
 
     The score of a start is the mean log-likelihood of rows that were left out of its mixture, by
     cross-validation in five parts, less `separation_cost`. Both are in nats a row. Clusters of the
-    graph are taken only where they beat the mixture beyond 2.5 standard errors.
+    graph are taken where it falls into K pieces, or where they beat the mixture by 2.5 standard
+    errors.
 
     Args:
         rows: the rows.
@@ -131,7 +134,7 @@ def _best(
         rival = max(mixtures, key=lambda c: _mean(c.score, few))
         raw = [_raw(few, first[-1], shape, near, uniform) for shape in SHAPES]
         other = max(raw, key=lambda c: _mean(c.score, few))
-        if _clearly_better(other.score - rival.score, few):
+        if _in_pieces(near, n_clusters) or _clearly_better(other.score - rival.score, few):
             best = other
     found = best.found
     if len(few) == len(rows):
@@ -220,6 +223,12 @@ def _left_out(
 
 def _mean(each: Float[Tensor, " N"], rows: GaussianRows) -> float:
     return float((rows.weights * each).sum() / rows.weights.sum())
+
+
+def _in_pieces(near: Int64[Tensor, "N count"], n_clusters: int) -> bool:
+    """Say whether the graph of neighbours falls into K pieces, none of them small."""
+    sizes = pieces(near).bincount()
+    return len(sizes) == n_clusters and int(sizes.min()) > SMALL_PIECE * len(near) / n_clusters
 
 
 def _clearly_better(gain: Float[Tensor, " N"], rows: GaussianRows) -> bool:

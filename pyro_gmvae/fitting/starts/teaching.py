@@ -21,11 +21,11 @@ from pyro_gmvae.training import ClusterWarning, Transform
 
 __all__ = ["responsibilities_of", "teach_clusters"]
 
-RATE, BATCH = 3e-3, 256
+RATE, LAST_RATE, BATCH = 3e-3, 3e-4, 256
 MOST_STEPS, CHECKED_STEPS = 3_000, 50
 LEARNED = 0.99  # of the agreement that can be reached on rows held out
 HELD_OUT, FEWEST_HELD_OUT = 0.1, 20
-PATIENCE = 8  # checks without an improvement
+PATIENCE, LAST_PATIENCE = 16, 4  # checks without an improvement, at the first and the last rate
 TOLD = 0.9  # with a smaller share of what can be reached, the user is told
 
 
@@ -97,7 +97,8 @@ def teach_clusters(
         found = [_logits(gmvae, at(part)).argmax(-1).cpu() for part in judged.split(1_000)]
         return float((torch.cat(found) == chosen[judged]).float().mean())
 
-    goal = LEARNED * (1.0 if judged is learned else _attainable(at, chosen, learned, judged))
+    attainable = 1.0 if judged is learned else _attainable(at, chosen, learned, judged)
+    goal, patience = LEARNED * attainable, PATIENCE
     n = n_statistics(gmvae)
     parts = nn.ModuleList(_parts(gmvae))
     best, kept, waited = -1.0, _copy(parts), 0
@@ -119,14 +120,20 @@ def teach_clusters(
             waited = 0 if reached > best else waited + 1
             if reached > best:
                 best, kept = reached, _copy(parts)
-            if best >= goal or waited >= PATIENCE:
+            if best < goal and waited < patience:
+                continue
+            if patience == LAST_PATIENCE:
                 break
+            # Small steps from the best weights settle the border between clusters.
+            parts.load_state_dict(kept)
+            adam = torch.optim.Adam(parts.parameters(), LAST_RATE)
+            goal, patience, waited = attainable, LAST_PATIENCE, 0
     parts.load_state_dict(kept)
     gmvae.zero_grad()
-    if best < TOLD / LEARNED * goal:
+    if best < TOLD * attainable:
         warnings.warn(
             f"q(y|x) has learned {best:.0%} of the clusters that training is to begin near, where "
-            f"neighbouring rows agree on {goal / LEARNED:.0%}: give larger hidden layers",
+            f"neighbouring rows agree on {attainable:.0%}: give larger hidden layers",
             ClusterWarning,
             stacklevel=2,
         )

@@ -21,7 +21,12 @@ from pyro_gmvae.fitting.starts.gaussians import (
     Gaussians,
     expectation_maximization,
 )
-from pyro_gmvae.fitting.starts.neighbours import separation_cost, spectral_clusters
+from pyro_gmvae.fitting.starts.neighbours import (
+    nearest,
+    pieces,
+    separation_cost,
+    spectral_clusters,
+)
 from pyro_gmvae.fitting.starts.portfolio import best_of_portfolio
 from pyro_gmvae.fitting.starts.teaching import teach_clusters
 from pyro_gmvae.likelihoods import TableStructure
@@ -155,6 +160,36 @@ def test_a_mixture_where_groups_are_round_and_the_graph_where_they_are_not() -> 
     found = best_of_portfolio(rows, 2, seed=0)
     labels = found.mixture.log_joint(rows).argmax(-1) if found.clusters is None else found.clusters
     assert adjusted_rand_score(ring, labels) > 0.97
+
+
+def waves(n: int = 400) -> tuple[Tensor, Tensor]:
+    """Draw two parallel waves, which covariances cannot tell, and which of them a row is in."""
+    rng = np.random.default_rng(0)
+    t, y = rng.uniform(0, 9, 2 * n), np.repeat([0, 1], n)
+    x = np.stack([t, np.sin(t) + 1.2 * y + 0.05 * rng.normal(size=2 * n)], -1)
+    return torch.from_numpy((x - x.mean(0)) / x.std(0)), torch.from_numpy(y)
+
+
+def test_pieces_of_the_graph_are_the_clusters() -> None:
+    x, y = waves()
+    rows = GaussianRows.of(x, floors=(1e-3,) * 2)
+    found = best_of_portfolio(rows, 2, seed=0)
+    assert found.clusters is not None
+    assert adjusted_rand_score(y, found.clusters) == 1.0
+    # Another number of clusters than of pieces says nothing of which pieces belong together.
+    assert len(pieces(nearest(x)).bincount()) == 2
+    far = torch.cat([x, x + torch.tensor([20.0, 0.0]), x + torch.tensor([60.0, 0.0])])
+    found = best_of_portfolio(GaussianRows.of(far, floors=(1e-3,) * 2), 2, seed=0)
+    labels = found.mixture.log_joint(GaussianRows.of(far)).argmax(-1)
+    labels = labels if found.clusters is None else found.clusters
+    blocks = torch.arange(3).repeat_interleave(len(x))
+    assert adjusted_rand_score(blocks == 2, labels) == 1.0
+
+
+def test_the_default_training_keeps_pieces() -> None:
+    x, y = waves()
+    labels = GMVAE(2, random_state=0).fit_predict(x.numpy())
+    assert adjusted_rand_score(y, labels) > 0.95
 
 
 def test_the_cost_of_separation_is_the_entropy_of_dividing_neighbours() -> None:
