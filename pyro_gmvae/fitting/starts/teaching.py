@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
+from math import inf
 
 import torch
 from jaxtyping import Float, Num
@@ -22,10 +23,11 @@ from pyro_gmvae.training import ClusterWarning, Transform
 __all__ = ["responsibilities_of", "teach_clusters"]
 
 RATE, LAST_RATE, BATCH = 3e-3, 3e-4, 256
-MOST_STEPS, CHECKED_STEPS = 3_000, 50
+CHECKED_STEPS, MOST_CHECKS = 50, 60
 LEARNED = 0.99  # of the agreement that can be reached on rows held out
 HELD_OUT, FEWEST_HELD_OUT = 0.1, 20
-PATIENCE, LAST_PATIENCE = 16, 4  # checks without an improvement, at the first and the last rate
+PATIENCE = 16  # checks without an improvement
+LAST_CHECKS = 6  # checks at the last rate
 TOLD = 0.9  # with a smaller share of what can be reached, the user is told
 
 
@@ -97,37 +99,36 @@ def teach_clusters(
         found = [_logits(gmvae, at(part)).argmax(-1).cpu() for part in judged.split(1_000)]
         return float((torch.cat(found) == chosen[judged]).float().mean())
 
+    def step(adam: torch.optim.Optimizer, rows: Tensor) -> None:
+        logits = _logits(gmvae, at(rows))
+        each = -(wanted[rows].to(logits) * logits.log_softmax(-1)).sum(-1)
+        adam.zero_grad()
+        (each * counted[rows].to(logits)).mean().backward()
+        # The squares of far cells would drown what hidden features tell.
+        gradient = cluster_head(gmvae).weight.grad
+        if gradient is not None:
+            gradient[:, :n] = 0
+        adam.step()
+
     attainable = 1.0 if judged is learned else _attainable(at, chosen, learned, judged)
-    goal, patience = LEARNED * attainable, PATIENCE
     n = n_statistics(gmvae)
     parts = nn.ModuleList(_parts(gmvae))
-    best, kept, waited = -1.0, _copy(parts), 0
+    best, kept, batches = -1.0, _copy(parts), _batches(learned, generator)
+    # Small steps at the end, from the best weights, settle the border between clusters.
+    stages = (RATE, MOST_CHECKS, LEARNED * attainable), (LAST_RATE, LAST_CHECKS, inf)
     with forked_rng(device, seed=seed), torch.enable_grad():
-        adam = torch.optim.Adam(parts.parameters(), RATE)
-        for step, rows in enumerate(islice(_batches(learned, generator), MOST_STEPS), 1):
-            logits = _logits(gmvae, at(rows))
-            each = -(wanted[rows].to(logits) * logits.log_softmax(-1)).sum(-1)
-            adam.zero_grad()
-            (each * counted[rows].to(logits)).mean().backward()
-            # The squares of far cells would drown what hidden features tell.
-            gradient = cluster_head(gmvae).weight.grad
-            if gradient is not None:
-                gradient[:, :n] = 0
-            adam.step()
-            if step % CHECKED_STEPS:
-                continue
-            reached = agreement()
-            waited = 0 if reached > best else waited + 1
-            if reached > best:
-                best, kept = reached, _copy(parts)
-            if best < goal and waited < patience:
-                continue
-            if patience == LAST_PATIENCE:
-                break
-            # Small steps from the best weights settle the border between clusters.
+        for rate, checks, enough in stages:
             parts.load_state_dict(kept)
-            adam = torch.optim.Adam(parts.parameters(), LAST_RATE)
-            goal, patience, waited = attainable, LAST_PATIENCE, 0
+            adam, waited = torch.optim.Adam(parts.parameters(), rate), 0
+            for _ in range(checks):
+                for rows in islice(batches, CHECKED_STEPS):
+                    step(adam, rows)
+                reached = agreement()
+                waited = 0 if reached > best else waited + 1
+                if reached >= best:
+                    best, kept = reached, _copy(parts)
+                if best >= enough or waited >= PATIENCE:
+                    break
     parts.load_state_dict(kept)
     gmvae.zero_grad()
     if best < TOLD * attainable:
