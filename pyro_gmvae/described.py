@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.segments import SegmentDescription, describe_run
+from pyro_gmvae.segments import RuleList, SegmentDescription, describe_run, rules_of_run
 
 __all__ = ["DescribedMixin"]
 
 
 class DescribedMixin:
-    """Add outcomes by segment to an estimator that holds a `FittedModel`.
+    """Add outcomes by segment and rules to an estimator that holds a `FittedModel`.
 
     >>> import numpy as np
     >>> from pyro_gmvae import GMVAE
@@ -27,6 +27,8 @@ class DescribedMixin:
     >>> found = model.describe(X, {"spend": spend})["spend"]
     >>> sorted(round(s.estimates[0].value, -1) for s in found.segments)
     [100.0, 150.0]
+    >>> len(model.rules(X, max_depth=1).rules)
+    2
     """
 
     if TYPE_CHECKING:
@@ -77,6 +79,30 @@ class DescribedMixin:
             confidence=confidence,
             kinds=kinds,
         )
+
+    def rules(
+        self,
+        X: Any,  # noqa: N803
+        max_depth: int = 3,
+        *,
+        sample_weight: Any = None,
+    ) -> RuleList:
+        """Say the clusters by a few rules of the columns, as text and as SQL.
+
+        The rules are those of one shallow tree, of which every row meets one. They are only near
+        the model: ``fidelity`` says how near, on rows that were held out. ``print`` shows the
+        rules, ``to_sql()`` is a ``CASE`` expression for a database.
+
+        Args:
+            X: rows of a table, such as those of ``fit``.
+            max_depth: the most questions for a row.
+            sample_weight: as in ``fit``; None counts all rows alike.
+
+        Raises:
+            InputError: for rows that do not fit, fewer than 20 of them, or images.
+        """
+        data, fitted = self._weighted(X, sample_weight)
+        return rules_of_run(fitted, data, max_depth=max_depth)
 
     def _weighted(self, X: Any, sample_weight: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
         data, fitted = self._ready(X)

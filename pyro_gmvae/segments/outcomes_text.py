@@ -23,7 +23,8 @@ def text_of(description: SegmentDescription) -> str:
     """Write all outcomes, one table each, and how they were corrected."""
     error = description.error
     closing = (
-        f"By the model, {error.rate:.1%} of the rows are not in their likeliest segment. Values are corrected for this by {CORRECTIONS[description.correction]} with "
+        f"By the model, {error.rate:.1%} of the rows are not in their likeliest segment. Values "
+        f"are corrected for this by {CORRECTIONS[description.correction]} with "
         f"{description.assignment} assignment. The intervals take the model as it is."
     )
     each = [_table(outcome, description.confidence) for outcome in description]
