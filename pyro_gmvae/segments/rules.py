@@ -187,12 +187,12 @@ def distil_rules(
         InputError: for fewer than 20 rows, or a depth out of range.
 
     >>> from pyro_gmvae.data.schema import Column
-    >>> x = np.arange(100.0)[:, None]
-    >>> q = np.eye(2)[(x[:, 0] > 49).astype(int)]
+    >>> x = np.repeat([20.0, 60.0], 50)[:, None]
+    >>> q = np.repeat(np.eye(2), 50, axis=0)
     >>> print(distil_rules(Schema((Column("age"),)), x, q).to_sql())
     CASE
-      WHEN "age" <= 49 THEN 0
-      WHEN ("age" > 49 OR "age" IS NULL) THEN 1
+      WHEN "age" <= 40 THEN 0
+      WHEN ("age" > 40 OR "age" IS NULL) THEN 1
     END
     """
     max_depth = whole("max_depth", max_depth, least=1, most=MOST_QUESTIONS)

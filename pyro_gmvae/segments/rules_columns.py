@@ -93,7 +93,7 @@ def bound_between(low: float, high: float, *, date: bool = False) -> float:
     A date becomes a whole day if there is one, else a second.
 
     >>> bound_between(48_912.0, 51_200.0), bound_between(37.0, 38.0), bound_between(0.12, 0.13)
-    (50000.0, 37.0, 0.125)
+    (50000.0, 37.0, 0.12)
     """
     middle = low + (high - low) / 2
     if date:
