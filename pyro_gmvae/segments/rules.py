@@ -102,10 +102,11 @@ class RuleList:
     def to_sql(self) -> str:
         """Write the rules as a ``CASE`` expression of standard SQL that gives the segment.
 
-        Columns are named as in the table, and a gap is NULL. Text is compared as the table's reader
-        gives it, without blanks around it. Dates are compared with ``DATE`` literals, so they have
-        to be in a column of that type. MySQL reads standard SQL in its mode ANSI with
-        NO_BACKSLASH_ESCAPES.
+        Columns are named as in the table. A gap is NULL, and what the model takes for a gap goes
+        where NULL goes: a level that it does not know, or a word such as ``NA`` in a column of
+        text. Text is compared as the table's reader gives it, without blanks around it. Dates are
+        compared with ``DATE`` literals, so they have to be in a column of that type. MySQL reads
+        standard SQL in its mode ANSI with NO_BACKSLASH_ESCAPES.
 
         Raises:
             InputError: for a name that holds the character NUL.
@@ -123,7 +124,8 @@ class RuleList:
     def _lines(self, segment: SegmentFidelity) -> list[str]:
         title = f"\nSegment {segment.segment}, {segment.share:.1%} of the rows"
         if segment.precision is None:
-            return [f"{title}: no rule of {self.max_depth} conditions finds it."]
+            plural = "" if self.max_depth == 1 else "s"
+            return [f"{title}: no rule of {self.max_depth} condition{plural} finds it."]
         found = "" if segment.recall is None else f", which finds {segment.recall:.0%} of it"
         own = [rule for rule in self.rules if rule.segment == segment.segment]
         gaps = frozenset(self.with_gaps)

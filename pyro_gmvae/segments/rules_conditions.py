@@ -27,7 +27,7 @@ class Condition:
         high: known cells must be at most it; None for no bound.
         only: the level that known cells must be, in raw units; None for no such level.
         but: levels that known cells must not be, in raw units.
-        levels: the names of the levels of text.
+        levels: all levels of text and truth values, or numbers that stand for levels.
         known: whether a known cell may meet it.
         missing: whether a missing cell meets it.
 
@@ -43,7 +43,7 @@ class Condition:
     high: float | None = None
     only: float | None = None
     but: tuple[float, ...] = ()
-    levels: tuple[str, ...] = ()
+    levels: tuple[str | float, ...] = ()
     known: bool = True
     missing: bool = True
 
@@ -51,8 +51,7 @@ class Condition:
     def any(cls, schema: Schema, place: int) -> Condition:
         """Return the condition that every cell of a column meets."""
         column = schema.columns[place]
-        levels = column.level_names if column.cells in ("text", "boolean") else ()
-        return cls(schema.shown_names[place], place, column.cells, levels=levels)
+        return cls(schema.shown_names[place], place, column.cells, levels=column.levels)
 
     def side(self, bound: float, *, below: bool, missing: bool) -> Condition:
         """Narrow it to one side of a bound, with or without missing cells."""
@@ -104,9 +103,28 @@ class Condition:
             met &= cells != level
         return np.where(gap, self.missing, met)
 
+    @property
+    def taken(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the levels that meet it, and those that do not, in raw units.
+
+        >>> tier = Condition("tier", 0, "text", but=(1.0,), levels=("a", "b", "c"))
+        >>> tier.taken
+        ((0.0, 2.0), (1.0,))
+        """
+        codes = [v if isinstance(v, float) else float(i) for i, v in enumerate(self.levels)]
+        met = [
+            self.known and (v == self.only if self.only is not None else v not in self.but)
+            for v in codes
+        ]
+        return (
+            tuple(v for v, m in zip(codes, met, strict=True) if m),
+            tuple(v for v, m in zip(codes, met, strict=True) if not m),
+        )
+
     def name_of(self, level: float) -> str:
         """Return the name of a level."""
-        return self.levels[int(level)] if self.levels else shown_number(level)
+        named = self.cells in ("text", "boolean")
+        return str(self.levels[int(level)]) if named else shown_number(level)
 
     def time_of(self, bound: float) -> str:
         """Return a bound of a date as ISO 8601, with the time of day unless it is midnight."""

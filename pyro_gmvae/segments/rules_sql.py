@@ -54,6 +54,8 @@ def predicate(condition: Condition) -> str:
     "age" > 30
     """
     name = identifier(condition.column)
+    if condition.levels and condition.low is None and condition.high is None:
+        return _of_levels(name, condition)
     if not condition.known:
         return f"{name} IS NULL"
     parts = []
@@ -61,18 +63,32 @@ def predicate(condition: Condition) -> str:
         parts.append(f"{name} > {_bound(condition, condition.low)}")
     if condition.high is not None:
         parts.append(f"{name} <= {_bound(condition, condition.high)}")
-    if condition.only is not None:
-        parts.append(f"{name} = {_level(condition, condition.only)}")
-    if len(condition.but) == 1:
-        parts.append(f"{name} <> {_level(condition, condition.but[0])}")
-    elif condition.but:
-        parts.append(f"{name} NOT IN ({', '.join(_level(condition, v) for v in condition.but)})")
     if not parts:
         return f"{name} IS NOT NULL"
     text = " AND ".join(parts)
     if not condition.missing:
         return text  # a comparison with NULL is not true
     return f"({f'({text})' if len(parts) > 1 else text} OR {name} IS NULL)"
+
+
+def _of_levels(name: str, condition: Condition) -> str:
+    """Name the levels that meet a condition, or those that do not.
+
+    A level that the model does not know is a gap to it, and so are words such as ``NA``. All go
+    where NULL goes.
+    """
+    met, others = condition.taken
+    if condition.missing:
+        return f"({_among(name, condition, others, ('<>', 'NOT IN'))} OR {name} IS NULL)"
+    return _among(name, condition, met, ("=", "IN"))
+
+
+def _among(name: str, condition: Condition, levels: Sequence[float], words: tuple[str, str]) -> str:
+    one, several = words
+    named = [_level(condition, level) for level in levels]
+    return (
+        f"{name} {one} {named[0]}" if len(named) == 1 else f"{name} {several} ({', '.join(named)})"
+    )
 
 
 def case_of(rules: Sequence[tuple[Sequence[Condition], int]]) -> str:
@@ -105,6 +121,7 @@ def _bound(condition: Condition, bound: float) -> str:
 
 
 def _level(condition: Condition, level: float) -> str:
-    if condition.cells == "boolean":
-        return condition.name_of(level).upper()
-    return literal(condition.name_of(level)) if condition.levels else shown_number(level)
+    name = condition.name_of(level)
+    return {"boolean": name.upper, "text": lambda: literal(name)}.get(
+        condition.cells, lambda: name
+    )()
