@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.segments import RuleList, SegmentDescription, describe_run, rules_of_run
+from pyro_gmvae.segments import (
+    RuleList,
+    SegmentDescription,
+    SegmentLogit,
+    covariates_of_run,
+    describe_run,
+    rules_of_run,
+)
 
 __all__ = ["DescribedMixin"]
 
 
 class DescribedMixin:
-    """Add outcomes by segment and rules to an estimator that holds a `FittedModel`.
+    """Add outcomes, covariates and rules of clusters to an estimator with a `FittedModel`.
 
     >>> import numpy as np
     >>> from pyro_gmvae import GMVAE
@@ -78,6 +85,43 @@ class DescribedMixin:
             assignment=assignment,
             confidence=confidence,
             kinds=kinds,
+        )
+
+    def covariates(
+        self,
+        X: Any,  # noqa: N803
+        covariates: Any,
+        *,
+        sample_weight: Any = None,
+        assignment: str = "proportional",
+        confidence: float = 0.95,
+        kinds: Mapping[str, str] | None = None,
+        bootstrap: int = 0,
+    ) -> SegmentLogit:
+        """Say who is likely to be in which cluster, by a multinomial logit of other columns.
+
+        The coefficients are corrected for rows that are in a cluster that is not theirs (see
+        `pyro_gmvae.segments.segment_logit`). ``print`` shows them as a table.
+
+        Args:
+            X: rows, such as those of ``fit``.
+            covariates: columns of the same rows that were not clustered on, as the outcomes of
+                `describe`. Rows with a gap are left out.
+            sample_weight, assignment, confidence, kinds: as in `describe`.
+            bootstrap: number of resamples of the rows for a second standard error; 0 for none.
+
+        Raises:
+            InputError: for rows or covariates that do not fit, or one that was clustered on.
+        """
+        data, fitted = self._weighted(X, sample_weight)
+        return covariates_of_run(
+            fitted,
+            data,
+            covariates,
+            assignment=assignment,
+            confidence=confidence,
+            kinds=kinds,
+            bootstrap=bootstrap,
         )
 
     def rules(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
@@ -24,20 +22,14 @@ from pyro_gmvae.segments.outcomes_bch import bch_means, bch_shares
 from pyro_gmvae.segments.outcomes_columns import OutcomeColumn, outcome_frame, read_outcome
 from pyro_gmvae.segments.outcomes_estimates import Estimates, KnownRows
 from pyro_gmvae.segments.outcomes_ml import ml_means, ml_shares
-from pyro_gmvae.segments.outcomes_results import (
-    Estimate,
-    Outcome,
-    Pair,
-    SegmentDescription,
-    SegmentOutcome,
-)
-from pyro_gmvae.segments.outcomes_tests import holm
+from pyro_gmvae.segments.outcomes_parts import Part, refuse_clustered
+from pyro_gmvae.segments.outcomes_results import Outcome, SegmentDescription
+from pyro_gmvae.segments.outcomes_tables import pairs_between, segments_of
 from pyro_gmvae.stored import cut
 
 __all__ = ["Correction", "describe_outcomes", "describe_run"]
 
 Correction = Literal["bch", "ml"]
-LEAST_ROWS = 2.0  # expected rows of a segment that has figures
 METHODS: dict[str, tuple[Callable[..., Estimates], Callable[..., Estimates]]] = {
     "bch": (bch_means, bch_shares),
     "ml": (ml_means, ml_shares),
@@ -111,7 +103,7 @@ def describe_outcomes(
             raise InputError(f"kinds names {cut(name)}, which is no outcome: name one of them")
     read = [read_outcome(frame, str(name), kinds) for name in frame.columns]
     described = [_described(column, q, w, correction, assignment, confidence) for column in read]
-    every = _Part.of(q, w, np.ones(len(q), dtype=bool), "X")
+    every = Part.of(q, w, np.ones(len(q), dtype=bool), "X")
     error = classification_error(every.q, "modal", every.weights)
     return SegmentDescription(tuple(described), error, correction, assignment, confidence)
 
@@ -131,46 +123,10 @@ def describe_run(
         InputError: for a column that was clustered on, and as `describe_outcomes`.
     """
     frame = outcome_frame(outcomes, len(data))
-    clustered = set(fitted.encoding.feature_names or ())
-    for name in frame.columns:
-        if name in clustered:
-            raise InputError(
-                f"the model clusters by {cut(name)}, so that its correction by segment does not "
-                "hold: describe other columns, or train with this one dropped"
-            )
+    refuse_clustered(fitted, frame.columns)
     q = fitted.responsibilities(data.x).double().numpy()
     weights = None if data.weights is None else data.weights.numpy()
     return describe_outcomes(q, frame, weights=weights, **options)
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Hold some rows, and the segments that have any of them.
-
-    Attributes:
-        rows: which of all rows they are.
-        segments: the numbers of the segments.
-        q: their responsibilities, which sum to 1 over these segments.
-        weights: how much each counts.
-    """
-
-    rows: Bool[np.ndarray, " N"]
-    segments: tuple[int, ...]
-    q: Float[np.ndarray, "n K"]
-    weights: Float[np.ndarray, " n"]
-
-    @classmethod
-    def of(cls, q: np.ndarray, weights: np.ndarray, rows: np.ndarray, name: str) -> _Part:
-        rows = rows & (weights > 0)
-        used = weights[rows] @ q[rows] >= LEAST_ROWS
-        if not used.any():
-            raise InputError(
-                f"{cut(name)} is known in too few rows: no segment has {LEAST_ROWS:g} of them"
-            )
-        rest = q[:, used].sum(1)
-        rows = rows & (rest > 0)
-        own = q[rows][:, used] / rest[rows, None]
-        return cls(rows, tuple(np.flatnonzero(used).tolist()), own, weights[rows])
 
 
 def _described(
@@ -181,7 +137,7 @@ def _described(
     assignment: Assignment,
     confidence: float,
 ) -> Outcome:
-    part = _Part.of(q, weights, column.known, column.name)
+    part = Part.of(q, weights, column.known, column.name)
     known = KnownRows(column.z[part.rows], part.q, assigned(part.q, assignment), part.weights)
     check_segments_differ(known.q, known.a, known.weights, part.segments, column.name)
     of_numbers, of_levels = METHODS[correction]
@@ -193,74 +149,7 @@ def _described(
         levels=column.levels,
         rows=int(column.known.sum()),
         gaps=int((~column.known).sum()),
-        segments=_segments(column, part, known, found),
+        segments=segments_of(part.segments, column.levels, known, found),
         test=found.test,
-        pairs=_pairs(column, part, found),
-    )
-
-
-def _segments(
-    column: OutcomeColumn, part: _Part, known: KnownRows, found: Estimates
-) -> tuple[SegmentOutcome, ...]:
-    likeliest = known.weights[:, None] * assigned(known.q, "modal")
-    sizes, sums = likeliest.sum(0), likeliest.T @ known.z
-    deviations = np.sqrt(np.einsum("lkk->kl", found.covariances))
-    expected = known.weights @ known.q
-    made = []
-    for t, segment in enumerate(part.segments):
-        estimates = tuple(
-            Estimate(
-                level,
-                float(found.means[t, i]),
-                float(found.lows[t, i]),
-                float(found.highs[t, i]),
-                float(deviations[t, i]),
-                float(sums[t, i] / sizes[t]) if sizes[t] else None,
-            )
-            for i, level in enumerate(column.levels)
-        )
-        rows, effective = float(expected[t]), float(found.effective[t])
-        made.append(SegmentOutcome(segment, rows, effective, estimates))
-    return tuple(made)
-
-
-def _pairs(column: OutcomeColumn, part: _Part, found: Estimates) -> tuple[Pair, ...]:
-    p_values = [test.p_value for test in found.pair_tests]
-    pairs = zip(combinations(range(len(part.segments)), 2), p_values, holm(p_values), strict=True)
-    return tuple(
-        Pair(
-            part.segments[s],
-            part.segments[t],
-            p,
-            adjusted,
-            tuple(_difference(found, s, t, i, level) for i, level in enumerate(column.levels)),
-        )
-        for (s, t), p, adjusted in pairs
-    )
-
-
-def _difference(found: Estimates, s: int, t: int, i: int, level: str) -> Estimate:
-    """Combine the intervals of two segments into one of their difference.
-
-    Source: Zou and Donner 2008, "Construction of confidence limits about effect measures"; of
-    Wilson's intervals it is Newcombe's (1998), and of symmetric ones the usual.
-    """
-    covariance = found.covariances[i][np.ix_([s, t], [s, t])]
-    variances = np.diag(covariance)
-    correlation = covariance[0, 1] / np.sqrt(variances.prod()) if variances.all() else 0.0
-    low, high = found.lows[[s, t], i], found.highs[[s, t], i]
-    value = found.means[[s, t], i].clip(low, high)
-    below, above = value - low, high - value
-
-    def reach(first: float, second: float) -> float:
-        return float(np.sqrt(first**2 + second**2 - 2 * correlation * first * second))
-
-    between = float(value[0] - value[1])
-    return Estimate(
-        level,
-        float(found.means[s, i] - found.means[t, i]),
-        between - reach(below[0], above[1]),
-        between + reach(above[0], below[1]),
-        float(np.sqrt(variances.sum() - 2 * covariance[0, 1])),
-        None,
+        pairs=pairs_between(part.segments, column.levels, found),
     )

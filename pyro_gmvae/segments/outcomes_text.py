@@ -12,7 +12,7 @@ from pyro_gmvae.segments.outcomes_columns import OutcomeKind
 from pyro_gmvae.segments.outcomes_results import Outcome, SegmentDescription
 from pyro_gmvae.visible import visible
 
-__all__ = ["shown_p", "text_of"]
+__all__ = ["aligned", "shown_p", "text_of"]
 
 DIFFERS = 0.05  # adjusted p-value below which two segments are said to differ
 WORDS = {"mean": "mean", "date": "mean date", "share": "shares"}
@@ -47,7 +47,7 @@ def _table(outcome: Outcome, confidence: float) -> str:
             row += [f"{low} to {high}", plain]
             lines.append([*([visible(level)] if leveled else []), *row])
     title = f"{visible(outcome.name)}: {WORDS[outcome.kind]} by segment, {of_all}"
-    return "\n".join([title, *_aligned(lines), *_tests(outcome)])
+    return "\n".join([title, *aligned(lines), *_tests(outcome)])
 
 
 def _tests(outcome: Outcome) -> Iterator[str]:
@@ -77,6 +77,11 @@ def _shown(value: float, kind: OutcomeKind) -> str:
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Set the cells of a table under one another, to the right.
+
+    >>> aligned([["a", "value"], ["10", "3"]])
+    [' a  value', '10      3']
+    """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(chain(map(str.rjust, line, widths))).rstrip() for line in lines]
