@@ -135,6 +135,11 @@ def check_segments_differ(
     Warns:
         DataWarning: if the corrected figures of a segment are as uncertain as those of fewer than
             5 rows.
+
+    >>> q = np.full((9, 2), 0.5)
+    >>> check_segments_differ(q, q, np.ones(9), (0, 1), "churn")
+    Traceback (most recent call last):
+    pyro_gmvae.errors.InputError: no row where churn is known tells segment 0 from segment 1, ...
     """
     joint = (weights[:, None] * q).T @ a
     matrix = joint / joint.sum(1, keepdims=True)

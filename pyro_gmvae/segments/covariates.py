@@ -151,6 +151,16 @@ def covariates_of_run(
 
     Raises:
         InputError: for a column that was clustered on, and as `segment_logit`.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> x = np.random.default_rng(0).normal(size=(40, 2))
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(torch.from_numpy(x)))
+    >>> found = covariates_of_run(fitted, from_array(x), {"age": x[:, 0] + 1}, assignment="modal")
+    >>> [c.covariate for c in found.coefficients]
+    [None, 'age']
     """
     frame = outcome_frame(covariates, len(data))
     refuse_clustered(fitted, frame.columns)

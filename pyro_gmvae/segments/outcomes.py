@@ -121,6 +121,16 @@ def describe_run(
 
     Raises:
         InputError: for a column that was clustered on, and as `describe_outcomes`.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> x = np.random.default_rng(0).normal(size=(4_000, 2))
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(torch.from_numpy(x)))
+    >>> found = describe_run(fitted, from_array(x), {"spend": x[:, 0] + 1}, assignment="modal")
+    >>> found["spend"].rows
+    4000
     """
     frame = outcome_frame(outcomes, len(data))
     refuse_clustered(fitted, frame.columns)

@@ -51,6 +51,11 @@ def bch_means(rows: KnownRows, level: float) -> Estimates:
     Args:
         rows: the rows where the number is known, ``z`` of one column.
         level: probability of the intervals.
+
+    >>> q = np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    >>> rows = KnownRows(np.array([[1.0], [2.0], [3.0], [7.0], [8.0], [9.0]]), q, q, np.ones(6))
+    >>> bch_means(rows, 0.95).means.ravel()
+    array([2., 8.])
     """
     from scipy import stats
 
@@ -86,6 +91,11 @@ def bch_shares(rows: KnownRows, level: float) -> Estimates:
     Args:
         rows: the rows where the level is known, ``z`` its indicators ``(N, L)``.
         level: probability of the intervals.
+
+    >>> q = np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    >>> rows = KnownRows(np.eye(2)[[0, 0, 1, 1, 1, 1]], q, q, np.ones(6))
+    >>> round(float(bch_shares(rows, 0.95).highs[0, 1]), 3)  # of 1 in 3
+    0.792
     """
     from scipy import stats
 

@@ -27,6 +27,11 @@ def ml_means(rows: KnownRows, level: float) -> Estimates:
         level: probability of the intervals.
 
     Source: Vermunt 2010 (see `classification_error`), equation 13.
+
+    >>> q = np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    >>> rows = KnownRows(np.array([[1.0], [2.0], [3.0], [7.0], [8.0], [9.0]]), q, q, np.ones(6))
+    >>> ml_means(rows, 0.95).means.ravel().round(3)
+    array([2., 8.])
     """
     from scipy import stats
 
@@ -74,6 +79,11 @@ def ml_shares(rows: KnownRows, level: float) -> Estimates:
         level: probability of the intervals.
 
     Source: as of `ml_means`.
+
+    >>> q = np.eye(2)[[0, 0, 0, 1, 1, 1]]
+    >>> rows = KnownRows(np.eye(2)[[0, 0, 1, 1, 1, 1]], q, q, np.ones(6))
+    >>> ml_shares(rows, 0.95).means[1].round(3)  # 3 of 3, and the prior
+    array([0.048, 0.952])
     """
     from scipy import stats
 

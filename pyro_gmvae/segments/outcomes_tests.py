@@ -68,7 +68,11 @@ def chi_square(
 def f_test(
     difference: Float[np.ndarray, " P"], covariance: Float[np.ndarray, "P P"], spare: int
 ) -> EqualityTest:
-    """Test that all differences are 0, as `chi_square` with ``spare`` degrees for the variance."""
+    """Test that all differences are 0, as `chi_square` with ``spare`` degrees for the variance.
+
+    >>> round(f_test(np.array([2.0]), np.eye(1), 10).p_value, 3)  # of Student's t of 10 degrees
+    0.073
+    """
     from scipy import stats
 
     statistic, degrees = _wald(difference, covariance)

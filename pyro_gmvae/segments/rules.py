@@ -252,6 +252,15 @@ def rules_of_run(
 
     Raises:
         InputError: for a model of images, and as `distil_rules`.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> x = np.random.default_rng(0).normal(size=(40, 2))
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(torch.from_numpy(x)))
+    >>> rules_of_run(fitted, from_array(x)).held_out_rows
+    12
     """
     encoding = fitted.encoding
     if not isinstance(encoding, TableEncoding):
