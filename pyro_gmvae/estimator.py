@@ -26,6 +26,7 @@ from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.density import DensityMixin
+from pyro_gmvae.described import DescribedMixin
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
 from pyro_gmvae.fitting import defaults
@@ -49,6 +50,7 @@ __all__ = ["GMVAE"]
 
 class GMVAE(
     DensityMixin,
+    DescribedMixin,
     SavedMixin,
     ClusterMixin,
     TransformerMixin,

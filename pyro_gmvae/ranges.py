@@ -24,6 +24,7 @@ __all__ = [
     "MOST_DRAWS",
     "MOST_FEATURES",
     "MOST_LAYERS",
+    "MOST_QUESTIONS",
     "MOST_ROUNDS",
     "MOST_ROWS",
     "MOST_SIDE",
@@ -50,6 +51,7 @@ MOST_DRAWS = 1_000_000  # random draws for one row or cluster
 MOST_ROWS = 1_000_000_000  # rows in a step
 MOST_ROUNDS = 1_000_000_000  # epochs and steps, for people who want no limit
 MOST_TRAININGS = 1_000  # trainings, or starts, of one call
+MOST_QUESTIONS = 20  # of a tree that people read, for one row
 SEEDS = 2**63  # torch takes seeds below this number
 COLDEST, HOTTEST = 1e-3, 1e3  # temperatures at which float32 holds a Concrete variable
 FASTEST = 1e6  # learning rate; a step of Adam moves every weight by about so much

@@ -23,6 +23,7 @@ ROOMS = [
     "evaluation",
     "data",
     "data.transformations",
+    "segments",
     "training",
 ]
 MODULES = sorted(
@@ -31,7 +32,17 @@ MODULES = sorted(
 # And each in that of a module: of the rooms without a list of their own, or of no room.
 MODULES_WITHOUT_A_ROOM = [
     *(name.removeprefix("pyro_gmvae.") for name in MODULES if ".fitting." in name),
-    *("estimator", "fitted", "noise", "parameters", "pictures", "ranges", "run_data", "runs"),
+    *(
+        "described",
+        "estimator",
+        "fitted",
+        "noise",
+        "parameters",
+        "pictures",
+        "ranges",
+        "run_data",
+        "runs",
+    ),
 ]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

@@ -25,6 +25,7 @@ COMMANDS = (
     "select",
     "stability",
     "prune",
+    "rules",
 )
 
 

@@ -19,7 +19,14 @@ from pyro_gmvae.visible import visible
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["STANDARD_OUTPUT", "TABLES", "check_name", "suffix_of", "table_output"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "TABLES",
+    "check_name",
+    "suffix_of",
+    "table_output",
+    "text_output",
+]
 
 STANDARD_OUTPUT = "-"
 # The first one is also written to standard output, and to pipes and devices.
@@ -103,6 +110,29 @@ def table_output(
         yield write
 
 
+@contextmanager
+def text_output(path: Name = STANDARD_OUTPUT) -> Iterator[Callable[[str], None]]:
+    """Give a function that writes a text in UTF-8, whole or not at all; ``-`` is standard output.
+
+    Raises:
+        InputError: for a folder, or a file that cannot be written.
+
+    >>> with text_output() as write:
+    ...     write("every row")
+    every row
+    """
+    if os.fspath(path) == STANDARD_OUTPUT:
+        check_name(path)
+        yield lambda text: _print(f"{text}\n")
+        return
+    with written_whole(path) as partial:
+
+        def write(text: str) -> None:
+            partial.write_bytes(f"{text}\n".encode())
+
+        yield write
+
+
 def _write(frame: pandas.DataFrame, file: IO[bytes], suffix: str, float_format: str | None) -> None:
     if suffix == ".parquet":
         repeated = frame.columns[frame.columns.duplicated()]
@@ -124,7 +154,7 @@ def _csv(frame: pandas.DataFrame, float_format: str | None) -> str:
 
 
 def _print(text: str) -> None:
-    """Print rows: visible text on a terminal, and UTF-8 to another program."""
+    """Print lines: visible text on a terminal, and UTF-8 to another program."""
     raw = getattr(sys.stdout, "buffer", None)
     try:
         if raw is None or sys.stdout.isatty():

@@ -1,0 +1,129 @@
+"""Turn covariates into the columns of a regression, and its coefficients into the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.segments.outcomes_columns import OutcomeColumn
+from pyro_gmvae.stored import cut
+
+__all__ = ["Design", "Term"]
+
+DAYS = 365.25  # of a year, in which dates count
+SAME = 1e-8  # share of the largest singular value that is 0 but for rounding
+
+
+@dataclass(frozen=True)
+class Term:
+    """Name a column of the regression.
+
+    Attributes:
+        covariate: the column; None for the constant.
+        level: the level that it stands for; None for a number or a date.
+        base: the level that it is compared with.
+
+    >>> str(Term("tier", "gold", "iron")), str(Term(None))
+    ('tier: gold', 'constant')
+    """
+
+    covariate: str | None
+    level: str | None = None
+    base: str | None = None
+
+    def __str__(self) -> str:
+        if self.covariate is None:
+            return "constant"
+        return self.covariate if self.level is None else f"{self.covariate}: {self.level}"
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Hold the P columns of a regression, the constant first.
+
+    Attributes:
+        terms: what each column is.
+        standard: ``(N, P)`` the columns with mean 0 and variance 1, but for the constant.
+        shift: ``(P,)`` the means in the user's units; dates in years since 1970.
+        scale: ``(P,)`` the standard deviations.
+    """
+
+    terms: tuple[Term, ...]
+    standard: Float[np.ndarray, "N P"]
+    shift: Float[np.ndarray, " P"]
+    scale: Float[np.ndarray, " P"]
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[OutcomeColumn],
+        rows: Bool[np.ndarray, " all"],
+        weights: Float[np.ndarray, " N"],
+    ) -> Design:
+        """Lay covariates out.
+
+        Args:
+            columns: the covariates.
+            rows: which rows are used.
+            weights: how much each of these counts.
+
+        Raises:
+            InputError: if a column does not vary in these rows, or follows from the others.
+        """
+        terms, parts = [Term(None)], [np.ones((int(rows.sum()), 1))]
+        for column in columns:
+            z = column.z[rows]
+            if column.kind == "share":
+                base = int((weights @ z).argmax())
+                others = [i for i in range(z.shape[1]) if i != base and z[:, i].any()]
+                if not others:
+                    raise _constant(column.name)
+                named = column.levels
+                terms += [Term(column.name, named[i], named[base]) for i in others]
+                parts.append(z[:, others])
+            else:
+                terms.append(Term(column.name))
+                parts.append(z / DAYS if column.kind == "date" else z)
+        x = np.hstack(parts)
+        share = weights / weights.sum()
+        shift = share @ x
+        scale = np.sqrt(share @ (x - shift) ** 2)
+        shift[0], scale[0] = 0.0, 1.0
+        flat = scale <= SAME * np.maximum(np.abs(shift), 1e-300)
+        if flat.any():
+            raise _constant(str(terms[int(flat.argmax())]))
+        standard = (x - shift) / scale
+        sizes = np.linalg.svd(standard * np.sqrt(share)[:, None], compute_uv=False)
+        if sizes[-1] < SAME * sizes[0]:
+            raise InputError(
+                "one of the covariates follows from the others, such as a total from its parts: "
+                "leave it out"
+            )
+        return cls(tuple(terms), standard, shift, scale)
+
+    @property
+    def to_user(self) -> Float[np.ndarray, "P P"]:
+        """Return the matrix that takes coefficients to the user's units."""
+        matrix = np.diag(1 / self.scale)
+        matrix[0] -= self.shift / self.scale
+        matrix[0, 0] = 1.0
+        return matrix
+
+    def in_user_units(self, parameters: Float[np.ndarray, " Q"]) -> Float[np.ndarray, "others P"]:
+        """Return the coefficients of each segment but the reference."""
+        return parameters.reshape(-1, len(self.terms)) @ self.to_user.T
+
+    def covariance_in_user_units(
+        self, covariance: Float[np.ndarray, "Q Q"]
+    ) -> Float[np.ndarray, "Q Q"]:
+        """Return the covariance of these coefficients, segment by segment."""
+        each = np.kron(np.eye(len(covariance) // len(self.terms)), self.to_user)
+        return each @ covariance @ each.T
+
+
+def _constant(name: str) -> InputError:
+    return InputError(f"{cut(name)} does not vary where all covariates are known: leave it out")

@@ -1,0 +1,73 @@
+"""Choose the rows and the segments that a three-step correction is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.stored import cut
+
+__all__ = ["Part", "refuse_clustered"]
+
+LEAST_ROWS = 2.0  # expected rows of a segment that has figures
+
+
+def refuse_clustered(fitted: FittedModel, names: Iterable[str]) -> None:
+    """Refuse columns that a model clusters by, for which the three-step corrections do not hold.
+
+    Raises:
+        InputError: naming the first.
+    """
+    clustered = set(fitted.encoding.feature_names or ())
+    for name in names:
+        if name in clustered:
+            raise InputError(
+                f"the model clusters by {cut(name)}, so that no correction for classification "
+                "error holds: name other columns, or train with this one dropped"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Hold some rows, and the segments that have any of them.
+
+    Attributes:
+        rows: which of all rows they are.
+        segments: the numbers of the segments.
+        q: their responsibilities, which sum to 1 over these segments.
+        weights: how much each counts.
+    """
+
+    rows: Bool[np.ndarray, " N"]
+    segments: tuple[int, ...]
+    q: Float[np.ndarray, "n K"]
+    weights: Float[np.ndarray, " n"]
+
+    @classmethod
+    def of(cls, q: np.ndarray, weights: np.ndarray, rows: np.ndarray, name: str) -> Part:
+        """Take the rows that count, and the segments that have two of them.
+
+        Args:
+            q: responsibilities of all rows.
+            weights: how much each row counts.
+            rows: those to choose from.
+            name: what is known in them, in messages.
+
+        Raises:
+            InputError: if no segment has so many.
+        """
+        rows = rows & (weights > 0)
+        used = weights[rows] @ q[rows] >= LEAST_ROWS
+        if not used.any():
+            raise InputError(
+                f"{cut(name)} is known in too few rows: no segment has {LEAST_ROWS:g} of them"
+            )
+        rest = q[:, used].sum(1)
+        rows = rows & (rest > 0)
+        own = q[rows][:, used] / rest[rows, None]
+        return cls(rows, tuple(np.flatnonzero(used).tolist()), own, weights[rows])

@@ -1,0 +1,87 @@
+"""Write how outcomes differ by segment as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+
+from pyro_gmvae.data.columns.dates import DAY, timestamps
+from pyro_gmvae.segments.outcomes_columns import OutcomeKind
+from pyro_gmvae.segments.outcomes_results import Outcome, SegmentDescription
+from pyro_gmvae.visible import visible
+
+__all__ = ["aligned", "shown_p", "text_of"]
+
+DIFFERS = 0.05  # adjusted p-value below which two segments are said to differ
+WORDS = {"mean": "mean", "date": "mean date", "share": "shares"}
+CORRECTIONS = {"bch": "BCH", "ml": "maximum likelihood"}
+
+
+def text_of(description: SegmentDescription) -> str:
+    """Write all outcomes, one table each, and how they were corrected."""
+    error = description.error
+    closing = (
+        f"By the model, {error.rate:.1%} of the rows are not in their likeliest segment. Values "
+        f"are corrected for this by {CORRECTIONS[description.correction]} with "
+        f"{description.assignment} assignment. The intervals take the model as it is."
+    )
+    each = [_table(outcome, description.confidence) for outcome in description]
+    return "\n\n".join([*each, closing])
+
+
+def _table(outcome: Outcome, confidence: float) -> str:
+    of_all = f"{outcome.rows:,} of {outcome.rows + outcome.gaps:,} rows known"
+    # The share of the first of two levels follows from that of the second.
+    shown = outcome.levels[1:] if len(outcome.levels) == 2 else outcome.levels
+    leveled = outcome.kind == "share"
+    heads = ["segment", "rows", "value", f"{confidence:.0%} interval", "uncorrected"]
+    lines = [[*(["level"] if leveled else []), *heads]]
+    for place, level in enumerate(outcome.levels):
+        for segment in outcome.segments if level in shown else ():
+            e = segment.estimates[place]
+            low, high = (_shown(v, outcome.kind) for v in (e.low, e.high))
+            plain = "" if e.uncorrected is None else _shown(e.uncorrected, outcome.kind)
+            row = [f"{segment.segment}", f"{segment.rows:,.0f}", _shown(e.value, outcome.kind)]
+            row += [f"{low} to {high}", plain]
+            lines.append([*([visible(level)] if leveled else []), *row])
+    title = f"{visible(outcome.name)}: {WORDS[outcome.kind]} by segment, {of_all}"
+    return "\n".join([title, *aligned(lines), *_tests(outcome)])
+
+
+def _tests(outcome: Outcome) -> Iterator[str]:
+    if outcome.test.p_value is None:
+        return
+    yield f"All segments alike: {shown_p(outcome.test.p_value)}."
+    apart = [p for p in outcome.pairs if p.p_holm is not None and p.p_holm < DIFFERS]
+    if len(outcome.pairs) > 1:
+        listed = ", ".join(f"{p.first} and {p.second}" for p in apart) or "no two"
+        yield f"Pairs that differ (Holm, {DIFFERS:.0%}): {listed}."
+
+
+def shown_p(p: float) -> str:
+    """Write a p-value.
+
+    >>> shown_p(0.0000001), shown_p(0.0312)
+    ('p < 0.001', 'p = 0.031')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _shown(value: float, kind: OutcomeKind) -> str:
+    if kind == "share":
+        return f"{min(max(value, 0.0), 1.0):.1%}"
+    if kind == "date":
+        return str(timestamps(np.array([value]), DAY)[0])[:10]
+    return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Set the cells of a table under one another, to the right.
+
+    >>> aligned([["a", "value"], ["10", "3"]])
+    [' a  value', '10      3']
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(chain(map(str.rjust, line, widths))).rstrip() for line in lines]
