@@ -20,7 +20,7 @@ from pyro_gmvae_cli.terminal import say, say_json
 )
 @click.option(
     "--reject",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=options.Share(above_zero=True),
     metavar="SHARE",
     help="Put the rows that fit no cluster into cluster -1: this share of rows like those of "
     "training.",

@@ -92,8 +92,12 @@ def _cells(fitted: FittedModel, x: Tensor) -> Float64[Tensor, "n D"]:
     if not _takes_gaps(fitted):
         return torch.zeros(len(x), 0, dtype=torch.float64)
     encoding = fitted.encoding
-    scores = cell_log_p(fitted.gmvae, x, transform=encoding.encode_mean).double()
-    raw = x.to(encoding.scale.device)
+    raw, scores = x.to(encoding.scale.device), torch.zeros(x.shape, dtype=torch.float64)
+    each = cell_log_p(fitted.gmvae, x, transform=encoding.encode_mean).double()
+    # A column of the data may be several of the model's.
+    mixed = getattr(encoding, "mixed", None)
+    places = range(x.shape[1]) if mixed is None else mixed.places
+    scores.index_add_(1, torch.tensor(list(places)), each)
     for column in range(x.shape[1]):
         # The volume of a row in which this cell alone is known.
         alone = torch.full_like(raw, torch.nan)
