@@ -16,7 +16,7 @@ from pyro_gmvae_cli.terminal import say, say_json
 @click.option(
     "--density",
     is_flag=True,
-    help="Also write log p(x) and typicality, which takes about fifty times as long.",
+    help="Also write log p(x) and typicality, which takes about 75 times as long.",
 )
 @click.option(
     "--reject",
