@@ -10,7 +10,7 @@ from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.parameters import OwnParameters
-from pyro_gmvae.segments import Assignment, assign
+from pyro_gmvae.segments import ClusterAssignment, assign
 
 if TYPE_CHECKING:
     import pandas
@@ -87,7 +87,7 @@ class AssignMixin:
         *,
         reject: float | None = None,
         density: bool = False,
-    ) -> Assignment:
+    ) -> ClusterAssignment:
         reject = self._own.reject if reject is None else reject
         if reject is not None and fitted.calibration is None:
             raise InputError(

@@ -19,11 +19,11 @@ from pyro_gmvae.segments.typicality_scores import MOST_HELD_OUT, known_cells, sc
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Assignment", "assign", "calibrate"]
+__all__ = ["ClusterAssignment", "assign", "calibrate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Assignment:
+class ClusterAssignment:
     """Hold the clusters of some rows.
 
     Attributes:
@@ -41,7 +41,7 @@ class Assignment:
 
     >>> half = torch.tensor([0.5])
     >>> one = torch.tensor([1])
-    >>> list(Assignment(one, one, half, 0 * one, half).to_frame())
+    >>> list(ClusterAssignment(one, one, half, 0 * one, half).to_frame())
     ['cluster', 'probability', 'second_cluster', 'second_probability']
     """
 
@@ -125,7 +125,7 @@ def assign(
     *,
     density: bool = False,
     reject: float | None = None,
-) -> Assignment:
+) -> ClusterAssignment:
     """Assign each row to its likeliest cluster, or to none.
 
     A row's figures depend on the row alone, whatever rows are beside it.
@@ -163,13 +163,13 @@ def assign(
     second_probability, second = others.max(-1)
     if responsibilities.shape[1] == 1:
         second_probability, second = torch.zeros_like(probability), likeliest - 1
-    found = Assignment(likeliest, likeliest, probability, second, second_probability)
+    found = ClusterAssignment(likeliest, likeliest, probability, second, second_probability)
     return _with_density(found, fitted, x, reject) if density or reject is not None else found
 
 
 def _with_density(
-    found: Assignment, fitted: FittedModel, x: Tensor, reject: float | None
-) -> Assignment:
+    found: ClusterAssignment, fitted: FittedModel, x: Tensor, reject: float | None
+) -> ClusterAssignment:
     calibration = fitted.calibration
     num_samples = NUM_SAMPLES if calibration is None else calibration.num_samples
     log_p = fitted.log_likelihood(x, num_samples=num_samples, diagnostics=False).log_p

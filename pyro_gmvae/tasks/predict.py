@@ -51,7 +51,7 @@ def calibrated(fitted: FittedModel, *, data_dir: str | None = None) -> FittedMod
 def predict_run(
     fitted: FittedModel, data: Dataset, *, density: bool = False, reject: float | None = None
 ) -> pandas.DataFrame:
-    """Return the column ``row`` (from 0, in the data's order) and those of an `Assignment`.
+    """Return the column ``row`` (from 0, in the data's order) and those of a `ClusterAssignment`.
 
     The rows of a folder of images also have the column ``file``, a path in that folder;
     a name that is no text, as of another encoding, has escapes.
