@@ -24,6 +24,7 @@
 # You will have learned to
 #
 # * read what sets a segment apart, with intervals;
+# * say segments by a few rules, for people and for a database;
 # * describe segments by answers to a campaign, in spite of customers whose segment is unsure;
 # * score new customers, and read `typicality`;
 # * reject those that fit nowhere, at a rate that you choose.
@@ -172,6 +173,23 @@ name_of = dict(counted.idxmax())
 counted.rename(columns=name_of)
 
 # %% [markdown]
+# ## Rules for a warehouse
+#
+# The marketing database cannot run a neural network, and a colleague wants to know in one line who
+# a family is. `rules` grows a shallow tree that imitates the clusters, and says how often it agrees
+# with them, on customers that it has not seen. What it gets wrong is the price of its shortness.
+
+# %%
+rules = gm.rules(X, max_depth=3)
+print(rules)
+
+# %% [markdown]
+# `to_sql` writes the same as a `CASE` expression, in which a missing cell meets a rule too.
+
+# %%
+print(rules.to_sql())
+
+# %% [markdown]
 # ## Who answers
 #
 # Does the answer to the last campaign differ between segments? Shares among the customers assigned
@@ -263,10 +281,13 @@ torn.filter(regex="cluster|probability|typicality").head(4).round(2)
 # ## On the command line
 #
 #     pyro-gmvae train customers.csv --clusters 4 --out runs/customers
+#     pyro-gmvae report runs/customers -o segments.html
+#     pyro-gmvae rules runs/customers --sql -o segment.sql
 #     pyro-gmvae predict runs/customers new.csv --reject 0.05 -o segments.csv
 #
-# The folder holds what rejecting needs; the old customers can stay where they are. The columns of
-# `segments.csv` are explained in [docs/commands.md](../docs/commands.md).
+# The report is one page with all that was said of the segments above, to send to people. The folder
+# of the run holds what rejecting needs, so that the old customers can stay where they are. The
+# columns of `segments.csv` are explained in [docs/commands.md](../docs/commands.md).
 
 # %% [markdown]
 # ## Exercise
