@@ -16,12 +16,12 @@ __all__ = ["cell_log_p"]
 @alone
 def cell_log_p(
     gmvae: GMVAE,
-    x: Shaped[Tensor, "N D"],
+    x: Shaped[Tensor, "N columns"],
     *,
     transform: Transform | None = None,
     batch_size: int | None = None,
     seed: int = 0,
-) -> Float[Tensor, "N D"]:
+) -> Float[Tensor, "N model"]:
     """Compute log p(x_j|z) of each cell at the mean of q(z|x,y) for the likeliest y, on the CPU.
 
     It is in nats, on model scale, and 0 where a cell is missing.

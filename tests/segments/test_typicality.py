@@ -36,6 +36,8 @@ def customers(n: int, seed: int, gaps: float = 0.3) -> pd.DataFrame:
             "visits": rng.poisson(2 + 6 * group),
             "age": rng.normal(40 + 10 * group, 5).round(1),
             "channel": np.where(rng.random(n) < 0.2 + 0.6 * group, "web", "shop"),
+            # Two columns of the model: whether there is a refund, and how much.
+            "refund": np.where(rng.random(n) < 0.2, rng.gamma(3.0, 10.0, n).round(2), 0.0),
         }
     )
     if gaps:
@@ -80,12 +82,13 @@ def test_the_rate_on_new_rows(kind: str, rate: float, model: GMVAE, mixed: GMVAE
 
 def test_rows_with_gaps_are_as_typical_as_others(mixed: GMVAE) -> None:
     fitted = on(mixed.fitted_, dataset(mixed, customers(1000, 10)))
-    assert fitted.calibration is not None and len(fitted.calibration.cell_log_p) == 4
+    assert fitted.calibration is not None and len(fitted.calibration.cell_log_p) == 5
+    assert mixed.encoding_.model_shape == (6,)
     new = customers(2000, 20)
     found = assign(fitted, dataset(mixed, new).x, density=True)
     assert found.typicality is not None and found.log_p is not None
     gaps = torch.tensor(new.isna().any(axis=1).to_numpy())
-    assert 0.3 < gaps.double().mean() < 0.5
+    assert 0.3 < gaps.double().mean() < 0.6
     # In raw units they are likelier by several nats, for lack of an income.
     assert found.log_p[gaps].mean() - found.log_p[~gaps].mean() > 2
     assert abs(found.typicality[gaps].mean() - found.typicality[~gaps].mean()) < 0.05
