@@ -21,6 +21,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from pyro_gmvae.assigning import AssignMixin
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
 from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
@@ -28,9 +29,10 @@ from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.density import DensityMixin
 from pyro_gmvae.described import DescribedMixin
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import Calibration
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
 from pyro_gmvae.fitting import defaults
-from pyro_gmvae.fitting.plan import plan
+from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.given_rows import read_rows
@@ -43,12 +45,14 @@ from pyro_gmvae.parameters import (
 )
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.saved import SavedMixin
+from pyro_gmvae.segments import calibrate, cross_calibrate
 from pyro_gmvae.training import ProgressBar
 
 __all__ = ["GMVAE"]
 
 
 class GMVAE(
+    AssignMixin,
     DensityMixin,
     DescribedMixin,
     SavedMixin,
@@ -124,6 +128,11 @@ class GMVAE(
         patience: epochs without a better held-out ELBO before training stops; None is 20, or for
             mixed columns goes on to the end of the schedule.
         num_samples: importance samples for each row in `score_samples`, at most 1,000,000.
+        reject: the share of rows like those of training that get no cluster: `predict` and
+            ``labels_`` give -1 for a row that no cluster explains, or that lies between clusters.
+            None rejects none. The share is kept on new rows by rows held out for early stopping. Of
+            few rows none are, and `fit` then trains five more models, each without a fifth of the
+            rows. `assign` says why a row was rejected.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         precision: ``"float32"`` or ``"bfloat16"`` for the networks; ``"auto"`` takes bfloat16
             for images on GPUs that have it, else float32.
@@ -147,7 +156,8 @@ class GMVAE(
         means_: the means of p(z|y), shape ``(K, Z)``, in the latent space.
         scales_: the standard deviations of p(z|y), shape ``(K, Z)``.
         labels_: the clusters of the training rows, shape ``(N,)``; without labels given to ``fit``
-            cluster 0 is the largest. A saved run does not keep them.
+            cluster 0 is the largest; -1 where ``reject`` rejects a row, of which it rejects fewer
+            than of new ones. A saved run does not keep them.
         lower_bound_: mean ELBO of the training rows, in nats, estimated.
         converged_: whether early stopping ended the training, or a learning rate that had fallen
             to almost zero, as it does for tables of mixed columns.
@@ -187,6 +197,7 @@ class GMVAE(
         validation_fraction: float | Any = 0.1,
         patience: int | None | Any = None,
         num_samples: int | Any = NUM_SAMPLES,
+        reject: float | None | Any = None,
         device: Literal["auto", "cpu", "cuda"] | Any = "auto",
         precision: Literal["auto", "float32", "bfloat16"] | Any = "auto",
         random_state: int | np.random.RandomState | None | Any = None,
@@ -211,6 +222,7 @@ class GMVAE(
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.num_samples = num_samples
+        self.reject = reject
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -279,8 +291,10 @@ class GMVAE(
         splits = self._splits(data, settings)
         clusters = None if init is None else self._initial_clusters(init, splits)
         planned = plan(settings, splits, clusters=clusters, before=before)
-        self._keep(train(planned, reporters=[ProgressBar()] if own.verbose else []))
-        self.labels_ = self.fitted_.to(self._device).responsibilities(data.x).argmax(-1).numpy()
+        fitted = train(planned, reporters=[ProgressBar()] if own.verbose else [])
+        calibration = self._calibrated(planned, fitted.to(self._device))
+        self._keep(replace(fitted, calibration=calibration))
+        self.labels_ = self._assigned(data, self.fitted_.to(self._device)).cluster.numpy()
         if not self.converged_ and len(planned.splits.validation):
             warnings.warn(
                 f"The held-out ELBO had not stopped rising after {self.n_iter_} epochs: increase "
@@ -289,15 +303,6 @@ class GMVAE(
                 stacklevel=3,  # above `alone`
             )
         return self
-
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return the likeliest cluster of each row, shape ``(N,)``."""
-        return self.predict_proba(X).argmax(-1)
-
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return q(y|x), shape ``(N, K)``."""
-        data, fitted = self._ready(X)
-        return fitted.responsibilities(data.x).numpy()
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the mean of z under q(z|x), shape ``(N, Z)``."""
@@ -344,6 +349,15 @@ class GMVAE(
             least=MIN_VALIDATION,
         )
         return Splits(kept, held_out, data.subset(torch.arange(0)))
+
+    def _calibrated(self, planned: Plan, fitted: FittedModel) -> Calibration | None:
+        """Score held-out rows; where there are none, train anew to have some if that is wanted."""
+        calibration, reject = calibrate(fitted, planned.splits), self._own.reject
+        if calibration is None and reject is not None:
+            calibration = cross_calibrate(planned)
+        if calibration is not None and reject is not None:
+            calibration.check_rate(reject)
+        return calibration
 
     def _initial_clusters(self, init: Any, splits: Splits) -> Tensor:
         """Check the clusters to begin by, and return those of the training rows."""

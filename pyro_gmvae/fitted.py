@@ -15,7 +15,7 @@ from torch import Tensor
 from pyro_gmvae import evaluation
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import Evaluation, LogLikelihood
+from pyro_gmvae.evaluation import Calibration, Evaluation, LogLikelihood
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.noise import distinct_keys, row_keys
 from pyro_gmvae.process.alone import alone
@@ -94,6 +94,8 @@ class FittedModel:
         encoding: the map from raw rows to model scale.
         about: where the model comes from.
         history: a record for each epoch of its training.
+        calibration: figures of rows that were held out, to compare new rows with (see
+            `pyro_gmvae.segments.calibrate`); None if there are none.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> from pyro_gmvae.models import ExactGMVAE
@@ -108,6 +110,7 @@ class FittedModel:
     encoding: Encoding
     about: About = About()
     history: list[Record] = field(default_factory=list)
+    calibration: Calibration | None = None
 
     @property
     def device(self) -> torch.device:

@@ -42,8 +42,8 @@ SHOWN = {setting: parameter for parameter, setting in SETTING_OF.items()}
 class OwnParameters(Checked):
     """Hold the estimator's parameters that are no settings of a training.
 
-    >>> OwnParameters.of({"num_samples": 50, "verbose": 1, "warm_start": False})
-    OwnParameters(num_samples=50, verbose=True, warm_start=False)
+    >>> OwnParameters.of({"num_samples": 50, "verbose": 1, "warm_start": False, "reject": None})
+    OwnParameters(num_samples=50, verbose=True, warm_start=False, reject=None)
     """
 
     num_samples: int = knob(
@@ -51,6 +51,9 @@ class OwnParameters(Checked):
     )
     verbose: bool = knob(False, "flag", "Show a progress bar.")
     warm_start: bool = knob(False, "flag", "Go on from the model of the last fit.")
+    reject: float | None = knob(
+        None, "float", "Share of rows that get no cluster.", above=0, below=1
+    )
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> OwnParameters:

@@ -18,7 +18,24 @@ import pytest
 from nbclient import NotebookClient
 
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
-NAMES = ["01_first_clusters", "02_the_model_in_pyro", "04_mixed_tables"]
+NAMES = [
+    "01_first_clusters",
+    "02_the_model_in_pyro",
+    "04_mixed_tables",
+    "05_customer_segments",
+]
+# What a reader may write below a page to solve its exercise.
+SOLUTIONS = {
+    "05_customer_segments": """
+swapped = usual.assign(wine=usual["fish"], fish=usual["wine"])
+decided = gm.assign(swapped, reject=0.05)
+rejected = decided["cluster"] == -1
+assert rejected.mean() > 0.3
+assert (gm.assign(usual, reject=0.05)["cluster"] == -1).mean() < 0.1
+segment = decided["likeliest_cluster"].map(name_of)
+assert rejected.groupby(segment).mean().idxmax() == "families"
+""",
+}
 # A path of the machine that made the outputs; not a web address, not a fraction.
 LOCAL_PATH = re.compile(r"(?<![\w/.:])/(?:home|root|work|tmp|private|usr|opt|Users)/\S+|[A-Z]:\\")
 MAX_BYTES = 600_000
@@ -55,6 +72,7 @@ def shortened(name: str) -> nbformat.NotebookNode:
         "defaults.FEWEST_EPOCHS = defaults.MOST_EPOCHS = 3"
     )
     page.cells.insert(0, nbformat.v4.new_code_cell(brief))
+    page.cells.append(nbformat.v4.new_code_cell(SOLUTIONS.get(name, "")))
     return page
 
 

@@ -43,10 +43,10 @@ class GroupedOption(click.Option):
 
 
 class Share(click.FloatRange):
-    """Read a share, from 0 up to below 1."""
+    """Read a share, from 0 up to below 1; ``above_zero`` refuses 0 itself."""
 
-    def __init__(self) -> None:
-        super().__init__(0, 1, max_open=True)
+    def __init__(self, *, above_zero: bool = False) -> None:
+        super().__init__(0, 1, min_open=above_zero, max_open=True)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

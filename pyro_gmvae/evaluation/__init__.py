@@ -4,6 +4,8 @@ ArviZ, scikit-learn and SciPy are imported by the functions that need them.
 """
 
 from pyro_gmvae.evaluation.arviz import to_inference_data
+from pyro_gmvae.evaluation.calibration import Calibration, Rejection
+from pyro_gmvae.evaluation.cells import cell_log_p
 from pyro_gmvae.evaluation.clustering import (
     ClusteringScores,
     ClusterUsage,
@@ -28,17 +30,20 @@ from pyro_gmvae.evaluation.stability import (
 )
 
 __all__ = [
+    "Calibration",
     "Candidate",
     "ClusterStability",
     "ClusterUsage",
     "ClusteringScores",
     "Evaluation",
     "LogLikelihood",
+    "Rejection",
     "Selection",
     "Stability",
     "aic",
     "best_matching",
     "bic",
+    "cell_log_p",
     "cluster_means",
     "cluster_stability",
     "cluster_usage",

@@ -24,7 +24,7 @@ from pyro_gmvae.process.memory import check_memory
 from pyro_gmvae.ranges import MOST_ROWS, whole
 from pyro_gmvae.rng import forked_rng
 
-__all__ = ["cluster_means", "reconstruct", "sample"]
+__all__ = ["cluster_means", "likeliest_mean", "reconstruct", "sample"]
 
 
 @alone
@@ -125,13 +125,14 @@ def reconstruct(
     """
 
     def decode(batch: Tensor, *given: Tensor) -> Tensor:
-        z = _likeliest_mean(gmvae.posterior(batch, *given))
+        z = likeliest_mean(gmvae.posterior(batch, *given))
         return gmvae.model.p_x(z, *given).mean
 
     return each_batch(decode, gmvae, x, covariates, transform, batch_size, seed)
 
 
-def _likeliest_mean(q_z: dist.TorchDistribution) -> Float[Tensor, "B Z"]:
+def likeliest_mean(q_z: dist.TorchDistribution) -> Float[Tensor, "B Z"]:
+    """Return the mean of q(z|x,y) for the likeliest y, where q(z|x) is a mixture, else its mean."""
     if not isinstance(q_z, dist.MixtureSameFamily):
         return q_z.mean
     means = q_z.component_distribution.mean

@@ -2,7 +2,7 @@
 
 ========================= ======================================================================
 ``config.json``           all that rebuilds the model, versioned, with the digest of its weights
-``weights.safetensors``   the weights of the model and the numbers of its encoding
+``weights.safetensors``   the weights of the model, the numbers of its encoding, its calibration
 ``train.json``            the settings that a training was begun with
 ``metrics.csv``           one row per epoch
 ``clusters.png``          the rows in each cluster
@@ -50,7 +50,7 @@ TRAINING = "train.json"  # written first
 
 FOLDERS = ("checkpoint", "tensorboard")
 # The first parts of the names of tensors in a run, of this version and of 0.1, and in a checkpoint.
-PARTS = {"model", "encoding", "preprocessor"}
+PARTS = {"model", "encoding", "calibration", "preprocessor"}
 PARTS |= {"order", "weights", "best", "optimizer", "meter", "rng"}
 MOST_READ = 64 * 2**20  # bytes of a file whose content is looked at
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.data import Encoding, encoding_from_config
+from pyro_gmvae.evaluation import Calibration
 from pyro_gmvae.files import under_prefix, with_prefix
 from pyro_gmvae.files.tensors import (
     TensorForm,
@@ -20,10 +21,11 @@ from pyro_gmvae.files.tensors import (
     read_tensors,
     require_finite,
 )
-from pyro_gmvae.fitted import About
+from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.models import GMVAE, from_config
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng
+from pyro_gmvae.runs.calibration import CalibrationForm, calibration_tensors
 from pyro_gmvae.runs.version_1 import config_of_version_1
 from pyro_gmvae.stored import DamagedError, cut, typed
 
@@ -37,7 +39,7 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 @alone
-def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, About]:
+def read_model(path: Path, config: dict[str, Any]) -> FittedModel:
     """Rebuild the model; nothing is allocated before the file of weights is known to fill it."""
     is_old = config["version"] == 1
     if is_old:
@@ -45,6 +47,7 @@ def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, Abo
     model = typed(dict[str, Any], config.get("model"), "model")
     dtype: torch.dtype = getattr(torch, typed(Dtype, config.get("dtype"), "dtype"))
     about = About.from_dict(config.get("about"))
+    calibrated = CalibrationForm.from_config(config.get("calibration"))
     try:
         with torch.device("meta"):
             blank = from_config(model).to(dtype), encoding_from_config(config.get("encoding"))
@@ -56,10 +59,12 @@ def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, Abo
     wanted = {name: form_of(tensor) for name, tensor in tensors_of(*blank).items()}
     if is_old:
         wanted = {name.replace("encoding/", "preprocessor/", 1): f for name, f in wanted.items()}
+    if calibrated is not None:
+        wanted |= calibrated.forms
     _check_digest(path, config.get("weights_sha256"), wanted)
     found = read_forms(path)
     for name, form in wanted.items():  # an encoding keeps its own precision
-        if not name.startswith("model/") and name in found and found[name].dtype in FLOATS:
+        if name.startswith("encoding/") and name in found and found[name].dtype in FLOATS:
             wanted[name] = form._replace(dtype=found[name].dtype)
     compare_forms(found, wanted)
 
@@ -76,7 +81,8 @@ def read_model(path: Path, config: dict[str, Any]) -> tuple[GMVAE, Encoding, Abo
     check_numbers(tensors)
     for part, module in _parts(gmvae, encoding):
         module.load_state_dict(under_prefix(part, tensors))
-    return gmvae, encoding, about
+    calibration = None if calibrated is None else calibrated.read(tensors)
+    return FittedModel(gmvae.eval(), encoding, about, calibration=calibration)
 
 
 def _check_digest(path: Path, digest: Any, wanted: dict[str, TensorForm]) -> None:
@@ -104,10 +110,13 @@ def check_numbers(tensors: dict[str, Tensor]) -> None:
             raise DamagedError(f"the tensor {name!r} is not in order")
 
 
-def tensors_of(gmvae: GMVAE, encoding: Encoding) -> dict[str, Tensor]:
-    """Return the state of the model and of its encoding by the names in the file."""
+def tensors_of(
+    gmvae: GMVAE, encoding: Encoding, calibration: Calibration | None = None
+) -> dict[str, Tensor]:
+    """Return the state of the model, its encoding and its calibration by the names in the file."""
     parts = _parts(gmvae, encoding)
-    return {n: t for p, module in parts for n, t in with_prefix(p, module.state_dict()).items()}
+    state = {n: t for p, module in parts for n, t in with_prefix(p, module.state_dict()).items()}
+    return state | calibration_tensors(calibration)
 
 
 def _parts(gmvae: GMVAE, encoding: Encoding) -> list[tuple[str, nn.Module]]:

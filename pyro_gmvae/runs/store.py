@@ -8,7 +8,7 @@ import io
 import json
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.models import to_config
 from pyro_gmvae.process.alone import alone
+from pyro_gmvae.runs.calibration import CalibrationForm
 from pyro_gmvae.runs.contents import CONFIG, FORMAT, METRICS, NEW_WEIGHTS, TRAINING, WEIGHTS
 from pyro_gmvae.runs.folder import clear
 from pyro_gmvae.runs.model import check_numbers, read_model, sha256_of, tensors_of
@@ -55,8 +56,9 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
         ValueError: if the model cannot be rebuilt from a file (see `pyro_gmvae.models.to_config`).
     """
     path = Path(folder)
-    model = to_config(fitted.gmvae)
-    tensors = tensors_of(fitted.gmvae, fitted.encoding)
+    model, calibration = to_config(fitted.gmvae), fitted.calibration
+    form = None if calibration is None else CalibrationForm.of(calibration)
+    tensors = tensors_of(fitted.gmvae, fitted.encoding, calibration)
     try:
         check_numbers(tensors)
     except DamagedError as error:
@@ -69,6 +71,7 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
         "dtype": str(next(fitted.gmvae.parameters()).dtype).removeprefix("torch."),
         "encoding": fitted.encoding.to_config(),
         "about": fitted.about.to_dict(),
+        "calibration": None if form is None else form.to_config(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
     text = json.dumps(config, indent=2) + "\n"
@@ -121,7 +124,7 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
             raise _unfinished(path, name)
     config = _read_config(path)
     try:
-        gmvae, encoding, about = read_model(_weights_file(path, config), config)
+        fitted = read_model(_weights_file(path, config), config)
     except ValueError as error:
         raise InputError(f"{path} does not fit together ({cut(error)}): train it again") from error
     history = _read_metrics(path / METRICS)
@@ -132,7 +135,7 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
             RuntimeWarning,
             stacklevel=2,
         )
-    return FittedModel(gmvae.eval(), encoding, about, history).to(where)
+    return replace(fitted, history=history).to(where)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -2,28 +2,73 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyro_gmvae.data import Dataset
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.run_data import load_run_splits
+from pyro_gmvae.segments import assign, calibrate
 from pyro_gmvae.visible import unicode_text
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["predict_run"]
+__all__ = ["calibrated", "predict_run"]
 
 
-def predict_run(fitted: FittedModel, data: Dataset) -> pandas.DataFrame:
-    """Return the columns ``row`` (from 0, in the data's order), ``cluster`` and ``probability``.
+def calibrated(fitted: FittedModel, *, data_dir: str | None = None) -> FittedModel:
+    """Return a model with a calibration: its own, or one by the rows that its training held out.
+
+    A run of an earlier version, or a pruned one, has no calibration of its own.
+
+    Args:
+        fitted: the model.
+        data_dir: where the built-in data sets are, if it is another folder than at training.
+
+    Raises:
+        InputError: if the model has none and its training held out no rows, or they are not found.
+    """
+    if fitted.calibration is not None:
+        return fitted
+    try:
+        splits = load_run_splits(fitted, data_dir=data_dir)
+    except InputError as error:
+        raise InputError(
+            "this run has no calibration for --density and --reject, and its held-out rows are not "
+            f"found ({error}): train it again, or leave these options out"
+        ) from error
+    calibration = calibrate(fitted, splits)
+    if calibration is None:
+        raise InputError(
+            "the training of this run held out no rows, which --density and --reject need: train "
+            "it again with --test-fraction above 0, or leave these options out"
+        )
+    return replace(fitted, calibration=calibration)
+
+
+def predict_run(
+    fitted: FittedModel, data: Dataset, *, density: bool = False, reject: float | None = None
+) -> pandas.DataFrame:
+    """Return the column ``row`` (from 0, in the data's order) and those of a `ClusterAssignment`.
 
     The rows of a folder of images also have the column ``file``, a path in that folder;
     a name that is no text, as of another encoding, has escapes.
+
+    Args:
+        fitted: the model; for ``density`` and ``reject`` a `calibrated` one.
+        data: rows that conform.
+        density: whether to give log p(x) and typicality.
+        reject: the share of rows like those of training to reject; None rejects none.
+
+    Raises:
+        InputError: as `pyro_gmvae.segments.assign`.
     """
     import pandas
 
-    probability, cluster = fitted.responsibilities(data.x).max(-1)
     rows: dict[str, Any] = {"row": range(len(data))}
     if data.row_names is not None:
         rows["file"] = [unicode_text(name) for name in data.row_names]
-    return pandas.DataFrame(rows | {"cluster": cluster.numpy(), "probability": probability.numpy()})
+    found = assign(fitted, data.x, density=density, reject=reject).to_frame()
+    return pandas.concat([pandas.DataFrame(rows), found], axis=1)

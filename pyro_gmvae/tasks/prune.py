@@ -73,7 +73,8 @@ def prune_run(
     about = replace(fitted.about, kept_clusters=tuple(kept.tolist()))
     if about.settings is not None:
         about = replace(about, settings={**about.settings, "clusters": len(kept)})
-    smaller = replace(fitted, gmvae=gmvae, about=about)
+    # The calibration is that of the former model.
+    smaller = replace(fitted, gmvae=gmvae, about=about, calibration=None)
     sources = [] if about.settings is None else sources_of(settings_of(fitted))
     with open_run_folder(folder, overwrite=overwrite, sources=sources) as path:
         replace_run(path, smaller)

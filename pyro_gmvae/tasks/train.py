@@ -6,7 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyro_gmvae.data import Splits
@@ -22,6 +22,7 @@ from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.runs.contents import METRICS, checkpoint_path
 from pyro_gmvae.runs.folder import clear, open_run_folder
+from pyro_gmvae.segments import calibrate
 from pyro_gmvae.training import (
     MetricsCSV,
     NonFiniteLossError,
@@ -92,6 +93,8 @@ def train_run(
             reporters = writer.begin(overwrite=overwrite, resume=resume, reporters=reporters)
         fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)
         if is_main:
+            on_device = fitted.to(planned.config.device or "cpu")
+            fitted = replace(fitted, calibration=calibrate(on_device, planned.splits))
             writer.save(fitted)
     return Trained(fitted, splits, is_main)
 

@@ -98,7 +98,8 @@ def test_predict(cli: Cli, trained_table: Path) -> None:
     result = cli("predict", trained_table, "new.csv", "-o", "a.csv")
     assert result.exit_code == 0 and "Assigned 1 rows to 1 clusters" in result.stdout
     (row,) = rows("a.csv")
-    assert list(row) == ["row", "cluster", "probability"]
+    columns = ["row", "cluster", "probability", "second_cluster", "second_probability"]
+    assert list(row) == columns
     assert row["row"] == "0" and row["cluster"] in "012"
     assert 1 / 3 <= float(row["probability"]) <= 1
     assert sorted(p.name for p in Path().iterdir()) == ["a.csv", "new.csv"]
