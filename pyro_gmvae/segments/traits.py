@@ -42,8 +42,8 @@ class Effect:
 
     def interval(self, alpha: float = ALPHA) -> tuple[float, float]:
         """Return the interval of this effect alone, which misses with probability ``alpha``."""
-        ends = Pooled(*map(np.asarray, (self.estimate, self.error, self.df))).interval(alpha)
-        return float(ends[0]), float(ends[1])
+        ends = Pooled(*map(np.atleast_1d, (self.estimate, self.error, self.df))).interval(alpha)
+        return float(ends[0][0]), float(ends[1][0])
 
     @property
     def clear(self) -> bool:
@@ -157,7 +157,7 @@ def _strongest(name: str, look: Look, result: Pooled, place: int, alpha: float) 
         low,
         high,
     )
-    here, there = (float(look.to_unit(mean[at])) for mean in means[1:])
+    here, there = (float(look.to_unit(mean)[at]) for mean in means[1:])
     level = look.levels[at] if look.part == "level" else None
     return Trait(name, look.part, level, effect, here, there, float(difference[at]))
 
