@@ -17,6 +17,7 @@ from pyro_gmvae.segments.evidence import Evidence, row_evidence
 from pyro_gmvae.segments.imputation import DRAWS, Memberships, draw_memberships
 from pyro_gmvae.segments.members import borderline_rows, typical_rows
 from pyro_gmvae.segments.sizes import Size, expected_confusion, nearest_clusters, sizes_of
+from pyro_gmvae.segments.telling import telling_traits
 from pyro_gmvae.segments.traits import Trait, Traits, pairs_of, traits_of
 
 __all__ = ["Explanation", "Member", "Segment", "explain"]
@@ -54,6 +55,8 @@ class Segment:
         traits: how it differs from all other rows, the strongest first; empty for images.
         nearest: the cluster that is most like it; None for images.
         nearest_traits: how it differs from the nearest one.
+        telling: the few traits that describe it best: the strongest clear ones, without those that
+            say nearly the same of each row.
         typical: rows of high responsibility and density.
         borderline: rows that might as well be in another cluster.
     """
@@ -63,6 +66,7 @@ class Segment:
     traits: tuple[Trait, ...] = ()
     nearest: int | None = None
     nearest_traits: tuple[Trait, ...] = ()
+    telling: tuple[Trait, ...] = ()
     typical: tuple[Member, ...] = ()
     borderline: tuple[Member, ...] = ()
 
@@ -74,6 +78,7 @@ class Segment:
             "traits": [trait.to_dict() for trait in self.traits],
             "nearest": self.nearest,
             "nearest_traits": [trait.to_dict() for trait in self.nearest_traits],
+            "telling": [trait.to_dict() for trait in self.telling],
             "typical": [member.to_dict() for member in self.typical],
             "borderline": [member.to_dict() for member in self.borderline],
         }
@@ -156,6 +161,7 @@ def explain(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Explanation
             traits.by_pair.get((k, None), ()),
             nearest.get(k),
             traits.by_pair.get((k, nearest.get(k, -1)), ()),
+            telling_traits(schema, data.x, traits.by_pair.get((k, None), ())) if schema else (),
             *(tuple(each[k]) for each in members),
         )
         for k in sorted(used, key=lambda k: -sizes[k].share)

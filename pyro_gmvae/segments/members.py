@@ -80,7 +80,7 @@ def _rows_of(q: np.ndarray) -> dict[int, np.ndarray]:
 def _different(x: Tensor, ordered: list[int], count: int) -> list[int]:
     """Take the first rows that do not equal one another."""
     seen: set[bytes] = set()
-    found = []
+    found: list[int] = []
     for i in ordered:
         key = x[i].contiguous().numpy().tobytes()
         if key not in seen and len(found) < count:

@@ -15,6 +15,7 @@ from pyro_gmvae.segments.looks import Look, Measure, Pairs, Part, looks_at
 __all__ = ["ALPHA", "Effect", "Trait", "Traits", "pairs_of", "traits_of"]
 
 ALPHA = 0.05
+COMMONER = 1.25  # a level that is rarer here is told only if it differs by that much more
 
 
 @dataclass(frozen=True)
@@ -142,21 +143,18 @@ def _number_of(estimates: np.ndarray) -> int:
 
 
 def _strongest(name: str, look: Look, result: Pooled, place: int, alpha: float) -> Trait | None:
-    """Return the level with the largest difference; of two that mirror, the commoner one here."""
+    """Return the level with the largest difference; rather one that is commoner here than rarer."""
     means = [part.mean(0)[place] for part in look.contrast[2:]]
     difference = means[0]
     usable = np.isfinite(result.estimate[place]) & np.isfinite(difference)
     if not usable.any():
         return None
-    size = np.where(usable, np.abs(difference) * (1 + 1e-6 * (difference > 0)), -1.0)
+    size = np.where(usable, np.abs(difference) * np.where(difference > 0, COMMONER, 1.0), -1.0)
     at = int(size.argmax())
     low, high = (float(end[place, at]) for end in result.interval(alpha))
-    effect = Effect(
-        look.measure,
-        *(float(part[place, at]) for part in (result.estimate, result.error, result.df)),
-        low,
-        high,
-    )
+    parts = (result.estimate, result.error, result.df)
+    estimate, error, df = (float(part[place, at]) for part in parts)
+    effect = Effect(look.measure, estimate, error, df, low, high)
     here, there = (float(look.to_unit(mean)[at]) for mean in means[1:])
     level = look.levels[at] if look.part == "level" else None
     return Trait(name, look.part, level, effect, here, there, float(difference[at]))
