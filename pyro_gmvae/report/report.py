@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.report.cautions import cautions_of
 from pyro_gmvae.report.latent import LatentMap, latent_map
 from pyro_gmvae.report.origin import Origin, origin_of
+from pyro_gmvae.report.thumbnails import thumbnails
 from pyro_gmvae.report.words import names_of
 from pyro_gmvae.segments.explain import Explanation, Member, explain
 
@@ -65,6 +66,7 @@ class Report:
         origin: how the model was made.
         cells: what the rows that are shown have in the columns, as text, by the row's number.
         places: the place in the source of each row that is shown, by the row's number.
+        thumbnails: the images that are shown, as data addresses, by the row's number.
         command_run: how the run is called in commands that the report names.
     """
 
@@ -76,6 +78,7 @@ class Report:
     origin: Origin
     cells: dict[int, dict[str, str]]
     places: dict[int, int]
+    thumbnails: dict[int, str] = field(default_factory=dict, repr=False)
     command_run: str = "RUN"
 
     @cached_property
@@ -145,6 +148,7 @@ def make_report(fitted: FittedModel, data: Dataset, *, run: str = "RUN", seed: i
         origin_of(fitted),
         _cells(fitted, data, shown),
         {i: i if data.places is None else int(data.places[i]) for i in shown},
+        thumbnails(fitted, data.x, shown),
         run,
     )
 
