@@ -79,7 +79,7 @@ def _cell(profile: ColumnProfile, k: int, mass: np.ndarray) -> Cell:
     level = 1 if is_yes_no(profile) else int(shares.argmax())
     text = percent_text(float(shares[level]))
     if not is_yes_no(profile):
-        text = f"{visible(profile.column.level_names[level])} {text}"
+        text = f"{visible(profile.column.level_names[level])}: {text}"
     elif profile.column.kind == "spike" and shares[1] > 0:
         text = f"{text}: {number_text(float(profile.typical[k]), profile)}"
     known = mass * (1 - np.nan_to_num(profile.gaps, nan=1.0))
