@@ -63,15 +63,15 @@ def command(
     """
     if data is None and image_size is not None:
         raise InputError("--image-size is for other data than the run's own: name DATA")
-    path = Path(run, f"report.{form or 'html'}") if output is None else Path(output)
-
     from pyro_gmvae.run_data import load_new_rows, load_run_rows
     from pyro_gmvae.runs import load
-    from pyro_gmvae.tasks.report import format_of, report_run
+    from pyro_gmvae.tasks.report import format_of, own_report, report_run
     from pyro_gmvae_cli.show import tell_notes
 
-    format_of(path, form)
+    if output is not None:
+        format_of(output, form)
     opened = load(run, device)
+    path = own_report(run, form) if output is None else Path(output)
     if data is None:
         rows = load_run_rows(opened, "train", data_dir=data_dir, download=download)
     else:

@@ -15,6 +15,7 @@ from pyro_gmvae.report.heatmap import heat_map
 from pyro_gmvae.report.report import Report
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
+from pyro_gmvae.runs.contents import REPORT_MARK
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def html_of(report: Report) -> str:
         environment()
         .get_template("report.html.j2")
         .render(
+            mark=REPORT_MARK,
             report=report,
             values=values,
             figure=lambda path, text: figure(values, path, text),

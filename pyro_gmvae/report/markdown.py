@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pyro_gmvae.report.cautions import blurs_of
 from pyro_gmvae.report.report import Report
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
+from pyro_gmvae.runs.contents import REPORT_MARK
 from pyro_gmvae.segments.explain import Segment
-from pyro_gmvae.visible import visible
+from pyro_gmvae.visible import markdown_text
 
-__all__ = ["markdown_of", "plain_markdown"]
-
-
-def plain_markdown(text: object) -> str:
-    r"""Write text so that Markdown shows it as it is, on one line.
-
-    >>> print(plain_markdown("a|b *c* <script>"))
-    a\|b \*c\* &lt;script&gt;
-    """
-    shown = visible(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)
+__all__ = ["markdown_of"]
 
 
 def markdown_of(report: Report) -> str:
@@ -32,14 +22,15 @@ def markdown_of(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     found, origin = report.explanation, report.origin
-    yield f"# Segments of {plain_markdown(report.name)}"
+    yield REPORT_MARK
+    yield f"# Segments of {markdown_text(report.name)}"
     yield ""
-    yield from (plain_markdown(sentence) for sentence in summary_of(report))
+    yield from (markdown_text(sentence) for sentence in summary_of(report))
     yield "\n## Segments\n"
     sizes = [
         (
             s.cluster,
-            plain_markdown(report.names[s.cluster]),
+            markdown_text(report.names[s.cluster]),
             percent_text(s.size.share, 1),
             f"{percent_text(s.size.low, 1)} to {percent_text(s.size.high, 1)}",
             f"{s.size.n_rows:,}",
@@ -58,7 +49,7 @@ def _lines(report: Report) -> Iterator[str]:
     if not blurs:
         yield "No two segments blur by 5% of their rows or more."
     yield "\n## What to be careful about\n"
-    yield from (f"* {plain_markdown(caution)}" for caution in report.cautions)
+    yield from (f"* {markdown_text(caution)}" for caution in report.cautions)
     yield "\n## How it was made\n"
     yield (
         f"* Gaussian mixture VAE, {origin.method} method, {origin.n_components} clusters, "
@@ -71,20 +62,20 @@ def _lines(report: Report) -> Iterator[str]:
     if origin.fingerprint:
         yield f"* Training rows: SHA-256 {origin.fingerprint}."
     if origin.command:
-        yield f"* {plain_markdown(origin.command)}"
+        yield f"* {markdown_text(origin.command)}"
     yield f"* {', '.join(f'{name} {number}' for name, number in origin.versions.items())}."
 
 
 def _segment(report: Report, segment: Segment) -> Iterator[str]:
-    yield f"\n### {segment.cluster}: {plain_markdown(report.names[segment.cluster])}\n"
+    yield f"\n### {segment.cluster}: {markdown_text(report.names[segment.cluster])}\n"
     if not segment.telling:
         yield "No single column sets it apart clearly."
         return
     rows = [
         (
-            plain_markdown(trait_head(trait, report.profiles)),
-            *map(plain_markdown, trait_values(trait, report.profiles)),
-            plain_markdown(effect_text(trait.effect)),
+            markdown_text(trait_head(trait, report.profiles)),
+            *map(markdown_text, trait_values(trait, report.profiles)),
+            markdown_text(effect_text(trait.effect)),
         )
         for trait in segment.telling
     ]

@@ -14,8 +14,9 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.report.html import html_of
 from pyro_gmvae.report.markdown import markdown_of
 from pyro_gmvae.report.report import Report, make_report
+from pyro_gmvae.runs.contents import REPORT, why_foreign
 
-__all__ = ["FORMATS", "Format", "format_of", "report_run", "text_of"]
+__all__ = ["FORMATS", "Format", "format_of", "own_report", "report_run", "text_of"]
 
 Format = Literal["html", "md", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -76,6 +77,21 @@ def report_run(
         report = make_report(fitted, data, run=run, seed=seed)
         partial.write_text(text_of(report, chosen), encoding="utf-8")
     return report
+
+
+def own_report(run: str | os.PathLike[str], form: str | None = None) -> Path:
+    """Return the file in a run folder that its report is written to.
+
+    Raises:
+        InputError: if another program's file, or a user's own, has the name.
+    """
+    path = Path(run, REPORT).with_suffix(f".{form or FORMATS[0]}")
+    if path.exists() and why_foreign(Path(run), path) is not None:
+        raise InputError(
+            f"{path} is not overwritten, because it was not written by this program: name another "
+            "file with --output"
+        )
+    return path
 
 
 def text_of(report: Report, form: Format) -> str:
