@@ -87,7 +87,7 @@ def environment() -> Environment:
     return made
 
 
-def figure(values: dict[str, Any], path: str, text: str) -> Any:
+def figure(values: dict[str, Any], path: str, text: object) -> Any:
     """Write a figure of the JSON report, which a reader sees as ``text``.
 
     >>> str(figure({"a": [0.25]}, "a.0", "25%"))
