@@ -121,9 +121,10 @@ def standardised(here: Numbers, there: Numbers, whole: Numbers) -> Contrast:
     >>> x = np.array([-1.0, -1.0, 1.0, 1.0])
     >>> def group(x):
     ...     powers = np.stack([x, x**2, x**3, x**4], -1).sum(0)
-    ...     return Numbers(np.array(len(x)), np.array(len(x)), powers)
-    >>> float(standardised(group(x[2:]), group(x[:2]), group(x)).estimate)
-    2.0
+    ...     n = np.full(1, float(len(x)))
+    ...     return Numbers(n, n, powers[None])
+    >>> standardised(group(x[2:]), group(x[:2]), group(x)).estimate
+    array([2.])
     """
     d = here.moment(1) - there.moment(1)
     skew = [g.moment(3) - g.moment(1) * g.moment(2) for g in (here, there)]
@@ -149,11 +150,10 @@ def log_rate_ratio(here: Numbers, there: Numbers, difference: np.ndarray) -> Con
         here, there: sums of powers 1 and 2 of the counts.
         difference: the `Contrast.difference` to report.
 
-    >>> eight = np.array(8.0)
-    >>> two, one = (Numbers(eight, eight, np.array(p)) for p in ([16.0, 40.0], [8.0, 16.0]))
-    >>> ratio = np.exp(log_rate_ratio(two, one, np.zeros(())).estimate)
-    >>> round(float(ratio), 2)
-    1.94
+    >>> eight = np.full(1, 8.0)
+    >>> two, one = (Numbers(eight, eight, np.array([p])) for p in ([16.0, 40.0], [8.0, 16.0]))
+    >>> np.exp(log_rate_ratio(two, one, np.zeros(1)).estimate).round(2)
+    array([1.94])
     """
     rates = [g.moment(1) + _over(CONTINUITY * np.ones_like(g.mass), g.n) for g in (here, there)]
     variance = sum(
@@ -173,11 +173,11 @@ def log_odds(here: Levels, there: Levels, whole: Levels) -> Contrast:
     a and b count the rows of one group at the level and elsewhere, c and d those of the other, in
     effective rows, with a half added to each (Haldane 1956; Gart 1966).
 
-    >>> ten = np.array(10.0)
-    >>> one, two = (Levels(ten, ten, np.array(c)) for c in ([5.0, 5.0], [2.0, 8.0]))
-    >>> whole = Levels(np.array(20.0), np.array(20.0), np.array([7.0, 13.0]))
+    >>> ten = np.full(1, 10.0)
+    >>> one, two = (Levels(ten, ten, np.array([c])) for c in ([5.0, 5.0], [2.0, 8.0]))
+    >>> whole = Levels(2 * ten, 2 * ten, np.array([[7.0, 13.0]]))
     >>> log_odds(one, two, whole).estimate.round(2)
-    array([ 1.22, -1.22])
+    array([[ 1.22, -1.22]])
     """
     p1, p0, p = here.shares, there.shares, whole.shares
     n1, n0 = here.n[..., None], there.n[..., None]

@@ -123,9 +123,9 @@ def pooled(estimates: np.ndarray, variances: np.ndarray) -> Pooled:
         estimates: ``(M, ...)``.
         variances: ``(M, ...)`` the squared standard error of each estimate.
 
-    >>> found = pooled(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
-    >>> float(found.estimate), float(found.error)  # 1 + 1.5 * 2
-    (2.0, 2.0)
+    >>> found = pooled(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]))
+    >>> found.estimate, found.error  # 1 + 1.5 * 2 is the square of the error
+    (array([2.]), array([2.]))
     """
     m = len(estimates)
     within = variances.mean(0)
