@@ -23,7 +23,8 @@ def blurs_of(explanation: Explanation) -> list[tuple[int, int, float]]:
     """List the pairs of segments that blur: of the first one's rows, a share is the second's.
 
     >>> confusion = np.array([[0.9, 0.1], [0.02, 0.98]])
-    >>> blurs_of(Explanation(9, (), (), confusion, 0))
+    >>> none = np.zeros(0)
+    >>> blurs_of(Explanation(0, (), (), confusion, none, none, 0))
     [(0, 1, 0.1)]
     """
     confusion = np.nan_to_num(explanation.confusion)

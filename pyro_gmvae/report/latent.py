@@ -10,6 +10,7 @@ import torch
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.segments.explain import Explanation
 
 __all__ = ["LatentMap", "Point", "latent_map"]
 
@@ -52,7 +53,9 @@ class LatentMap:
         return asdict(self) | {"points": [asdict(point) for point in self.points]}
 
 
-def latent_map(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> LatentMap:
+def latent_map(
+    fitted: FittedModel, data: Dataset, explanation: Explanation, *, seed: int = 0
+) -> LatentMap:
     """Map up to 1,500 rows, drawn without replacement, by the principal components of E[z].
 
     Both axes have the same unit. A model of one latent dimension has all points on a line.
@@ -60,6 +63,7 @@ def latent_map(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> LatentMa
     Args:
         fitted: the model.
         data: rows that conform to it.
+        explanation: the clusters of these rows.
         seed: fixes which rows are drawn.
     """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
@@ -76,7 +80,8 @@ def latent_map(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> LatentMa
     unit = float((high - low).max()) or 1.0
     at = 0.5 + (flat - (low + high) / 2) / unit
     total = float((size**2).sum())
-    probability, cluster = fitted.responsibilities(data.x[rows]).max(-1)
+    chosen = rows.numpy()
+    cluster, probability = explanation.likeliest[chosen], explanation.probability[chosen]
     places = rows if data.places is None else data.places[rows]
     each = zip(
         places.tolist(), cluster.tolist(), probability.tolist(), at.round(4).tolist(), strict=True

@@ -60,7 +60,7 @@ class Report:
     Attributes:
         name: what the data are called.
         explanation: the segments.
-        names: a suggested name for each segment, by its cluster.
+        names: a suggested name for each cluster.
         fit: how well the model describes the rows.
         latent: a map of the rows.
         origin: how the model was made.
@@ -142,9 +142,10 @@ def make_report(fitted: FittedModel, data: Dataset, *, run: str = "RUN", seed: i
     return Report(
         data.name,
         explanation,
-        names_of(explanation.segments, profiles),
+        names_of(explanation.segments, profiles)
+        | dict.fromkeys(explanation.empty, "the likeliest of no row"),
         Fit.of(figures),
-        latent_map(fitted, data, seed=seed),
+        latent_map(fitted, data, explanation, seed=seed),
         origin_of(fitted),
         _cells(fitted, data, shown),
         {i: i if data.places is None else int(data.places[i]) for i in shown},

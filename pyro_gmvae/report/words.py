@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import exp
+from math import exp, log
 
 from pyro_gmvae.data.columns.profiles import ColumnProfile
 from pyro_gmvae.plots.cells import number_text
@@ -14,6 +14,7 @@ from pyro_gmvae.visible import visible
 __all__ = ["effect_text", "names_of", "numbered", "percent_text", "trait_head", "trait_values"]
 
 NAMED = 2  # traits in a name
+MOST_FACTOR = 1000  # a larger one is said to be more than it
 LONGEST = 32  # characters of a column or level in a name
 
 Profiles = Mapping[str, ColumnProfile]
@@ -67,6 +68,8 @@ def effect_text(effect: Effect) -> str:
 
     >>> effect_text(Effect("log odds ratio", 1.0, 0.5, 100.0, 0.1, 1.9))
     'odds × 2.7, from 1.1 to 6.7'
+    >>> effect_text(Effect("log rate ratio", -1.0, 0.1, 100.0, -1.2, -0.8))
+    'rate ÷ 2.7, from 2.2 to 3.3'
     >>> effect_text(Effect("standardised difference", -1.25, 0.1, 100.0, -1.5, -1.0))
     '−1.2 SD, from −1.5 to −1.0'
     """
@@ -76,16 +79,18 @@ def effect_text(effect: Effect) -> str:
         )
         return f"{estimate} SD, from {low} to {high}"
     word = "odds" if effect.measure == "log odds ratio" else "rate"
+    if effect.high < 0:  # people read "divided by 12" more easily than "times 0.08"
+        estimate, low, high = (_factor(-v) for v in (effect.estimate, effect.high, effect.low))
+        return f"{word} ÷ {estimate}, from {low} to {high}"
     estimate, low, high = (_factor(v) for v in (effect.estimate, effect.low, effect.high))
     return f"{word} × {estimate}, from {low} to {high}"
 
 
 def _factor(log_ratio: float) -> str:
-    if log_ratio > 6.9:  # a factor of 1000
-        return ">1000"
-    if log_ratio < -6.9:
-        return "<0.001"
-    return f"{exp(log_ratio):.2g}" if log_ratio < 4.6 else f"{exp(log_ratio):.0f}"
+    if abs(log_ratio) > log(MOST_FACTOR):
+        return f"{MOST_FACTOR}+" if log_ratio > 0 else "0"
+    factor = exp(log_ratio)
+    return f"{factor:.0f}" if factor >= 99.5 else f"{factor:.2g}"
 
 
 def names_of(segments: Sequence[Segment], profiles: Profiles) -> dict[int, str]:

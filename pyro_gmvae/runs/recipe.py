@@ -48,18 +48,30 @@ def _option(name: str, value: Any) -> list[str]:
     flag, *off = _FLAGS.get(name) or (f"--{name.replace('_', '-')}",)
     if isinstance(value, bool):
         return [flag] if value else off
-    if name in ("hidden", "channels"):
+    if _KINDS.get(name) == "sizes":
         return [flag, ",".join(map(str, value))]
+    if _KINDS.get(name) == "names":
+        return [word for each in value for word in (flag, _as_csv(each))]
     if isinstance(value, list | tuple):
         return [word for each in value for word in (flag, str(each))]
     return [flag, str(value)]
 
 
+def _as_csv(name: str) -> str:
+    """Write a name so that it is one of a list with commas."""
+    return f'"{name.replace(chr(34), 2 * chr(34))}"' if set(name) & set(',"') else name
+
+
+_FIELDS = [
+    described
+    for group in (*GROUPS.values(), *METHODS.values())
+    for described in fields(group)  # type: ignore[arg-type]
+]
+_KINDS = {described.name: described.metadata["kind"] for described in _FIELDS}
 # The names of options that differ from those of the settings; "--on/--off" has both.
 _FLAGS: dict[str, tuple[str, ...]] = {
     described.name: tuple(flag for pair in described.metadata["flags"] for flag in pair.split("/"))
-    for group in (*GROUPS.values(), *METHODS.values())
-    for described in fields(group)  # type: ignore[arg-type]
+    for described in _FIELDS
 }
 
 

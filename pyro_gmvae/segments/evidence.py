@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from pyro_gmvae.data import TableEncoding
@@ -56,12 +56,12 @@ class Evidence:
 
 @alone
 @torch.no_grad()
-def row_evidence(fitted: FittedModel, x: Float[Tensor, "N D"]) -> list[Evidence]:
+def row_evidence(fitted: FittedModel, x: Shaped[Tensor, "N *event"]) -> list[Evidence]:
     """Return the evidence of each row of a table.
 
     Args:
         fitted: a model of a table, of two clusters or more.
-        x: rows in raw units that conform to the model.
+        x: rows ``(N, D)`` in raw units that conform to the model.
 
     Raises:
         InputError: for images, or a model of one cluster.

@@ -94,6 +94,8 @@ class Explanation:
         empty: the clusters that have none.
         confusion: ``(K, K)`` where the rows of each cluster may belong
             (see `pyro_gmvae.segments.sizes.expected_confusion`).
+        likeliest: ``(N,)`` the likeliest cluster of each row.
+        probability: ``(N,)`` its responsibility.
         comparisons: how many effects were looked at; the intervals of all hold together.
         draws: how often the clusters of the rows were drawn.
         profiles: the columns by cluster; empty for images.
@@ -104,6 +106,8 @@ class Explanation:
     segments: tuple[Segment, ...]
     empty: tuple[int, ...]
     confusion: np.ndarray
+    likeliest: np.ndarray = field(repr=False)
+    probability: np.ndarray = field(repr=False)
     comparisons: int
     draws: int = DRAWS
     profiles: tuple[ColumnProfile, ...] = field(default=(), repr=False)
@@ -171,6 +175,8 @@ def explain(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Explanation
         tuple(segments),
         tuple(k for k, size in enumerate(sizes) if not size.n_rows),
         expected_confusion(q, mass),
+        q.argmax(1),
+        q.max(1),
         traits.comparisons,
         len(draws.members),
         tuple(profiles),
