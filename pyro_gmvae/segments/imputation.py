@@ -4,7 +4,8 @@ A row has no cluster, it has probabilities of clusters. Means over rows "of a cl
 sure if each row were given to its likeliest one. Multiple imputation draws the clusters M times,
 computes a figure and its variance from each draw as if the clusters were known, and pools them.
 
-Reference: Rubin 1987, Multiple imputation for nonresponse in surveys, section 3.1.
+References: Rubin 1987, Multiple imputation for nonresponse in surveys, section 3.1; Orchard and
+Woodbury 1972, A missing information principle.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DRAWS", "Memberships", "Pooled", "draw_memberships", "pooled"]
 
 DRAWS = 20
+MOST_MISSING = 0.8  # share of the information that draws may be said to miss
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,25 +113,30 @@ class Pooled:
 
 
 def pooled(estimates: np.ndarray, variances: np.ndarray) -> Pooled:
-    r"""Pool the estimates of M draws by Rubin's rules.
+    r"""Pool the estimates of M draws by Rubin's rules, for responsibilities fitted to the rows.
 
-    .. math:: T = \bar W + (1 + 1/M) B, \qquad
-        \nu = (M - 1) \Big(1 + \frac{\bar W}{(1 + 1/M) B}\Big)^2
+    .. math:: T = \bar W + (1 + 1/M) B', \qquad B' = \frac{B}{1 - B / \bar W}, \qquad
+        \nu = (M - 1) \Big(1 + \frac{\bar W}{(1 + 1/M) B'}\Big)^2
 
-    Here W is the mean of the variances, and B the variance of the estimates. A figure that is not
-    finite in a draw is NaN.
+    Here W is the mean of the variances, and B the variance of the estimates. The draws are from
+    responsibilities of one fitted model, and do not vary with its parameters, which were estimated
+    without the clusters. A share :math:`B / \bar W` of the information is missing, and by the
+    missing information principle the variance is :math:`\bar W / (1 - B / \bar W)`; B' gives that
+    for many draws. The share is taken as 0.8 at most. A figure that is not finite in a draw is NaN.
 
     Args:
         estimates: ``(M, ...)``.
         variances: ``(M, ...)`` the squared standard error of each estimate.
 
-    >>> found = pooled(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]))
-    >>> found.estimate, found.error  # 1 + 1.5 * 2 is the square of the error
-    (array([2.]), array([2.]))
+    >>> found = pooled(np.array([[1.0], [3.0]]), np.array([[4.0], [4.0]]))
+    >>> found.estimate, found.error**2  # 4 + 1.5 * 2 / (1 - 2 / 4)
+    (array([2.]), array([10.]))
     """
     m = len(estimates)
     within = variances.mean(0)
-    between = (1 + 1 / m) * estimates.var(0, ddof=1)
+    spread = estimates.var(0, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
+        missing = np.minimum(np.where(spread > 0, spread / within, 0.0), MOST_MISSING)
+        between = (1 + 1 / m) * spread / (1 - missing)
         df = (m - 1) * (1 + within / between) ** 2
     return Pooled(estimates.mean(0), np.sqrt(within + between), np.where(between > 0, df, np.inf))

@@ -50,10 +50,35 @@ def test_draws_follow_the_responsibilities() -> None:
 
 def test_rubins_rules() -> None:
     estimates = np.array([[1.0], [2.0], [4.0]])
-    found = pooled(estimates, np.full((3, 1), 0.5))
-    between = (4 / 3) * estimates.var(ddof=1)
-    assert found.error[0] == pytest.approx(sqrt(0.5 + between))
-    assert found.df[0] == pytest.approx(2 * (1 + 0.5 / between) ** 2)
+    spread = estimates.var(ddof=1)
+    found = pooled(estimates, np.full((3, 1), 9.0))
+    between = (4 / 3) * spread / (1 - spread / 9)
+    assert found.error[0] == pytest.approx(sqrt(9 + between))
+    assert found.df[0] == pytest.approx(2 * (1 + 9 / between) ** 2)
+    same = pooled(np.ones((3, 1)), np.full((3, 1), 9.0))
+    assert (same.error[0], same.df[0]) == (3.0, np.inf)
+
+
+def test_many_draws_give_the_variance_of_missing_information() -> None:
+    """A share whose rows are known by a test of known errors, estimated by EM from the rows."""
+    rng = np.random.default_rng(3)
+    right, n, truth = 0.85, 400, 0.3  # the test says the cluster with this probability
+    off, errors = [], []
+    for repeat in range(300):
+        y = rng.random(n) < truth
+        said = np.where(rng.random(n) < right, y, ~y)
+        share = np.clip((said.mean() - (1 - right)) / (2 * right - 1), 0.01, 0.99)  # its estimate
+        likely = np.where(said, right, 1 - right)
+        p = share * likely / (share * likely + (1 - share) * (1 - likely))
+        draws = draw_memberships(np.c_[1 - p, p], draws=40, seed=repeat)
+        means = draws.members.mean(1)[:, None]
+        found = pooled(means, means * (1 - means) / n)
+        off.append(found.estimate[0] - truth)
+        errors.append(found.error[0])
+    p_said = truth * right + (1 - truth) * (1 - right)
+    true_error = sqrt(p_said * (1 - p_said) / n) / (2 * right - 1)
+    assert np.std(off) == pytest.approx(true_error, rel=0.15)
+    assert np.mean(errors) == pytest.approx(true_error, rel=0.08)
 
 
 def test_expected_confusion_finds_what_labels_would_show() -> None:
