@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-__all__ = ["unicode_text", "visible"]
+__all__ = ["markdown_text", "unicode_text", "visible"]
 
 # Control characters, marks that turn the direction of writing, halves of a pair, line separators.
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -21,6 +22,16 @@ def visible(text: str) -> str:
     size\x1b[31m of\na ☂
     """
     return "".join(_escaped(c) if _unseen(c) else c for c in text)
+
+
+def markdown_text(text: str) -> str:
+    r"""Write text so that Markdown shows it as it is, on one line.
+
+    >>> print(markdown_text("a|b *c* <script>"))
+    a\|b \*c\* &lt;script&gt;
+    """
+    shown = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)
 
 
 def unicode_text(text: str) -> str:

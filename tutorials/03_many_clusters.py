@@ -32,7 +32,6 @@ import warnings
 
 warnings.filterwarnings("ignore", message="IProgress not found")  # progress bars without widgets
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
@@ -135,10 +134,10 @@ quality.set_index(["clusters", "method"]).round({"adjusted Rand": 3, "seconds": 
 
 # %% [markdown]
 # A table of numbers begins at the best of several mixtures, found by cross-validation. With many
-# groups most of the time goes there. The clusters of that start are held, so the methods find nearly
-# the same clusters. They differ in what they say of the rows within a cluster. The plain mixture
-# loses groups where it must fit a full covariance to a few rows: more starts and other shapes of
-# covariances avoid that.
+# groups most of the time goes there. The clusters of that start are held, so the methods find
+# nearly the same clusters. They differ in what they say of the rows within a cluster. The plain
+# mixture loses groups where it must fit a full covariance to a few rows: more starts and other
+# shapes of covariances avoid that.
 #
 # ## Which method
 #
@@ -154,5 +153,5 @@ quality.set_index(["clusters", "method"]).round({"adjusted Rand": 3, "seconds": 
 #
 # ## Exercise
 #
-# From how many clusters on does an exact step take more than three times as long as a sparse one, on
-# your machine? Call `seconds_of_step` with other numbers of clusters.
+# From how many clusters on does an exact step take more than three times as long as a sparse one,
+# on your machine? Call `seconds_of_step` with other numbers of clusters.

@@ -19,6 +19,7 @@ COMMANDS = (
     "train",
     "schema",
     "evaluate",
+    "report",
     "predict",
     "impute",
     "sample",

@@ -42,6 +42,13 @@ SHOWN_COLUMNS = 40
     help="Replace the run that is in --out.",
 )
 @click.option("--resume", is_flag=True, help="Continue the training in --out.")
+@click.option(
+    "--report/--no-report",
+    default=None,
+    cls=GroupedOption,
+    section="Output",
+    help="Write a report of the segments to --out.  [default: for tables]",
+)
 @options.download
 @options.quiet
 @options.json_output
@@ -52,6 +59,7 @@ def command(
     out: str,
     overwrite: bool,
     resume: bool,
+    report: bool | None,
     download: bool,
     quiet: bool,
     as_json: bool,
@@ -105,6 +113,7 @@ def command(
             overwrite=overwrite,
             resume=resume,
             download=download,
+            report=report,
             reporters=[] if quiet else [ProgressBar()],
             on_data=None if quiet else tell,
         )
@@ -129,3 +138,5 @@ def _report(trained: Trained, out: str, as_json: bool) -> None:
     figures_table(figures)
     warn(figures.warning)
     say(f"Model and metrics are in {out}, the picture of its clusters is {Path(out, PICTURE)}.")
+    if trained.report is not None:
+        say(f"What the segments are is in {trained.report}.")

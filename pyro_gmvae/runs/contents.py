@@ -3,6 +3,8 @@
 ========================= ======================================================================
 ``config.json``           all that rebuilds the model, versioned, with the digest of its weights
 ``weights.safetensors``   the weights of the model, the numbers of its encoding, its calibration
+``README.md``             the model card: what the model is, and how to load it
+``report.html``           what the segments are; also ``report.md`` and ``report.json``
 ``train.json``            the settings that a training was begun with
 ``metrics.csv``           one row per epoch
 ``clusters.png``          the rows in each cluster
@@ -30,15 +32,20 @@ from pyro_gmvae.files.tensors import read_forms
 from pyro_gmvae.stored import DamagedError, parse_json
 
 __all__ = [
+    "CARD",
+    "CARD_MARK",
     "CONFIG",
     "FOLDERS",
     "FORMAT",
     "METRICS",
     "NEW_WEIGHTS",
+    "REPORT",
+    "REPORT_MARK",
     "TRAINING",
     "WEIGHTS",
     "checkpoint_path",
     "files_of",
+    "is_card",
     "is_leaving",
     "why_foreign",
 ]
@@ -47,6 +54,10 @@ FORMAT = "pyro_gmvae.run"
 CONFIG, WEIGHTS, METRICS = "config.json", "weights.safetensors", "metrics.csv"
 NEW_WEIGHTS = "weights.new.safetensors"  # until the configuration names them
 TRAINING = "train.json"  # written first
+CARD, REPORT = "README.md", "report.html"
+# The first line of files whose names others use too.
+CARD_MARK = "<!-- pyro_gmvae model card, written anew with the run -->"
+REPORT_MARK = "<!-- pyro_gmvae report -->"
 
 FOLDERS = ("checkpoint", "tensorboard")
 # The first parts of the names of tensors in a run, of this version and of 0.1, and in a checkpoint.
@@ -102,6 +113,18 @@ def why_foreign(path: Path, file: Path) -> str | None:
         if re.fullmatch(pattern, place):
             return None if holds(file) else "was not written by this program"
     return "is no file of a run"
+
+
+def is_card(file: Path) -> bool:
+    """Tell a model card of ours from a README that a user wrote."""
+    return _read(file).startswith(CARD_MARK.encode())
+
+
+def _is_report(file: Path) -> bool:
+    if file.suffix == ".json":
+        content = _parsed(file)
+        return isinstance(content, dict) and {"segments", "confusion", "origin"} <= content.keys()
+    return REPORT_MARK.encode() in _read(file)[:200]
 
 
 def _read(file: Path) -> bytes:
@@ -162,6 +185,8 @@ _OURS: dict[str, Callable[[Path], bool]] = {
     "|".join(map(re.escape, (WEIGHTS, NEW_WEIGHTS))): _is_tensors,
     r"checkpoint/state(-\d+)?\.safetensors": _is_tensors,
     r"(clusters|history|reconstructions|selection)\.png": _by_its_name,
+    re.escape(CARD): is_card,
+    r"report\.(html|md|json)": _is_report,
     r"tensorboard/events\.out\.tfevents\..*": _by_its_name,
     r"selection\.json": _is_selection,
     r"K\d+-run\d+-S\d+\.npz": _by_its_name,

@@ -23,7 +23,16 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.models import to_config
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.runs.calibration import CalibrationForm
-from pyro_gmvae.runs.contents import CONFIG, FORMAT, METRICS, NEW_WEIGHTS, TRAINING, WEIGHTS
+from pyro_gmvae.runs.card import write_card
+from pyro_gmvae.runs.contents import (
+    CARD,
+    CONFIG,
+    FORMAT,
+    METRICS,
+    NEW_WEIGHTS,
+    TRAINING,
+    WEIGHTS,
+)
 from pyro_gmvae.runs.folder import clear
 from pyro_gmvae.runs.model import check_numbers, read_model, sha256_of, tensors_of
 from pyro_gmvae.stored import (
@@ -49,7 +58,8 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     """Write ``fitted`` into ``folder``, in place of the model that is there.
 
     The files are those of `pyro_gmvae.runs.contents`. The folder holds the former model until the
-    configuration is replaced, and from then on the new one, whenever the process is killed.
+    configuration is replaced, and from then on the new one, whenever the process is killed. A
+    README.md that is no model card of ours stays as it is.
 
     Raises:
         InputError: if a weight is NaN or infinite, or there is too much to tell of the training.
@@ -64,6 +74,7 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     except DamagedError as error:
         raise InputError(f"the model cannot be saved ({error}): train it again") from error
     weights = save({name: t.detach().cpu().clone() for name, t in tensors.items()})
+    digest = hashlib.sha256(weights).hexdigest()
     config = {
         "format": FORMAT,
         "version": VERSION,
@@ -72,7 +83,7 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
         "encoding": fitted.encoding.to_config(),
         "about": fitted.about.to_dict(),
         "calibration": None if form is None else form.to_config(),
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "weights_sha256": digest,
     }
     text = json.dumps(config, indent=2) + "\n"
     if len(text) > MOST_BYTES:  # `load` would refuse it
@@ -87,6 +98,7 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
         with written_whole(path / name) as partial:
             partial.write_bytes(content)
     os.replace(path / NEW_WEIGHTS, path / WEIGHTS)
+    write_card(path, fitted, digest)
 
 
 def replace_run(folder: Path, fitted: FittedModel) -> None:
@@ -96,7 +108,7 @@ def replace_run(folder: Path, fitted: FittedModel) -> None:
         ValueError: as `save_run`, before anything is removed.
     """
     save_run(folder, fitted)
-    clear(folder, keep=(CONFIG, WEIGHTS, *([METRICS] if fitted.history else [])))
+    clear(folder, keep=(CARD, CONFIG, WEIGHTS, *([METRICS] if fitted.history else [])))
 
 
 @alone

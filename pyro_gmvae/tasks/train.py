@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyro_gmvae.data import Splits
+from pyro_gmvae.data import Splits, TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
@@ -23,6 +24,7 @@ from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.runs.contents import METRICS, checkpoint_path
 from pyro_gmvae.runs.folder import clear, open_run_folder
 from pyro_gmvae.segments import calibrate
+from pyro_gmvae.tasks.report import own_report, report_run
 from pyro_gmvae.training import (
     MetricsCSV,
     NonFiniteLossError,
@@ -31,6 +33,7 @@ from pyro_gmvae.training import (
     TrainingInterrupted,
 )
 from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.visible import visible
 
 __all__ = ["Trained", "train_run"]
 
@@ -44,11 +47,13 @@ class Trained:
         splits: the data in their parts.
         is_main: whether this is the process that writes and reports; there are others only under
             torchrun or ``accelerate launch``.
+        report: the report of its segments, or None if none was written.
     """
 
     fitted: FittedModel
     splits: Splits
     is_main: bool
+    report: Path | None = None
 
 
 def train_run(
@@ -58,13 +63,15 @@ def train_run(
     overwrite: bool = False,
     resume: bool = False,
     download: bool = False,
+    report: bool | None = None,
     reporters: Sequence[Reporter] = (),
     on_data: Callable[[Splits], None] | None = None,
 ) -> Trained:
     """Train with early stopping on the validation rows; write the run and its pictures.
 
     Settings and data are checked before the folder is touched. ``on_data`` gets the data when all
-    is checked, before the long work.
+    is checked, before the long work. ``report`` says whether a report of the segments is written;
+    None writes one for tables. A report that fails is a warning, and the run is there.
 
     Raises:
         InputError: for settings, data or a folder that cannot be used. After another error the
@@ -92,11 +99,14 @@ def train_run(
             stack.enter_context(writer.leaving_well(resume=resume))
             reporters = writer.begin(overwrite=overwrite, resume=resume, reporters=reporters)
         fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)
+        written = None
         if is_main:
             on_device = fitted.to(planned.config.device or "cpu")
             fitted = replace(fitted, calibration=calibrate(on_device, planned.splits))
             writer.save(fitted)
-    return Trained(fitted, splits, is_main)
+            if report or (report is None and splits.train.kind is TableEncoding):
+                written = writer.report(fitted)
+    return Trained(fitted, splits, is_main, written)
 
 
 class _Writer:
@@ -140,6 +150,20 @@ class _Writer:
         for name, figure in pictures_of(fitted, self.planned.splits).items():
             with written_whole(self.path / f"{name}.png") as partial:
                 save_figure(figure, partial)
+
+    def report(self, fitted: FittedModel) -> Path | None:
+        """Write the report of the segments, by the training rows; warn if that fails."""
+        try:
+            path = own_report(self.path)
+            report_run(fitted, self.planned.splits.train, path, run=str(self.path))
+        except Exception as error:  # hours of training are not lost for a page
+            warnings.warn(
+                f"no report was written ({visible(str(error))}); the run is in {self.path}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return None
+        return path
 
     @contextmanager
     def leaving_well(self, *, resume: bool) -> Iterator[None]:

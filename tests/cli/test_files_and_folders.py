@@ -75,7 +75,12 @@ def test_a_run_replaces_itself(cli: Cli, table: Path) -> None:
     assert cli(*TRAIN, "--out", "run").exit_code == 0
     assert cli("prune", "run", "--out", "run", "--overwrite").exit_code == 0
     assert cli("predict", "run", "blobs.csv", "-o", "a.csv").exit_code == 0
-    assert set(contents(Path("run"))) == {"config.json", "weights.safetensors", "metrics.csv"}
+    assert set(contents(Path("run"))) == {
+        "README.md",
+        "config.json",
+        "weights.safetensors",
+        "metrics.csv",
+    }
 
 
 def test_an_output_goes_where_a_link_leads(cli: Cli, table: Path) -> None:

@@ -20,6 +20,7 @@ NEEDED: dict[str, list[str]] = {
     "train": ["digits", "--out", "run"],
     "schema": ["t.csv"],
     "evaluate": ["run"],
+    "report": ["run", "new.csv"],
     "predict": ["run", "new.csv", "-o", "a.csv"],
     "impute": ["run", "new.csv", "-o", "a.csv"],
     "sample": ["run", "-o", "a.csv"],

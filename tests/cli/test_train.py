@@ -25,6 +25,7 @@ FIGURES = {
 }
 SCORES = {"accuracy", "nmi", "ari"}
 FILES = {
+    "README.md",
     "checkpoint",
     "clusters.png",
     "config.json",

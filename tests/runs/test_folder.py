@@ -118,6 +118,9 @@ STRANGERS = {
     "checkpoint/notes.txt": "precious",
     "checkpoint/deep/state.safetensors": "precious",
     "clusters.png/mine.txt": "precious",
+    "README.md": "# My thesis",
+    "report.html": "<html>the annual report</html>",
+    "report.json": '{"revenue": 1}',
     "sub/config.json": "{}",
     ".env": "precious",
 }
@@ -161,7 +164,7 @@ def test_leavings_of_a_killed_checkpoint_are_removed(folder: Path) -> None:
     leaving.touch()
     (folder / ".state.partial.safetensors").touch()
     with open_run_folder(folder, resume=True):
-        assert names(folder) == {"config.json", "weights.safetensors", "checkpoint"}
+        assert names(folder) == {"README.md", "config.json", "weights.safetensors", "checkpoint"}
 
 
 @pytest.mark.parametrize("arguments", [{"overwrite": True}, {"resume": True}])

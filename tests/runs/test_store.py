@@ -27,7 +27,7 @@ from pyro_gmvae.inference import Schedule
 from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS, ExactGMVAE
 from pyro_gmvae.runs import load, replace_run, save_run
-from pyro_gmvae.runs.contents import CONFIG, FORMAT, NEW_WEIGHTS, TRAINING, WEIGHTS
+from pyro_gmvae.runs.contents import CARD, CONFIG, FORMAT, NEW_WEIGHTS, TRAINING, WEIGHTS
 from pyro_gmvae.training import fit
 from tests.helpers.tiny import blobs, grey, quick, same_weights, tiny
 
@@ -119,7 +119,11 @@ def test_loaded_is_what_was_saved(method: str, dtype: torch.dtype, tmp_path: Pat
 
 
 def test_the_files_are_named_and_whole(folder: Path) -> None:
-    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "weights.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",
+        "config.json",
+        "weights.safetensors",
+    ]
     config = json.loads((folder / "config.json").read_text())
     assert (config["format"], config["version"], config["dtype"]) == (FORMAT, 2, "float32")
     assert {name.split("/")[0] for name in load_file(folder / "weights.safetensors")} == {
@@ -133,7 +137,7 @@ def test_saving_again_replaces(folder: Path) -> None:
     loaded = load(folder)
     assert loaded.gmvae.method == "sparse" and loaded.about == About()
     assert same_weights(loaded.gmvae.state_dict(), tiny("sparse", seed=4).state_dict())
-    assert len(list(folder.iterdir())) == 2
+    assert len(list(folder.iterdir())) == 3
 
 
 class Mine(ExactGMVAE):
@@ -344,7 +348,7 @@ def test_a_run_that_replaces_another_takes_its_files_along(
     (folder / "metrics.csv").write_text("epoch,step\n1,2\n")
     (folder / "thesis.txt").write_text("precious")
     replace_run(folder, other)
-    assert {f.name for f in folder.iterdir()} == {CONFIG, WEIGHTS, "thesis.txt"}
+    assert {f.name for f in folder.iterdir()} == {CARD, CONFIG, WEIGHTS, "thesis.txt"}
 
 
 def test_a_run_that_is_written_says_so(folder: Path) -> None:

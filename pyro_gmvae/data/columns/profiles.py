@@ -12,7 +12,7 @@ from torch import Tensor
 from pyro_gmvae.data.columns.quantiles import draw_near
 from pyro_gmvae.data.schema import Column, Schema
 
-__all__ = ["ColumnProfile", "profiles_of"]
+__all__ = ["ColumnProfile", "codes_of", "comparable", "profiles_of"]
 
 LOGGED = ("amount", "count")  # kinds whose logarithms are compared
 FAR = 6.0  # robust standard deviations from the median, where far cells are drawn to
@@ -95,7 +95,7 @@ def _profile(
     """Sum up the known cells of one column."""
     none = np.full(k, np.nan)
     if column.has_levels or column.kind == "spike":
-        codes = _codes(column, cells)
+        codes = codes_of(column, cells)
         n_levels = max(len(column.levels), 2)
         counts = np.zeros((k, n_levels))
         np.add.at(counts, (members, codes), mass)
@@ -105,7 +105,7 @@ def _profile(
             typical = _means(cells[unusual], members[unusual], mass[unusual], k)
         shares = _shares(counts, counts.sum(1, keepdims=True))
         return ColumnProfile(column, name, typical, none, shares, gaps, _told_levels(counts))
-    near = _comparable(column, cells)
+    near = comparable(column, cells)
     means = _means(near, members, mass, k)
     centre, spread = _moments(near, mass)
     if column.kind == "amount":
@@ -118,8 +118,12 @@ def _profile(
     return ColumnProfile(column, name, typical, deviation, np.empty((k, 0)), gaps, tells)
 
 
-def _codes(column: Column, cells: np.ndarray) -> np.ndarray:
-    """Return the level of each cell, or for a spike whether it is unusual."""
+def codes_of(column: Column, cells: np.ndarray) -> np.ndarray:
+    """Return the level of each known cell, or for a spike whether it is unusual.
+
+    >>> codes_of(Column("gain", "spike", usual=0.0), np.array([0.0, 7.5]))
+    array([0, 1])
+    """
     if column.kind == "spike":
         return (cells != column.usual).astype(np.int64)
     if column.cells != "number":
@@ -128,8 +132,12 @@ def _codes(column: Column, cells: np.ndarray) -> np.ndarray:
     return np.searchsorted(levels[1:] / 2 + levels[:-1] / 2, cells)
 
 
-def _comparable(column: Column, cells: np.ndarray) -> np.ndarray:
-    """Take logarithms of skewed kinds, and draw far cells near."""
+def comparable(column: Column, cells: np.ndarray) -> np.ndarray:
+    """Take logarithms of skewed kinds, and draw far cells near; the cells are known ones.
+
+    >>> comparable(Column("visits", "count"), np.array([0.0, np.e - 1])).round(6)
+    array([0., 1.])
+    """
     flat = np.sign(cells) * np.log1p(np.abs(cells)) if column.kind in LOGGED else cells
     return draw_near(flat, FAR) if len(flat) else flat
 

@@ -1,0 +1,89 @@
+"""Write a report as Markdown, with the same figures as the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pyro_gmvae.report.cautions import blurs_of
+from pyro_gmvae.report.report import Report
+from pyro_gmvae.report.summary import summary_of
+from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
+from pyro_gmvae.runs.contents import REPORT_MARK
+from pyro_gmvae.segments.explain import Segment
+from pyro_gmvae.visible import markdown_text
+
+__all__ = ["markdown_of"]
+
+
+def markdown_of(report: Report) -> str:
+    """Write a report as Markdown."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    found, origin = report.explanation, report.origin
+    yield REPORT_MARK
+    yield f"# Segments of {markdown_text(report.name)}"
+    yield ""
+    yield from (markdown_text(sentence) for sentence in summary_of(report))
+    yield "\n## Segments\n"
+    sizes = [
+        (
+            s.cluster,
+            markdown_text(report.names[s.cluster]),
+            percent_text(s.size.share, 1),
+            f"{percent_text(s.size.low, 1)} to {percent_text(s.size.high, 1)}",
+            f"{s.size.n_rows:,}",
+            percent_text(s.size.certainty),
+            percent_text(s.size.certain_share),
+        )
+        for s in found.segments
+    ]
+    head = ("segment", "name", "share", "95% interval", "rows", "certainty", "above 90%")
+    yield from _table(head, sizes)
+    for segment in found.segments:
+        yield from _segment(report, segment)
+    yield "\n## Which segments blur\n"
+    blurs = blurs_of(found)
+    yield from (f"* {percent_text(p)} of the rows in {i} are expected in {j}." for i, j, p in blurs)
+    if not blurs:
+        yield "No two segments blur by 5% of their rows or more."
+    yield "\n## What to be careful about\n"
+    yield from (f"* {markdown_text(caution)}" for caution in report.cautions)
+    yield "\n## How it was made\n"
+    yield (
+        f"* Gaussian mixture VAE, {origin.method} method, {origin.n_components} clusters, "
+        f"{origin.latent_dim} latent dimensions, likelihood {origin.likelihood}."
+    )
+    yield (
+        f"* Log-likelihood {report.fit.log_likelihood:.2f} ± {report.fit.error:.2f} nats per row, "
+        f"of {report.fit.n:,} rows."
+    )
+    if origin.fingerprint:
+        yield f"* Training rows: SHA-256 {origin.fingerprint}."
+    if origin.command:
+        yield f"* {markdown_text(origin.command)}"
+    yield f"* {', '.join(f'{name} {number}' for name, number in origin.versions.items())}."
+
+
+def _segment(report: Report, segment: Segment) -> Iterator[str]:
+    yield f"\n### {segment.cluster}: {markdown_text(report.names[segment.cluster])}\n"
+    if not segment.telling:
+        yield "No single column sets it apart clearly."
+        return
+    rows = [
+        (
+            markdown_text(trait_head(trait, report.profiles)),
+            *map(markdown_text, trait_values(trait, report.profiles)),
+            markdown_text(effect_text(trait.effect)),
+        )
+        for trait in segment.telling
+    ]
+    yield from _table(("trait", "here", "others", "difference"), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"

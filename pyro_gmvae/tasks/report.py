@@ -1,0 +1,103 @@
+"""Write a report of a run's segments to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal, get_args
+
+from pyro_gmvae.data import Dataset
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.report.html import html_of
+from pyro_gmvae.report.markdown import markdown_of
+from pyro_gmvae.report.report import Report, make_report
+from pyro_gmvae.runs.contents import REPORT, why_foreign
+
+__all__ = ["FORMATS", "Format", "format_of", "own_report", "report_run", "text_of"]
+
+Format = Literal["html", "md", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def format_of(path: str | os.PathLike[str], given: str | None = None) -> Format:
+    """Return the format of a report: the one that is given, or else by the ending of its file.
+
+    Raises:
+        InputError: for another format or ending, a folder, or an ending that says another format.
+
+    >>> format_of("report.md"), format_of("notes.txt", "md")
+    ('md', 'md')
+    """
+    if Path(path).is_dir():
+        raise InputError(f"{os.fspath(path)} is a folder: name a file in it")
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    by_name = {"htm": "html", "markdown": "md"}.get(suffix, suffix)
+    if given is None and by_name not in FORMATS:
+        raise InputError(
+            f"{os.fspath(path)} does not end in .html, .md or .json: name such a file, or the "
+            "--format"
+        )
+    if given is not None and by_name in FORMATS and by_name != given:
+        raise InputError(f"{os.fspath(path)} is no name for the format {given}: leave one out")
+    for known in FORMATS:
+        if known == (given or by_name):
+            return known
+    raise InputError(f"{given} is no format of a report: use html, md or json")
+
+
+def report_run(
+    fitted: FittedModel,
+    data: Dataset,
+    path: str | os.PathLike[str],
+    *,
+    form: str | None = None,
+    run: str = "RUN",
+    seed: int = 0,
+) -> Report:
+    """Explain the clusters of a model by rows, and write the report whole or not at all.
+
+    The file is made at once, so that a path which cannot be written is refused before the work.
+
+    Args:
+        fitted: a trained model.
+        data: rows that conform to it.
+        path: the file.
+        form: ``"html"``, ``"md"`` or ``"json"``; by the file's ending if None.
+        run: how the run is called in commands that the report names.
+        seed: fixes every draw.
+
+    Raises:
+        InputError: for a file or format that cannot be used, or rows that none counts of.
+    """
+    chosen = format_of(path, form)
+    with written_whole(path) as partial:
+        report = make_report(fitted, data, run=run, seed=seed)
+        partial.write_text(text_of(report, chosen), encoding="utf-8")
+    return report
+
+
+def own_report(run: str | os.PathLike[str], form: str | None = None) -> Path:
+    """Return the file in a run folder that its report is written to.
+
+    Raises:
+        InputError: if another program's file, or a user's own, has the name.
+    """
+    path = Path(run, REPORT).with_suffix(f".{form or FORMATS[0]}")
+    if path.exists() and why_foreign(Path(run), path) is not None:
+        raise InputError(
+            f"{path} is not overwritten, because it was not written by this program: name another "
+            "file with --output"
+        )
+    return path
+
+
+def text_of(report: Report, form: Format) -> str:
+    """Return a report as text in a format."""
+    if form == "html":
+        return html_of(report)
+    if form == "md":
+        return markdown_of(report)
+    return json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n"
