@@ -21,6 +21,7 @@ NEEDED: dict[str, list[str]] = {
     "schema": ["t.csv"],
     "evaluate": ["run"],
     "report": ["run", "new.csv"],
+    "rules": ["run", "new.csv"],
     "predict": ["run", "new.csv", "-o", "a.csv"],
     "impute": ["run", "new.csv", "-o", "a.csv"],
     "sample": ["run", "-o", "a.csv"],
