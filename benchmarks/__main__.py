@@ -54,6 +54,9 @@ NAMES = {
     "suites": Benchmark(
         "clusters.suites", "clusters of public suites by the defaults, beside other methods"
     ),
+    "many-clusters": Benchmark(
+        "clusters.many", "quality, lost groups and seconds from 2 to 1,000 generated groups"
+    ),
     "starting-clusters": Benchmark(
         "clusters.starting_clusters", "accuracy of the clusters that a training starts from"
     ),

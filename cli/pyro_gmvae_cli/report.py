@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     type=click.Choice(["html", "md", "json"]),
     help="Format of the file.  [default: by the ending of its name]",
 )
+@click.option(
+    "--describe",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column of the table file that was not clustered on, such as revenue or churn, to say how "
+    "it differs by segment; may be given several times.",
+)
 @options.seed
 @options.device
 @options.data_of_run
@@ -41,6 +48,7 @@ def command(
     data: str | None,
     output: str | None,
     form: str | None,
+    describe: tuple[str, ...],
     seed: int,
     device: str,
     data_dir: str | None,
@@ -58,6 +66,7 @@ def command(
     \b
     Examples:
       pyro-gmvae report runs/customers
+      pyro-gmvae report runs/customers --describe revenue --describe churn
       pyro-gmvae report runs/customers new.csv -o march.html
       pyro-gmvae report runs/customers --format json
     """
@@ -65,6 +74,7 @@ def command(
         raise InputError("--image-size is for other data than the run's own: name DATA")
     from pyro_gmvae.run_data import load_new_rows, load_run_rows
     from pyro_gmvae.runs import load
+    from pyro_gmvae.tasks.describe import describe_columns
     from pyro_gmvae.tasks.report import format_of, own_report, report_run
     from pyro_gmvae_cli.show import tell_notes
 
@@ -80,7 +90,8 @@ def command(
         )
     if not quiet:
         tell_notes(rows)
-    report = report_run(opened, rows, path, form=form, run=run, seed=seed)
+    outcomes = describe_columns(opened, data, describe) if describe else None
+    report = report_run(opened, rows, path, outcomes=outcomes, form=form, run=run, seed=seed)
     if as_json:
         say_json(report.to_dict())
     elif not quiet:

@@ -12,10 +12,13 @@ import numpy as np
 
 from pyro_gmvae.report.cautions import blurs_of
 from pyro_gmvae.report.heatmap import heat_map
+from pyro_gmvae.report.outcomes import interval_text, outcome_sentences
 from pyro_gmvae.report.report import Report
+from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
+from pyro_gmvae.segments.outcomes_text import level_places, shown_value
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
@@ -53,6 +56,12 @@ def html_of(report: Report) -> str:
             figure=lambda path, text: figure(values, path, text),
             lines=heat_map(report.explanation.profiles, clusters, mass),
             blurs=blurs_of(report.explanation),
+            rules=[] if report.rules is None else list(rule_lines(report.rules)),
+            rules_sentence=rules_sentence,
+            outcome_sentences=outcome_sentences,
+            interval_text=interval_text,
+            level_places=level_places,
+            shown_value=shown_value,
             summary=summary_of(report),
             map=_map(report, clusters),
             largest=max(s.size.high for s in report.explanation.segments),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pyro_gmvae.report.cautions import blurs_of
+from pyro_gmvae.report.outcomes import outcome_rows, outcome_sentences
 from pyro_gmvae.report.report import Report
+from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
@@ -43,6 +45,19 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table(head, sizes)
     for segment in found.segments:
         yield from _segment(report, segment)
+    if report.rules is not None:
+        yield "\n## Rules\n"
+        yield markdown_text(rules_sentence(report.rules)) + "\n"
+        yield from (
+            f"* {rule.segment}: {markdown_text(words)} ({judged})"
+            for rule, words, judged in rule_lines(report.rules)
+        )
+    for outcome in report.outcomes or ():
+        yield f"\n## {markdown_text(outcome.name)}, by segment\n"
+        heads = ["level", *(str(s.segment) for s in outcome.segments)]
+        yield from _table(heads, [tuple(map(markdown_text, r)) for r in outcome_rows(outcome)])
+        yield ""
+        yield from (markdown_text(sentence) for sentence in outcome_sentences(outcome))
     yield "\n## Which segments blur\n"
     blurs = blurs_of(found)
     yield from (f"* {percent_text(p)} of the rows in {i} are expected in {j}." for i, j, p in blurs)

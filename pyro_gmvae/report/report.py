@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import torch
 
-from pyro_gmvae.data import Dataset
+from pyro_gmvae.data import Dataset, TableEncoding
 from pyro_gmvae.data.columns.profiles import ColumnProfile
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import LogLikelihood
@@ -18,11 +19,13 @@ from pyro_gmvae.report.latent import LatentMap, latent_map
 from pyro_gmvae.report.origin import Origin, origin_of
 from pyro_gmvae.report.thumbnails import thumbnails
 from pyro_gmvae.report.words import names_of
+from pyro_gmvae.segments import RuleList, SegmentDescription, rules_of_run
 from pyro_gmvae.segments.explain import Explanation, Member, explain
 
 __all__ = ["Fit", "Report", "make_report"]
 
 SCORED_ROWS = 1_000  # rows whose log-likelihood is computed
+FEWEST_RULED = 100  # rows from which rules are grown and judged
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Report:
         fit: how well the model describes the rows.
         latent: a map of the rows.
         origin: how the model was made.
+        rules: a shallow tree that says the segments by the columns of a table; None without.
+        outcomes: columns that were not clustered on, by segment; None without.
         cells: what the rows that are shown have in the columns, as text, by the row's number.
         places: the place in the source of each row that is shown, by the row's number.
         thumbnails: the images that are shown, as data addresses, by the row's number.
@@ -76,6 +81,8 @@ class Report:
     fit: Fit
     latent: LatentMap
     origin: Origin
+    rules: RuleList | None
+    outcomes: SegmentDescription | None
     cells: dict[int, dict[str, str]]
     places: dict[int, int]
     thumbnails: dict[int, str] = field(default_factory=dict, repr=False)
@@ -112,18 +119,28 @@ class Report:
             **segments,
             "fit": self.fit.to_dict(),
             "profiles": [_profile(profile) for profile in self.explanation.profiles],
+            "rules": None if self.rules is None else _finite(self.rules.to_dict()),
+            "outcomes": None if self.outcomes is None else _finite(self.outcomes.to_dict()),
             "map": self.latent.to_dict(),
             "cautions": list(self.cautions),
             "origin": self.origin.to_dict(),
         }
 
 
-def make_report(fitted: FittedModel, data: Dataset, *, run: str = "RUN", seed: int = 0) -> Report:
+def make_report(
+    fitted: FittedModel,
+    data: Dataset,
+    *,
+    outcomes: SegmentDescription | None = None,
+    run: str = "RUN",
+    seed: int = 0,
+) -> Report:
     """Explain the clusters by rows, and gather all that a report says.
 
     Args:
         fitted: the model.
         data: rows that conform to it.
+        outcomes: columns that were not clustered on, by segment (see `describe_run`).
         run: how the run is called in commands that the report names.
         seed: fixes every draw.
 
@@ -147,11 +164,19 @@ def make_report(fitted: FittedModel, data: Dataset, *, run: str = "RUN", seed: i
         Fit.of(figures),
         latent_map(fitted, data, explanation, seed=seed),
         origin_of(fitted),
+        _rules(fitted, data, seed),
+        outcomes,
         _cells(fitted, data, shown),
         {i: i if data.places is None else int(data.places[i]) for i in shown},
         thumbnails(fitted, data.x, shown),
         run,
     )
+
+
+def _rules(fitted: FittedModel, data: Dataset, seed: int) -> RuleList | None:
+    if data.kind is not TableEncoding or len(data) < FEWEST_RULED:
+        return None
+    return rules_of_run(fitted, data, seed=seed)
 
 
 def _members(explanation: Explanation) -> list[Member]:
@@ -172,6 +197,15 @@ def _cells(fitted: FittedModel, data: Dataset, rows: list[int]) -> dict[int, dic
         }
         for row, values in zip(rows, frame.itertuples(index=False, name=None), strict=True)
     }
+
+
+def _finite(value: Any) -> Any:
+    """Return plain JSON values; a number that is not finite is null."""
+    if isinstance(value, dict):
+        return {name: _finite(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _text(value: Any) -> str:

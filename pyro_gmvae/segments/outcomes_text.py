@@ -12,7 +12,7 @@ from pyro_gmvae.segments.outcomes_columns import OutcomeKind
 from pyro_gmvae.segments.outcomes_results import Outcome, SegmentDescription
 from pyro_gmvae.visible import visible
 
-__all__ = ["aligned", "shown_p", "text_of"]
+__all__ = ["DIFFERS", "aligned", "level_places", "shown_p", "shown_value", "text_of"]
 
 DIFFERS = 0.05  # adjusted p-value below which two segments are said to differ
 WORDS = {"mean": "mean", "date": "mean date", "share": "shares"}
@@ -33,17 +33,16 @@ def text_of(description: SegmentDescription) -> str:
 
 def _table(outcome: Outcome, confidence: float) -> str:
     of_all = f"{outcome.rows:,} of {outcome.rows + outcome.gaps:,} rows known"
-    # The share of the first of two levels follows from that of the second.
-    shown = outcome.levels[1:] if len(outcome.levels) == 2 else outcome.levels
     leveled = outcome.kind == "share"
     heads = ["segment", "rows", "value", f"{confidence:.0%} interval", "uncorrected"]
     lines = [[*(["level"] if leveled else []), *heads]]
-    for place, level in enumerate(outcome.levels):
-        for segment in outcome.segments if level in shown else ():
+    for place in level_places(outcome):
+        level = outcome.levels[place]
+        for segment in outcome.segments:
             e = segment.estimates[place]
-            low, high = (_shown(v, outcome.kind) for v in (e.low, e.high))
-            plain = "" if e.uncorrected is None else _shown(e.uncorrected, outcome.kind)
-            row = [f"{segment.segment}", f"{segment.rows:,.0f}", _shown(e.value, outcome.kind)]
+            low, high = (shown_value(v, outcome.kind) for v in (e.low, e.high))
+            plain = "" if e.uncorrected is None else shown_value(e.uncorrected, outcome.kind)
+            row = [f"{segment.segment}", f"{segment.rows:,.0f}", shown_value(e.value, outcome.kind)]
             row += [f"{low} to {high}", plain]
             lines.append([*([visible(level)] if leveled else []), *row])
     title = f"{visible(outcome.name)}: {WORDS[outcome.kind]} by segment, {of_all}"
@@ -69,7 +68,21 @@ def shown_p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _shown(value: float, kind: OutcomeKind) -> str:
+def level_places(outcome: Outcome) -> range:
+    """Return the places of the levels to show: of two, the second tells the first.
+
+    >>> level_places(Outcome("a", "share", ("no", "yes"), 1, 0, (), EqualityTest(0.0, 0, None), ()))
+    range(1, 2)
+    """
+    return range(int(len(outcome.levels) == 2), len(outcome.levels))
+
+
+def shown_value(value: float, kind: OutcomeKind) -> str:
+    """Write a mean, a mean date or a share.
+
+    >>> shown_value(0.257, "share"), shown_value(1234.5, "mean")
+    ('25.7%', '1,234')
+    """
     if kind == "share":
         return f"{min(max(value, 0.0), 1.0):.1%}"
     if kind == "date":

@@ -15,6 +15,7 @@ from pyro_gmvae.report.html import html_of
 from pyro_gmvae.report.markdown import markdown_of
 from pyro_gmvae.report.report import Report, make_report
 from pyro_gmvae.runs.contents import REPORT, why_foreign
+from pyro_gmvae.segments import SegmentDescription
 
 __all__ = ["FORMATS", "Format", "format_of", "own_report", "report_run", "text_of"]
 
@@ -53,6 +54,7 @@ def report_run(
     data: Dataset,
     path: str | os.PathLike[str],
     *,
+    outcomes: SegmentDescription | None = None,
     form: str | None = None,
     run: str = "RUN",
     seed: int = 0,
@@ -65,6 +67,7 @@ def report_run(
         fitted: a trained model.
         data: rows that conform to it.
         path: the file.
+        outcomes: columns that were not clustered on, by segment.
         form: ``"html"``, ``"md"`` or ``"json"``; by the file's ending if None.
         run: how the run is called in commands that the report names.
         seed: fixes every draw.
@@ -74,7 +77,7 @@ def report_run(
     """
     chosen = format_of(path, form)
     with written_whole(path) as partial:
-        report = make_report(fitted, data, run=run, seed=seed)
+        report = make_report(fitted, data, outcomes=outcomes, run=run, seed=seed)
         partial.write_text(text_of(report, chosen), encoding="utf-8")
     return report
 
