@@ -73,6 +73,19 @@ def test_the_rows_are_those_of_training_or_others(cli: Cli, table: Path, tmp_pat
     assert sum(s["size"]["n_rows"] for s in new["segments"]) == 25
 
 
+def test_columns_that_were_not_clustered_on_are_described(cli: Cli, table: Path) -> None:
+    own = json.loads(cli("report", "run", "--describe", "kind", "--json").stdout)
+    (kind,) = own["outcomes"]["outcomes"]
+    rows = sum(1 for line in Path("blobs.csv").read_text().splitlines()[1:] if line.strip())
+    assert kind["name"] == "kind" and kind["rows"] + kind["gaps"] == rows
+    for segment in kind["segments"]:
+        assert sum(e["value"] for e in segment["estimates"]) == pytest.approx(1)
+    page = Path("run/report.html").read_text()
+    assert 'id="outcomes"' in page and 'data-path="outcomes.outcomes.0.segments.0.rows"' in page
+    result = cli("report", "run", "--describe", "nothing")
+    assert result.exit_code == 2 and "has no column nothing" in result.stderr
+
+
 def _training_rows() -> object:
     from pyro_gmvae.run_data import load_run_rows
 

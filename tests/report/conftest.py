@@ -10,6 +10,7 @@ from pyro_gmvae import GMVAE
 from pyro_gmvae.data import Dataset, from_frame
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.report.report import Report, make_report
+from pyro_gmvae.segments import describe_run
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -59,10 +60,20 @@ def customers(n: int = 240) -> pd.DataFrame:
     return frame
 
 
+def outcomes(n: int) -> pd.DataFrame:
+    """Columns that no model is trained on: a number with gaps, and three levels."""
+    rng = np.random.default_rng(2)
+    revenue = np.where(rng.random(n) < 0.1, np.nan, rng.normal(100, 20, n))
+    return pd.DataFrame({"revenue": revenue, "region": rng.choice(["north", "east", "west"], n)})
+
+
 @pytest.fixture(scope="session")
 def report() -> Report:
     """A report of ordinary rows."""
-    return make_report(*fitted_to(customers(), "customers"), run="runs/customers")
+    fitted, data = fitted_to(customers(), "customers")
+    return make_report(
+        fitted, data, outcomes=describe_run(fitted, data, outcomes(240)), run="runs/customers"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -76,4 +87,6 @@ def hostile() -> Report:
     )
     # The levels of one column are attacks too.
     frame["levels"] = np.where(y == 1, np.array(HOSTILE)[rng.integers(0, 4, n)], "plain")
-    return make_report(*fitted_to(frame, HOSTILE[0], 2), run=HOSTILE[3])
+    fitted, data = fitted_to(frame, HOSTILE[0], 2)
+    told = pd.DataFrame({HOSTILE[2] + " told": np.array(HOSTILE)[rng.integers(0, 4, n)]})
+    return make_report(fitted, data, outcomes=describe_run(fitted, data, told), run=HOSTILE[3])
