@@ -46,7 +46,7 @@ from sklearn.exceptions import ConvergenceWarning
 from pyro_gmvae import GMVAE
 from pyro_gmvae.data import load
 from pyro_gmvae.pictures import draw_clusters
-from pyro_gmvae.segments.explain import explain
+from pyro_gmvae.segments import explain
 
 # %% [markdown]
 # ## The customers

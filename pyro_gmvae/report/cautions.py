@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pyro_gmvae.report.words import numbered, percent_text
-from pyro_gmvae.segments.explain import Explanation
+from pyro_gmvae.segments.explanation.explain import Explanation
 from pyro_gmvae.visible import visible
 
 __all__ = ["BLURRED", "blurs_of", "cautions_of"]

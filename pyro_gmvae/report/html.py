@@ -18,7 +18,7 @@ from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
-from pyro_gmvae.segments.outcomes_text import level_places, shown_value
+from pyro_gmvae.segments.outcomes.text import level_places, shown_value
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:

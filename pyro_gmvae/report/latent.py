@@ -10,7 +10,7 @@ import torch
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.segments.explain import Explanation
+from pyro_gmvae.segments.explanation.explain import Explanation
 
 __all__ = ["LatentMap", "Point", "latent_map"]
 

@@ -11,7 +11,7 @@ from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
-from pyro_gmvae.segments.explain import Segment
+from pyro_gmvae.segments.explanation.explain import Segment
 from pyro_gmvae.visible import markdown_text
 
 __all__ = ["markdown_of"]

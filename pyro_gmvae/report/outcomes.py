@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyro_gmvae.segments.outcomes_results import Outcome
-from pyro_gmvae.segments.outcomes_text import DIFFERS, level_places, shown_p, shown_value
+from pyro_gmvae.segments.outcomes.results import Outcome
+from pyro_gmvae.segments.outcomes.text import DIFFERS, level_places, shown_p, shown_value
 
 __all__ = ["interval_text", "outcome_rows", "outcome_sentences"]
 

@@ -20,7 +20,7 @@ from pyro_gmvae.report.origin import Origin, origin_of
 from pyro_gmvae.report.thumbnails import thumbnails
 from pyro_gmvae.report.words import names_of
 from pyro_gmvae.segments import RuleList, SegmentDescription, rules_of_run
-from pyro_gmvae.segments.explain import Explanation, Member, explain
+from pyro_gmvae.segments.explanation.explain import Explanation, Member, explain
 
 __all__ = ["Fit", "Report", "make_report"]
 

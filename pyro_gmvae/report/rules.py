@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyro_gmvae.report.words import percent_text
-from pyro_gmvae.segments.rules import Rule, RuleList
+from pyro_gmvae.segments.rules.distil import Rule, RuleList
 
 __all__ = ["rule_lines", "rules_sentence"]
 

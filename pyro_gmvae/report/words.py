@@ -7,8 +7,8 @@ from math import exp, log
 
 from pyro_gmvae.data.columns.profiles import ColumnProfile
 from pyro_gmvae.plots.cells import number_text
-from pyro_gmvae.segments.explain import Segment
-from pyro_gmvae.segments.traits import Effect, Trait
+from pyro_gmvae.segments.explanation.explain import Segment
+from pyro_gmvae.segments.explanation.traits import Effect, Trait
 from pyro_gmvae.visible import visible
 
 __all__ = ["effect_text", "names_of", "numbered", "percent_text", "trait_head", "trait_values"]

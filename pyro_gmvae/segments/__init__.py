@@ -1,15 +1,17 @@
 """Turn clusters into segments that people can use."""
 
-from pyro_gmvae.segments.covariates import covariates_of_run, segment_logit
-from pyro_gmvae.segments.covariates_results import SegmentLogit
-from pyro_gmvae.segments.outcomes import describe_outcomes, describe_run
-from pyro_gmvae.segments.outcomes_results import SegmentDescription
-from pyro_gmvae.segments.rules import RuleList, distil_rules, rules_of_run
-from pyro_gmvae.segments.typicality import ClusterAssignment, assign, calibrate
-from pyro_gmvae.segments.typicality_folds import cross_calibrate
+from pyro_gmvae.segments.covariates.logit import covariates_of_run, segment_logit
+from pyro_gmvae.segments.covariates.results import SegmentLogit
+from pyro_gmvae.segments.explanation.explain import Explanation, explain
+from pyro_gmvae.segments.outcomes.describe import describe_outcomes, describe_run
+from pyro_gmvae.segments.outcomes.results import SegmentDescription
+from pyro_gmvae.segments.rejection.assign import ClusterAssignment, assign, calibrate
+from pyro_gmvae.segments.rejection.folds import cross_calibrate
+from pyro_gmvae.segments.rules.distil import RuleList, distil_rules, rules_of_run
 
 __all__ = [
     "ClusterAssignment",
+    "Explanation",
     "RuleList",
     "SegmentDescription",
     "SegmentLogit",
@@ -20,6 +22,7 @@ __all__ = [
     "describe_outcomes",
     "describe_run",
     "distil_rules",
+    "explain",
     "rules_of_run",
     "segment_logit",
 ]

@@ -13,8 +13,8 @@ from pyro_gmvae.data import Dataset, ImageEncoding, TableEncoding, from_frame
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import ExactGMVAE
-from pyro_gmvae.segments.evidence import row_evidence
-from pyro_gmvae.segments.members import borderline_rows, typical_rows
+from pyro_gmvae.segments.explanation.evidence import row_evidence
+from pyro_gmvae.segments.explanation.members import borderline_rows, typical_rows
 
 
 def mixed_rows(n: int = 200) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.segments import SegmentDescription, describe_outcomes
-from pyro_gmvae.segments.outcomes_tests import holm
+from pyro_gmvae.segments.outcomes.equality import holm
 from tests.helpers.known_segments import certain, draw_segments
 
 

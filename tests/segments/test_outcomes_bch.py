@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from pyro_gmvae.segments.classification_error import Assignment, assigned
-from pyro_gmvae.segments.outcomes_bch import bch_means, bch_shares
-from pyro_gmvae.segments.outcomes_estimates import Estimates, KnownRows
+from pyro_gmvae.segments.outcomes.bch import bch_means, bch_shares
+from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows
 from tests.helpers.known_segments import certain, draw_segments
 
 MEANS, SPREADS, SHARES = np.array([10.0, 12.0, 20.0]), np.array([1.0, 3.0, 6.0]), [0.02, 0.3, 0.7]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.segments.outcomes_columns import outcome_frame, read_outcome
+from pyro_gmvae.segments.outcomes.columns import outcome_frame, read_outcome
 
 RNG = np.random.default_rng(0)
 FRAME = pandas.DataFrame(

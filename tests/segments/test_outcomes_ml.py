@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from pyro_gmvae.segments.classification_error import Assignment, assigned
-from pyro_gmvae.segments.outcomes_estimates import KnownRows
-from pyro_gmvae.segments.outcomes_ml import ml_means, ml_shares
+from pyro_gmvae.segments.outcomes.estimates import KnownRows
+from pyro_gmvae.segments.outcomes.ml import ml_means, ml_shares
 from tests.helpers.known_segments import certain, draw_segments
 
 MEANS, SPREADS, SHARES = np.array([10.0, 12.0, 20.0]), np.array([1.0, 3.0, 6.0]), [0.1, 0.3, 0.7]
@@ -77,7 +77,7 @@ def test_corrected_figures_are_unbiased(assignment: Assignment, times: int, leas
 
 def test_under_a_wrong_law_the_likelihood_is_biased_and_bch_is_not() -> None:
     """Why BCH is the default."""
-    from pyro_gmvae.segments.outcomes_bch import bch_means
+    from pyro_gmvae.segments.outcomes.bch import bch_means
 
     rng = np.random.default_rng(5)
     y, q = draw_segments(rng, 20_000)

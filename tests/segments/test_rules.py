@@ -9,9 +9,9 @@ import pytest
 
 from pyro_gmvae.data.schema import Column, Schema
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.segments.rules import distil_rules
-from pyro_gmvae.segments.rules_columns import bound_between
-from pyro_gmvae.segments.rules_tree import SegmentTree
+from pyro_gmvae.segments.rules.columns import bound_between
+from pyro_gmvae.segments.rules.distil import distil_rules
+from pyro_gmvae.segments.rules.tree import SegmentTree
 
 NUMBERS = Schema((Column("a"), Column("b")))
 

@@ -13,10 +13,10 @@ from pyro_gmvae.data.checks import DataWarning
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.schema import Column, Schema
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.segments.rules import RuleList, distil_rules
-from pyro_gmvae.segments.rules_conditions import Condition
-from pyro_gmvae.segments.rules_sql import case_of, identifier, literal, predicate
-from pyro_gmvae.segments.rules_tree import SegmentTree
+from pyro_gmvae.segments.rules.conditions import Condition
+from pyro_gmvae.segments.rules.distil import RuleList, distil_rules
+from pyro_gmvae.segments.rules.sql import case_of, identifier, literal, predicate
+from pyro_gmvae.segments.rules.tree import SegmentTree
 from tests.helpers.sql import segments_by_sql
 
 HOSTILE = [

@@ -7,8 +7,8 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from pyro_gmvae.segments.imputation import draw_memberships, pooled
-from pyro_gmvae.segments.sizes import expected_confusion, sizes_of
+from pyro_gmvae.segments.explanation.imputation import draw_memberships, pooled
+from pyro_gmvae.segments.explanation.sizes import expected_confusion, sizes_of
 
 
 def test_the_interval_of_a_known_share_covers_at_its_level() -> None:

@@ -11,10 +11,10 @@ import torch
 from pyro_gmvae.data import Column, Schema
 from pyro_gmvae.fitting.starts.column_mixture import TableRows, mixture_of
 from pyro_gmvae.likelihoods import TableStructure
-from pyro_gmvae.segments.imputation import Memberships, draw_memberships
-from pyro_gmvae.segments.looks import looks_at
-from pyro_gmvae.segments.sizes import sizes_of
-from pyro_gmvae.segments.traits import ALPHA, Trait, traits_of
+from pyro_gmvae.segments.explanation.imputation import Memberships, draw_memberships
+from pyro_gmvae.segments.explanation.looks import looks_at
+from pyro_gmvae.segments.explanation.sizes import sizes_of
+from pyro_gmvae.segments.explanation.traits import ALPHA, Trait, traits_of
 
 SCHEMA = Schema(
     (

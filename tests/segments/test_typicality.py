@@ -14,7 +14,7 @@ from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.segments import assign, calibrate
-from pyro_gmvae.segments.typicality_scores import HeldOutScores
+from pyro_gmvae.segments.rejection.scores import HeldOutScores
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

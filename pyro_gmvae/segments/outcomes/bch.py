@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pyro_gmvae.segments.classification_error import bch_weights
-from pyro_gmvae.segments.outcomes_estimates import Estimates, KnownRows, pairs_of
-from pyro_gmvae.segments.outcomes_tests import EqualityTest, chi_square, contrasts, f_test
+from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square, contrasts, f_test
+from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows, pairs_of
 
 __all__ = ["bch_means", "bch_shares"]
 

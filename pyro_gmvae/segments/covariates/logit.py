@@ -15,10 +15,10 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.ranges import MOST_TRAININGS, SEEDS, real, whole
 from pyro_gmvae.segments.classification_error import Assignment, assigned, classification_error
-from pyro_gmvae.segments.covariates_design import Design
-from pyro_gmvae.segments.covariates_results import SegmentLogit, logit_of
-from pyro_gmvae.segments.outcomes_columns import outcome_frame, read_outcome
-from pyro_gmvae.segments.outcomes_parts import Part, refuse_clustered
+from pyro_gmvae.segments.covariates.design import Design
+from pyro_gmvae.segments.covariates.results import SegmentLogit, logit_of
+from pyro_gmvae.segments.outcomes.columns import outcome_frame, read_outcome
+from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
 from pyro_gmvae.segments.three_step import Maximum, assignment_log_likelihoods, maximise
 
 __all__ = ["covariates_of_run", "segment_logit"]

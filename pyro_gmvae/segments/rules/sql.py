@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyro_gmvae.data.schema import shown_number
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.segments.rules_conditions import Condition
+from pyro_gmvae.segments.rules.conditions import Condition
 from pyro_gmvae.stored import shortened
 
 __all__ = ["case_of", "identifier", "literal", "predicate"]

@@ -18,13 +18,13 @@ from pyro_gmvae.segments.classification_error import (
     check_segments_differ,
     classification_error,
 )
-from pyro_gmvae.segments.outcomes_bch import bch_means, bch_shares
-from pyro_gmvae.segments.outcomes_columns import OutcomeColumn, outcome_frame, read_outcome
-from pyro_gmvae.segments.outcomes_estimates import Estimates, KnownRows
-from pyro_gmvae.segments.outcomes_ml import ml_means, ml_shares
-from pyro_gmvae.segments.outcomes_parts import Part, refuse_clustered
-from pyro_gmvae.segments.outcomes_results import Outcome, SegmentDescription
-from pyro_gmvae.segments.outcomes_tables import pairs_between, segments_of
+from pyro_gmvae.segments.outcomes.bch import bch_means, bch_shares
+from pyro_gmvae.segments.outcomes.columns import OutcomeColumn, outcome_frame, read_outcome
+from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows
+from pyro_gmvae.segments.outcomes.ml import ml_means, ml_shares
+from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
+from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
+from pyro_gmvae.segments.outcomes.tables import pairs_between, segments_of
 from pyro_gmvae.stored import cut
 
 __all__ = ["Correction", "describe_outcomes", "describe_run"]

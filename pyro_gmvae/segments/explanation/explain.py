@@ -13,12 +13,17 @@ from pyro_gmvae.data import Dataset, Schema
 from pyro_gmvae.data.columns.profiles import ColumnProfile, profiles_of
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.segments.evidence import Evidence, row_evidence
-from pyro_gmvae.segments.imputation import DRAWS, Memberships, draw_memberships
-from pyro_gmvae.segments.members import borderline_rows, typical_rows
-from pyro_gmvae.segments.sizes import Size, expected_confusion, nearest_clusters, sizes_of
-from pyro_gmvae.segments.telling import telling_traits
-from pyro_gmvae.segments.traits import Trait, Traits, pairs_of, traits_of
+from pyro_gmvae.segments.explanation.evidence import Evidence, row_evidence
+from pyro_gmvae.segments.explanation.imputation import DRAWS, Memberships, draw_memberships
+from pyro_gmvae.segments.explanation.members import borderline_rows, typical_rows
+from pyro_gmvae.segments.explanation.sizes import (
+    Size,
+    expected_confusion,
+    nearest_clusters,
+    sizes_of,
+)
+from pyro_gmvae.segments.explanation.telling import telling_traits
+from pyro_gmvae.segments.explanation.traits import Trait, Traits, pairs_of, traits_of
 
 __all__ = ["Explanation", "Member", "Segment", "explain"]
 
@@ -93,7 +98,7 @@ class Explanation:
         segments: the clusters that have rows, the largest first.
         empty: the clusters that have none.
         confusion: ``(K, K)`` where the rows of each cluster may belong
-            (see `pyro_gmvae.segments.sizes.expected_confusion`).
+            (see `pyro_gmvae.segments.explanation.sizes.expected_confusion`).
         likeliest: ``(N,)`` the likeliest cluster of each row.
         probability: ``(N,)`` its responsibility.
         comparisons: how many effects were looked at; the intervals of all hold together.

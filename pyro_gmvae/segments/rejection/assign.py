@@ -14,7 +14,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import Calibration
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.segments.typicality_scores import MOST_HELD_OUT, known_cells, score_held_out
+from pyro_gmvae.segments.rejection.scores import MOST_HELD_OUT, known_cells, score_held_out
 
 if TYPE_CHECKING:
     import pandas

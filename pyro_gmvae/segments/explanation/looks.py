@@ -14,7 +14,7 @@ import numpy as np
 
 from pyro_gmvae.data.columns.profiles import LOGGED, codes_of, comparable
 from pyro_gmvae.data.schema import Column
-from pyro_gmvae.segments.effects import (
+from pyro_gmvae.segments.explanation.effects import (
     Contrast,
     Levels,
     Numbers,
@@ -22,7 +22,7 @@ from pyro_gmvae.segments.effects import (
     log_rate_ratio,
     standardised,
 )
-from pyro_gmvae.segments.imputation import Memberships
+from pyro_gmvae.segments.explanation.imputation import Memberships
 
 __all__ = ["MOST_LOOKED_AT", "Look", "Measure", "Part", "looks_at"]
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.segments.classification_error import bch_weights
-from pyro_gmvae.segments.outcomes_estimates import Estimates, KnownRows, pairs_of
-from pyro_gmvae.segments.outcomes_tests import EqualityTest, chi_square, contrasts
+from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square, contrasts
+from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows, pairs_of
 from pyro_gmvae.segments.three_step import Maximum, assignment_log_likelihoods, maximise
 
 __all__ = ["ml_means", "ml_shares"]

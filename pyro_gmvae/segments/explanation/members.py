@@ -8,7 +8,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.segments.sizes import CERTAIN
+from pyro_gmvae.segments.explanation.sizes import CERTAIN
 
 __all__ = ["borderline_rows", "typical_rows"]
 

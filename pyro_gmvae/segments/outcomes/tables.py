@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 
 from pyro_gmvae.segments.classification_error import assigned
-from pyro_gmvae.segments.outcomes_estimates import Estimates, KnownRows
-from pyro_gmvae.segments.outcomes_results import Estimate, Pair, SegmentOutcome
-from pyro_gmvae.segments.outcomes_tests import holm
+from pyro_gmvae.segments.outcomes.equality import holm
+from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows
+from pyro_gmvae.segments.outcomes.results import Estimate, Pair, SegmentOutcome
 
 __all__ = ["pairs_between", "segments_of"]
 

@@ -14,7 +14,7 @@ from pyro_gmvae.fitted import NUM_SAMPLES
 from pyro_gmvae.fitting.plan import Plan
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.segments.typicality_scores import HeldOutScores, score_held_out
+from pyro_gmvae.segments.rejection.scores import HeldOutScores, score_held_out
 
 __all__ = ["FOLDS", "cross_calibrate"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from pyro_gmvae.data.schema import Schema
-from pyro_gmvae.segments.rules_columns import Feature, bound_between, features_of, questions
-from pyro_gmvae.segments.rules_conditions import Condition
+from pyro_gmvae.segments.rules.columns import Feature, bound_between, features_of, questions
+from pyro_gmvae.segments.rules.conditions import Condition
 
 __all__ = ["Leaf", "SegmentTree"]
 

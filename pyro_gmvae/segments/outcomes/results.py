@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.segments.classification_error import Assignment, ClassificationError
-from pyro_gmvae.segments.outcomes_columns import OutcomeKind
-from pyro_gmvae.segments.outcomes_tests import EqualityTest
+from pyro_gmvae.segments.outcomes.columns import OutcomeKind
+from pyro_gmvae.segments.outcomes.equality import EqualityTest
 
 if TYPE_CHECKING:
     import pandas
@@ -151,7 +151,7 @@ class SegmentDescription:
         raise InputError(f"there is no outcome {name}: choose from {names}")
 
     def __str__(self) -> str:
-        from pyro_gmvae.segments.outcomes_text import text_of
+        from pyro_gmvae.segments.outcomes.text import text_of
 
         return text_of(self)
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pyro_gmvae.segments.covariates_design import Design
-from pyro_gmvae.segments.outcomes_tests import EqualityTest, chi_square
-from pyro_gmvae.segments.outcomes_text import aligned, shown_p
+from pyro_gmvae.segments.covariates.design import Design
+from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square
+from pyro_gmvae.segments.outcomes.text import aligned, shown_p
 from pyro_gmvae.visible import visible
 
 __all__ = ["Coefficient", "CovariateTest", "SegmentLogit", "logit_of"]

@@ -12,9 +12,9 @@ from pyro_gmvae.data import Dataset, Schema, TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.ranges import MOST_QUESTIONS, SEEDS, whole
-from pyro_gmvae.segments.rules_conditions import Condition
-from pyro_gmvae.segments.rules_sql import case_of
-from pyro_gmvae.segments.rules_tree import SegmentTree
+from pyro_gmvae.segments.rules.conditions import Condition
+from pyro_gmvae.segments.rules.sql import case_of
+from pyro_gmvae.segments.rules.tree import SegmentTree
 
 __all__ = ["Rule", "RuleList", "SegmentFidelity", "distil_rules", "rules_of_run"]
 

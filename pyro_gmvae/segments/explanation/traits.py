@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pyro_gmvae.data.schema import Schema
-from pyro_gmvae.segments.imputation import Memberships, Pooled, pooled
-from pyro_gmvae.segments.looks import Look, Measure, Pairs, Part, looks_at
+from pyro_gmvae.segments.explanation.imputation import Memberships, Pooled, pooled
+from pyro_gmvae.segments.explanation.looks import Look, Measure, Pairs, Part, looks_at
 
 __all__ = ["ALPHA", "Effect", "Trait", "Traits", "pairs_of", "traits_of"]
 

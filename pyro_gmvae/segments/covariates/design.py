@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.segments.outcomes_columns import OutcomeColumn
+from pyro_gmvae.segments.outcomes.columns import OutcomeColumn
 from pyro_gmvae.stored import cut
 
 __all__ = ["Design", "Term"]

@@ -8,8 +8,8 @@ from itertools import chain
 import numpy as np
 
 from pyro_gmvae.data.columns.dates import DAY, timestamps
-from pyro_gmvae.segments.outcomes_columns import OutcomeKind
-from pyro_gmvae.segments.outcomes_results import Outcome, SegmentDescription
+from pyro_gmvae.segments.outcomes.columns import OutcomeKind
+from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
 from pyro_gmvae.visible import visible
 
 __all__ = ["DIFFERS", "aligned", "level_places", "shown_p", "shown_value", "text_of"]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pyro_gmvae.data.columns.profiles import comparable
 from pyro_gmvae.data.schema import Column, Schema
-from pyro_gmvae.segments.traits import Trait
+from pyro_gmvae.segments.explanation.traits import Trait
 
 __all__ = ["telling_traits"]
 

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
-from pyro_gmvae.segments.outcomes_tests import EqualityTest
+from pyro_gmvae.segments.outcomes.equality import EqualityTest
 
 __all__ = ["Estimates", "KnownRows", "pairs_of"]
 

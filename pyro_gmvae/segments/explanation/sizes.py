@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyro_gmvae.data.columns.profiles import ColumnProfile
-from pyro_gmvae.segments.imputation import Memberships, pooled
+from pyro_gmvae.segments.explanation.imputation import Memberships, pooled
 
 __all__ = ["CERTAIN", "Size", "expected_confusion", "nearest_clusters", "sizes_of"]
 
@@ -45,7 +45,7 @@ def sizes_of(q: np.ndarray, draws: Memberships, weights: np.ndarray) -> list[Siz
         draws: draws of the rows' clusters from them.
         weights: ``(N,)`` how much each row counts.
 
-    >>> from pyro_gmvae.segments.imputation import draw_memberships
+    >>> from pyro_gmvae.segments.explanation.imputation import draw_memberships
     >>> q = np.eye(2)[np.repeat([0, 1], [60, 40])]
     >>> size = sizes_of(q, draw_memberships(q), np.ones(100))[1]
     >>> size.share, round(size.low, 2), round(size.high, 2), size.n_rows

@@ -1,0 +1,1 @@
+"""Describe columns that were not clustered on, by segment."""

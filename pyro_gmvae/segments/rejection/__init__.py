@@ -1,0 +1,1 @@
+"""Place new rows, and reject those that fit no segment."""

@@ -1,0 +1,1 @@
+"""Say segments by a few rules of the columns."""
