@@ -71,6 +71,7 @@ def shown_p(p: float) -> str:
 def level_places(outcome: Outcome) -> range:
     """Return the places of the levels to show: of two, the second tells the first.
 
+    >>> from pyro_gmvae.segments.outcomes.equality import EqualityTest
     >>> level_places(Outcome("a", "share", ("no", "yes"), 1, 0, (), EqualityTest(0.0, 0, None), ()))
     range(1, 2)
     """
