@@ -57,6 +57,7 @@ NAMES = {
     "many-clusters": Benchmark(
         "clusters.many", "quality, lost groups and seconds from 2 to 1,000 generated groups"
     ),
+    "tables-wait": Benchmark("tables.wait", "seconds until a small table is clustered"),
     "starting-clusters": Benchmark(
         "clusters.starting_clusters", "accuracy of the clusters that a training starts from"
     ),
