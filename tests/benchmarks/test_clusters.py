@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.clusters.many import groups, lost
 from benchmarks.clusters.summary_table import summary, table
 from tests.benchmarks.conftest import Bench
 
@@ -86,3 +87,22 @@ def test_small_tables(bench: Bench) -> None:
         ("iris", "sparse", "none"),
     ]
     assert all(-1 <= row["ari"][0] <= 1 for row in found["results"])
+
+
+def test_many_clusters_counts_what_is_lost(bench: Bench) -> None:
+    y, found = np.repeat([0, 1, 2], 4), np.repeat([1, 0, 0], 4)
+    assert lost(y, y) == 0 and lost(y, found) == 1  # one cluster has two groups
+    assert lost(y, np.arange(12)) == 0  # a group in parts is not lost
+    x, y = groups(0, 7, 500, 3)
+    assert np.bincount(y).min() >= 10 and x.mean(0) == pytest.approx(0, abs=1e-9)
+    values = json.loads(bench("many-clusters", "--small", "--json").stdout)
+    assert {(r["clusters"], r["method"]) for r in values["results"]} == {
+        (k, m) for k in (2, 4) for m in ("exact", "mixture")
+    }
+    assert all(r["lost"] == [0] for r in values["results"])
+
+
+def test_waiting_for_small_tables(bench: Bench) -> None:
+    values = json.loads(bench("tables-wait", "--small", "--json").stdout)
+    assert [r["table"] for r in values["results"]] == ["iris"]
+    assert len(values["results"][0]["seconds"]) == 2
