@@ -30,13 +30,15 @@ from pyro_gmvae.fitting.starts.neighbours import (
     spectral_clusters,
 )
 from pyro_gmvae.fitting.starts.sklearn_fits import FITTED_ROWS, kmeans
+from pyro_gmvae.fitting.starts.split_merge import moved_clusters
 
 __all__ = ["Found", "best_mixture", "best_of_portfolio", "mixture_of_clusters"]
 
-TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 3, 50  # k-means clusterings that a mixture is fitted from
+TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 1, 50  # k-means clusterings that a mixture is fitted from
+MOVED_CLUSTERS = 20  # from so many clusters on, some are moved to where they are needed
 ROUNDS = 100
 # Nats a row by which a round must raise a fit. Full covariances that go on fit noise.
-GAIN_OF_FULL, GAIN = 1e-3, 1e-5
+GAIN_OF_FULL, GAIN_OF_MOVES, GAIN = 1e-3, 1e-4, 1e-5
 COMPARED, FEW_COMPARED = 3, 1  # likeliest fits of a shape that are compared on rows left out
 FOLDS, FOLD_ROUNDS, FOLD_GAIN = 5, 5, 1e-4
 STANDARD_ERRORS, LEAST_GAIN = 2.5, 0.01  # by which clusters of a graph must beat a mixture
@@ -122,6 +124,8 @@ def _best(
     few = rows if len(rows) <= FITTED_ROWS else rows.take(some)
     near = nearest(few.x)
     begun = _clusterings(few, n_clusters, generator)
+    if n_clusters >= MOVED_CLUSTERS:
+        begun = torch.cat([begun, _with_moves(few, begun, n_clusters, uniform).unsqueeze(0)])
     cut = spectral_clusters(few.x, n_clusters, seed=seed) if spectral else None
     if cut is not None:
         begun = torch.cat([begun, cut.unsqueeze(0)])
@@ -153,6 +157,22 @@ def _clusterings(
         fit = kmeans(points, n_clusters, seed=seed, n_init=1, weights=rows.weights)
         found.append(torch.from_numpy(fit.predict(points)).long())
     return torch.stack(found)
+
+
+def _with_moves(
+    rows: GaussianRows, begun: Int64[Tensor, "T N"], n_clusters: int, uniform: bool
+) -> Int64[Tensor, " N"]:
+    """Fit a diagonal mixture to the best of the clusterings, and move its clusters."""
+    mixtures, values = expectation_maximization(
+        rows,
+        one_hot(begun, n_clusters).double(),
+        "diagonal",
+        rounds=ROUNDS,
+        least_gain=GAIN_OF_MOVES,
+        uniform=uniform,
+    )
+    moved = moved_clusters(rows, mixtures[int(values.argmax())], "diagonal", uniform=uniform)
+    return moved.log_joint(rows).argmax(-1)
 
 
 def _fitted(
