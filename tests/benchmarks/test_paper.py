@@ -59,6 +59,7 @@ def test_finished_cells_are_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     assert after["results"] == before["results"]
 
 
+@pytest.mark.slow
 def test_goes_on_within_a_training(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A training cut off after its first epoch ends as one that was not."""
     options = ("--methods", "concrete", "--clusters", 3)

@@ -15,7 +15,10 @@ from pyro_gmvae.runs.contents import CARD_MARK
 from pyro_gmvae.runs.recipe import shared_settings, train_command
 from pyro_gmvae_cli.settings import named_settings
 from pyro_gmvae_cli.train import command as train_options
-from tests.cli.conftest import TINY, Cli, write_table
+from tests.cli.conftest import TINY as WITHOUT_REPORT
+from tests.cli.conftest import Cli, write_table
+
+TINY = [option for option in WITHOUT_REPORT if option != "--no-report"]
 
 
 @pytest.fixture

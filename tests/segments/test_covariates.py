@@ -74,6 +74,7 @@ def test_certain_rows_and_a_truth_value_give_the_log_odds_of_a_table() -> None:
     assert slope.standard_error == pytest.approx((1 / counts).sum() ** 0.5, rel=0.02)
 
 
+@pytest.mark.slow
 def test_bootstrap_and_sandwich_agree() -> None:
     age, q = draw(np.random.default_rng(3), 800)
     found = segment_logit(q, {"age": age}, bootstrap=30)

@@ -27,6 +27,7 @@ def test_a_parameter_rejects_new_rows_and_labels() -> None:
     assert (model.assign(x, reject=0.3)["cluster"] == -1).sum() > (model.labels_ == -1).sum()
 
 
+@pytest.mark.slow
 def test_rows_with_labels_stay_in_training() -> None:
     x = points(100, 1)
     labels = np.full(100, -1)

@@ -105,6 +105,10 @@ class Explanation:
         draws: how often the clusters of the rows were drawn.
         profiles: the columns by cluster; empty for images.
         weighted: whether rows count by weights.
+
+    >>> one = np.ones(3)
+    >>> Explanation(3, (), (0,), np.ones((1, 1)), 0 * one.astype(int), one, 0).to_dict()["n_rows"]
+    3
     """
 
     n_rows: int

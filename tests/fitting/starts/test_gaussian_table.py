@@ -237,6 +237,7 @@ class TestFits:
         x, y = make_blobs(60, centers=[[0, 0], [8, 0], [0, 8]], random_state=0)
         assert adjusted_rand_score(y, self.fit(x, 3).labels_) == 1
 
+    @pytest.mark.slow
     def test_a_ring_in_a_ring(self) -> None:
         x, y = make_circles(800, factor=0.4, noise=0.04, random_state=0)
         brief, longer = (self.fit(x, 2, max_iter=epochs) for epochs in (1, 60))
