@@ -14,7 +14,7 @@ from pyro_gmvae_cli.main import main
 
 Cli = Callable[..., Result]
 TINY = ["--epochs", "1", "--hidden", "8", "--latent-dim", "2", "--clusters", "3", "--quiet"]
-TINY += ["--regularize", "none", "--initialization", "random", "--no-report"]
+TINY += ["--no-report", "--regularize", "none", "--initialization", "random"]
 
 
 def run_cli(*arguments: object) -> Result:

@@ -69,7 +69,7 @@ def test_other_weights_are_other_data(cli: Cli, table: pandas.DataFrame, tmp_pat
 def test_select_and_stability_take_weights(
     cli: Cli, table: pandas.DataFrame, tmp_path: Path
 ) -> None:
-    options = [o for o in SHORT if o not in ("--clusters", "3")]
+    options = [o for o in SHORT if o not in ("--clusters", "3", "--no-report")]
     options += ["--weight", "times", "--label-column", "kind"]
     result = cli("select", "t.csv", "-k", "1,2", "--runs", 2, "--out", "sel", *options)
     assert result.exit_code == 0, result.output
