@@ -38,9 +38,7 @@ def defaults_of_laws(n_rows: int, *, mixed: bool) -> KindDefaults:
     [500, 1000, 3000]
     """
     if n_rows >= MANY_ROWS:
-        return replace(
-            _LAWS, learning_rate=3e-3, latent_dim=6, hidden=(128, 128), total_steps=3_000
-        )
+        return replace(_LAWS, latent_dim=6, total_steps=3_000)
     few = n_rows < FEW_ROWS
     small = replace(_LAWS, latent_dim=2, hidden=(64, 64))
     if mixed:

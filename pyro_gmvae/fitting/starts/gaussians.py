@@ -64,6 +64,10 @@ class GaussianRows:
     def __len__(self) -> int:
         return len(self.x)
 
+    def mean(self, each: Float[Tensor, " N"]) -> float:
+        """Return the mean of a figure of each row, by their weights."""
+        return float((self.weights * each).sum() / self.weights.sum())
+
     def take(self, rows: Int64[Tensor, " n"]) -> GaussianRows:
         """Take some rows."""
         return GaussianRows(self.x[rows], self.weights[rows], self.floors, self.terms[rows])

@@ -113,7 +113,7 @@ def mixture_of_clusters(
     """Find the shape of covariances that suits given clusters or responsibilities."""
     near = nearest(rows.x)
     candidates = [_raw(rows, responsibilities, shape, near, uniform) for shape in SHAPES]
-    return max(candidates, key=lambda c: _mean(c.score, rows)).found
+    return max(candidates, key=lambda c: rows.mean(c.score)).found
 
 
 def _best(
@@ -133,11 +133,11 @@ def _best(
     mixtures = [_fitted(few, first, shape, near, uniform) for shape in SHAPES]
     full, *others = mixtures
     clear = [c for c in others if _clearly_better(c.score - full.score, few)]
-    best = max([full, *clear], key=lambda c: _mean(c.score, few))
+    best = max([full, *clear], key=lambda c: few.mean(c.score))
     if cut is not None:
-        rival = max(mixtures, key=lambda c: _mean(c.score, few))
+        rival = max(mixtures, key=lambda c: few.mean(c.score))
         raw = [_raw(few, first[-1], shape, near, uniform) for shape in SHAPES]
-        other = max(raw, key=lambda c: _mean(c.score, few))
+        other = max(raw, key=lambda c: few.mean(c.score))
         if _in_pieces(near, n_clusters) or _clearly_better(other.score - rival.score, few):
             best = other
     found = best.found
@@ -196,7 +196,7 @@ def _fitted(
     for place in values.argsort(descending=True)[:compared].tolist():
         joint = mixtures[place].log_joint(rows)
         log_p = _left_out(rows, joint.softmax(-1), shape, FOLD_ROUNDS, uniform)
-        if best is None or _mean(log_p, rows) > _mean(best.log_p, rows):
+        if best is None or rows.mean(log_p) > rows.mean(best.log_p):
             cost = separation_cost(joint.argmax(-1), near)
             best = _Candidate(Found(mixtures[place], shape), log_p, cost)
     assert best is not None
@@ -241,10 +241,6 @@ def _left_out(
     return log_p[part, torch.arange(len(rows))]
 
 
-def _mean(each: Float[Tensor, " N"], rows: GaussianRows) -> float:
-    return float((rows.weights * each).sum() / rows.weights.sum())
-
-
 def _in_pieces(near: Int64[Tensor, "N count"], n_clusters: int) -> bool:
     """Say whether the graph of neighbours falls into K pieces, none of them small."""
     sizes = pieces(near).bincount()
@@ -252,8 +248,8 @@ def _in_pieces(near: Int64[Tensor, "N count"], n_clusters: int) -> bool:
 
 
 def _clearly_better(gain: Float[Tensor, " N"], rows: GaussianRows) -> bool:
-    mean = _mean(gain, rows)
-    error = _mean((gain - mean) ** 2, rows) ** 0.5 / len(rows) ** 0.5
+    mean = rows.mean(gain)
+    error = rows.mean((gain - mean) ** 2) ** 0.5 / len(rows) ** 0.5
     return mean > max(LEAST_GAIN, STANDARD_ERRORS * error)
 
 

@@ -8,6 +8,8 @@ the clusters that two describe best are split, several at a time, and the likeli
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -44,7 +46,7 @@ def moved_clusters(
     Returns:
         The mixture whose rows are likeliest, or the one given.
     """
-    value = _value(rows, mixture)
+    value = rows.mean(mixture.log_joint(rows).logsumexp(-1))
     several = int(MOVED * len(mixture.loc))
     while several:
         moved, several = _moved(rows, mixture.log_joint(rows).softmax(-1), several)
@@ -60,17 +62,12 @@ def moved_clusters(
     return mixture
 
 
-def _value(rows: GaussianRows, mixture: Gaussians) -> float:
-    log_p = mixture.log_joint(rows).logsumexp(-1)
-    return float((rows.weights * log_p).sum() / rows.weights.sum())
-
-
 def _moved(
     rows: GaussianRows, r: Float[Tensor, "N K"], several: int
 ) -> tuple[Float[Tensor, "N K"], int]:
     """Take clusters away and give each of them half of another; say how many were moved."""
     halves = _halves(rows, r.argmax(-1), r.shape[1])
-    split = [k for _, k in sorted(((-gain, k) for k, (gain, _) in halves.items()))]
+    split = sorted(halves, key=lambda k: -halves[k][0])
     # Without cluster y, log p(x) falls by -log(1 - p(y|x)).
     need = -(rows.weights.unsqueeze(-1) * torch.log1p(-r.clamp(max=SURE))).sum(0)
     moved, used = r.clone(), set[int]()
@@ -129,5 +126,5 @@ def _gain(x: Float[Tensor, "n R"], half: Bool[Tensor, " n"]) -> float:
     for part in parts:
         n = len(part)
         variance = (n * part.var(0, correction=0) + PULL * whole) / (n + PULL)
-        gain = gain - 0.5 * n * variance.log().sum() + n * torch.tensor(n / len(x)).log()
+        gain = gain - 0.5 * n * variance.log().sum() + n * log(n / len(x))
     return float(gain)
