@@ -78,7 +78,7 @@ def features_of(encoding: Encoding) -> tuple[int, np.ndarray | None]:
     >>> features_of(ImageEncoding((1, 8, 8)))
     (64, None)
     """
-    schema, names = getattr(encoding, "schema", None), encoding.feature_names
+    schema, names = encoding.schema, encoding.feature_names
     if schema is not None and schema.is_numbered:
         return len(schema) + len(schema.left_out), None
     named = None if names is None else np.array(names, dtype=object)

@@ -144,7 +144,7 @@ def load_run_splits(
         known=about.known_rows,
         least_validation=about.least_validation,
         # A run may be older than the rules by which columns are described.
-        schema=getattr(fitted.encoding, "schema", None),
+        schema=fitted.encoding.schema,
     )
     # Otherwise training rows might be counted as held out.
     if splits.train.fingerprint() != fitted.about.fingerprint:

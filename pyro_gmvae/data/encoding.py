@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.transformations import Compose, Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.likelihoods import Support
@@ -98,6 +99,7 @@ class Encoding(nn.Module, ABC):
     sample_suffixes: ClassVar[tuple[str, ...]]
     sample_words: ClassVar[str]
 
+    schema: Schema | None = None  # the columns of a row; None if it has none
     shift: Tensor
     scale: Tensor
 

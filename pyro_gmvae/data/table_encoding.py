@@ -69,6 +69,7 @@ class TableEncoding(Encoding):
     sample_suffixes = (".csv", ".csv.gz", ".parquet")
     sample_words = "samples of a table are a table"
 
+    schema: Schema
     unit: Tensor | None
 
     def __init__(

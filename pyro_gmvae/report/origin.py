@@ -73,7 +73,7 @@ def origin_of(fitted: FittedModel) -> Origin:
     Args:
         fitted: the model.
     """
-    about, schema = fitted.about, getattr(fitted.encoding, "schema", None)
+    about, schema = fitted.about, fitted.encoding.schema
     settings = shared_settings(about.settings or {})
     return Origin(
         fitted.gmvae.method,

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.data import Dataset, TableEncoding
+from pyro_gmvae.data import Dataset
 from pyro_gmvae.data.columns.profiles import ColumnProfile
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import LogLikelihood
@@ -174,7 +174,7 @@ def make_report(
 
 
 def _rules(fitted: FittedModel, data: Dataset, seed: int) -> RuleList | None:
-    if data.kind is not TableEncoding or len(data) < FEWEST_RULED:
+    if fitted.encoding.schema is None or len(data) < FEWEST_RULED:
         return None
     return rules_of_run(fitted, data, seed=seed)
 
@@ -185,7 +185,7 @@ def _members(explanation: Explanation) -> list[Member]:
 
 def _cells(fitted: FittedModel, data: Dataset, rows: list[int]) -> dict[int, dict[str, str]]:
     """Return the cells of some rows as text; images have none, but their files may have names."""
-    schema = getattr(fitted.encoding, "schema", None)
+    schema = fitted.encoding.schema
     if schema is None:
         names = data.row_names
         return {} if names is None else {i: {"file": names[i]} for i in rows}

@@ -45,7 +45,7 @@ def card_of(fitted: FittedModel, digest: str) -> str:
 
 def _lines(fitted: FittedModel, digest: str) -> Iterator[str]:
     gmvae, encoding, about = fitted.gmvae, fitted.encoding, fitted.about
-    schema: Schema | None = getattr(encoding, "schema", None)
+    schema = encoding.schema
     yield CARD_MARK
     yield f"# Clusters of {markdown_text(about.name)}\n"
     yield (

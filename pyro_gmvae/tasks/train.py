@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyro_gmvae.data import Splits, TableEncoding
+from pyro_gmvae.data import Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
@@ -104,7 +104,7 @@ def train_run(
             on_device = fitted.to(planned.config.device or "cpu")
             fitted = replace(fitted, calibration=calibrate(on_device, planned.splits))
             writer.save(fitted)
-            if report or (report is None and splits.train.kind is TableEncoding):
+            if report or (report is None and fitted.encoding.schema is not None):
                 written = writer.report(fitted)
     return Trained(fitted, splits, is_main, written)
 

@@ -164,7 +164,7 @@ def explain(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Explanation
     draws = draw_memberships(q, seed=seed)
     sizes = sizes_of(q, draws, mass)
     used = [k for k, size in enumerate(sizes) if size.n_rows]
-    schema: Schema | None = getattr(fitted.encoding, "schema", None)
+    schema = fitted.encoding.schema
     profiles, nearest, traits = _columns(schema, data, q, draws, mass, used)
     members = _members(fitted, data, q, schema is not None and q.shape[1] > 1, seed)
     segments = [

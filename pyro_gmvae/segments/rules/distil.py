@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int64
 
-from pyro_gmvae.data import Dataset, Schema, TableEncoding
+from pyro_gmvae.data import Dataset, Schema
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.ranges import MOST_QUESTIONS, SEEDS, whole
@@ -263,7 +263,7 @@ def rules_of_run(
     12
     """
     encoding = fitted.encoding
-    if not isinstance(encoding, TableEncoding):
+    if encoding.schema is None:
         raise InputError(
             f"rules are about the columns of a table, and this model is of {encoding.plural}: use "
             "a run of a table"
