@@ -19,6 +19,7 @@ from pyro_gmvae.segments.covariates.design import Design
 from pyro_gmvae.segments.covariates.results import SegmentLogit, logit_of
 from pyro_gmvae.segments.outcomes.columns import outcome_frame, read_outcome
 from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
+from pyro_gmvae.segments.rows import responsibilities_of_rows
 from pyro_gmvae.segments.three_step import Maximum, assignment_log_likelihoods, maximise
 
 __all__ = ["covariates_of_run", "segment_logit"]
@@ -164,6 +165,5 @@ def covariates_of_run(
     """
     frame = outcome_frame(covariates, len(data))
     refuse_clustered(fitted, frame.columns)
-    q = fitted.responsibilities(data.x).double().numpy()
-    weights = None if data.weights is None else data.weights.numpy()
+    q, weights = responsibilities_of_rows(fitted, data)
     return segment_logit(q, frame, weights=weights, **options)

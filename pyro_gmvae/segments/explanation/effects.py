@@ -36,17 +36,31 @@ class Contrast(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
-    """Hold the sums of a group over its known cells.
+class Mass:
+    """Hold how many rows of a group are known in a column.
 
     Attributes:
         mass: the sum of the weights.
         squares: the sum of the squared weights.
-        powers: ``(..., P)`` the sums of w x, w x², ...
     """
 
     mass: np.ndarray
     squares: np.ndarray
+
+    @property
+    def n(self) -> np.ndarray:
+        """Return the effective number of rows."""
+        return _over(self.mass**2, self.squares)
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers(Mass):
+    """Hold the sums of a group over its known cells.
+
+    Attributes:
+        powers: ``(..., P)`` the sums of w x, w x², ...
+    """
+
     powers: np.ndarray
 
     def __sub__(self, other: Numbers) -> Numbers:
@@ -55,11 +69,6 @@ class Numbers:
             (self.squares - other.squares).clip(0),
             self.powers - other.powers,
         )
-
-    @property
-    def n(self) -> np.ndarray:
-        """Return the effective number of rows."""
-        return _over(self.mass**2, self.squares)
 
     def moment(self, power: int) -> np.ndarray:
         """Return the mean of a power of x."""
@@ -72,17 +81,13 @@ class Numbers:
 
 
 @dataclass(frozen=True, eq=False)
-class Levels:
+class Levels(Mass):
     """Hold the sums of a group by the levels of a column, over its known cells.
 
     Attributes:
-        mass: the sum of the weights.
-        squares: the sum of the squared weights.
         counts: ``(..., L)`` the sum of the weights at each level.
     """
 
-    mass: np.ndarray
-    squares: np.ndarray
     counts: np.ndarray
 
     def __sub__(self, other: Levels) -> Levels:
@@ -91,11 +96,6 @@ class Levels:
             (self.squares - other.squares).clip(0),
             (self.counts - other.counts).clip(0),
         )
-
-    @property
-    def n(self) -> np.ndarray:
-        """Return the effective number of rows."""
-        return _over(self.mass**2, self.squares)
 
     @property
     def shares(self) -> np.ndarray:

@@ -24,6 +24,7 @@ from pyro_gmvae.segments.explanation.sizes import (
 )
 from pyro_gmvae.segments.explanation.telling import telling_traits
 from pyro_gmvae.segments.explanation.traits import Trait, Traits, pairs_of, traits_of
+from pyro_gmvae.segments.rows import responsibilities_of_rows
 
 __all__ = ["Explanation", "Member", "Segment", "explain"]
 
@@ -157,8 +158,7 @@ def explain(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Explanation
     """
     if not len(data):
         raise InputError(f"{data.name} has no rows: name data that has some")
-    q = fitted.responsibilities(data.x).double().numpy()
-    mass = np.ones(len(q)) if data.weights is None else data.weights.double().numpy()
+    q, mass = responsibilities_of_rows(fitted, data)
     if not mass.sum() > 0:
         raise InputError(f"all {len(q)} rows of {data.name} have the weight 0: name other rows")
     draws = draw_memberships(q, seed=seed)

@@ -25,6 +25,7 @@ from pyro_gmvae.segments.outcomes.ml import ml_means, ml_shares
 from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
 from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
 from pyro_gmvae.segments.outcomes.tables import pairs_between, segments_of
+from pyro_gmvae.segments.rows import responsibilities_of_rows
 from pyro_gmvae.stored import cut
 
 __all__ = ["Correction", "describe_outcomes", "describe_run"]
@@ -134,8 +135,7 @@ def describe_run(
     """
     frame = outcome_frame(outcomes, len(data))
     refuse_clustered(fitted, frame.columns)
-    q = fitted.responsibilities(data.x).double().numpy()
-    weights = None if data.weights is None else data.weights.numpy()
+    q, weights = responsibilities_of_rows(fitted, data)
     return describe_outcomes(q, frame, weights=weights, **options)
 
 

@@ -12,6 +12,7 @@ from pyro_gmvae.data import Dataset, Schema
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.ranges import MOST_QUESTIONS, SEEDS, whole
+from pyro_gmvae.segments.rows import responsibilities_of_rows
 from pyro_gmvae.segments.rules.conditions import Condition
 from pyro_gmvae.segments.rules.sql import case_of
 from pyro_gmvae.segments.rules.tree import SegmentTree
@@ -268,11 +269,12 @@ def rules_of_run(
             f"rules are about the columns of a table, and this model is of {encoding.plural}: use "
             "a run of a table"
         )
+    q, weights = responsibilities_of_rows(fitted, data)
     return distil_rules(
         encoding.schema,
         data.x.double().numpy(),
-        fitted.responsibilities(data.x).double().numpy(),
-        weights=None if data.weights is None else data.weights.numpy(),
+        q,
+        weights=weights,
         max_depth=max_depth,
         seed=seed,
     )
