@@ -83,14 +83,15 @@ def command(
     opened = load(run, device)
     path = own_report(run, form) if output is None else Path(output)
     if data is None:
-        rows = load_run_rows(opened, "train", data_dir=data_dir, download=download)
+        rows, new = load_run_rows(opened, "train", data_dir=data_dir, download=download), None
     else:
         rows = load_new_rows(
             opened, data, data_dir=data_dir, download=download, image_size=image_size
         )
+        new = data, rows
     if not quiet:
         tell_notes(rows)
-    outcomes = describe_columns(opened, data, describe) if describe else None
+    outcomes = describe_columns(opened, describe, new) if describe else None
     report = report_run(opened, rows, path, outcomes=outcomes, form=form, run=run, seed=seed)
     if as_json:
         say_json(report.to_dict())

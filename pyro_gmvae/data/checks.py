@@ -1,6 +1,7 @@
 """Check that a model can use a table of numbers."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,16 @@ def listed(names: Iterable[object], limit: int = 5) -> str:
     every = [cut(name) for name in names]
     rest = len(every) - limit
     return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def near_or_all(name: str, names: Sequence[str]) -> str:
+    """Say which of the names a wrong one may mean, or else which there are.
+
+    >>> near_or_all("custmer", ["customer", "age"]), near_or_all("x", ["customer", "age"])
+    ('did you mean customer?', 'it has customer, age.')
+    """
+    near = get_close_matches(name, names, 1)
+    return f"did you mean {near[0]}?" if near else f"it has {listed(names)}."
 
 
 def reason(error: Exception) -> str:

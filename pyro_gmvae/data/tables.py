@@ -1,6 +1,5 @@
 """Turn table files and data frames into data sets, whatever their columns hold."""
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from pyro_gmvae.data.checks import Purpose, check_rows, listed, table_tensor
+from pyro_gmvae.data.checks import Purpose, check_rows, near_or_all, table_tensor
 from pyro_gmvae.data.columns.infer import describe
 from pyro_gmvae.data.columns.match import match_column
 from pyro_gmvae.data.columns.raw import RawColumn, read_column
@@ -185,8 +184,7 @@ def _from_frame(
 
 def _check_column(column: str, what: str, frame: "pandas.DataFrame", name: str) -> None:
     if column not in frame.columns:
-        near = difflib.get_close_matches(column, frame.columns, 1)
-        known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
+        known = near_or_all(column, list(frame.columns))
         raise InputError(f"{name} has no {what} column {column}: {known}")
 
 

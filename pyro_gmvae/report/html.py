@@ -12,13 +12,13 @@ import numpy as np
 
 from pyro_gmvae.report.cautions import blurs_of
 from pyro_gmvae.report.heatmap import heat_map
-from pyro_gmvae.report.outcomes import interval_text, outcome_sentences
+from pyro_gmvae.report.outcomes import outcome_sentences
 from pyro_gmvae.report.report import Report
 from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
-from pyro_gmvae.segments.outcomes.text import level_places, shown_value
+from pyro_gmvae.segments.outcomes.text import level_places, shown_interval, shown_value
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def html_of(report: Report) -> str:
             rules=[] if report.rules is None else list(rule_lines(report.rules)),
             rules_sentence=rules_sentence,
             outcome_sentences=outcome_sentences,
-            interval_text=interval_text,
+            shown_interval=shown_interval,
             level_places=level_places,
             shown_value=shown_value,
             summary=summary_of(report),

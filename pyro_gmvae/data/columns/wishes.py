@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from pyro_gmvae.data.checks import listed
+from pyro_gmvae.data.checks import near_or_all
 from pyro_gmvae.data.schema import KINDS, Kind, LeftOut, Schema
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.ranges import plain, shown
@@ -56,9 +56,7 @@ class Wishes:
         said = (*self.kinds, *self.levels, *self.weights, *self.drop, *(self.only or ()))
         for name in said:
             if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                known = f"did you mean {near[0]}?" if near else f"it has {listed(names)}."
-                raise InputError(f"{source} has no column {name}: {known}")
+                raise InputError(f"{source} has no column {name}: {near_or_all(name, names)}")
         both = [name for name in self.drop if name in self.kinds or name in (self.only or ())]
         if both:
             raise InputError(f"the column {both[0]} is to be dropped and to be used: choose one.")

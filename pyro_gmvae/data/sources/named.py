@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyro_gmvae.data.checks import listed
+from pyro_gmvae.data.checks import near_or_all
 from pyro_gmvae.data.sources.files import check_file, is_table, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
@@ -46,7 +45,6 @@ def read_named_columns(source: str, names: Sequence[str]) -> pandas.DataFrame:
     frame = read_table(Path(source)).frame.rename(columns=str)
     for name in names:
         if name not in frame.columns:
-            near = difflib.get_close_matches(name, frame.columns, 1)
-            known = f"did you mean {near[0]}?" if near else f"it has {listed(frame.columns)}."
+            known = near_or_all(name, list(frame.columns))
             raise InputError(f"{source} has no column {name}: {known}")
     return frame[list(dict.fromkeys(names))]

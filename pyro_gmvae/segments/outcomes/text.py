@@ -9,10 +9,19 @@ import numpy as np
 
 from pyro_gmvae.data.columns.dates import DAY, timestamps
 from pyro_gmvae.segments.outcomes.columns import OutcomeKind
-from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
+from pyro_gmvae.segments.outcomes.results import Estimate, Outcome, SegmentDescription
 from pyro_gmvae.visible import visible
 
-__all__ = ["DIFFERS", "aligned", "level_places", "shown_p", "shown_value", "text_of"]
+__all__ = [
+    "DIFFERS",
+    "aligned",
+    "level_places",
+    "pairs_apart",
+    "shown_interval",
+    "shown_p",
+    "shown_value",
+    "text_of",
+]
 
 DIFFERS = 0.05  # adjusted p-value below which two segments are said to differ
 WORDS = {"mean": "mean", "date": "mean date", "share": "shares"}
@@ -40,10 +49,9 @@ def _table(outcome: Outcome, confidence: float) -> str:
         level = outcome.levels[place]
         for segment in outcome.segments:
             e = segment.estimates[place]
-            low, high = (shown_value(v, outcome.kind) for v in (e.low, e.high))
             plain = "" if e.uncorrected is None else shown_value(e.uncorrected, outcome.kind)
             row = [f"{segment.segment}", f"{segment.rows:,.0f}", shown_value(e.value, outcome.kind)]
-            row += [f"{low} to {high}", plain]
+            row += [shown_interval(e, outcome.kind), plain]
             lines.append([*([visible(level)] if leveled else []), *row])
     title = f"{visible(outcome.name)}: {WORDS[outcome.kind]} by segment, {of_all}"
     return "\n".join([title, *aligned(lines), *_tests(outcome)])
@@ -53,10 +61,21 @@ def _tests(outcome: Outcome) -> Iterator[str]:
     if outcome.test.p_value is None:
         return
     yield f"All segments alike: {shown_p(outcome.test.p_value)}."
-    apart = [p for p in outcome.pairs if p.p_holm is not None and p.p_holm < DIFFERS]
     if len(outcome.pairs) > 1:
-        listed = ", ".join(f"{p.first} and {p.second}" for p in apart) or "no two"
-        yield f"Pairs that differ (Holm, {DIFFERS:.0%}): {listed}."
+        yield f"Pairs that differ (Holm, {DIFFERS:.0%}): {pairs_apart(outcome) or 'no two'}."
+
+
+def pairs_apart(outcome: Outcome) -> str:
+    """List the pairs of segments that differ, by their adjusted p-values; empty for none.
+
+    >>> from pyro_gmvae.segments.outcomes.equality import EqualityTest
+    >>> from pyro_gmvae.segments.outcomes.results import Pair
+    >>> pairs = Pair(0, 1, 0.01, 0.02, ()), Pair(0, 2, 0.3, 0.3, ())
+    >>> pairs_apart(Outcome("a", "mean", ("a",), 1, 0, (), EqualityTest(0.0, 0, None), pairs))
+    '0 and 1'
+    """
+    apart = (p for p in outcome.pairs if p.p_holm is not None and p.p_holm < DIFFERS)
+    return ", ".join(f"{p.first} and {p.second}" for p in apart)
 
 
 def shown_p(p: float) -> str:
@@ -76,6 +95,15 @@ def level_places(outcome: Outcome) -> range:
     range(1, 2)
     """
     return range(int(len(outcome.levels) == 2), len(outcome.levels))
+
+
+def shown_interval(estimate: Estimate, kind: OutcomeKind) -> str:
+    """Write the interval of an estimate.
+
+    >>> shown_interval(Estimate("yes", 0.2, 0.15, 0.25, 0.02, None), "share")
+    '15.0% to 25.0%'
+    """
+    return f"{shown_value(estimate.low, kind)} to {shown_value(estimate.high, kind)}"
 
 
 def shown_value(value: float, kind: OutcomeKind) -> str:
