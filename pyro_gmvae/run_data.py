@@ -18,6 +18,7 @@ from pyro_gmvae.fitting.settings import Settings
 __all__ = [
     "Part",
     "load_new_rows",
+    "load_rows",
     "load_rows_for_each",
     "load_run_rows",
     "load_run_splits",
@@ -189,6 +190,26 @@ def load_new_rows(
     """
     options = _read_options(fitted, source, data_dir, image_size)
     return fitted.conform(_read(source, options, download=download))
+
+
+def load_rows(
+    fitted: FittedModel,
+    source: str | None,
+    part: Part,
+    *,
+    data_dir: str | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+) -> Dataset:
+    """Load all rows of another source, or without one a part of the model's own data.
+
+    Args and errors: as in `load_new_rows` and `load_run_rows`.
+    """
+    if source is None:
+        return load_run_rows(fitted, part, data_dir=data_dir, download=download)
+    return load_new_rows(
+        fitted, source, data_dir=data_dir, download=download, image_size=image_size
+    )
 
 
 def load_rows_for_each(

@@ -60,23 +60,19 @@ def command(
     if data is None and image_size is not None:
         raise InputError("--image-size is for other data than the run's own: name DATA")
 
-    from pyro_gmvae.run_data import load_new_rows, load_run_rows
+    from pyro_gmvae.run_data import load_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.evaluate import evaluate_run
     from pyro_gmvae_cli.show import figures_table, tell_notes
 
     opened = load(run, device)
-    if data is None:
-        part: Any = split
-        rows = load_run_rows(opened, part, data_dir=data_dir, download=download)
-    else:
-        rows = load_new_rows(
-            opened, data, data_dir=data_dir, download=download, image_size=image_size
-        )
-        split = "all"
+    part: Any = split if data is None else "all"
+    rows = load_rows(
+        opened, data, part, data_dir=data_dir, download=download, image_size=image_size
+    )
     if not quiet:
         tell_notes(rows)
-    figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=split)
+    figures = evaluate_run(opened, rows, num_samples=samples, seed=seed, part=part)
     if as_json:
         say_json(figures.values)
     elif not quiet:

@@ -72,7 +72,7 @@ def command(
     """
     if data is None and image_size is not None:
         raise InputError("--image-size is for other data than the run's own: name DATA")
-    from pyro_gmvae.run_data import load_new_rows, load_run_rows
+    from pyro_gmvae.run_data import load_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.describe import describe_columns
     from pyro_gmvae.tasks.report import format_of, own_report, report_run
@@ -82,15 +82,12 @@ def command(
         format_of(output, form)
     opened = load(run, device)
     path = own_report(run, form) if output is None else Path(output)
-    if data is None:
-        rows, new = load_run_rows(opened, "train", data_dir=data_dir, download=download), None
-    else:
-        rows = load_new_rows(
-            opened, data, data_dir=data_dir, download=download, image_size=image_size
-        )
-        new = data, rows
+    rows = load_rows(
+        opened, data, "train", data_dir=data_dir, download=download, image_size=image_size
+    )
     if not quiet:
         tell_notes(rows)
+    new = None if data is None else (data, rows)
     outcomes = describe_columns(opened, describe, new) if describe else None
     report = report_run(opened, rows, path, outcomes=outcomes, form=form, run=run, seed=seed)
     if as_json:

@@ -56,19 +56,16 @@ def command(
     """
     to_stdout = options.to_standard_output(output, as_json) or output is None
 
-    from pyro_gmvae.run_data import load_new_rows, load_run_rows
+    from pyro_gmvae.run_data import load_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.output import STANDARD_OUTPUT, text_output
     from pyro_gmvae.tasks.rules import run_rules
     from pyro_gmvae_cli.show import tell_notes
 
     opened = load(run, device)
-    if data is None:
-        rows = load_run_rows(opened, "all")
-    else:
-        rows = load_new_rows(opened, data)
-        if not quiet:
-            tell_notes(rows)
+    rows = load_rows(opened, data, "all")
+    if data is not None and not quiet:
+        tell_notes(rows)
     with text_output(STANDARD_OUTPUT if output is None else output) as write:
         found = run_rules(opened, rows, max_depth=depth, seed=seed)
         if not (as_json and to_stdout):
