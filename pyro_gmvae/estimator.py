@@ -71,7 +71,8 @@ class GMVAE(
     may hold anything: amounts, counts, dates, text, truth values and gaps; their meaning is guessed
     by rules, and ``schema`` corrects it. In an array every column is a real number, NaN where a
     cell is missing, unless ``schema`` says otherwise. None and ``"auto"`` leave a
-    parameter to `pyro_gmvae.fitting.defaults`.
+    parameter to `pyro_gmvae.fitting.defaults`. A sparse matrix is made dense, as far as the memory
+    goes.
 
     In threads of one process, fits and all that a fitted estimator computes take turns, and each
     gives what it gives alone. For speed use processes, such as joblib's ``loky`` backend.
@@ -316,6 +317,7 @@ class GMVAE(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags
 
     @property

@@ -1,18 +1,38 @@
-"""scikit-learn's own checks of an estimator; one is excused, and says why."""
+"""scikit-learn's own checks of an estimator; those that are excused say why."""
+
+from collections.abc import Callable
 
 import pytest
-from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+from sklearn.utils.estimator_checks import (
+    check_estimator,
+    check_estimator_sparse_array,
+    check_estimator_sparse_matrix,
+    parametrize_with_checks,
+)
 
 from pyro_gmvae import GMVAE
 
 # A bare GMVAE() takes minutes; fewer epochs run the same code.
 QUICK = GMVAE(hidden=(16,), max_iter=3)
 # scikit-learn excuses its own KMeans and forests likewise.
+DRAWN = (
+    "A training draws rows by their weights, so that a row of weight 2 equals two rows in "
+    "expectation, not bit for bit (tests/fitting/test_weights.py)."
+)
+CLASSES = (
+    "The check takes an estimator that has predict_proba for a classifier, and looks for the "
+    "number of classes of y. Without predict_proba it passes (below)."
+)
 EXCUSED = {
-    "check_sample_weight_equivalence_on_dense_data": "A training draws rows by their weights, so "
-    "that a row of weight 2 equals two rows in expectation, not bit for bit "
-    "(tests/fitting/test_weights.py)."
+    "check_sample_weight_equivalence_on_dense_data": DRAWN,
+    "check_sample_weight_equivalence_on_sparse_data": DRAWN,
+    "check_estimator_sparse_array": CLASSES,
+    "check_estimator_sparse_matrix": CLASSES,
 }
+
+
+class WithoutProbabilities(GMVAE):
+    predict_proba = property()
 
 
 @pytest.fixture
@@ -25,6 +45,14 @@ def array_api(monkeypatch: pytest.MonkeyPatch) -> None:
 @parametrize_with_checks([QUICK], expected_failed_checks=lambda estimator: EXCUSED)
 def test_scikit_learn_check(estimator, check, array_api: None, unchecked_shapes: None) -> None:
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("check", [check_estimator_sparse_array, check_estimator_sparse_matrix])
+def test_sparse_checks_without_probabilities(check: Callable, unchecked_shapes: None) -> None:
+    estimator = WithoutProbabilities(hidden=(16,), max_iter=3)
+    assert not hasattr(estimator, "predict_proba")
+    check("GMVAE", estimator)
 
 
 @pytest.mark.slow

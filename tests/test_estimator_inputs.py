@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from scipy import sparse
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
@@ -43,6 +44,24 @@ def test_layouts_of_tensors() -> None:
         (x.flip(0), x.flip(0)),
     ):
         np.testing.assert_array_equal(as_array(given), wanted.numpy())
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csc_array, sparse.coo_array])
+def test_a_sparse_matrix_is_its_dense_array(make: Any) -> None:
+    x = X * (np.abs(X) > 1)
+    found, same = fitted(make(x), 3), fitted(x, 3)
+    assert found.n_features_in_ == 2
+    np.testing.assert_array_equal(found.labels_, same.labels_)
+    np.testing.assert_array_equal(found.predict_proba(make(x)), same.predict_proba(x))
+    with pytest.raises(ValueError, match="X has 1 features"):
+        found.predict(make(x)[:, [0]] if make is not sparse.coo_array else make(x[:, :1]))
+
+
+def test_a_sparse_data_frame_is_its_dense_one() -> None:
+    words = pandas.Series(list("abcab" * 12))
+    dummies = pandas.get_dummies(words, dtype=float)
+    thin = pandas.get_dummies(words, dtype=float, sparse=True)
+    np.testing.assert_array_equal(fitted(thin, 3).labels_, fitted(dummies, 3).labels_)
 
 
 def test_lists_of_images() -> None:

@@ -24,6 +24,7 @@ from pyro_gmvae.errors import InputError
 
 # The names, in lower case, that people give to the arrays of an .npz file.
 ROWS = ("x", "data", "images", "arr_0")
+SPARSE = {"data", "format", "shape"}  # the names in every file of scipy.sparse.save_npz
 LABELS = ("y", "labels", "label", "targets", "target")
 
 
@@ -56,7 +57,7 @@ def from_array(
     Args:
         x: images ``(N, H, W)``, ``(N, H, W, C)`` or ``(N, C, H, W)``, as uint8 in 0..255, floats in
             [0, 1] or truth values; or a table ``(N, D)`` of numbers, NaN where a cell is missing. A
-            tensor, or a list of N arrays or tensors of one shape, will do.
+            tensor, a sparse matrix, or a list of N arrays or tensors of one shape, will do.
         y: labels ``(N,)``, integers or text.
         name: the name of the data set in messages.
         purpose: ``"apply"`` accepts a single row and constant columns.
@@ -153,6 +154,11 @@ def _warn_of_channels(shape: Sequence[int], name: str) -> None:
 
 def _names(path: Path, names: Sequence[str]) -> list[str]:
     """Choose the array of the rows, and that of the labels if there is one."""
+    if set(names) >= SPARSE:
+        raise InputError(
+            f"{path} is a sparse matrix of scipy.sparse.save_npz: give the matrix to GMVAE, "
+            "or write numpy.savez(path, x=matrix.toarray())."
+        )
     rows = _first_group(names, ROWS)
     if not rows:
         raise InputError(

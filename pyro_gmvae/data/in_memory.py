@@ -1,6 +1,7 @@
-"""Bring tensors, lists of arrays and masked arrays to plain NumPy arrays."""
+"""Bring tensors, sparse matrices, lists of arrays and masked arrays to plain NumPy arrays."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,13 @@ __all__ = ["as_array"]
 
 
 def as_array(values: Any, name: str = "X") -> Any:
-    """Turn a tensor, a list of equal arrays or tensors, or a masked array into a NumPy array.
+    """Turn a tensor, a sparse matrix, a list of arrays or a masked array into a NumPy array.
 
     Other values, such as an array, a data frame or a list of lists, are returned as they are.
 
     Args:
-        values: a tensor of any device, layout and type, with or without gradient; or N arrays,
-            tensors or pictures of one shape, which become the rows.
+        values: a tensor of any device, layout and type, with or without gradient; a sparse matrix
+            or array of SciPy; or N arrays, tensors or pictures of one shape, which become the rows.
         name: what the values are called in messages.
 
     Returns:
@@ -30,7 +31,7 @@ def as_array(values: Any, name: str = "X") -> Any:
 
     Raises:
         InputError: for arrays of several shapes, or of types that are no numbers or text, masked
-            images, tensors without values, or sparse ones that do not fit into memory.
+            images, tensors without values, or sparse ones that do not fit into memory when dense.
 
     >>> as_array(torch.ones(2, 3, dtype=torch.bfloat16, requires_grad=True)).dtype
     dtype('float32')
@@ -39,6 +40,8 @@ def as_array(values: Any, name: str = "X") -> Any:
     """
     if isinstance(values, Tensor):
         return _from_tensor(values, name)
+    if hasattr(values, "toarray"):  # only sparse matrices have it
+        return _plain(_from_sparse(values, name), name)
     if isinstance(values, list | tuple) and values and all(map(_is_array, values)):
         return _stacked([np.asarray(as_array(v, name)) for v in values], name)
     if isinstance(values, np.ma.MaskedArray):
@@ -48,6 +51,12 @@ def as_array(values: Any, name: str = "X") -> Any:
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, Tensor) or hasattr(value, "__array_interface__")
+
+
+def _from_sparse(values: Any, name: str) -> np.ndarray:
+    """Make a matrix of SciPy dense: training reads every cell, zeros included."""
+    _check_dense(prod(values.shape) * values.dtype.itemsize, name)
+    return values.toarray()
 
 
 def _stacked(arrays: Sequence[np.ndarray], name: str) -> np.ndarray:
@@ -92,9 +101,14 @@ def _from_tensor(values: Tensor, name: str) -> np.ndarray:
     if values.is_quantized:
         values = values.dequantize()
     if values.layout != torch.strided:
-        size = values.numel() * values.element_size()
-        check_memory(size, f"{name} as a dense array", "use fewer rows or columns")
+        _check_dense(values.numel() * values.element_size(), name)
         values = values.to_dense()
     if values.is_floating_point() and values.element_size() < 4:
         values = values.float()
     return values.cpu().resolve_conj().resolve_neg().numpy()
+
+
+def _check_dense(size: int, name: str) -> None:
+    """Refuse sparse data that take more memory as a dense array than there is, in bytes."""
+    hint = "use fewer rows or columns, such as the leading components of a TruncatedSVD"
+    check_memory(size, f"{name} as a dense array", hint)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from pyro_gmvae.data import ImageEncoding, TableEncoding, from_array, load
 from pyro_gmvae.data.checks import DataWarning
@@ -89,6 +90,8 @@ def test_apply_accepts_what_fit_refuses() -> None:
             torch.zeros(10**6, 10**7, layout=torch.sparse_coo),
             "too little memory for array as a",
         ),
+        (sparse.coo_array((10**6, 10**7)), "array as a dense array, .* such as the leading"),
+        (sparse.csr_array(np.eye(3) * 1j), "store numbers"),
         (np.zeros((4, 5, 5, 2), np.uint8), "1, 3 or 4 channels"),
         (np.array([["a"], ["b"]]), "store numbers"),
         (np.zeros((2, 2), complex), "store numbers"),
@@ -147,6 +150,12 @@ def test_flipped_bytes_in_npz(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="damaged"):
         load(str(path))
+
+
+def test_npz_of_a_sparse_matrix_says_what_to_do(tmp_path: Path) -> None:
+    sparse.save_npz(tmp_path / "a.npz", sparse.csr_matrix(TABLE))
+    with pytest.raises(InputError, match=r"sparse matrix of scipy.sparse.save_npz: give the matri"):
+        load(str(tmp_path / "a.npz"))
 
 
 def test_npz_without_x_names_what_it_has(tmp_path: Path) -> None:
