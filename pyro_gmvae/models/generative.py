@@ -21,6 +21,7 @@ from pyro_gmvae.models.effects import observation
 from pyro_gmvae.models.labels import is_labels, label_log_evidence
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.networks import MIN_SCALE
+from pyro_gmvae.networks.gates import FEW, Gates, nearest_clusters
 
 __all__ = ["GenerativeModel"]
 
@@ -180,14 +181,16 @@ class GenerativeModel(PyroModule):
         """Compute the log of the posterior p(y|z), exactly by Bayes' rule."""
         return (self.log_p_y() + self.log_p_z_given_y(z)).log_softmax(-1)
 
-    def place(
-        self, z: Float[Tensor, "*batch Z"]
-    ) -> tuple[Float[Tensor, "*batch K"], Float[Tensor, "*batch K Z"]]:
-        """Compute p(y|z), and (z - mu_y) / sigma_y for every cluster, for a `GatedDecoder`."""
-        scale = self.component_scale
-        u = (z.unsqueeze(-2) - self.component_loc) / scale
-        log_joint = self.log_p_y() - 0.5 * (u * u).sum(-1) - scale.log().sum(-1)
-        return log_joint.softmax(-1), u
+    def gates(self, z: Float[Tensor, "B Z"]) -> Gates:
+        """Compute p(y|z) and (z - mu_y) / sigma_y, of many clusters those of the nearest."""
+        log_p_y, loc, scale = self.log_p_y(), *self.components()
+        near = None
+        if self.n_components > FEW:
+            near = nearest_clusters(z, loc, scale, log_p_y)
+            log_p_y, loc, scale = log_p_y[near], loc[near], scale[near]
+        u = (z.unsqueeze(-2) - loc) / scale
+        log_joint = log_p_y - 0.5 * (u * u).sum(-1) - scale.log().sum(-1)
+        return Gates(log_joint.softmax(-1), u, near)
 
     def p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
         """Compute the posterior p(y|z)."""

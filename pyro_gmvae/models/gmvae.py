@@ -206,7 +206,7 @@ class GMVAE(nn.Module):
         if table is not None:
             # The networks go by where the model puts the clusters in z.
             assert isinstance(self.model.decoder, GatedDecoder)
-            self.model.decoder.place = self.model.place
+            self.model.decoder.gates = self.model.gates
             self.guide.z_head.components = self.model.components
             with torch.no_grad():
                 self.model.component_loc.copy_(apart(n_components, latent_dim))

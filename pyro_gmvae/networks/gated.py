@@ -14,15 +14,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from pyro_gmvae.networks.gates import Gates
 from pyro_gmvae.networks.heads import GaussianHead
 from pyro_gmvae.networks.mlp import linear, mlp
 
-__all__ = ["ClusterLine", "GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Place"]
+__all__ = ["ClusterLine", "GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Gating"]
 
 GAIN = 5.0  # Adam moves a weight by its rate a step, and loadings grow from 0 to about 1
 
-# Computes p(y|z), shape (*batch, K), and (z - mu_y) / sigma_y for every y, shape (*batch, K, Z).
-Place = Callable[[Tensor], tuple[Tensor, Tensor]]
+# Says which clusters each of B styles, shape (B, Z), lies in or near.
+Gating = Callable[[Tensor], Gates]
 # Gives mu and sigma of p(z|y), shape (K, Z) each.
 Components = Callable[[], tuple[Tensor, Tensor]]
 
@@ -47,17 +48,17 @@ class GatedDecoder(nn.Module):
         hidden: sizes of the hidden layers; None has none.
 
     Attributes:
-        place: computes p(y|z) and u_y; the pair sets it to the model's method.
+        gates: gives p(y|z) and u_y of the clusters near z; the pair sets it to the model's method.
         anchor: the parameters that each cluster began with, shape ``(K, outputs)``.
         unit: the units in which what is learned beyond them counts, of the same shape.
 
     >>> decoder = GatedDecoder(latent_dim=2, n_clusters=3, n_central=4, n_outputs=5)
-    >>> decoder.place = lambda z: (torch.ones(len(z), 3) / 3, z.unsqueeze(-2).expand(-1, 3, -1))
+    >>> decoder.gates = lambda z: Gates(torch.ones(7, 3) / 3, z.unsqueeze(-2).expand(-1, 3, -1))
     >>> decoder(torch.zeros(7, 2)).shape
     torch.Size([7, 5])
     """
 
-    place: Place
+    gates: Gating
     anchor: Tensor
     unit: Tensor
     component_dims: Mapping[str, int]
@@ -87,15 +88,14 @@ class GatedDecoder(nn.Module):
             self.component_dims["from_cluster.weight"] = 1
 
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch output"]:
-        p_y, u = self.place(z.reshape(-1, z.shape[-1]))
-        output = p_y @ (self.anchor + self.unit * self.centre)
-        weighted = p_y.unsqueeze(-1) * u
+        gates = self.gates(z.reshape(-1, z.shape[-1]))
+        output = gates.mix(self.anchor + self.unit * self.centre)
         unit = self.unit[:, : self.n_central]
-        loading = GAIN * self.loading * unit.unsqueeze(1)
-        style = weighted.flatten(-2) @ loading.flatten(0, 1)
+        style = gates.mix_styles(GAIN * self.loading * unit.unsqueeze(1))
         if self.bends:
-            first = self.from_style(weighted.sum(-2)) + self.from_cluster(p_y)
-            style = style + (p_y @ unit) * self.output(self.layers(torch.relu(first)))
+            cluster = gates.mix(self.from_cluster.weight.T)
+            first = self.from_style(gates.weighted.sum(-2)) + cluster
+            style = style + gates.mix(unit) * self.output(self.layers(torch.relu(first)))
         rest = output.shape[-1] - self.n_central
         output = output + nn.functional.pad(style, (0, rest))
         return output.view(*z.shape[:-1], -1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 import pyro
 import pyro.distributions as dist
@@ -12,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from pyro_gmvae.inference import CapturedELBO, CaptureError, ELBOTerms, TraceEnumMeanField_ELBO
+from pyro_gmvae.inference import CapturedELBO, CaptureError, TraceEnumMeanField_ELBO
 from pyro_gmvae.models import (
-    GMVAE,
     METHODS,
     ConcreteGMVAE,
     GenerativeModel,
     Regularizer,
 )
 from pyro_gmvae.networks import ConvSizes
+from tests.helpers.same_elbo import assert_same
 from tests.helpers.small import CONV, B, D, Z, binary_data, small_gmvae
 
 pytestmark = pytest.mark.usefixtures("local_params", "no_validation", "unchecked_shapes")
@@ -35,26 +34,6 @@ def uncompiled(graph: GraphModule, given: list[Tensor]) -> GraphModule:
 
 def elbo_of(**options: object) -> TraceEnumMeanField_ELBO:
     return TraceEnumMeanField_ELBO(max_plate_nesting=1, **options)
-
-
-def gradients(terms: ELBOTerms, gmvae: GMVAE) -> list[Tensor | None]:
-    return list(torch.autograd.grad(terms.loss, list(gmvae.parameters()), allow_unused=True))
-
-
-def assert_same(ours: Callable[..., ELBOTerms], gmvae: GMVAE, elbo: object, *args: Tensor) -> None:
-    """Loss, parts and gradients against the uncompiled ELBO at the same noise."""
-    outcomes = []
-    for terms_of in (ours, lambda *a: elbo.terms(gmvae.model, gmvae.guide, *a)):
-        terms_of(*args)  # whatever happens at a first call
-        torch.manual_seed(1)
-        terms = terms_of(*args)
-        outcomes.append((terms.loss.detach(), terms.sites, gradients(terms, gmvae)))
-    torch.testing.assert_close(outcomes[0][0], outcomes[1][0])
-    torch.testing.assert_close(outcomes[0][1], outcomes[1][1])
-    for a, b in zip(outcomes[0][2], outcomes[1][2], strict=True):
-        assert (a is None) == (b is None)
-        if a is not None:
-            torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pyro_gmvae.networks import (
     TableFeatures,
     TableStatistics,
 )
+from pyro_gmvae.networks.gates import Gates
 from tests.helpers.tables import (
     ONE_FAMILY,
     WORDS,
@@ -105,14 +106,14 @@ def test_a_gated_decoder_is_the_sum_over_clusters(hidden: tuple[int, ...] | None
         first = torch.relu(decoder.from_style(mean) + decoder.from_cluster(p_y))
         wanted[..., :central] += decoder.output(decoder.layers(first))
     torch.testing.assert_close(decoder(z), wanted)
-    torch.testing.assert_close(model.place(z)[0], p_y)
+    torch.testing.assert_close(model.gates(z.flatten(0, 1)).p_y, p_y.flatten(0, 1))
 
 
 @pytest.mark.parametrize("hidden", [None, (6,)])
 def test_a_decoder_begins_at_the_laws_of_its_clusters(hidden: tuple[int, ...] | None) -> None:
     decoder = GatedDecoder(2, 3, n_central=4, n_outputs=6, hidden=hidden)
     centre, r = torch.randn(3, 6), torch.rand(7, 3).softmax(-1)
-    decoder.place = lambda z: (r, torch.randn(7, 3, 2))
+    decoder.gates = lambda z: Gates(r, torch.randn(7, 3, 2))
     decoder.begin_at(centre)
     torch.testing.assert_close(decoder(torch.randn(7, 2)), r @ centre)
 
