@@ -6,17 +6,19 @@ Mixing the nearest ones alone keeps the cost of a decoder flat in K.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding_bag
 
 __all__ = ["FEW", "NEAREST", "Gates", "nearest_clusters"]
 
 FEW = 16  # up to so many clusters one matrix product over all of them is as fast
 NEAREST = 4
+SUM = 0  # the number of this mode in torch
 
 
 class Gates(NamedTuple):
@@ -86,4 +88,37 @@ def _sum_rows(
     table: Float[Tensor, "rows n"], which: Int64[Tensor, "B m"], weights: Float[Tensor, "B m"]
 ) -> Float[Tensor, "B n"]:
     """Sum rows of a table by weights, without a copy of the rows."""
-    return embedding_bag(which, table, per_sample_weights=weights, mode="sum")
+    return _SumRows.apply(table, which.contiguous(), weights.contiguous())
+
+
+class _SumRows(torch.autograd.Function):
+    """Compute torch's `embedding_bag`, with a gradient in operations that inductor can compile."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, which: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(table, which, weights)
+        return embedding_bag(which, table, per_sample_weights=weights, mode="sum")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor]:
+        table, which, weights = ctx.saved_tensors
+        n, size = which.shape
+        each = torch.arange(n, device=which.device)
+        bag = each.unsqueeze(-1).expand(n, size).flatten()
+        indices, gradient = which.flatten(), gradient.contiguous()
+        of_table = torch.ops.aten._embedding_bag_dense_backward(
+            gradient,
+            indices,
+            bag,
+            torch.full_like(each, size),
+            which.new_empty(0),
+            len(table),
+            False,
+            SUM,
+            weights.flatten(),
+        )
+        of_weights = torch.ops.aten._embedding_bag_per_sample_weights_backward(
+            gradient, table, indices, each * size, bag, SUM
+        )
+        return of_table, None, of_weights.view_as(weights)
