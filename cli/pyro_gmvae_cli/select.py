@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Trainings with each number of clusters.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, MOST_TRAININGS),
+    metavar="INTEGER",
+    help="Trainings at a time, each in a process of its own.  [default: one for each core, and one "
+    "on a GPU]",
+)
 @options.samples
 @click.option(
     "--overwrite",
@@ -64,6 +71,7 @@ def command(
     clusters: str,
     out: str,
     runs: int,
+    jobs: int | None,
     samples: int,
     overwrite: bool,
     download: bool,
@@ -94,6 +102,7 @@ def command(
             numbers,
             out,
             runs=runs,
+            jobs=jobs,
             num_samples=samples,
             overwrite=overwrite,
             download=download,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -18,12 +19,14 @@ from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import Candidate, Selection, select
 from pyro_gmvae.files import written_whole
+from pyro_gmvae.fitting.defaults import total_steps
 from pyro_gmvae.fitting.groups import DataSettings
-from pyro_gmvae.fitting.plan import plan, seeds_of
+from pyro_gmvae.fitting.plan import Plan, plan, seeds_of
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.plots import plot_selection, save_figure
+from pyro_gmvae.process.workers import in_processes, jobs_that_fit
 from pyro_gmvae.ranges import MOST_CLUSTERS, MOST_DRAWS, MOST_TRAININGS, shown, whole
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, write_training
@@ -34,6 +37,7 @@ __all__ = ["counts", "select_clusters"]
 
 RUN_SHARE = 0.8  # share of the training rows that a run sees; each run draws its own
 JUDGED_ROWS = 20_000  # rows that runs are compared on, at most
+STEPS_FOR_PROCESSES = 4_000  # fewer take no longer than it takes to start a process
 ANY_NUMBER = 1  # stands for the number of clusters in the settings that are kept
 
 
@@ -82,6 +86,15 @@ class _Parts:
     compared_weights: Tensor | None
 
 
+class _Cell(NamedTuple):
+    """Name one training, and the file of its results."""
+
+    k: int
+    run: int
+    seed: int
+    file: Path
+
+
 def select_clusters(
     settings: Settings,
     numbers: Sequence[int],
@@ -91,6 +104,7 @@ def select_clusters(
     num_samples: int = 100,
     overwrite: bool = False,
     download: bool = False,
+    jobs: int | None = None,
     on_training: Callable[[int, int], None] = lambda k, run: None,
 ) -> Selection:
     """Train ``runs`` times with each number of clusters, on four fifths of the training rows each.
@@ -107,15 +121,19 @@ def select_clusters(
         num_samples: importance samples of the log-likelihood.
         overwrite: whether to replace another selection.
         download: whether to fetch a built-in data set that is missing.
+        jobs: trainings at a time, each in a process of its own; None is one for each core on a CPU,
+            as far as the memory goes, and else one.
         on_training: called with the number of clusters and the run before each training.
 
     Raises:
-        InputError: for settings or data that cannot be used, too few runs or held-out rows, or a
-            folder that holds something else.
+        InputError: for settings or data that cannot be used, too few runs or held-out rows, jobs
+            out of range, or a folder that holds something else.
         NonFiniteLossError: if the loss of a training becomes NaN or infinite.
     """
     # One run cannot be compared with itself.
     runs = whole("runs", runs, least=2, most=MOST_TRAININGS)
+    if jobs is not None:
+        jobs = whole("jobs", jobs, least=1, most=MOST_TRAININGS)
     num_samples = whole("samples", num_samples, least=1, most=MOST_DRAWS)
     parts = _parts(load_settings_splits(settings, download=download))
     n_rows = max(1, round(RUN_SHARE * len(parts.splits.train)))
@@ -125,27 +143,24 @@ def select_clusters(
         )
     # A selection may go on with another device and with another place of the same data.
     kept = settings.with_(clusters=ANY_NUMBER, device="auto", data_dir=DataSettings.data_dir)
-    cells: dict[int, list[tuple[Tensor, Tensor]]] = {k: [] for k in numbers}
     with _opened(folder, kept, parts.splits.train.fingerprint(), overwrite) as path:
         # Each round trains with every number once, so that early figures are of all numbers.
-        for run, seed in enumerate(seeds_of(settings.training.seed, runs)):
-            for k in numbers:
-                file = path / f"K{k}-run{run}-S{num_samples}.npz"
-                if not file.is_file():
-                    on_training(k, run)
-                    _write(file, *_trained(settings.with_(clusters=k), seed, parts, num_samples))
-                cells[k].append(_read(file))
+        cells = [
+            _Cell(k, run, seed, path / f"K{k}-run{run}-S{num_samples}.npz")
+            for run, seed in enumerate(seeds_of(settings.training.seed, runs))
+            for k in numbers
+        ]
+        missing = [cell for cell in cells if not cell.file.is_file()]
+        if jobs is None:
+            jobs = _jobs(settings, numbers, len(missing), parts)
+        cases = (
+            (settings.with_(clusters=cell.k), cell.seed, parts, num_samples)
+            for cell in _told(missing, on_training)
+        )
+        for place, result in in_processes(_trained, cases, jobs):
+            _write(missing[place].file, *result)
         selection = select(
-            [
-                Candidate(
-                    k,
-                    torch.stack([c[0] for c in cell]),
-                    torch.stack([c[1] for c in cell]),
-                    parts.held_out.weights,
-                    parts.compared_weights,
-                )
-                for k, cell in cells.items()
-            ]
+            [_candidate(k, [_read(c.file) for c in cells if c.k == k], parts) for k in numbers]
         )
         name = parts.splits.train.name
         figures = {"data": name, "runs": runs, "samples": num_samples} | selection.to_dict()
@@ -154,6 +169,27 @@ def select_clusters(
         with written_whole(path / "selection.png") as partial:
             save_figure(plot_selection(selection, title=name), partial)
     return selection
+
+
+def _told(cells: Sequence[_Cell], on_training: Callable[[int, int], None]) -> Iterator[_Cell]:
+    for cell in cells:
+        on_training(cell.k, cell.run)
+        yield cell
+
+
+def _candidate(k: int, results: Sequence[tuple[Tensor, Tensor]], parts: _Parts) -> Candidate:
+    log_p, clusters = (torch.stack(column) for column in zip(*results, strict=True))
+    return Candidate(k, log_p, clusters, parts.held_out.weights, parts.compared_weights)
+
+
+def _jobs(settings: Settings, numbers: Sequence[int], trainings: int, parts: _Parts) -> int:
+    """Return how many trainings go on at a time, where the user does not say."""
+    planned = _planned(settings.with_(clusters=min(numbers)), settings.training.seed, parts)
+    config, rows = planned.config, len(planned.splits.train)
+    steps = trainings * total_steps(config.epochs, rows, config.batch_size)
+    if config.device == "cuda" or steps < STEPS_FOR_PROCESSES:
+        return 1
+    return jobs_that_fit(trainings, sum(part.x.nbytes for part in parts.splits))
 
 
 def _parts(splits: Splits) -> _Parts:
@@ -186,14 +222,18 @@ def _opened(
         yield path
 
 
+def _planned(settings: Settings, seed: int, parts: _Parts) -> Plan:
+    splits = parts.splits.with_share(RUN_SHARE, seed=seed)
+    planned = plan(settings.with_(seed=seed), splits)
+    # The start is short, for the clusters that a training keeps count, not those it begins near.
+    return replace(planned, start=replace(planned.start, steps=MIN_STEPS))
+
+
 def _trained(
     settings: Settings, seed: int, parts: _Parts, num_samples: int
 ) -> tuple[Tensor, Tensor]:
     """Train once; return log p of the held-out rows in raw units, and a cluster for all rows."""
-    splits = parts.splits.with_share(RUN_SHARE, seed=seed)
-    planned = plan(settings.with_(seed=seed), splits)
-    # The start is short, for the clusters that a training keeps count, not those it begins near.
-    planned = replace(planned, start=replace(planned.start, steps=MIN_STEPS))
+    planned = _planned(settings, seed, parts)
     fitted = train(planned).to(planned.config.device or "cpu")
     log_p = fitted.log_likelihood(
         parts.held_out.x,

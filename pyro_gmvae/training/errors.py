@@ -39,6 +39,9 @@ class NonFiniteLossError(RuntimeError):
         self.step = step
         self.site = site
 
+    def __reduce__(self) -> tuple[type[NonFiniteLossError], tuple[int, str]]:
+        return type(self), (self.step, self.site)  # without the model
+
 
 class TrainingInterrupted(SignalReceived):
     """Report that a signal ended the training after its current step.

@@ -149,3 +149,15 @@ def test_more_clusters_than_rows_are_refused_at_once(cli: Cli, trained: mock.Moc
     result = cli(*SELECT, "--clusters", "2,200")
     assert result.exit_code == 2 and "200 clusters are more than the" in result.stderr
     assert trained.call_count == 0
+
+
+def test_trainings_at_a_time_give_the_same(cli: Cli) -> None:
+    write_round_blobs(Path("blobs.csv"))
+    options = ["--clusters", "2,3", "--hidden", 8, "--json"]
+    alone = cli(*SELECT, *options)
+    together = cli(*SELECT, *options, "--out", "together", "--jobs", 2)
+    assert together.exit_code == 0, together.output
+    found, wanted = (json.loads(r.stdout)["candidates"] for r in (together, alone))
+    for row, same in zip(found, wanted, strict=True):
+        assert row == pytest.approx(same, rel=1e-4, abs=1e-6)
+    assert "training 4 of 4: 3 clusters, run 2" in together.stderr
