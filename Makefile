@@ -2,10 +2,11 @@
 # make test   run the test suite
 # make coverage  run it with coverage, which takes half as long again
 # make lint   style, types, and who imports whom
+# make docs    build the documentation into build/site, from its pages and the docstrings
 # make oldest      run the tests with the oldest versions that pyproject.toml admits
 # make audit       look for known vulnerabilities in the installed versions
 # make robustness  kill and damage for half an hour, and write docs/reliability.md
-.PHONY: demo test coverage lint format oldest audit robustness clean
+.PHONY: demo test coverage lint format docs oldest audit robustness clean
 
 PYTHON ?= python3
 STAMP := .venv/.installed
@@ -36,6 +37,12 @@ lint: $(STAMP)
 format: $(STAMP)
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+# A warning, such as a link to nothing, is an error.
+docs: $(STAMP)
+	.venv/bin/python docs/site/assemble.py build/docs
+	.venv/bin/python -m sphinx -W --keep-going -q -b html -c docs/site build/docs build/site
+	@echo "Open build/site/index.html"
 
 # uv chooses the oldest versions, in an environment of their own.
 oldest:

@@ -69,10 +69,10 @@ def to_inference_data(
     ====================== =================== ================================================
     posterior              z                   chain, draw, datum, latent
     posterior              responsibilities    chain, draw, datum, cluster; q(y|x), every draw alike
-    posterior_predictive   x                   chain, draw, datum, *features
+    posterior_predictive   x                   chain, draw, datum, features...
     log_likelihood         x                   chain, draw, datum; log p(x), every draw alike
     sample_stats           ess, pareto_k       chain, draw (one each), datum
-    observed_data          x                   datum, *features; on model scale
+    observed_data          x                   datum, features...; on model scale
     ====================== =================== ================================================
 
     Everything is held in memory, which takes ``num_draws`` times the size of the data.

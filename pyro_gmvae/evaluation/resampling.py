@@ -103,7 +103,7 @@ def best_jaccard(
     n_clusters: int,
     weights: Float[Tensor, " N"] | None = None,
 ) -> Float[Tensor, " K"]:
-    """Compute the largest |A and B| / |A or B| over the clusters B of ``others`` for each A.
+    """Compute the largest Jaccard index with a cluster of ``others``, for each cluster.
 
     With weights, sums of weights take the place of numbers of data.
     """

@@ -191,7 +191,7 @@ def jaccard(
     n_clusters: int,
     weights: Float[Tensor, " N"] | None = None,
 ) -> Float[Tensor, " K"]:
-    """Compute |A and B| / |A or B| of each cluster in two clusterings with the same numbers.
+    r"""Compute :math:`|A \cap B| / |A \cup B|` of the clusters of equal number in two clusterings.
 
     The index is 0 if both clusters are empty. With weights, sums of weights take the place of
     numbers of data.
