@@ -19,7 +19,7 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
 from pyro_gmvae.plots import save_figure
-from pyro_gmvae.run_data import load_settings_splits, sources_of
+from pyro_gmvae.run_data import load_settings_splits, sources_of, with_stream_chosen
 from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.runs.contents import METRICS, checkpoint_path
 from pyro_gmvae.runs.folder import clear, open_run_folder
@@ -82,6 +82,8 @@ def train_run(
     """
     if settings.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
+    if not resume:
+        settings = with_stream_chosen(settings)
     splits = load_settings_splits(settings, download=download)
     planned = plan(settings, splits)
     is_main = make_accelerator(planned.config.device or "cpu").is_main_process
