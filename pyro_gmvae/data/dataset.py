@@ -161,6 +161,11 @@ class Splits:
         """Return the number of rows to train on, whether or not they are in memory."""
         return len(self.train) if self.stream is None else self.stream.n_rows
 
+    @property
+    def n_rows(self) -> int:
+        """Return the number of all rows, whether or not they are in memory."""
+        return self.n_trained + len(self.validation) + len(self.test)
+
     def fingerprint(self) -> str:
         """Return a digest by which a run recognises its training rows.
 
