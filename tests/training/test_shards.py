@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
 ALONE = [*TORCHRUN, "--standalone", "--nproc-per-node=2"]
 BOUND = 150  # seconds
+# Restarted processes must not find the addresses of those before (pytorch issue 135712).
+ENVIRONMENT = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+ENVIRONMENT |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def table(tmp_path: Path) -> Path:
 def torchrun(launch: list[str], *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*launch, str(Path(shard_processes.__file__)), *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env=os.environ | ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -124,5 +127,7 @@ def test_a_killed_worker_costs_at_most_a_checkpoint_interval(tmp_path: Path) -> 
     # A checkpoint is written after each step but the one of the kill.
     assert begins == [1, KILLED_AT]
     found = [pd.read_csv(tmp_path / f / "run" / "metrics.csv") for f in ("a", "b")]
-    for name in ("step", "elbo", "validation_elbo"):
-        assert found[1][name].to_numpy() == pytest.approx(found[0][name].to_numpy(), rel=1e-4)
+    # The first epoch's own figures lack the rows that the killed process had seen.
+    for name, epochs in (("step", [0, 1]), ("validation_elbo", [0, 1]), ("elbo", [1])):
+        unbroken, resumed = (frame[name].to_numpy()[epochs] for frame in found)
+        assert resumed == pytest.approx(unbroken, rel=1e-4)
