@@ -212,6 +212,7 @@ def plan(
             class_names=train.class_names,
             fingerprint=given.fingerprint(),
             known_rows=given.known_rows(),
+            streamed_rows=None if splits.stream is None else splits.n_trained,
         ),
         holds=holds,
         before=before,
