@@ -43,23 +43,29 @@ def surveying(folder: str, **_: Any) -> Figures:
 
 
 def training(
-    folder: str, batch_size: int, clusters: int, out: str, epochs: int = 1, **_: Any
+    folder: str, batch_size: int, clusters: int, hidden: list[int], latent_dim: int, out: str
 ) -> Figures:
-    """Train as the command does, its start and its files included."""
+    """Train for one epoch as the command does, its start and its files included."""
     from pyro_gmvae.fitting.settings import Settings
     from pyro_gmvae.tasks.train import train_run
 
     settings = Settings.of(
-        folder, clusters=clusters, stream="on", epochs=epochs, clusters_are="held"
+        folder,
+        clusters=clusters,
+        hidden=hidden,
+        latent_dim=latent_dim,
+        batch_size=batch_size,
+        epochs=1,
+        stream="on",
+        clusters_are="held",
     )
-    settings = settings.with_(batch_size=batch_size)
     made: list[Any] = []
     took = _timed(lambda: made.append(train_run(settings, out, report=False, overwrite=True)))
     history = made[0].fitted.history
     steps = history[-1]["step"]
     epoch_seconds = sum(record["seconds"] for record in history)
     return took | {
-        "rows": made[0].splits.n_trained * epochs,
+        "rows": made[0].splits.n_trained,
         "steps": steps,
         "epoch_seconds": epoch_seconds,
         "elbo": made[0].fitted.about.lower_bound,

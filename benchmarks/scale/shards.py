@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.measuring.options import Parser, at_least
+from benchmarks.measuring.options import Parser, at_least, hidden_sizes
 from benchmarks.measuring.report import Report
 from benchmarks.scale.generator import CLUSTERS, write_table
 from benchmarks.scale.measured import USES, in_process
@@ -28,6 +28,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--rows", nargs="+", type=at_least(1_000), default=[1_000_000])
     parser.add_argument("--uses", nargs="+", default=list(USES), choices=list(USES))
     parser.add_argument("--batch-size", type=at_least(1), default=1_024)
+    parser.add_argument("--clusters", type=at_least(1), default=CLUSTERS)
+    parser.add_argument("--hidden", type=hidden_sizes, default=(128, 128))
+    parser.add_argument("--latent-dim", type=at_least(1), default=6)
     parser.add_argument("--folder", type=Path, help="where the tables are kept; default: nowhere")
     arguments = parser.read(argv)
     report = Report("shards", arguments)
@@ -43,7 +46,9 @@ def main(argv: Sequence[str]) -> None:
                     use,
                     table,
                     batch_size=arguments.batch_size,
-                    clusters=CLUSTERS,
+                    clusters=arguments.clusters,
+                    hidden=arguments.hidden,
+                    latent_dim=arguments.latent_dim,
                     out=f"{temporary}/run",
                 )
                 report.add(use=use, table_rows=rows, **figures)

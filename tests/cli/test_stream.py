@@ -45,7 +45,7 @@ def test_a_run_in_stream_can_all_that_another_can(cli: Cli, table: Path) -> None
     assert abs(own["log_likelihood"] - new["log_likelihood"]) < 4 * error
     assert cli("predict", "run", "new", "-o", "new.csv").exit_code == 0
     assert len(pd.read_csv("new.csv")) == 1_000
-    refused = cli("predict", "run", "-o", "all.csv")
+    refused = cli("evaluate", "run", "--split", "all")
     assert refused.exit_code == 2
     assert "of which a sample is kept: name the data" in refused.stderr
 
