@@ -89,11 +89,18 @@ def with_stream_chosen(settings: Settings) -> Settings:
     """Choose whether a training reads its rows in stream, where the user leaves it open.
 
     The choice depends on the machine, so that it is made once and kept in the settings of the run.
+    Weights, labels and groups are for rows in memory.
+
+    Raises:
+        InputError: for a file of Parquet that cannot be read.
     """
-    if settings.data.stream != "auto" or settings.source is None:
+    data, source = settings.data, settings.source
+    if data.stream != "auto" or source is None or not is_table(source):
         return settings
-    chosen = "on" if is_table(settings.source) and wants_stream(settings.source) else "auto"
-    return settings.with_(stream=chosen)
+    in_memory = (data.weight_column, data.labels, data.must_link)
+    if any(said is not None for said in in_memory) or not wants_stream(source):
+        return settings
+    return settings.with_(stream="on")
 
 
 def wishes_of_settings(data: DataSettings) -> Wishes:

@@ -21,25 +21,26 @@ def bytes_in_memory(source: str | Path) -> int:
     Raises:
         InputError: if a file of Parquet cannot be read.
     """
-    from pyro_gmvae.data.shards.parts import ParquetPart, parts_of
+    from pyro_gmvae.data.shards.parts import CSV_SUFFIXES, ParquetPart, parts_of
 
-    cells = 0.0
-    for part in parts_of(source):
-        if isinstance(part, ParquetPart):
-            cells += part.n_rows * len(part.names)
-        else:
-            cells += part.path.stat().st_size * CELLS_OF_TEXT
-    return int(8 * COPIES * cells)
+    path = Path(source)
+    if path.suffix.lower() in CSV_SUFFIXES and path.is_file():
+        return int(8 * COPIES * CELLS_OF_TEXT * path.stat().st_size)
+    parts = [part for part in parts_of(path) if isinstance(part, ParquetPart)]
+    return 8 * COPIES * sum(part.n_rows * len(part.names) for part in parts)
 
 
 def wants_stream(source: str | Path) -> bool:
     """Return True for a table that can be read in pieces and would take half of the memory.
+
+    Raises:
+        InputError: if a file of Parquet cannot be read.
 
     >>> wants_stream("-")
     False
     """
     from pyro_gmvae.data.shards.parts import can_stream
 
-    if not can_stream(source):
+    if not (Path(source).exists() and can_stream(source)):
         return False
     return bytes_in_memory(source) > SHARE * psutil.virtual_memory().total

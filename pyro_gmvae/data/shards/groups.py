@@ -10,6 +10,7 @@ import numpy as np
 from pyro_gmvae.data.shards.cells import Origin
 from pyro_gmvae.data.shards.conform import Conformer
 from pyro_gmvae.data.shards.parts import ParquetPart
+from pyro_gmvae.errors import InputError
 
 __all__ = ["Group", "groups_of"]
 
@@ -45,9 +46,14 @@ class Group:
             whole: whether rows that are held out are read too.
 
         Raises:
-            InputError: if the file cannot be read, or a row does not fit.
+            InputError: if the file cannot be read or has changed, or a row does not fit.
         """
         table = self.part.read(self.index, conformer.names)
+        if len(table) != self.n_rows:
+            raise InputError(
+                f"{self.part.shown} has changed since it was opened: leave it as it is while it is "
+                "read, and start again"
+            )
         rows = conformer.rows(table, Origin(str(self.part.shown), self.first_row))
         return rows if whole or not len(self.held_out) else np.delete(rows, self.held_out, 0)
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from pyro_gmvae.data.shards.text import CSVPart
 from pyro_gmvae.data.sources.columnar import guarded, simple_columns, with_folder_columns
-from pyro_gmvae.data.sources.files import parquet_parts, table_suffix
+from pyro_gmvae.data.sources.files import parquet_parts
 from pyro_gmvae.errors import InputError
 
 __all__ = ["PIECE_ROWS", "CSVPart", "ParquetPart", "Part", "can_stream", "parts_of"]
@@ -158,9 +158,7 @@ def parts_of(source: str | Path) -> list[Part]:
         return [ParquetPart(path)]
     elif path.suffix.lower() in CSV_SUFFIXES and path.is_file():
         return [CSVPart(path)]
-    kinds = ", ".join((".parquet", *CSV_SUFFIXES))
-    found = table_suffix(path) or "no such file"
     raise InputError(
-        f"{path} cannot be read in pieces ({found}): use a folder of .parquet files, or one of "
-        f"{kinds}"
+        f"{path} cannot be read in pieces: use a folder of .parquet files, or a file of the type "
+        f"{', '.join(('.parquet', *CSV_SUFFIXES))}"
     )

@@ -15,9 +15,8 @@ from pyro_gmvae.errors import InputError
 
 __all__ = ["HELD_OUT_ROWS", "SAMPLE_ROWS", "Drawn", "drawn_rows", "read_rows"]
 
-SAMPLE_ROWS = (
-    100_000  # training rows in memory: schema, scale, starts and pictures are made of them
-)
+# Training rows in memory: schema, scale, starts and pictures are made of them.
+SAMPLE_ROWS = 100_000
 HELD_OUT_ROWS = 10_000  # rows for validation, and for testing, at most
 
 

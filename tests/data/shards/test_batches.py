@@ -123,6 +123,13 @@ def test_a_file_that_goes_away_is_an_error_where_it_is_used(folder: Path) -> Non
             (folder / "part-2.parquet").unlink(missing_ok=True)
 
 
+def test_a_file_that_changes_is_an_error(folder: Path) -> None:
+    batches = source(folder)
+    mixed(320).to_parquet(folder / "part-2.parquet", row_group_size=64)
+    with pytest.raises(InputError, match=r"part-2\.parquet has changed since it was opened"):
+        epoch(batches)
+
+
 def test_lanes_that_cannot_be(folder: Path) -> None:
     with pytest.raises(ValueError, match="cannot share a batch"):
         source(folder, lanes=65)
