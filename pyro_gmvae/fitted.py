@@ -38,6 +38,8 @@ class About:
         fingerprint: the digest of the training rows (see `pyro_gmvae.data.Dataset.fingerprint`).
         known_rows: rows of the source that were kept in training, for they had a label or a group.
         least_validation: the fewest rows that were held out for early stopping.
+        streamed_rows: the training rows that were read in stream, where only a sample was in
+            memory; None for rows in memory.
         stopped: why training ended: ``"patience"``, ``"epochs"``, ``"schedule"`` (the learning
             rate had fallen to almost zero), ``"max_steps"``, or ``"non-finite loss"``; None if it
             has not.
@@ -59,6 +61,7 @@ class About:
     fingerprint: str | None = None
     known_rows: tuple[int, ...] | None = None
     least_validation: int = MIN_VALIDATION
+    streamed_rows: int | None = None
     stopped: str | None = None
     best_epoch: float | None = None
     n_steps: int | None = None

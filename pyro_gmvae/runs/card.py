@@ -109,6 +109,11 @@ def _training(fitted: FittedModel, digest: str) -> Iterator[str]:
     yield f"* Weights: SHA-256 {digest}"
     if about.fingerprint is not None:
         yield f"* Training rows: SHA-256 {about.fingerprint}"
+    if about.streamed_rows is not None:
+        yield (
+            f"* It was trained on {about.streamed_rows:,} rows in stream. Columns, start and "
+            "figures are of a uniform sample of them."
+        )
     settings = shared_settings(about.settings or {})
     if settings.get("data") is not None:
         yield f"* Command: {markdown_text(train_command(settings))}"

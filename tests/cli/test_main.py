@@ -96,7 +96,7 @@ def options_of(name: str) -> list[click.Option]:
 # What the two commands that train take beside the settings.
 OWN = {"out", "overwrite", "download", "quiet", "as_json"}
 OWN_OF = {"train": OWN | {"report", "resume"}, "select": OWN | {"runs", "samples"}}
-LEFT_OUT = {"train": set(), "select": {"tensorboard"}}
+LEFT_OUT = {"train": set(), "select": {"tensorboard", "checkpoint_seconds", "stream"}}
 
 
 @pytest.mark.parametrize("name", ["train", "select"])

@@ -270,12 +270,25 @@ def test_a_mixed_table_counts_steps_and_grows_with_its_rows() -> None:
     assert defaults.epochs(None, many, 40_000, 256) == 20  # 3,000 steps
     assert defaults.epochs(None, many, 10_000_000, 256) == 5
     assert defaults.epochs(None, few, 10, 16) == 300
+
     assert defaults.learning_rate_schedule("auto", few) == "cosine"
     assert defaults.learning_rate_schedule("auto", TableEncoding.defaults) == "constant"
     assert defaults.learning_rate_schedule("constant", few) == "constant"
     assert defaults.patience(None, "constant") == 20
     assert defaults.patience(None, "cosine") is None
     assert defaults.patience(3, "cosine") == 3
+
+
+def test_a_training_of_very_many_rows_counts_steps_within_an_epoch() -> None:
+    usual = TableEncoding.usual("mixed", 50_000_000, laws=True)
+    batch = defaults.batch_size(None, usual, 50_000_000)
+    epochs = defaults.epochs(None, usual, 50_000_000, batch)
+    assert (batch, epochs, defaults.max_steps(None, usual)) == (1_024, 1, 10_000)
+    assert defaults.total_steps(epochs, 50_000_000, batch, 10_000) == 10_000
+    assert defaults.epochs(None, usual, 1_000_000, batch) == 11  # as many steps
+    # Who names epochs gets whole ones, and fewer rows are passed five times in any case.
+    assert defaults.max_steps(1, usual) is None
+    assert defaults.max_steps(None, TableEncoding.usual("mixed", 50_000, laws=True)) is None
 
 
 @pytest.mark.parametrize(

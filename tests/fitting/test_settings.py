@@ -200,6 +200,7 @@ def test_with() -> None:
 def test_what_a_resumed_training_may_be_told() -> None:
     settings = Settings.of("digits", clusters=3, hidden=(8,), method="concrete", temperature=0.7)
     resumable = {"epochs": 9, "patience": 3, "device": "cpu", "data_dir": "a", "tensorboard": True}
+    resumable |= {"checkpoint_seconds": 5.0}
     assert {n for n, (_, f) in EVERY.items() if f.metadata["resumable"]} == set(resumable)
     again = settings.resumed_with({"data": "digits", "clusters": 3, "hidden": (8,), **resumable})
     assert again == settings.with_(**resumable)

@@ -159,7 +159,7 @@ def test_stopped_at_the_end_of_an_epoch(dtype: torch.dtype, tmp_path: Path) -> N
 def test_a_checkpoint_taken_on_the_way(
     unbroken: tuple[Path, GMVAE, TrainResult], tmp_path: Path
 ) -> None:
-    # As after a power cut: the process is gone, the last checkpoint is an epoch old.
+    # As after a power cut: the process is gone, the last checkpoint is a step old.
     path = tmp_path / "state.safetensors"
 
     class PowerCut(Reporter):
@@ -169,7 +169,7 @@ def test_a_checkpoint_taken_on_the_way(
 
     with pytest.raises(SystemExit):
         train(path, model(), reporters=[PowerCut()], checkpoint_seconds=0.0)
-    assert load_checkpoint(path)[1]["step"] == 4
+    assert load_checkpoint(path)[1]["step"] == 6
     resumed = model(seed=9)
     result = train(path, resumed, resume=True)
     assert same_weights(weights_of(resumed), weights_of(unbroken[1]))
