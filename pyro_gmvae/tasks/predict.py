@@ -10,6 +10,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.run_data import load_run_splits
 from pyro_gmvae.segments import assign, calibrate
+from pyro_gmvae.serving.posterior import cluster_posterior
 from pyro_gmvae.visible import unicode_text
 
 if TYPE_CHECKING:
@@ -49,9 +50,14 @@ def calibrated(fitted: FittedModel, *, data_dir: str | None = None) -> FittedMod
 
 
 def predict_run(
-    fitted: FittedModel, data: Dataset, *, density: bool = False, reject: float | None = None
+    fitted: FittedModel,
+    data: Dataset,
+    *,
+    density: bool = False,
+    reject: float | None = None,
+    first_row: int = 0,
 ) -> pandas.DataFrame:
-    """Return the column ``row`` (from 0, in the data's order) and those of a `ClusterAssignment`.
+    """Return the column ``row``, counted from 0, and the columns of a `ClusterAssignment`.
 
     The rows of a folder of images also have the column ``file``, a path in that folder;
     a name that is no text, as of another encoding, has escapes.
@@ -61,14 +67,18 @@ def predict_run(
         data: rows that conform.
         density: whether to give log p(x) and typicality.
         reject: the share of rows like those of training to reject; None rejects none.
+        first_row: the number of the first row, where others come before it.
 
     Raises:
         InputError: as `pyro_gmvae.segments.assign`.
     """
     import pandas
 
-    rows: dict[str, Any] = {"row": range(len(data))}
+    rows: dict[str, Any] = {"row": range(first_row, first_row + len(data))}
     if data.row_names is not None:
         rows["file"] = [unicode_text(name) for name in data.row_names]
-    found = assign(fitted, data.x, density=density, reject=reject).to_frame()
+    probabilities = cluster_posterior(fitted, data.x)
+    found = assign(
+        fitted, data.x, density=density, reject=reject, responsibilities=probabilities
+    ).to_frame()
     return pandas.concat([pandas.DataFrame(rows), found], axis=1)
