@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float64, Int64, Shaped
@@ -14,6 +15,9 @@ from torch import Tensor
 from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.errors import InputError
+
+if TYPE_CHECKING:
+    from pyro_gmvae.data.shards.stream import Stream
 
 __all__ = ["Dataset", "Splits", "hold_out"]
 
@@ -130,6 +134,13 @@ class Dataset:
 class Splits:
     """Hold disjoint parts of one data set; a part whose fraction is 0 has no rows.
 
+    Attributes:
+        train: the rows to train on.
+        validation: the rows for early stopping.
+        test: the rows for the evaluation.
+        stream: all rows to train on, where the data are too large for memory; the parts are then a
+            uniform sample. None where ``train`` has all rows.
+
     >>> from pyro_gmvae.data import TableEncoding
     >>> data = Dataset("points", torch.arange(20.0).view(10, 2), None, TableEncoding)
     >>> train, held_out = hold_out(data, 0.2, "test", seed=0)
@@ -140,9 +151,30 @@ class Splits:
     train: Dataset
     validation: Dataset
     test: Dataset
+    stream: Stream | None = None
 
     def __iter__(self) -> Iterator[Dataset]:
         return iter((self.train, self.validation, self.test))
+
+    @property
+    def n_trained(self) -> int:
+        """Return the number of rows to train on, whether or not they are in memory."""
+        return len(self.train) if self.stream is None else self.stream.n_rows
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of all rows, whether or not they are in memory."""
+        return self.n_trained + len(self.validation) + len(self.test)
+
+    def fingerprint(self) -> str:
+        """Return a digest by which a run recognises its training rows.
+
+        Of rows that are not in memory it has the numbers and the sizes of their files.
+        """
+        own = self.train.fingerprint()
+        if self.stream is None:
+            return own
+        return hashlib.sha256(f"{own} {self.stream.digest()}".encode()).hexdigest()
 
     def known_rows(self) -> tuple[int, ...] | None:
         """Return the rows of the source that have a label or a group; None if none has."""
@@ -167,10 +199,13 @@ class Splits:
         return replace(self, train=train, validation=validation)
 
     def with_share(self, share: float, *, seed: int) -> Splits:
-        """Keep a random ``share`` of the training rows, drawn without replacement."""
+        """Keep a random ``share`` of the training rows, drawn without replacement.
+
+        Of rows that are not in memory it is a share of the sample.
+        """
         order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
         kept = order[: max(1, round(share * len(order)))].sort().values
-        return replace(self, train=self.train.subset(kept))
+        return replace(self, train=self.train.subset(kept), stream=None)
 
     def whole(self) -> Dataset:
         """Join the rows of all parts in the order of the source, without known clusters."""

@@ -124,7 +124,11 @@ class TableEncoding(Encoding):
     @classmethod
     def support_of(cls, data: Dataset) -> Support:
         """Tell columns of several kinds, or with gaps, from numbers and from zeros and ones."""
-        if (data.schema is not None and not data.schema.is_plain) or data.x.isnan().any():
+        schema = data.schema
+        # Rows that are not in memory may have gaps where those in memory have none.
+        if schema is not None and (not schema.is_plain or any(c.gaps for c in schema.columns)):
+            return "mixed"
+        if data.x.isnan().any():
             return "mixed"
         return "binary" if ((data.x == 0) | (data.x == 1)).all() else "real"
 
