@@ -26,6 +26,7 @@ from tests.cli.conftest import Cli, run_cli
 from tests.helpers.saved_runs import CLUSTERS, mixed_rows, save_images, save_mixed
 
 N = 2_500
+MAIN = "from pyro_gmvae_cli.main import main; main()"
 pytestmark = pytest.mark.filterwarnings("ignore::pyro_gmvae.data.checks.DataWarning")
 
 
@@ -222,7 +223,7 @@ def test_a_killed_command_is_gone_on_with(run: Path, tmp_path: Path) -> None:
     for i in range(1, 10):
         (table / f"{i}.parquet").symlink_to(table / "0.parquet")
     arguments = ["predict", str(run), str(table), "-o", f"{tmp_path}/out/"]
-    command = [sys.executable, "-m", "pyro_gmvae_cli.main", *arguments]
+    command = [sys.executable, "-c", MAIN, *arguments]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while not (tmp_path / "out" / "part-00000.parquet").exists():
         assert process.poll() is None
