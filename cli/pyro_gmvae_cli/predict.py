@@ -70,9 +70,10 @@ def command(
 
     from pyro_gmvae.run_data import load_new_rows
     from pyro_gmvae.runs import load
+    from pyro_gmvae.tasks.large import is_large
     from pyro_gmvae.tasks.output import check_name, table_output
     from pyro_gmvae.tasks.parts import is_parts_folder
-    from pyro_gmvae.tasks.pieces import Tally, is_large, notes_of, place_in_pieces, require_pieces
+    from pyro_gmvae.tasks.pieces import Tally, notes_of, place_in_pieces, require_pieces
     from pyro_gmvae.tasks.predict import calibrated, predict_run
     from pyro_gmvae_cli.show import tell_all, tell_notes
 

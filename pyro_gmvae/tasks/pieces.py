@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pyro_gmvae.data import BUILT_IN, Dataset
 from pyro_gmvae.data.columns.conform import ignored_columns
-from pyro_gmvae.data.shards import Conformer, ParquetPart, can_stream, conforming_rows, parts_of
+from pyro_gmvae.data.shards import Conformer, conforming_rows, parts_of
 from pyro_gmvae.data.shards.ahead import ahead
 from pyro_gmvae.data.shards.parts import PIECE_ROWS
 from pyro_gmvae.errors import InputError
@@ -29,10 +29,8 @@ from pyro_gmvae.tasks.predict import predict_run
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Tally", "is_large", "notes_of", "place_in_pieces", "placed_pieces", "require_pieces"]
+__all__ = ["Tally", "notes_of", "place_in_pieces", "placed_pieces", "require_pieces"]
 
-WHOLE_BYTES = 2**25  # of a text, or of numbers in Parquet: what is larger is read in pieces
-NUMBER = 8  # bytes
 BECAUSE = "rejected_because"
 
 
@@ -72,21 +70,6 @@ class Tally:
         rejected = int(counts.get(-1, 0))
         unlike = int((frame[BECAUSE] == "unlike").sum()) if rejected else 0
         return Tally(sizes, self.unlike + unlike, self.torn + rejected - unlike)
-
-
-def is_large(fitted: FittedModel, source: str) -> bool:
-    """Return True for a table of more than 32 MiB whose rows can be placed in pieces."""
-    if source in BUILT_IN or not can_stream(source) or fitted.encoding.feature_names is None:
-        return False
-    if not Path(source).is_dir() and not Path(source).is_file():
-        return False
-    sizes = [
-        NUMBER * part.n_rows * len(part.names)
-        if isinstance(part, ParquetPart)
-        else part.path.stat().st_size
-        for part in parts_of(source)
-    ]
-    return sum(sizes) > WHOLE_BYTES
 
 
 def require_pieces(fitted: FittedModel, source: str) -> None:

@@ -17,10 +17,12 @@ from pyro_gmvae.data.checks import DataWarning
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.run_data import load_new_rows
+from pyro_gmvae.tasks import large as large_module
 from pyro_gmvae.tasks import parts as parts_module
 from pyro_gmvae.tasks import pieces as pieces_module
+from pyro_gmvae.tasks.large import is_large
 from pyro_gmvae.tasks.parts import open_parts
-from pyro_gmvae.tasks.pieces import Tally, is_large, place_in_pieces, placed_pieces
+from pyro_gmvae.tasks.pieces import Tally, place_in_pieces, placed_pieces
 from pyro_gmvae.tasks.predict import predict_run
 from tests.cli.conftest import Cli, run_cli
 from tests.helpers.saved_runs import CLUSTERS, mixed_rows, save_images, save_mixed
@@ -54,7 +56,7 @@ def fitted(run: Path) -> FittedModel:
 
 @pytest.fixture
 def all_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces_module, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(large_module, "WHOLE_BYTES", 0)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t"])
@@ -78,7 +80,7 @@ def test_the_command_writes_the_same_table(
 ) -> None:
     source = run.parent / name
     whole = cli("predict", run, source, "-o", f"whole{suffix}", "--json")
-    monkeypatch.setattr(pieces_module, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(large_module, "WHOLE_BYTES", 0)
     pieces = cli("predict", run, source, "-o", f"pieces{suffix}", "--json")
     assert pieces.exit_code == 0, pieces.output
     told, wanted = json.loads(pieces.stdout), json.loads(whole.stdout)
@@ -179,10 +181,33 @@ def test_no_rows_are_refused(run: Path, fitted: FittedModel, tmp_path: Path) -> 
 def test_what_is_large(fitted: FittedModel, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("t.csv", "t", "none.csv", "digits", "t.xlsx"):
         assert not is_large(fitted, str(run.parent / name) if "t" in name else name)
-    monkeypatch.setattr(pieces_module, "WHOLE_BYTES", 8 * 9 * N - 1)  # of nine columns
+    monkeypatch.setattr(large_module, "WHOLE_BYTES", 8 * 9 * N - 1)  # of nine columns
     assert is_large(fitted, str(run.parent / "t")) and not is_large(
         fitted, str(run.parent / "none.csv")
     )
+
+
+@pytest.mark.parametrize("change", ["comma", "currency", "utf-16", "blank"])
+def test_a_text_that_pieces_would_read_otherwise_is_read_whole(
+    cli: Cli, run: Path, fitted: FittedModel, all_large: None, change: str
+) -> None:
+    frame = pandas.read_csv(run.parent / "t.csv")
+    separator, encoding, decimal = ",", "utf-8", "."
+    if change == "comma":
+        separator, decimal = ";", ","
+    elif change == "currency":
+        frame["amount"] = frame["amount"].map("${:.2f}".format, na_action="ignore")
+    elif change == "utf-16":
+        encoding = "utf-16"
+    frame.to_csv("other.csv", index=False, sep=separator, encoding=encoding, decimal=decimal)
+    if change == "blank":
+        Path("other.csv").write_text("# customers\n\n" + Path("other.csv").read_text())
+    assert is_large(fitted, "other.csv") == (change == "blank")
+    for source, out in ((run.parent / "t.csv", "wanted.csv"), ("other.csv", "found.csv")):
+        assert cli("predict", run, source, "-o", out, "--quiet").exit_code == 0
+    found, wanted = pandas.read_csv("found.csv"), pandas.read_csv("wanted.csv")
+    tolerance = 0.01 if change == "currency" else 1e-5  # of amounts that were rounded
+    pandas.testing.assert_frame_equal(found, wanted, atol=tolerance)
 
 
 def test_rejected_rows_are_counted() -> None:
