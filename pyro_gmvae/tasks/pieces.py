@@ -22,9 +22,10 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.runs.contents import WEIGHTS
 from pyro_gmvae.runs.model import sha256_of
+from pyro_gmvae.segments import assign
+from pyro_gmvae.serving.posterior import posteriors
 from pyro_gmvae.tasks.output import table_output
 from pyro_gmvae.tasks.parts import is_parts_folder, open_parts
-from pyro_gmvae.tasks.predict import predict_run
 
 if TYPE_CHECKING:
     import pandas
@@ -64,7 +65,7 @@ class Tally:
         return sum(self.sizes) + self.rejected
 
     def plus(self, frame: pandas.DataFrame) -> Tally:
-        """Count the rows of a table that `predict_run` made."""
+        """Count the rows of a table that `pyro_gmvae.tasks.predict.predict_run` made."""
         counts = frame["cluster"].value_counts()
         sizes = tuple(n + int(counts.get(y, 0)) for y, n in enumerate(self.sizes))
         rejected = int(counts.get(-1, 0))
@@ -143,7 +144,7 @@ def placed_pieces(
 ) -> Iterator[pandas.DataFrame]:
     """Give the table of `predict_run` for all rows of a source, a piece at a time.
 
-    The next piece is read while one is placed. No more than a few pieces are in memory.
+    The next pieces are read and placed while one is written; a few are in memory at a time.
 
     Args:
         fitted: the model; for ``density`` and ``reject`` a `calibrated` one.
@@ -166,22 +167,25 @@ def placed_pieces(
     read = conforming_rows(
         source, encoding.schema, rows=rows or PIECE_ROWS, skip=skip, conformer=conformer
     )
-    first = skip
+    name, first = Path(source).stem, skip
     with closing(ahead(read)) as pieces:
-        for piece in pieces:
-            data = _conformed(fitted, torch.from_numpy(piece.x), Path(source).stem)
-            yield predict_run(fitted, data, density=density, reject=reject, first_row=first)
-            first += len(data)
+        checked = (_checked(fitted, torch.from_numpy(piece.x), name) for piece in pieces)
+        for x, q in posteriors(fitted, checked):
+            found = assign(fitted, x, density=density, reject=reject, responsibilities=q)
+            frame = found.to_frame()
+            frame.insert(0, "row", range(first, first + len(x)))
+            yield frame
+            first += len(x)
     if not first:
         raise InputError(f"{Path(source).stem} has no rows: give it 1 or more.")
     conformer.warn(source)
 
 
-def _conformed(fitted: FittedModel, x: Tensor, name: str) -> Dataset:
-    """Check rows that have the columns of the schema already."""
+def _checked(fitted: FittedModel, x: Tensor, name: str) -> Tensor:
+    """Check the numbers of rows that have the columns of the schema already."""
     encoding = fitted.encoding
-    data = Dataset(name, x, None, type(encoding), encoding.feature_names, schema=encoding.schema)
-    return fitted.conform(data)
+    names = encoding.feature_names
+    return fitted.conform(Dataset(name, x, None, type(encoding), names, schema=encoding.schema)).x
 
 
 def _job(run: str, source: str) -> dict[str, Any]:

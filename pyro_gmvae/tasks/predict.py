@@ -55,7 +55,6 @@ def predict_run(
     *,
     density: bool = False,
     reject: float | None = None,
-    first_row: int = 0,
 ) -> pandas.DataFrame:
     """Return the column ``row``, counted from 0, and the columns of a `ClusterAssignment`.
 
@@ -67,14 +66,13 @@ def predict_run(
         data: rows that conform.
         density: whether to give log p(x) and typicality.
         reject: the share of rows like those of training to reject; None rejects none.
-        first_row: the number of the first row, where others come before it.
 
     Raises:
         InputError: as `pyro_gmvae.segments.assign`.
     """
     import pandas
 
-    rows: dict[str, Any] = {"row": range(first_row, first_row + len(data))}
+    rows: dict[str, Any] = {"row": range(len(data))}
     if data.row_names is not None:
         rows["file"] = [unicode_text(name) for name in data.row_names]
     probabilities = cluster_posterior(fitted, data.x)

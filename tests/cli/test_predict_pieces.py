@@ -106,20 +106,20 @@ def test_a_stopped_folder_is_gone_on_with(
     source, out = str(run.parent / "t"), tmp_path / "out"
     whole = place_in_pieces(fitted, str(run), source, f"{tmp_path / 'all'}/")
     seen: list[int] = []
-    real = predict_run
+    real = pieces_module.assign
 
-    def stopping(*args: object, **options: int) -> pandas.DataFrame:
-        seen.append(options["first_row"])
+    def stopping(*args: object, **options: object) -> object:
+        seen.append(1)
         if len(seen) == 5:
             raise KeyboardInterrupt
         return real(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pieces_module, "predict_run", stopping)
+    monkeypatch.setattr(pieces_module, "assign", stopping)
     with pytest.raises(KeyboardInterrupt):
         place_in_pieces(fitted, str(run), source, f"{out}/")
     kept = {p.name: p.stat().st_mtime_ns for p in out.glob("part-*")}
     assert kept and not (out / "_SUCCESS").exists()
-    monkeypatch.setattr(pieces_module, "predict_run", real)
+    monkeypatch.setattr(pieces_module, "assign", real)
     again = place_in_pieces(fitted, str(run), source, f"{out}/")
     assert again == whole and whole.rows == N
     assert all((out / name).stat().st_mtime_ns == time for name, time in kept.items())
