@@ -50,14 +50,16 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--cores", nargs="+", type=at_least(1), default=[1, 2])
     parser.add_argument("--trained-on", type=at_least(1_000), default=TRAINED_ON)
     parser.add_argument("--repeats", type=at_least(1), default=3, help="of the variants")
+    parser.add_argument("--run", help="a run on such a table; default: one is trained")
     parser.add_argument("--folder", type=Path, help="where the tables are kept; default: nowhere")
     arguments = parser.read(argv)
     report = Report("prediction", arguments)
     with TemporaryDirectory() as temporary:
-        folder, run = arguments.folder or Path(temporary), f"{temporary}/run"
+        folder, run = arguments.folder or Path(temporary), arguments.run or f"{temporary}/run"
         trained_on = folder / f"{arguments.trained_on}"
         write_table(trained_on, arguments.trained_on, seed=arguments.seed)
-        in_process("training", trained_on, batch_size=1_024, clusters=CLUSTERS, out=run)
+        if arguments.run is None:
+            in_process("training", trained_on, batch_size=1_024, clusters=CLUSTERS, out=run)
         report.header("file   ", "rows", "cores", "rows/s", "CPU us/row", "peak, MiB", "imports")
         for rows in arguments.rows:
             table = folder / f"{rows}"

@@ -237,7 +237,7 @@ def test_memory_does_not_grow_with_the_rows(run: Path, fitted: FittedModel, tmp_
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < peaks[0] + 2**20  # the rows themselves are 9 MiB more
 
 
 @pytest.mark.slow
