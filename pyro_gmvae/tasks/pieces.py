@@ -20,6 +20,8 @@ from pyro_gmvae.data.shards.ahead import ahead
 from pyro_gmvae.data.shards.parts import PIECE_ROWS
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.groups import DataSettings
+from pyro_gmvae.run_data import settings_of
 from pyro_gmvae.runs.contents import WEIGHTS
 from pyro_gmvae.runs.model import sha256_of
 from pyro_gmvae.segments import assign
@@ -128,9 +130,13 @@ def place_in_pieces(
 
 
 def notes_of(fitted: FittedModel, source: str) -> list[str]:
-    """Say which columns of a source the model does not read."""
+    """Say which columns of a source, besides labels and weights, the model does not read."""
     schema = fitted.encoding.schema
-    return [] if schema is None else ignored_columns(parts_of(source)[0].names, schema)
+    assert schema is not None
+    data = DataSettings() if fitted.about.settings is None else settings_of(fitted).data
+    names = parts_of(source)[0].names
+    features = [n for n in names if n not in (data.label_column, data.weight_column)]
+    return ignored_columns(features, schema)
 
 
 def placed_pieces(
