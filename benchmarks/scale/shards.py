@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 from benchmarks.measuring.options import Parser, at_least, hidden_sizes
 from benchmarks.measuring.report import Report
 from benchmarks.scale.generator import CLUSTERS, write_table
-from benchmarks.scale.measured import USES, in_process
+from benchmarks.scale.measured import in_process
 
 MIB = 2**20
+USES = ("reading", "surveying", "training")
 SMALL = {"rows": [20_000], "uses": list(USES), "batch_size": 256}
 
 

@@ -288,6 +288,11 @@ class TableEncoding(Encoding):
         return Resample(groups=groups)
 
     @property
+    def takes_gaps(self) -> bool:
+        """Return True if the columns are of several kinds, or had gaps in training."""
+        return self.mixed is not None
+
+    @property
     def takes_small_steps(self) -> bool:
         """Return True if all columns are numbers without gaps."""
         return self.mixed is None
@@ -332,8 +337,8 @@ class TableEncoding(Encoding):
         """
         if data.kind is not type(self):
             raise self._misfit(data)
-        found = conform_columns(data, self.schema, takes_gaps=self.mixed is not None)
-        if self.mixed is None and found.x.isnan().any():
+        found = conform_columns(data, self.schema, takes_gaps=self.takes_gaps)
+        if not self.takes_gaps and found.x.isnan().any():
             gaps = counted(found.x.isnan().numpy(), self.schema.shown_names)
             raise InputError(
                 f"{data.name} has missing cells, in {gaps}, and the model was trained to take "
@@ -347,8 +352,7 @@ class TableEncoding(Encoding):
         Raises:
             InputError: naming the values.
         """
-        known = x[~x.isnan()]
-        far = self.scaled(x).isinf().any(0).nonzero().flatten().tolist()
+        far = self.scaled(self._extremes(x)).isinf().any(0).nonzero().flatten().tolist()
         if far:
             names = self.schema.shown_names
             places = range(len(names)) if self.mixed is None else self.mixed.places
@@ -357,6 +361,7 @@ class TableEncoding(Encoding):
                 f"{listed(dict.fromkeys(names[places[i]] for i in far))}: correct them, or drop "
                 "the rows."
             )
+        known = x[~x.isnan()]
         if support in ("binary", "unit_interval"):
             fits, wanted = (known >= 0) & (known <= 1), "values in [0, 1]"
         elif support == "count":
@@ -369,6 +374,18 @@ class TableEncoding(Encoding):
                 f"The {likelihood} likelihood wants {wanted}, one here is {wrong.item():g}: scale "
                 "them, or take a likelihood of real numbers."
             )
+
+    def _extremes(self, x: Tensor) -> Tensor:
+        """Return rows that are beyond model scale if and only if ``x`` is.
+
+        The maps of the columns are monotone, so the least and the largest cells decide, except
+        where the usual value of a spike, which is not mapped, may be one of them.
+        """
+        if self.mixed is not None and self.mixed.spikes:
+            return x
+        cells = x.numpy(force=True)
+        ends = [f.reduce(cells, initial=np.nan) for f in (np.fmin, np.fmax)]
+        return torch.from_numpy(np.stack(ends)).to(x)
 
     def to_config(self) -> dict[str, Any]:
         """Return the structure, the columns among it, as plain JSON."""

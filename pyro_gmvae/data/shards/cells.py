@@ -176,7 +176,7 @@ def _chunk(chunk: pa.DictionaryArray, column: Column, origin: Origin) -> Cells:
     places = _places(chunk)
     names = RawColumn(column.name, "text", codes, levels)
     try:
-        matched = match_column(names, column, origin.source)
+        matched = match_column(names, column, origin.source, origin.first_row)
     except InputError:
         # Again with all cells, so that the message has the row of the first odd one.
         every = replace(names, values=np.append(codes, np.nan)[places])
