@@ -255,6 +255,11 @@ class Encoding(nn.Module, ABC):
         return self.moves[name]()
 
     @property
+    def takes_gaps(self) -> bool:
+        """Return True if an entry of a row may be missing."""
+        return False
+
+    @property
     def takes_small_steps(self) -> bool:
         """Return True if a small change of each entry gives a row that may be."""
         return True

@@ -284,6 +284,11 @@ class TableEncoding(Encoding):
         return Resample(groups=groups)
 
     @property
+    def takes_gaps(self) -> bool:
+        """Return True if the columns are of several kinds, or had gaps in training."""
+        return self.mixed is not None
+
+    @property
     def takes_small_steps(self) -> bool:
         """Return True if all columns are numbers without gaps."""
         return self.mixed is None
@@ -328,8 +333,8 @@ class TableEncoding(Encoding):
         """
         if data.kind is not type(self):
             raise self._misfit(data)
-        found = conform_columns(data, self.schema, takes_gaps=self.mixed is not None)
-        if self.mixed is None and found.x.isnan().any():
+        found = conform_columns(data, self.schema, takes_gaps=self.takes_gaps)
+        if not self.takes_gaps and found.x.isnan().any():
             gaps = counted(found.x.isnan().numpy(), self.schema.shown_names)
             raise InputError(
                 f"{data.name} has missing cells, in {gaps}, and the model was trained to take "

@@ -1,0 +1,175 @@
+"""Put a fitted model into one ONNX graph, from raw rows to what it says of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import pyro
+import torch
+from torch import Tensor, nn
+
+from pyro_gmvae import __version__
+from pyro_gmvae.data.schema import Column
+from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.process.alone import alone
+from pyro_gmvae.serving.answers import AnswersOfRows, RowAnswers
+from pyro_gmvae.serving.onnx.graph import ML, Graph
+from pyro_gmvae.serving.onnx.inputs import Dates, KnownCells, add_columns
+from pyro_gmvae.serving.onnx.operators import decompositions
+
+__all__ = ["METADATA", "onnx_model"]
+
+OPSET, ML_OPSET = 20, 4  # the first that splits text and matches it
+METADATA = "pyro_gmvae"  # the name of the entry that describes the model
+ROWS, MATRIX = "rows", "x"  # the names of the open dimension, and of the input without columns
+
+
+@alone
+def onnx_model(fitted: FittedModel, *, dates: Dates = "text") -> Any:
+    """Return the graph of a fitted model as an `onnx.ModelProto`.
+
+    A table whose columns have names has one input ``(N,)`` for each of them, by its name: text
+    (levels, written as in training), or float64 (numbers, counts, truth values as 0 and 1), with an
+    empty text or NaN for a gap. Other tables have one input ``x`` ``(N, D)`` of float64, and images
+    ``x`` ``(N, C, H, W)`` of uint8. The outputs are those of `RowAnswers`.
+
+    What `predict` takes for a gap is one here: levels that training did not have, and text that is
+    no date. So are numbers that `predict` refuses, such as a count of 2.5, for a graph cannot
+    refuse. Where the model takes no gaps, all answers of a row that has one are NaN, and its
+    cluster is -1. Blanks around text are not taken off, and dates with a time zone are not read.
+
+    Args:
+        fitted: the model.
+        dates: how dates are given: as text of the format in training or of ISO 8601, or as the
+            number of days since 1970-01-01.
+
+    Raises:
+        InputError: if onnx is not installed, for dates as text of a format that no graph reads,
+            or for columns of text that have no names.
+    """
+    _require_onnx()
+    fitted = fitted.to("cpu")
+    encoding = fitted.encoding
+    if encoding.feature_names is None and encoding.schema and encoding.schema.has_other_cells:
+        raise InputError("a graph takes columns of text by their names, and these have none")
+    path = _RawPath(fitted)
+    model = _translated(path)
+    if encoding.feature_names is not None and encoding.schema is not None:
+        _take_columns(model, encoding.schema.columns, dates)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA, json.dumps(_description(fitted, dates))
+    return model
+
+
+class _RawPath(nn.Module):
+    """Map the matrix of raw rows, or images, to their answers."""
+
+    def __init__(self, fitted: FittedModel) -> None:
+        super().__init__()
+        self.answers = AnswersOfRows(fitted)
+        schema = fitted.encoding.schema
+        self.known = None if schema is None else KnownCells(schema)
+        self.takes_gaps = schema is None or fitted.encoding.takes_gaps
+
+    def forward(self, raw: Tensor) -> RowAnswers:
+        if self.known is not None:
+            raw = self.known(raw)
+        answers = self.answers(raw)
+        if self.takes_gaps:
+            return answers
+        lacks = raw.isnan().any(-1)
+        cluster, *others = answers
+        return RowAnswers(
+            cluster.masked_fill(lacks, -1),
+            *(
+                part.masked_fill(lacks.view(-1, *[1] * (part.dim() - 1)), torch.nan)
+                for part in others
+            ),
+        )
+
+    def example(self) -> Tensor:
+        """Return rows to trace the operations with."""
+        shape = self.answers.encoding.event_shape
+        return torch.zeros(3, *shape, dtype=torch.uint8 if self.known is None else torch.float64)
+
+
+@torch.no_grad()
+def _translated(path: _RawPath) -> Any:
+    """Translate a module into a graph whose number of rows is open."""
+    open_rows = {"raw": {0: torch.export.Dim(ROWS)}}
+    with pyro.validation_enabled(False), warnings.catch_warnings(), _quiet("torch.onnx"):
+        warnings.simplefilter("ignore")
+        program = torch.export.export(path.eval(), (path.example(),), dynamic_shapes=open_rows)
+        program = program.run_decompositions(decompositions())
+        made = torch.onnx.export(
+            program,
+            input_names=[MATRIX],
+            output_names=list(RowAnswers._fields),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    return made.model_proto
+
+
+def _take_columns(model: Any, columns: Sequence[Column], dates: Dates) -> None:
+    """Put the operations that join columns before a graph of a matrix, in place."""
+    from onnx import compose, helper
+
+    for column in columns:
+        if column.name in RowAnswers._fields:
+            raise InputError(
+                f"the column {column.name} has the name of an output of the graph: rename it in "
+                "the table, and train again"
+            )
+    compose.add_prefix(model, "model/", rename_outputs=False, inplace=True)
+    graph = Graph()
+    inputs, matrix = add_columns(graph, columns, dates)
+    (taken,) = model.graph.input
+    graph.nodes[-1].output[0] = taken.name
+    nodes = [*graph.nodes, *model.graph.node]
+    for field, values in (("node", nodes), ("input", inputs)):
+        model.graph.ClearField(field)
+        getattr(model.graph, field).extend(values)
+    model.graph.initializer.extend(graph.constants)
+    model.opset_import.append(helper.make_opsetid(ML, ML_OPSET))
+
+
+def _description(fitted: FittedModel, dates: Dates) -> dict[str, Any]:
+    """Say what the model is and what it takes, as plain JSON."""
+    gmvae, encoding = fitted.gmvae, fitted.encoding
+    return {
+        "version": __version__,
+        "method": gmvae.method,
+        "clusters": gmvae.n_components,
+        "latent_dim": gmvae.latent_dim,
+        "rows": encoding.kind,
+        "schema": None if encoding.schema is None else encoding.schema.to_file(),
+        "dates": dates,
+        "trained_on": fitted.about.name,
+    }
+
+
+def _require_onnx() -> None:
+    for name in ("onnx", "onnxscript"):
+        if find_spec(name) is None:
+            raise InputError(f"{name} is not installed: pip install 'pyro-gmvae[onnx]'")
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keep the progress of a library from the user."""
+    found = logging.getLogger(logger)
+    level = found.level
+    found.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        found.setLevel(level)
