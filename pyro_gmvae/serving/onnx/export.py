@@ -19,7 +19,7 @@ from pyro_gmvae.data.schema import Column
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.serving.answers import AnswersOfRows, RowAnswers
+from pyro_gmvae.serving.answers import AnswersOfRows, ElboAt, RowAnswers
 from pyro_gmvae.serving.onnx.graph import ML, Graph
 from pyro_gmvae.serving.onnx.inputs import Dates, KnownCells, add_columns
 from pyro_gmvae.serving.onnx.operators import decompositions
@@ -32,7 +32,9 @@ ROWS, MATRIX = "rows", "x"  # the names of the open dimension, and of the input 
 
 
 @alone
-def onnx_model(fitted: FittedModel, *, dates: Dates = "text") -> Any:
+def onnx_model(
+    fitted: FittedModel, *, dates: Dates = "text", elbo_at: ElboAt = "points"
+) -> Any:
     """Return the graph of a fitted model as an `onnx.ModelProto`.
 
     A table whose columns have names has one input ``(N,)`` for each of them, by its name: text
@@ -49,6 +51,7 @@ def onnx_model(fitted: FittedModel, *, dates: Dates = "text") -> Any:
         fitted: the model.
         dates: how dates are given: as text of the format in training or of ISO 8601, or as the
             number of days since 1970-01-01.
+        elbo_at: as in `AnswersOfRows`; with ``"mean"`` the last output is ``elbo_at_mean``.
 
     Raises:
         InputError: if onnx is not installed, for dates as text of a format that no graph reads,
@@ -59,8 +62,8 @@ def onnx_model(fitted: FittedModel, *, dates: Dates = "text") -> Any:
     encoding = fitted.encoding
     if encoding.feature_names is None and encoding.schema and encoding.schema.has_other_cells:
         raise InputError("a graph takes columns of text by their names, and these have none")
-    path = _RawPath(fitted)
-    model = _translated(path)
+    outputs = [*RowAnswers._fields[:-1], "elbo" if elbo_at == "points" else "elbo_at_mean"]
+    model = _translated(_RawPath(fitted, elbo_at), outputs)
     if encoding.feature_names is not None and encoding.schema is not None:
         _take_columns(model, encoding.schema.columns, dates)
     entry = model.metadata_props.add()
@@ -71,9 +74,9 @@ def onnx_model(fitted: FittedModel, *, dates: Dates = "text") -> Any:
 class _RawPath(nn.Module):
     """Map the matrix of raw rows, or images, to their answers."""
 
-    def __init__(self, fitted: FittedModel) -> None:
+    def __init__(self, fitted: FittedModel, elbo_at: ElboAt) -> None:
         super().__init__()
-        self.answers = AnswersOfRows(fitted)
+        self.answers = AnswersOfRows(fitted, elbo_at)
         schema = fitted.encoding.schema
         self.known = None if schema is None else KnownCells(schema)
         self.takes_gaps = schema is None or fitted.encoding.takes_gaps
@@ -101,17 +104,17 @@ class _RawPath(nn.Module):
 
 
 @torch.no_grad()
-def _translated(path: _RawPath) -> Any:
+def _translated(path: _RawPath, outputs: Sequence[str]) -> Any:
     """Translate a module into a graph whose number of rows is open."""
     open_rows = {"raw": {0: torch.export.Dim(ROWS)}}
-    with pyro.validation_enabled(False), warnings.catch_warnings(), _quiet("torch.onnx"):
+    with pyro.validation_enabled(False), warnings.catch_warnings(), _quiet("torch.onnx", "onnx_ir", "onnxscript"):
         warnings.simplefilter("ignore")
         program = torch.export.export(path.eval(), (path.example(),), dynamic_shapes=open_rows)
         program = program.run_decompositions(decompositions())
         made = torch.onnx.export(
             program,
             input_names=[MATRIX],
-            output_names=list(RowAnswers._fields),
+            output_names=outputs,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -124,7 +127,7 @@ def _take_columns(model: Any, columns: Sequence[Column], dates: Dates) -> None:
     from onnx import compose, helper
 
     for column in columns:
-        if column.name in RowAnswers._fields:
+        if column.name in {output.name for output in model.graph.output}:
             raise InputError(
                 f"the column {column.name} has the name of an output of the graph: rename it in "
                 "the table, and train again"
@@ -164,12 +167,13 @@ def _require_onnx() -> None:
 
 
 @contextmanager
-def _quiet(logger: str) -> Iterator[None]:
-    """Keep the progress of a library from the user."""
-    found = logging.getLogger(logger)
-    level = found.level
-    found.setLevel(logging.ERROR)
+def _quiet(*loggers: str) -> Iterator[None]:
+    """Keep the progress of libraries from the user."""
+    found = {logger: logger.level for logger in map(logging.getLogger, loggers)}
+    for logger in found:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        found.setLevel(level)
+        for logger, level in found.items():
+            logger.setLevel(level)
