@@ -24,6 +24,7 @@ ROOMS = [
     "data",
     "data.transformations",
     "segments",
+    "serving",
     "training",
 ]
 MODULES = sorted(

@@ -3,6 +3,7 @@
 ArviZ, scikit-learn and SciPy are imported by the functions that need them.
 """
 
+from pyro_gmvae.evaluation._batches import default_batch_size
 from pyro_gmvae.evaluation.arviz import to_inference_data
 from pyro_gmvae.evaluation.calibration import Calibration, Rejection
 from pyro_gmvae.evaluation.cells import cell_log_p
@@ -50,6 +51,7 @@ __all__ = [
     "clustering_scores",
     "compare",
     "consensus",
+    "default_batch_size",
     "embed",
     "evaluate",
     "free_parameters",

@@ -37,6 +37,10 @@ def default_batch_size(gmvae: GMVAE, num_samples: int = 1) -> int:
     Args:
         gmvae: a model of any method.
         num_samples: S, importance samples for each datum.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> default_batch_size(ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)))
+    1024
     """
     # For each datum the posterior needs a hidden layer per cluster, the marginal method's
     # responsibilities need a density in Z dimensions per cluster, and a decoded datum needs the

@@ -1,1 +1,5 @@
-"""Let a fitted model answer outside of a Python session: as a file for other programs."""
+"""Place rows with a run from other programs: a loop, Spark, Ray, a server, MLflow."""
+
+from pyro_gmvae.serving.predictor import ROWS, Predictor
+
+__all__ = ["ROWS", "Predictor"]

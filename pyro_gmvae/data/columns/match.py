@@ -39,13 +39,14 @@ class Matched:
         self.words = Counter[str]() if words is None else words
 
 
-def match_column(raw: RawColumn, column: Column, source: str) -> Matched:
+def match_column(raw: RawColumn, column: Column, source: str, first_row: int = 0) -> Matched:
     """Find the values, codes or days of a column's cells.
 
     Args:
         raw: the new cells.
         column: the column in training.
         source: the name of the new table in messages.
+        first_row: the row of the first cell in messages, where the cells are a piece of a column.
 
     Raises:
         InputError: for a cell that is no number, or no count, where training had those.
@@ -63,8 +64,8 @@ def match_column(raw: RawColumn, column: Column, source: str) -> Matched:
     if column.cells == "boolean":
         return _truth(raw)
     if column.cells == "date":
-        return _dates(raw, column, source)
-    return _numbers(raw, column, source)
+        return _dates(raw, column, source, first_row)
+    return _numbers(raw, column, source, first_row)
 
 
 def _levels(raw: RawColumn, column: Column) -> Matched:
@@ -104,11 +105,11 @@ def _truth(raw: RawColumn) -> Matched:
     return _coded(distinct, places, np.where(np.isin(distinct, (0, 1)), distinct, np.nan))
 
 
-def _dates(raw: RawColumn, column: Column, source: str) -> Matched:
+def _dates(raw: RawColumn, column: Column, source: str, first_row: int) -> Matched:
     if raw.cells == "date":
         return Matched(raw.values)
     if raw.cells != "text":
-        _refuse(raw, ~np.isnan(raw.values), source, "a date such as 2024-01-31")
+        _refuse(raw, ~np.isnan(raw.values), source, "a date such as 2024-01-31", first_row)
     assert column.format is not None
     days = parse_dates(raw.levels, column.format)
     days = np.where(np.isnan(days), parse_dates(raw.levels, DAY), days)
@@ -123,17 +124,17 @@ def _dates(raw: RawColumn, column: Column, source: str) -> Matched:
     return Matched(values, tuple(v for v in lost if not is_missing(v)), words)
 
 
-def _numbers(raw: RawColumn, column: Column, source: str) -> Matched:
+def _numbers(raw: RawColumn, column: Column, source: str, first_row: int) -> Matched:
     words: Counter[str] = Counter()
     values = raw.values
     if raw.cells == "date":
-        _refuse(raw, ~np.isnan(values), source, "a number")
+        _refuse(raw, ~np.isnan(values), source, "a number", first_row)
     if raw.cells == "text":
         numbers = np.array([_float(v) for v in raw.levels] + [np.nan])
         place = np.where(np.isnan(values), len(raw.levels), values).astype(np.int64)
         odd = np.isnan(numbers[:-1]) & ~np.array([is_missing(v) for v in raw.levels])
         if odd.any():
-            _refuse(raw, np.append(odd, False)[place], source, "a number")
+            _refuse(raw, np.append(odd, False)[place], source, "a number", first_row)
         words = counted_words(raw.levels, values, [v for v in raw.levels if is_missing(v)])
         values = numbers[place]
     if column.kind == "count":
@@ -141,7 +142,7 @@ def _numbers(raw: RawColumn, column: Column, source: str) -> Matched:
         with np.errstate(invalid="ignore"):
             odd = known & ~((values >= 0) & (values == np.floor(values)))
         if odd.any():
-            _refuse(raw, odd, source, "a count (0, 1, 2, ...)")
+            _refuse(raw, odd, source, "a count (0, 1, 2, ...)", first_row)
     if not column.has_levels:
         return Matched(values, words=words)
     levels = np.array(column.levels, dtype=np.float64)
@@ -165,7 +166,7 @@ def _float(text: str) -> float:
         return float("nan")
 
 
-def _refuse(raw: RawColumn, odd: np.ndarray, source: str, wanted: str) -> NoReturn:
+def _refuse(raw: RawColumn, odd: np.ndarray, source: str, wanted: str, first_row: int) -> NoReturn:
     """Raise an `InputError` that shows the first cell that is not what training had."""
     row = int(np.flatnonzero(odd)[0])
     value = raw.values[row]
@@ -177,6 +178,6 @@ def _refuse(raw: RawColumn, odd: np.ndarray, source: str, wanted: str) -> NoRetu
     }[raw.cells]()
     name = "a column" if raw.name is None else raw.name
     raise InputError(
-        f"{source} holds {cell} in row {row} of {name}, where the model knows {wanted}: correct "
-        f"the cell, or leave it empty ({MISSING_WORDS[0]})."
+        f"{source} holds {cell} in row {first_row + row} of {name}, where the model knows "
+        f"{wanted}: correct the cell, or leave it empty ({MISSING_WORDS[0]})."
     )

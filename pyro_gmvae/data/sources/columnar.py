@@ -46,20 +46,25 @@ def read_feather(path: Path) -> Table:
     return _table(lambda: feather.read_table(path, memory_map=False), path, "feather")
 
 
-def _read_part(part: Path, folder: Path) -> pa.Table:
-    read = _guarded(lambda: parquet.read_table(part, partitioning=None), part, "parquet")
+def with_folder_columns(table: pa.Table, part: Path, folder: Path) -> pa.Table:
+    """Add a column for each folder such as ``country=FR`` between a part and the source."""
     for level in part.relative_to(folder).parts[:-1]:
         name, is_key, value = level.partition("=")
-        if is_key and name not in read.column_names:
-            read = read.append_column(name, pa.array([value] * len(read), pa.string()))
-    return read
+        if is_key and name not in table.column_names:
+            table = table.append_column(name, pa.array([value] * len(table), pa.string()))
+    return table
+
+
+def _read_part(part: Path, folder: Path) -> pa.Table:
+    read = guarded(lambda: parquet.read_table(part, partitioning=None), part, "parquet")
+    return with_folder_columns(read, part, folder)
 
 
 def _table(read: Callable[[], pa.Table], path: Path, kind: str) -> Table:
-    return _guarded(lambda: _typed(read()), path, kind)
+    return guarded(lambda: typed_table(read()), path, kind)
 
 
-def _guarded(read: Callable[[], T], path: Path, kind: str) -> T:
+def guarded(read: Callable[[], T], path: Path, kind: str) -> T:
     """Turn the many errors of Arrow, for which a damaged file is reason, into one."""
     try:
         return read()
@@ -70,9 +75,18 @@ def _guarded(read: Callable[[], T], path: Path, kind: str) -> T:
         ) from error
 
 
-def _typed(table: pa.Table) -> Table:
+def typed_table(table: pa.Table) -> Table:
     """Bring the columns to types that pandas holds as numbers, text or times."""
     table.validate(full=True)  # a damaged file may hold offsets that point anywhere
+    names, columns, notes = simple_columns(table)
+    # By their places, for names may be given twice.
+    frame: pandas.DataFrame = pa.table({str(i): c for i, c in enumerate(columns)}).to_pandas()
+    frame.columns, more = unique_names(names)
+    return Table(frame, tuple(notes + more))
+
+
+def simple_columns(table: pa.Table) -> tuple[list[str], list[pa.ChunkedArray], list[str]]:
+    """Return names and columns without index, structs, decimals and lists; and what was guessed."""
     notes = []
     index = _index_columns(table)
     if index:
@@ -89,10 +103,7 @@ def _typed(table: pa.Table) -> Table:
             columns.append(simple)
         if len(names) and names[-1] != name:
             notes.append(f"the lists in {name} become the columns {name} 0, {name} 1, ...")
-    # By their places, for names may be given twice.
-    frame: pandas.DataFrame = pa.table({str(i): c for i, c in enumerate(columns)}).to_pandas()
-    frame.columns, more = unique_names(names)
-    return Table(frame, tuple(notes + more))
+    return names, columns, notes
 
 
 def _index_columns(table: pa.Table) -> list[str]:

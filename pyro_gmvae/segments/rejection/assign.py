@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64, Shaped
 from torch import Tensor
@@ -55,16 +56,21 @@ class ClusterAssignment:
     because: tuple[str, ...] | None = None
 
     def to_frame(self) -> pandas.DataFrame:
-        """Return a column for each figure that was asked for.
-
-        A typicality that is unknown, for lack of a calibration, is NaN. The likeliest cluster has a
-        column of its own only if rows were rejected.
-        """
+        """Return a data frame of the columns of `to_arrays`."""
         import pandas
 
-        columns: dict[str, Any] = {"cluster": self.cluster.numpy()}
+        columns = self.to_arrays().items()
+        return pandas.DataFrame({n: list(v) if v.dtype == object else v for n, v in columns})
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return an array of N for each figure that was asked for, by its name.
+
+        A typicality that is unknown, for lack of a calibration, is NaN. The likeliest cluster has
+        an array of its own only if rows were rejected.
+        """
+        columns = {"cluster": self.cluster.numpy()}
         if self.because is not None:
-            columns["rejected_because"] = list(self.because)
+            columns["rejected_because"] = np.array(self.because, dtype=object)
             columns["likeliest_cluster"] = self.likeliest.numpy()
         columns |= {
             "probability": self.probability.numpy(),
@@ -76,7 +82,7 @@ class ClusterAssignment:
             columns["log_p"] = self.log_p.numpy()
             typicality = unknown if self.typicality is None else self.typicality
             columns["typicality"] = typicality.numpy()
-        return pandas.DataFrame(columns)
+        return columns
 
 
 @alone
@@ -125,6 +131,7 @@ def assign(
     *,
     density: bool = False,
     reject: float | None = None,
+    responsibilities: Float[Tensor, "N K"] | None = None,
 ) -> ClusterAssignment:
     """Assign each row to its likeliest cluster, or to none.
 
@@ -136,6 +143,7 @@ def assign(
         density: whether to give log p(x) and typicality, which take 100 passes of the decoder.
         reject: the share of rows of the training's own source to reject, whose cluster is -1 (see
             `pyro_gmvae.evaluation.Calibration.reject`); None rejects none.
+        responsibilities: q(y|x) of the rows, if it is known already.
 
     Raises:
         InputError: for a share out of range or too small for the held-out rows, or if rows are to
@@ -157,7 +165,8 @@ def assign(
                 "tell which rows to reject: train it again, and hold rows out"
             )
         calibration.check_rate(reject)
-    responsibilities = fitted.responsibilities(x)
+    if responsibilities is None:
+        responsibilities = fitted.responsibilities(x)
     probability, likeliest = responsibilities.max(-1)
     others = responsibilities.scatter(1, likeliest.unsqueeze(1), -1.0)
     second_probability, second = others.max(-1)

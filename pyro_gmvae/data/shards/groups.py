@@ -1,0 +1,72 @@
+"""Find the row groups of a table, and read the training rows of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyro_gmvae.data.shards.cells import Origin
+from pyro_gmvae.data.shards.conform import Conformer
+from pyro_gmvae.data.shards.parts import ParquetPart
+
+__all__ = ["Group", "groups_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Say where a row group is, and which of its rows are not trained on.
+
+    Attributes:
+        part: its file.
+        index: its number in the file.
+        first_row: its first row, counted in the file.
+        n_rows: its rows.
+        held_out: ``(H,)`` int64, increasing: its rows that are held out, counted in the group.
+
+    >>> Group(None, 0, 0, 100, np.array([3, 7])).n_trained
+    98
+    """
+
+    part: ParquetPart
+    index: int
+    first_row: int
+    n_rows: int
+    held_out: np.ndarray
+
+    @property
+    def n_trained(self) -> int:
+        """Return the number of rows that are trained on."""
+        return self.n_rows - len(self.held_out)
+
+    def read(self, conformer: Conformer, *, whole: bool = False) -> np.ndarray:
+        """Read the rows ``(n, D)`` as the schema of ``conformer`` has them.
+
+        Args:
+            conformer: finds the columns of the schema.
+            whole: whether rows that are held out are read too.
+
+        Raises:
+            InputError: if the file cannot be read, or a row does not fit.
+        """
+        table = self.part.read(self.index, conformer.names)
+        rows = conformer.rows(table, Origin(str(self.part.path), self.first_row))
+        return rows if whole or not len(self.held_out) else np.delete(rows, self.held_out, 0)
+
+
+def groups_of(parts: Sequence[ParquetPart], held_out: np.ndarray) -> tuple[Group, ...]:
+    """List the row groups of some files.
+
+    Args:
+        parts: the files in the order of the source.
+        held_out: ``(H,)`` int64, increasing: the rows of the source that are held out.
+    """
+    found, place = [], 0
+    for part in parts:
+        first = 0
+        for index, n in enumerate(part.group_rows):
+            low, high = np.searchsorted(held_out, [place, place + n])
+            found.append(Group(part, index, first, n, held_out[low:high] - place))
+            place, first = place + n, first + n
+    return tuple(found)
