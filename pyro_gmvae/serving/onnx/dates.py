@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyro_gmvae.data.columns.dates import DAY, TIME
+from pyro_gmvae.data.columns.dates import DAY, MICROSECONDS, TIME
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.serving.onnx.graph import ML, Graph, Value
 
@@ -47,7 +47,8 @@ _FIELDS = {
     "p": ("|".join(_spellings(_HALVES)), "am"),
 }
 PIVOT = 69  # of years of two digits: 69 is 1969, 68 is 2068
-EPOCH = 719_468  # days from 0000-03-01 to 1970-01-01
+CYCLE_YEARS, CYCLE_DAYS = 400, 146_097  # after which the calendar repeats
+EPOCH = 719_468 + CYCLE_DAYS  # days from 1 March of the year 400 before 0 to 1970-01-01
 
 
 class _Form(NamedTuple):
@@ -113,12 +114,12 @@ def _read(graph: Graph, texts: Value, format: str, otherwise: Value) -> Value:
     fits = graph.op("RegexFullMatch", texts, pattern=pattern_of(format))
     fields = _fields(graph, fits.where(texts, example), form)
     year, month, day = _calendar(graph, fields)
-    is_date = (day <= _length(graph, year, month)) & graph.op("Less", 0, year)
-    days = _days(graph, year, month, day).cast("DOUBLE")
+    is_date = fits & (day <= _length(graph, year, month))
+    micro = _days(year, month, day) * MICROSECONDS
     clock = _clock(graph, fields)
-    if clock is not None:
-        days = days + clock
-    return (fits & is_date).where(days, otherwise)
+    micro = micro if clock is None else micro + clock
+    days = graph.op("Div", micro.cast("DOUBLE"), float(MICROSECONDS))
+    return is_date.where(days, otherwise)
 
 
 def _fields(graph: Graph, texts: Value, form: _Form) -> dict[str, Value]:
@@ -146,7 +147,7 @@ def _calendar(graph: Graph, fields: dict[str, Value]) -> tuple[Value, Value, Val
 
 
 def _clock(graph: Graph, fields: dict[str, Value]) -> Value | None:
-    """Return the time of the day as a share of it, None where there is no time."""
+    """Return the time of the day in microseconds, None where there is no time."""
     hour = fields.get("H", fields.get("I"))
     if hour is None:
         return None
@@ -155,11 +156,10 @@ def _clock(graph: Graph, fields: dict[str, Value]) -> Value | None:
         hours = hours % 12 + _place(graph, fields["p"], _HALVES) * 12
     minutes = hours * 60 + fields["M"].cast("INT64")
     seconds = minutes * 60 + fields["S"].cast("INT64") if "S" in fields else minutes * 60
-    micro = (seconds * 10**6).cast("DOUBLE")
-    if "f" in fields:
-        share = graph.op("StringConcat", "0.", fields["f"]).cast("DOUBLE")
-        micro = micro + graph.op("Round", share * 1e6)
-    return graph.op("Div", micro, 86_400e6)
+    if "f" not in fields:
+        return seconds * 10**6
+    share = graph.op("StringConcat", "0.", fields["f"]).cast("DOUBLE")
+    return seconds * 10**6 + graph.op("Round", share * 1e6).cast("INT64")
 
 
 def _place(graph: Graph, texts: Value, names: tuple[str, ...]) -> Value:
@@ -178,12 +178,12 @@ def _length(graph: Graph, year: Value, month: Value) -> Value:
     return month.equals(2).where(leap.where(29, 28), usual)
 
 
-def _days(graph: Graph, year: Value, month: Value, day: Value) -> Value:
+def _days(year: Value, month: Value, day: Value) -> Value:
     """Return the days from 1970-01-01 in the Gregorian calendar, from whole numbers alone.
 
     A year begins in March here, so that the leap day is its last.
     """
     march = month <= 2
-    year = year - march.where(1, 0)
+    year = year + CYCLE_YEARS - march.where(1, 0)  # so that none is below 0
     of_year = ((month + march.where(9, -3)) * 153 + 2) // 5 + day - 1
     return year * 365 + year // 4 - year // 100 + year // 400 + of_year - EPOCH

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
-import pyro
 import torch
 from torch import Tensor, nn
 
 from pyro_gmvae import __version__
 from pyro_gmvae.data.schema import Column
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.process.alone import alone
+from pyro_gmvae.runs import load
 from pyro_gmvae.serving.answers import AnswersOfRows, ElboAt, RowAnswers
 from pyro_gmvae.serving.onnx.graph import ML, Graph
 from pyro_gmvae.serving.onnx.inputs import Dates, KnownCells, add_columns
 from pyro_gmvae.serving.onnx.operators import decompositions
 
-__all__ = ["METADATA", "onnx_model"]
+__all__ = ["METADATA", "onnx_model", "save_onnx"]
 
 OPSET, ML_OPSET = 20, 4  # the first that splits text and matches it
 METADATA = "pyro_gmvae"  # the name of the entry that describes the model
@@ -32,9 +34,7 @@ ROWS, MATRIX = "rows", "x"  # the names of the open dimension, and of the input 
 
 
 @alone
-def onnx_model(
-    fitted: FittedModel, *, dates: Dates = "text", elbo_at: ElboAt = "points"
-) -> Any:
+def onnx_model(fitted: FittedModel, *, dates: Dates = "text", elbo_at: ElboAt = "points") -> Any:
     """Return the graph of a fitted model as an `onnx.ModelProto`.
 
     A table whose columns have names has one input ``(N,)`` for each of them, by its name: text
@@ -59,16 +59,55 @@ def onnx_model(
     """
     _require_onnx()
     fitted = fitted.to("cpu")
-    encoding = fitted.encoding
-    if encoding.feature_names is None and encoding.schema and encoding.schema.has_other_cells:
-        raise InputError("a graph takes columns of text by their names, and these have none")
+    schema = fitted.encoding.schema
+    names = None if schema is None else schema.names
     outputs = [*RowAnswers._fields[:-1], "elbo" if elbo_at == "points" else "elbo_at_mean"]
+    for name in names or ():
+        if name in outputs:
+            raise InputError(
+                f"the column {name} has the name of an output of the graph: rename it in the "
+                "table, and train again"
+            )
+    if names is None and schema is not None and schema.has_other_cells:
+        raise InputError("a graph takes columns of text by their names, and these have none")
     model = _translated(_RawPath(fitted, elbo_at), outputs)
-    if encoding.feature_names is not None and encoding.schema is not None:
-        _take_columns(model, encoding.schema.columns, dates)
+    if names is not None and schema is not None:
+        _take_columns(model, schema.columns, dates)
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA, json.dumps(_description(fitted, dates))
     return model
+
+
+def save_onnx(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    density: bool = False,
+    reject: float | None = None,
+    dates: Dates = "text",
+    elbo_at: ElboAt = "points",
+) -> None:
+    """Write the graph of a run to a file; see `onnx_model`.
+
+    Args:
+        run: the folder of the run.
+        out: the file to write, whole or not at all.
+        density, reject: what no graph gives, for it draws no samples: they are refused.
+        dates, elbo_at: as in `onnx_model`.
+
+    Raises:
+        InputError: as `onnx_model`, for ``density`` or ``reject``, for a run that cannot be read or
+            a file that cannot be written.
+    """
+    if density or reject is not None:
+        raise InputError(
+            "a graph draws no samples, by which density and reject know log p(x): leave them out, "
+            "and take its output elbo"
+        )
+    with written_whole(out) as partial:
+        partial.write_bytes(
+            onnx_model(load(run, "cpu"), dates=dates, elbo_at=elbo_at).SerializeToString()
+        )
 
 
 class _RawPath(nn.Module):
@@ -107,7 +146,7 @@ class _RawPath(nn.Module):
 def _translated(path: _RawPath, outputs: Sequence[str]) -> Any:
     """Translate a module into a graph whose number of rows is open."""
     open_rows = {"raw": {0: torch.export.Dim(ROWS)}}
-    with pyro.validation_enabled(False), warnings.catch_warnings(), _quiet("torch.onnx", "onnx_ir", "onnxscript"):
+    with warnings.catch_warnings(), _quiet("torch.onnx", "onnx_ir", "onnxscript"):
         warnings.simplefilter("ignore")
         program = torch.export.export(path.eval(), (path.example(),), dynamic_shapes=open_rows)
         program = program.run_decompositions(decompositions())
@@ -126,12 +165,6 @@ def _take_columns(model: Any, columns: Sequence[Column], dates: Dates) -> None:
     """Put the operations that join columns before a graph of a matrix, in place."""
     from onnx import compose, helper
 
-    for column in columns:
-        if column.name in {output.name for output in model.graph.output}:
-            raise InputError(
-                f"the column {column.name} has the name of an output of the graph: rename it in "
-                "the table, and train again"
-            )
     compose.add_prefix(model, "model/", rename_outputs=False, inplace=True)
     graph = Graph()
     inputs, matrix = add_columns(graph, columns, dates)

@@ -28,7 +28,9 @@ class Graph:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def op(self, kind: str, *inputs: Any, outputs: int = 1, domain: str = "", **options: Any) -> Any:
+    def op(
+        self, kind: str, *inputs: Any, outputs: int = 1, domain: str = "", **options: Any
+    ) -> Any:
         """Add an operation and return its value, or a tuple of ``outputs`` values.
 
         Args:

@@ -96,7 +96,9 @@ def places(
     >>> places(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.5, torch.nan]]))
     tensor([[1, 2]])
     """
-    above = values.unsqueeze(-1) < ordered.unsqueeze(-2) if right else (
-        values.unsqueeze(-1) <= ordered.unsqueeze(-2)
+    above = (
+        values.unsqueeze(-1) < ordered.unsqueeze(-2)
+        if right
+        else (values.unsqueeze(-1) <= ordered.unsqueeze(-2))
     )
     return (~above).sum(-1)

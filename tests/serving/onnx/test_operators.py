@@ -20,7 +20,9 @@ def test_small_numbers_lose_no_digits(name, dtype):
     x = torch.logspace(-30, 1, 500, dtype=dtype)
     x = torch.cat([-x[x < 0.9], torch.zeros(1, dtype=dtype), x])
     eps = 8 * torch.finfo(dtype).eps
-    torch.testing.assert_close(getattr(operators, name)(x), getattr(torch, name)(x), rtol=eps, atol=0)
+    torch.testing.assert_close(
+        getattr(operators, name)(x), getattr(torch, name)(x), rtol=eps, atol=0
+    )
 
 
 def test_the_ends_of_the_functions():
