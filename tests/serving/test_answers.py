@@ -1,4 +1,4 @@
-"""All that a model says of rows by tensor operations is what it says by Pyro, and the bound holds."""
+"""What tensor operations alone say of rows is what the model says, and the bound holds."""
 
 from __future__ import annotations
 

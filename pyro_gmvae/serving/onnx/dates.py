@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -166,7 +166,7 @@ def _place(graph: Graph, texts: Value, names: tuple[str, ...]) -> Value:
     """Return the place of each text among names, in any of their spellings."""
     keys = _spellings(names)
     places = [i // (len(keys) // len(names)) for i in range(len(keys))]
-    options = {"keys_strings": keys, "values_int64s": places, "default_int64": 0}
+    options: dict[str, Any] = {"keys_strings": keys, "values_int64s": places, "default_int64": 0}
     return graph.op("LabelEncoder", texts, domain=ML, **options)
 
 

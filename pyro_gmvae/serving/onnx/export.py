@@ -8,13 +8,13 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pyro_gmvae import __version__
 from pyro_gmvae.data.schema import Column
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
@@ -158,6 +158,7 @@ def _translated(path: _RawPath, outputs: Sequence[str]) -> Any:
             dynamo=True,
             verbose=False,
         )
+    assert made is not None
     return made.model_proto
 
 
@@ -182,7 +183,7 @@ def _description(fitted: FittedModel, dates: Dates) -> dict[str, Any]:
     """Say what the model is and what it takes, as plain JSON."""
     gmvae, encoding = fitted.gmvae, fitted.encoding
     return {
-        "version": __version__,
+        "version": version("pyro-gmvae"),
         "method": gmvae.method,
         "clusters": gmvae.n_components,
         "latent_dim": gmvae.latent_dim,

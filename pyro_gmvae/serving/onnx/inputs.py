@@ -55,7 +55,7 @@ def add_columns(graph: Graph, columns: Sequence[Column], dates: Dates) -> tuple[
 
 
 def _codes(graph: Graph, texts: Value, levels: Sequence[str]) -> Value:
-    options = {
+    options: dict[str, Any] = {
         "keys_strings": list(levels),
         "values_floats": [float(code) for code in range(len(levels))],
         "default_float": float("nan"),
