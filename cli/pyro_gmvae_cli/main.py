@@ -27,6 +27,7 @@ COMMANDS = (
     "stability",
     "prune",
     "rules",
+    "export",
 )
 
 

@@ -24,7 +24,7 @@ from pyro_gmvae.serving.posterior import cluster_posterior
 __all__ = ["ROWS", "Predictor"]
 
 ROWS = "x"  # the key of rows that have no names of columns: images, and tables that are arrays
-SOURCE = "the rows"
+SOURCE = "the input"
 
 
 class Predictor:
@@ -124,12 +124,12 @@ class Predictor:
             values = _stacked(columns[ROWS])
             data = from_array(values, name=SOURCE, purpose="apply") if len(values) else None
         elif encoding.schema is None:
-            raise InputError(f"{SOURCE} are images: give them under the key {ROWS!r}")
+            raise InputError(f"{SOURCE} is of images: give them under the key {ROWS!r}")
         else:
             wanted = {n: cells for n, cells in columns.items() if n in names} if names else columns
             if not wanted:
                 raise InputError(
-                    f"{SOURCE} have none of the columns {listed(names)}: name them as in training"
+                    f"{SOURCE} has none of the columns {listed(names)}: name them as in training"
                 )
             empty = not any(map(len, wanted.values()))
             data = None if empty else from_columns(wanted, name=SOURCE)

@@ -158,8 +158,8 @@ def test_a_missing_column_is_a_gap(run: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "error"),
     [
-        ({}, "have none of the columns real, amount, count"),
-        ({"id": np.arange(3)}, "have none of the columns real"),
+        ({}, "has none of the columns real, amount, count"),
+        ({"id": np.arange(3)}, "has none of the columns real"),
         ({"real": np.zeros(3), "tier": ["gold"]}, "has 1 cells in tier and 3 in real"),
         ({"count": np.array([1.0, 2.5])}, "holds 2.5 in row 1 of count"),
         ({"real": ["1.5", "soon"]}, "holds 'soon' in row 1 of real"),
@@ -183,7 +183,7 @@ def test_what_cannot_be_is_refused_at_once(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reject a larger share"):
         Predictor(run, reject=0.001)
     save_images(tmp_path / "images")
-    with pytest.raises(InputError, match="are images: give them under the key 'x'"):
+    with pytest.raises(InputError, match="is of images: give them under the key 'x'"):
         Predictor(tmp_path / "images")({"pixels": images()})
 
 

@@ -82,8 +82,6 @@ def save_onnx(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    density: bool = False,
-    reject: float | None = None,
     dates: Dates = "text",
     elbo_at: ElboAt = "points",
 ) -> None:
@@ -92,18 +90,12 @@ def save_onnx(
     Args:
         run: the folder of the run.
         out: the file to write, whole or not at all.
-        density, reject: what no graph gives, for it draws no samples: they are refused.
         dates, elbo_at: as in `onnx_model`.
 
     Raises:
-        InputError: as `onnx_model`, for ``density`` or ``reject``, for a run that cannot be read or
-            a file that cannot be written.
+        InputError: as `onnx_model`, for a run that cannot be read, or a file that cannot be
+            written.
     """
-    if density or reject is not None:
-        raise InputError(
-            "a graph draws no samples, by which density and reject know log p(x): leave them out, "
-            "and take its output elbo"
-        )
     with written_whole(out) as partial:
         partial.write_bytes(
             onnx_model(load(run, "cpu"), dates=dates, elbo_at=elbo_at).SerializeToString()
