@@ -12,6 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
+import pyro
 import torch
 from torch import Tensor, nn
 
@@ -138,7 +139,12 @@ class _RawPath(nn.Module):
 def _translated(path: _RawPath, outputs: Sequence[str]) -> Any:
     """Translate a module into a graph whose number of rows is open."""
     open_rows = {"raw": {0: torch.export.Dim(ROWS)}}
-    with warnings.catch_warnings(), _quiet("torch.onnx", "onnx_ir", "onnxscript"):
+    # Validation would read values, of which there are none.
+    with (
+        pyro.validation_enabled(False),
+        warnings.catch_warnings(),
+        _quiet("torch.onnx", "onnx_ir", "onnxscript"),
+    ):
         warnings.simplefilter("ignore")
         program = torch.export.export(path.eval(), (path.example(),), dynamic_shapes=open_rows)
         program = program.run_decompositions(decompositions())
