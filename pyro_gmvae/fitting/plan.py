@@ -73,6 +73,7 @@ class Plan:
         about: where the model comes from.
         holds: whether q(y|x) stays as it begins, for each training that is tried with a seed.
         before: the model that training goes on from, or None.
+        keeps_numbers: whether the clusters keep the numbers of those that training begins near.
 
     >>> from pyro_gmvae.data import load_splits
     >>> settings = Settings.of("digits", clusters=10)
@@ -92,6 +93,7 @@ class Plan:
     about: About
     holds: tuple[bool, ...] = (False,)
     before: FittedModel | None = None
+    keeps_numbers: bool = False
 
     @alone
     def make_model(self, seed: int) -> GMVAE:
@@ -267,7 +269,7 @@ def _start(
     train, said = splits.train, settings.start
     if clusters is not None:
         check_label_rows(clusters, len(train), settings.model.clusters)
-        name = "given"
+        name = defaults.GIVEN
     else:
         name = defaults.start(
             said.initialization,
