@@ -64,6 +64,9 @@ NAMES = {
     "partial-knowledge": Benchmark(
         "clusters.partial_knowledge", "gain by a few known labels or linked rows"
     ),
+    "partial-fit": Benchmark(
+        "clusters.partial_fit", "whether training by pieces is as good as one on all rows"
+    ),
     "selection": Benchmark("clusters.selection", "whether `select` finds the number of clusters"),
     "tables-generated": Benchmark(
         "tables.generated", "clusters of generated mixed tables with gaps, beside other methods"

@@ -69,7 +69,7 @@ def command(
     \b
     Examples:
       pyro-gmvae serve runs/customers
-      curl -H 'Content-Type: application/json' 127.0.0.1:8000/predict -d '{"records": [{"age": 31}]}'
+      curl 127.0.0.1:8000/predict --json '{"records": [{"age": 31, "tier": "gold"}]}'
       pyro-gmvae serve runs/customers --host 0.0.0.0 --token-file token.txt
     """
     from pyro_gmvae.serving.http.limits import Limits

@@ -60,7 +60,7 @@ def make_app(
         openapi_tags=None,
         separate_input_output_schemas=False,
     )
-    guard = {} if token is None else {"security": [{"bearer": []}]}
+    guard: dict[str, Any] = {} if token is None else {"security": [{"bearer": []}]}
     failures = {code: {"description": words, **ERROR} for code, words in FAILURES.items()}
 
     @app.get("/health", responses={429: failures[429]})
@@ -210,9 +210,7 @@ def _error(status: int, sentence: str, headers: Any = None) -> Any:
 def _records(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Turn arrays by name into an object for each row; what is no number is null."""
     columns = {
-        name: np.where(np.isfinite(values), values, None).tolist()
-        if values.dtype.kind == "f"
-        else values.tolist()
+        name: [value if value == value else None for value in values.tolist()]
         for name, values in found.items()
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

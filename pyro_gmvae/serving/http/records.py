@@ -111,7 +111,7 @@ def _cells(column: Column, cells: list[Any]) -> Any:
 
 def _described(column: Column) -> str:
     """Say what a column is, for the document of the server."""
-    said = column.kind
+    said: str = column.kind
     if column.cells == "date":
         said += f", written as {column.format} or as 2024-01-31"
     if column.has_levels and column.cells != "boolean":
