@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
 from importlib.metadata import version
+from math import isfinite
 from threading import Lock
 from typing import Any
 
@@ -210,7 +211,10 @@ def _error(status: int, sentence: str, headers: Any = None) -> Any:
 def _records(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     """Turn arrays by name into an object for each row; what is no number is null."""
     columns = {
-        name: [value if value == value else None for value in values.tolist()]
+        name: [
+            None if isinstance(value, float) and not isfinite(value) else value
+            for value in values.tolist()
+        ]
         for name, values in found.items()
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

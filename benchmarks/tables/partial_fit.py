@@ -14,6 +14,7 @@ import time
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,10 +96,7 @@ def is_equal(row: dict[str, float]) -> bool:
 
 TASKS: dict[str, Callable[[int, int], Task]] = {
     "blobs": blobs,
-    **{
-        name: (lambda seed, rows, name=name: table(name, seed, rows))
-        for name in ("bar", "a", "c", "out")
-    },
+    **{name: partial(table, name) for name in ("bar", "a", "c", "out")},
 }
 
 
