@@ -14,9 +14,10 @@ from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.fitting.defaults import GIVEN
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
+from pyro_gmvae.fitting.starts.heads import cluster_head, n_statistics
+from pyro_gmvae.fitting.starts.registry import CONTINUED, GIVEN
 from pyro_gmvae.given_rows import read_rows
 from pyro_gmvae.parameters import check_goes_on, settings_of_parameters
 from pyro_gmvae.process.alone import alone
@@ -147,9 +148,9 @@ class PiecesMixin:
         stand for, so that the step which a piece makes is the smaller, the more rows there were.
         Clusters keep their numbers.
 
-        Where clusters have laws of their own, as in most tables, a piece takes one step of
-        expectation maximisation for these laws over all rows, from the clusters so far, and then a
-        training like that of `fit`. Other models go on from their weights. The learning rate and
+        Where clusters have laws of their own, as in most tables, expectation maximisation goes on
+        from the clusters so far over the new and the earlier rows, and then comes a training like
+        that of `fit`. Other models go on from their weights. The learning rate and
         the epochs are multiplied by the share of the new rows among all.
 
         Args:
@@ -189,7 +190,8 @@ class PiecesMixin:
         planned = plan(settings, splits, clusters=clusters, before=before)
         planned = replace(planned, keeps_numbers=True)
         if before.gmvae.options["table"] is not None:
-            return replace(planned, start=replace(planned.start, name=GIVEN))
+            name = CONTINUED if _knows_laws(before) else GIVEN
+            return replace(planned, start=replace(planned.start, name=name))
         config = planned.config
         slower = replace(
             config,
@@ -197,6 +199,12 @@ class PiecesMixin:
             epochs=ceil(growth * config.epochs),
         )
         return replace(planned, config=slower)
+
+
+def _knows_laws(fitted: FittedModel) -> bool:
+    """Return True if q(y|x) goes by the laws of the clusters, and False if it was taught them."""
+    weight = cluster_head(fitted.gmvae).weight
+    return bool(weight[:, : n_statistics(fitted.gmvae)].any())
 
 
 def _weighted(data: Dataset, sample_weight: Any) -> Dataset:

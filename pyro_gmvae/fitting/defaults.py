@@ -29,7 +29,6 @@ from pyro_gmvae.training.resources import bytes_per_cluster
 
 AUTO = "auto"
 BEFORE = "before"  # the start of a training that goes on from a model
-GIVEN = "given"  # the start near clusters that come with the rows
 PORTFOLIO = "portfolio"
 
 # The likelihood for each kind of numbers.

@@ -14,7 +14,7 @@ import torch
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.fitting.defaults import BEFORE, GIVEN
+from pyro_gmvae.fitting.defaults import BEFORE
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
 from pyro_gmvae.fitting.starts import CLUSTERINGS
@@ -24,7 +24,7 @@ from pyro_gmvae.fitting.starts.gaussian_table import begin_gaussian_table
 from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
-from pyro_gmvae.fitting.starts.registry import start_from
+from pyro_gmvae.fitting.starts.registry import GIVEN, start_from
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import (
