@@ -130,6 +130,10 @@ class Dataset:
 class Splits:
     """Hold disjoint parts of one data set; a part whose fraction is 0 has no rows.
 
+    Attributes:
+        train, validation, test: the parts.
+        rest: the rows that a sample left out of training and validation; None without a sample.
+
     >>> from pyro_gmvae.data import TableEncoding
     >>> data = Dataset("points", torch.arange(20.0).view(10, 2), None, TableEncoding)
     >>> train, held_out = hold_out(data, 0.2, "test", seed=0)
@@ -140,6 +144,7 @@ class Splits:
     train: Dataset
     validation: Dataset
     test: Dataset
+    rest: Dataset | None = None
 
     def __iter__(self) -> Iterator[Dataset]:
         return iter((self.train, self.validation, self.test))
@@ -171,6 +176,35 @@ class Splits:
         order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
         kept = order[: max(1, round(share * len(order)))].sort().values
         return replace(self, train=self.train.subset(kept))
+
+    def sampled(self, n: int, *, seed: int) -> Splits:
+        """Draw ``n`` of the rows for training and validation, uniformly; the others are the rest.
+
+        Raises:
+            InputError: if there are not more rows than that.
+        """
+        parts = (self.train, self.validation)
+        rows = sum(map(len, parts))
+        if n >= rows:
+            raise InputError(
+                f"{self.train.name} has {rows} rows for training and validation, of which a sample "
+                f"of {n} leaves none out: draw fewer, or leave the sample out"
+            )
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+        is_drawn = torch.zeros(rows, dtype=torch.bool)
+        is_drawn[order[:n]] = True
+        of_train, of_validation = is_drawn.split([len(part) for part in parts])
+        left = Splits(
+            self.train.subset(~of_train),
+            self.validation.subset(~of_validation),
+            self.test.subset(torch.arange(0)),
+        )
+        return replace(
+            self,
+            train=self.train.subset(of_train),
+            validation=self.validation.subset(of_validation),
+            rest=left.whole(),
+        )
 
     def whole(self) -> Dataset:
         """Join the rows of all parts in the order of the source, without known clusters."""
