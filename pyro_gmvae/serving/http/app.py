@@ -117,6 +117,7 @@ def make_app(
 
 
 FAILURES = {
+    400: "the body is no text in UTF-8",
     401: "the token is missing or wrong",
     413: "the request is too large",
     422: "the records do not fit the model",
