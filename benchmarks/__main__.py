@@ -86,6 +86,12 @@ NAMES = {
     "tables-step": Benchmark(
         "tables.step", "seconds for an epoch of a wide mixed table, against K"
     ),
+    "shards": Benchmark(
+        "scale.shards", "rows per second and memory of tables that are read in shards"
+    ),
+    "prediction": Benchmark(
+        "scale.prediction", "rows per second and memory of placing new rows, by size and core"
+    ),
     "tables-picture": Benchmark(
         "tables.dependent_picture", "picture of clusters whose columns depend on one another"
     ),

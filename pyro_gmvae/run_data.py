@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Schema, Splits, load, load_splits
+from pyro_gmvae.data.budget import wants_stream
 from pyro_gmvae.data.columns.wishes import Wishes, stated_wishes, wishes_of
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.sources.files import is_table
@@ -25,6 +26,7 @@ __all__ = [
     "load_settings_splits",
     "settings_of",
     "sources_of",
+    "with_stream_chosen",
     "wishes_of_settings",
 ]
 
@@ -79,10 +81,22 @@ def load_settings_splits(
         least_validation=least_validation,
         schema=schema,
         wishes=None if schema is not None else wishes_of_settings(data),
+        stream=data.stream == "on",
     )
     if data.sample is None:
         return splits
     return splits.sampled(data.sample, seed=settings.training.seed)
+
+
+def with_stream_chosen(settings: Settings) -> Settings:
+    """Choose whether a training reads its rows in stream, where the user leaves it open.
+
+    The choice depends on the machine, so that it is made once and kept in the settings of the run.
+    """
+    if settings.data.stream != "auto" or settings.source is None:
+        return settings
+    chosen = "on" if is_table(settings.source) and wants_stream(settings.source) else "auto"
+    return settings.with_(stream=chosen)
 
 
 def wishes_of_settings(data: DataSettings) -> Wishes:
@@ -151,7 +165,7 @@ def load_run_splits(
         schema=fitted.encoding.schema,
     )
     # Otherwise training rows might be counted as held out.
-    if splits.train.fingerprint() != fitted.about.fingerprint:
+    if splits.fingerprint() != fitted.about.fingerprint:
         raise InputError(
             f"{settings.source} has changed since the run was trained, so its held-out rows are "
             "unknown: name the data to use, or train again"
@@ -168,6 +182,11 @@ def load_run_rows(
         InputError: as `load_run_splits`, or if the part is empty.
     """
     splits = load_run_splits(fitted, data_dir=data_dir, download=download)
+    if part == "all" and splits.stream is not None:
+        raise InputError(
+            "this run read its rows in stream, of which a sample is kept: name the data to use all "
+            "of them"
+        )
     data: Dataset = splits.whole() if part == "all" else getattr(splits, part)
     if len(data) == 0:
         raise InputError(f"the run kept no rows for {part}: choose another split")

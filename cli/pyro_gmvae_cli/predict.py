@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from pyro_gmvae_cli import options
@@ -49,6 +51,10 @@ def command(
     second_probability. In a .csv an apostrophe comes before a file's name that a spreadsheet would
     take for a formula.
 
+    A Parquet table or a text of more than 32 MiB is read and written in pieces, in memory that does
+    not grow with its rows. An output that ends with / is a folder of .parquet parts: if the command
+    is stopped, the same command keeps the parts that are there, and writes the rest.
+
     --density adds log_p, in nats, and typicality: the share of the rows that training held out
     which are less likely. --reject adds these, rejected_because and likeliest_cluster. A rejected
     row is "unlike" if no cluster explains it, and "torn" if it lies between clusters.
@@ -57,36 +63,53 @@ def command(
     Examples:
       pyro-gmvae predict runs/customers new.csv -o assignments.csv
       pyro-gmvae predict runs/customers new.csv -o assignments.csv --reject 0.05
+      pyro-gmvae predict runs/customers warehouse/customers -o assigned/
       pyro-gmvae predict runs/photos more-photos -o - | head
     """
     to_stdout = options.to_standard_output(output, as_json)
 
     from pyro_gmvae.run_data import load_new_rows
     from pyro_gmvae.runs import load
+    from pyro_gmvae.tasks.large import is_large
     from pyro_gmvae.tasks.output import check_name, table_output
+    from pyro_gmvae.tasks.parts import is_parts_folder
+    from pyro_gmvae.tasks.pieces import Tally, notes_of, place_in_pieces, require_pieces
     from pyro_gmvae.tasks.predict import calibrated, predict_run
-    from pyro_gmvae_cli.show import tell_notes
+    from pyro_gmvae_cli.show import tell_all, tell_notes
 
-    check_name(output)
+    in_parts = is_parts_folder(output)
+    if not in_parts:
+        check_name(output)
     opened = load(run, device)
-    rows = load_new_rows(opened, data, data_dir=data_dir, download=download, image_size=image_size)
-    if not quiet:
-        tell_notes(rows)
-    with table_output(output) as write:
-        if density or reject is not None:
+    if in_parts:
+        require_pieces(opened, data)
+    densely = density or reject is not None
+    if in_parts or is_large(opened, data):
+        if not quiet:
+            tell_all(Path(data).stem, notes_of(opened, data))
+        if densely:
             opened = calibrated(opened, data_dir=data_dir)
-        table = predict_run(opened, rows, density=density or reject is not None, reject=reject)
-        write(table)
-    sizes = table["cluster"].value_counts().reindex(range(opened.gmvae.n_components), fill_value=0)
-    rejected = int((table["cluster"] == -1).sum())
+        tally = place_in_pieces(opened, run, data, output, density=densely, reject=reject)
+    else:
+        rows = load_new_rows(
+            opened, data, data_dir=data_dir, download=download, image_size=image_size
+        )
+        if not quiet:
+            tell_notes(rows)
+        with table_output(output) as write:
+            if densely:
+                opened = calibrated(opened, data_dir=data_dir)
+            table = predict_run(opened, rows, density=densely, reject=reject)
+            write(table)
+        tally = Tally((0,) * opened.gmvae.n_components).plus(table)
     if as_json:
-        counts = {"rows": len(table), "cluster_sizes": sizes.tolist(), "rejected": rejected}
+        counts = {"rows": tally.rows, "cluster_sizes": tally.sizes, "rejected": tally.rejected}
         say_json({"output": output} | counts)
     elif not quiet:
-        used = int((sizes > 0).sum())
+        used = sum(size > 0 for size in tally.sizes)
         where = "on standard output" if to_stdout else f"in {output}"
-        say(f"Assigned {len(table) - rejected} rows to {used} clusters, {where}.", err=to_stdout)
+        placed = tally.rows - tally.rejected
+        say(f"Assigned {placed} rows to {used} clusters, {where}.", err=to_stdout)
         if reject is not None:
-            unlike = int((table["rejected_because"] == "unlike").sum())
-            reasons = f"{unlike} unlike all clusters, {rejected - unlike} torn between clusters"
-            say(f"Rejected {rejected} rows: {reasons}.", err=to_stdout)
+            reasons = f"{tally.unlike} unlike all clusters, {tally.torn} torn between clusters"
+            say(f"Rejected {tally.rejected} rows: {reasons}.", err=to_stdout)

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     section="First steps",
     help="Replace the selection that is in --out.",
 )
-@training_settings(without=("clusters", "tensorboard"))
+@training_settings(without=("clusters", "tensorboard", "checkpoint_seconds", "stream"))
 @options.download
 @options.quiet
 @options.json_output

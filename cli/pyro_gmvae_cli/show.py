@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyro_gmvae.data import Dataset
     from pyro_gmvae.tasks.evaluate import Figures
 
-__all__ = ["figures_table", "schema_table", "summary", "tell_notes"]
+__all__ = ["figures_table", "schema_table", "summary", "tell_all", "tell_notes"]
 
 
 def summary(title: str, rows: Sequence[tuple[str, str, str]], *, err: bool = False) -> None:
@@ -63,8 +63,13 @@ def figures_table(figures: Figures) -> None:
 
 def tell_notes(data: Dataset) -> None:
     """Print on standard error what was guessed when the data were read, a line for each guess."""
-    for note in data.notes:
-        say(f"{data.name}: {note}.", err=True)
+    tell_all(data.name, data.notes)
+
+
+def tell_all(name: str, notes: Sequence[str]) -> None:
+    """Print on standard error a line for each sentence about the data of this name."""
+    for note in notes:
+        say(f"{name}: {note}.", err=True)
 
 
 def schema_table(data: Dataset, n_rows: int, *, most: int | None = None, err: bool = False) -> None:

@@ -97,7 +97,7 @@ def command(
 
     def tell(splits: Splits) -> None:
         tell_notes(splits.train)
-        schema_table(splits.train, sum(map(len, splits)), most=SHOWN_COLUMNS, err=True)
+        schema_table(splits.train, splits.n_rows, most=SHOWN_COLUMNS, err=True)
 
     def how_to_go_on(error: KeyboardInterrupt) -> str:
         # `train_run` notes at an error that there is a checkpoint.

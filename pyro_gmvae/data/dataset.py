@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float64, Int64, Shaped
@@ -14,6 +15,9 @@ from torch import Tensor
 from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.errors import InputError
+
+if TYPE_CHECKING:
+    from pyro_gmvae.data.shards.stream import Stream
 
 __all__ = ["Dataset", "Splits", "hold_out"]
 
@@ -131,7 +135,11 @@ class Splits:
     """Hold disjoint parts of one data set; a part whose fraction is 0 has no rows.
 
     Attributes:
-        train, validation, test: the parts.
+        train: the rows to train on.
+        validation: the rows for early stopping.
+        test: the rows for the evaluation.
+        stream: all rows to train on, where the data are too large for memory; the parts are then a
+            uniform sample. None where ``train`` has all rows.
         rest: the rows that a sample left out of training and validation; None without a sample.
 
     >>> from pyro_gmvae.data import TableEncoding
@@ -144,10 +152,31 @@ class Splits:
     train: Dataset
     validation: Dataset
     test: Dataset
+    stream: Stream | None = None
     rest: Dataset | None = None
 
     def __iter__(self) -> Iterator[Dataset]:
         return iter((self.train, self.validation, self.test))
+
+    @property
+    def n_trained(self) -> int:
+        """Return the number of rows to train on, whether or not they are in memory."""
+        return len(self.train) if self.stream is None else self.stream.n_rows
+
+    @property
+    def n_rows(self) -> int:
+        """Return the number of all rows, whether or not they are in memory."""
+        return self.n_trained + len(self.validation) + len(self.test)
+
+    def fingerprint(self) -> str:
+        """Return a digest by which a run recognises its training rows.
+
+        Of rows that are not in memory it has the numbers and the sizes of their files.
+        """
+        own = self.train.fingerprint()
+        if self.stream is None:
+            return own
+        return hashlib.sha256(f"{own} {self.stream.digest()}".encode()).hexdigest()
 
     def known_rows(self) -> tuple[int, ...] | None:
         """Return the rows of the source that have a label or a group; None if none has."""
@@ -172,17 +201,25 @@ class Splits:
         return replace(self, train=train, validation=validation)
 
     def with_share(self, share: float, *, seed: int) -> Splits:
-        """Keep a random ``share`` of the training rows, drawn without replacement."""
+        """Keep a random ``share`` of the training rows, drawn without replacement.
+
+        Of rows that are not in memory it is a share of the sample.
+        """
         order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
         kept = order[: max(1, round(share * len(order)))].sort().values
-        return replace(self, train=self.train.subset(kept))
+        return replace(self, train=self.train.subset(kept), stream=None)
 
     def sampled(self, n: int, *, seed: int) -> Splits:
         """Draw ``n`` of the rows for training and validation, uniformly; the others are the rest.
 
         Raises:
-            InputError: if there are not more rows than that.
+            InputError: if there are not more rows than that, or the data are not in memory.
         """
+        if self.stream is not None:
+            raise InputError(
+                f"{self.train.name} is read in pieces, which train on all rows: leave the sample "
+                "out, or give fewer rows"
+            )
         parts = (self.train, self.validation)
         rows = sum(map(len, parts))
         if n >= rows:

@@ -48,6 +48,8 @@ class KindDefaults:
         batch: rows in a step, at most.
         total_steps: steps that a training has, about, however many rows there are; None lets
             early stopping decide within 100 epochs.
+        fewest_epochs: passes over the data that ``total_steps`` may not cut short; with 1 a pass
+            ends once these steps are made.
         learning_rate_schedule: the course of the learning rate.
 
     >>> from pyro_gmvae.data import TableEncoding
@@ -64,6 +66,7 @@ class KindDefaults:
     tolerates_bfloat16: bool
     batch: int = 128
     total_steps: int | None = None
+    fewest_epochs: int = 5
     learning_rate_schedule: Literal["constant", "cosine"] = "constant"
 
 

@@ -10,6 +10,7 @@ __all__ = ["TABLE_DEFAULTS", "defaults_of_laws"]
 
 FEW_ROWS = 1_000  # with fewer, a training is short
 MANY_ROWS = 10_000  # with as many, there is a larger style, larger layers and smaller steps
+MANY_MORE_ROWS = 1_000_000  # with as many, steps are larger, and may be fewer than rows are
 
 TABLE_DEFAULTS = KindDefaults(
     learning_rate=3e-3,
@@ -34,9 +35,12 @@ def defaults_of_laws(n_rows: int, *, mixed: bool) -> KindDefaults:
         mixed: whether it has mixed columns. A mixture of Gaussians of numbers alone knows all
             about few rows that a style can learn, so that these need fewer steps.
 
-    >>> [defaults_of_laws(n, mixed=True).total_steps for n in (500, 5_000, 50_000)]
-    [500, 1000, 3000]
+    >>> [defaults_of_laws(n, mixed=True).total_steps for n in (500, 5_000, 50_000, 5_000_000)]
+    [500, 1000, 3000, 10000]
     """
+    if n_rows >= MANY_MORE_ROWS:
+        many = replace(_LAWS, latent_dim=6, batch=1_024)
+        return replace(many, total_steps=10_000, fewest_epochs=1)
     if n_rows >= MANY_ROWS:
         return replace(_LAWS, latent_dim=6, total_steps=3_000)
     few = n_rows < FEW_ROWS

@@ -124,7 +124,11 @@ class TableEncoding(Encoding):
     @classmethod
     def support_of(cls, data: Dataset) -> Support:
         """Tell columns of several kinds, or with gaps, from numbers and from zeros and ones."""
-        if (data.schema is not None and not data.schema.is_plain) or data.x.isnan().any():
+        schema = data.schema
+        # Rows that are not in memory may have gaps where those in memory have none.
+        if schema is not None and (not schema.is_plain or any(c.gaps for c in schema.columns)):
+            return "mixed"
+        if data.x.isnan().any():
             return "mixed"
         return "binary" if ((data.x == 0) | (data.x == 1)).all() else "real"
 
@@ -348,8 +352,7 @@ class TableEncoding(Encoding):
         Raises:
             InputError: naming the values.
         """
-        known = x[~x.isnan()]
-        far = self.scaled(x).isinf().any(0).nonzero().flatten().tolist()
+        far = self.scaled(self._extremes(x)).isinf().any(0).nonzero().flatten().tolist()
         if far:
             names = self.schema.shown_names
             places = range(len(names)) if self.mixed is None else self.mixed.places
@@ -358,6 +361,7 @@ class TableEncoding(Encoding):
                 f"{listed(dict.fromkeys(names[places[i]] for i in far))}: correct them, or drop "
                 "the rows."
             )
+        known = x[~x.isnan()]
         if support in ("binary", "unit_interval"):
             fits, wanted = (known >= 0) & (known <= 1), "values in [0, 1]"
         elif support == "count":
@@ -370,6 +374,18 @@ class TableEncoding(Encoding):
                 f"The {likelihood} likelihood wants {wanted}, one here is {wrong.item():g}: scale "
                 "them, or take a likelihood of real numbers."
             )
+
+    def _extremes(self, x: Tensor) -> Tensor:
+        """Return rows that are beyond model scale if and only if ``x`` is.
+
+        The maps of the columns are monotone, so the least and the largest cells decide, except
+        where the usual value of a spike, which is not mapped, may be one of them.
+        """
+        if self.mixed is not None and self.mixed.spikes:
+            return x
+        cells = x.numpy(force=True)
+        ends = [f.reduce(cells, initial=np.nan) for f in (np.fmin, np.fmax)]
+        return torch.from_numpy(np.stack(ends)).to(x)
 
     def to_config(self) -> dict[str, Any]:
         """Return the structure, the columns among it, as plain JSON."""

@@ -18,6 +18,7 @@ from pyro_gmvae.data.numerals import is_code, is_masked_number, is_number, shown
 from pyro_gmvae.data.schema import MOST_LEVELS, Column, Schema
 from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
+from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.data.weights import checked_weights
 from pyro_gmvae.errors import InputError
@@ -26,7 +27,7 @@ from pyro_gmvae.stored import cut, why_unwritable
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TABLE_SUFFIXES", "as_frame", "from_frame", "load_table", "read_frame"]
+__all__ = ["TABLE_SUFFIXES", "as_frame", "from_frame", "from_table", "load_table", "read_frame"]
 
 LineOf = Callable[[int], int | None]
 MOSTLY_NUMBERS, MANY = 0.8, 20  # share of the cells, and different ones, of a column of numbers
@@ -56,6 +57,26 @@ def load_table(
     name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
     if str(path) == STANDARD_INPUT:
         name = "standard input"
+    return from_table(table, name, label_column, weight_column, purpose=purpose, wishes=wishes)
+
+
+def from_table(
+    table: Table,
+    name: str,
+    label_column: str | None = None,
+    weight_column: str | None = None,
+    *,
+    purpose: Purpose = "fit",
+    wishes: Wishes | None = None,
+) -> Dataset:
+    """Turn what was read of a file into a data set.
+
+    Args and errors: as in `from_frame`.
+
+    >>> import pandas
+    >>> from_table(Table(pandas.DataFrame({"width": [1.5, 2.5]})), "t").feature_names
+    ('width',)
+    """
     return _from_frame(
         table.frame,
         name,

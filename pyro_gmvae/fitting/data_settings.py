@@ -61,6 +61,13 @@ class DataSettings(Checked):
     must_link: str | None = knob(
         None, "file", "File (.csv) of rows that belong together: columns row and group."
     )
+    stream: str = knob(
+        "auto",
+        "word",
+        "Read the rows of a Parquet or text table in pieces, with a sample in memory; auto does so "
+        "where they would take much of the memory.",
+        choices=("auto", "on", "off"),
+    )
     image_size: int | None = knob(
         None,
         "int",

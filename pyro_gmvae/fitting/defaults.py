@@ -40,7 +40,7 @@ LIKELIHOOD_OF: dict[Support, str] = {
     "mixed": "table",
 }
 LEAST_BATCH = 16  # rows in a step
-EPOCHS, FEWEST_EPOCHS, MOST_EPOCHS = 100, 5, 300
+EPOCHS, MOST_EPOCHS = 100, 300
 PATIENCE = 20  # epochs
 FREED_ROWS = 1_000  # with fewer, freed clusters agree less between seeds
 FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
@@ -240,7 +240,19 @@ def epochs(said: int | None, usual: KindDefaults, n_rows: int, batch_size: int) 
     if usual.total_steps is None:
         return EPOCHS
     wanted = ceil(usual.total_steps / ceil(n_rows / batch_size))
-    return max(FEWEST_EPOCHS, min(wanted, MOST_EPOCHS))
+    return max(usual.fewest_epochs, min(wanted, MOST_EPOCHS))
+
+
+def max_steps(epochs_said: int | None, usual: KindDefaults) -> int | None:
+    """End a training that counts steps within a pass over very many rows, unless epochs are told.
+
+    Args:
+        epochs_said: the user's number of epochs.
+        usual: the defaults.
+    """
+    if epochs_said is not None or usual.fewest_epochs > 1:
+        return None
+    return usual.total_steps
 
 
 def learning_rate(said: float | None, usual: KindDefaults) -> float:
@@ -333,6 +345,7 @@ def chunk_size(said: int | None, gmvae: GMVAE, x: Tensor, device: str) -> int | 
     return max(1, int(budget // each))
 
 
-def total_steps(epochs: int, n_rows: int, batch_size: int) -> int:
+def total_steps(epochs: int, n_rows: int, batch_size: int, most: int | None = None) -> int:
     """Count the gradient steps of a training, at most."""
-    return epochs * ceil(n_rows / batch_size)
+    steps = epochs * ceil(n_rows / batch_size)
+    return steps if most is None else min(steps, most)

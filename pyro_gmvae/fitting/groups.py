@@ -268,7 +268,7 @@ class TrainingSettings(Checked):
         "Passes over the data, at most.",
         least=1,
         most=ranges.MOST_ROUNDS,
-        unset="100, or for mixed columns as many as make 1,000 to 3,000 steps",
+        unset="100, or for mixed columns as many as make 1,000 to 10,000 steps",
         resumable=True,
     )
     batch_size: int | None = knob(
@@ -277,7 +277,7 @@ class TrainingSettings(Checked):
         "Rows in a step.",
         least=1,
         most=ranges.MOST_ROWS,
-        unset="128, 256 for mixed columns, fewer for a small table",
+        unset="128, 256 for mixed columns, 1,024 for a million rows, fewer for a small table",
     )
     learning_rate: float | None = knob(
         None,
@@ -327,6 +327,10 @@ class TrainingSettings(Checked):
         "Random changes of the training images: mirror them, shift them.",
         choices=("none", "flip", "crop", "flip+crop"),
     )
+    checkpoint_seconds: float = knob(
+        30.0, "float", "Seconds between two checkpoints, at least; so much may be lost by a crash.",
+        least=0, most=ranges.MOST_ROUNDS, metavar="S", resumable=True,
+    )  # fmt: skip
     seed: int = knob(0, "int", "Seed of everything drawn at random.", least=0, below=ranges.SEEDS)
     tensorboard: bool = knob(False, "flag", "Write a TensorBoard log into the run.", resumable=True)
 

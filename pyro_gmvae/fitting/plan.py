@@ -146,6 +146,7 @@ def plan(
         if before is None
         else before.encoding
     )
+    _check_extremes(splits, encoding, support, likelihood)
     augment = kind.augmentation(train, training.augment)
     regularizer = make_regularizer(
         defaults.regularize(settings.start.regularize, kind, shape),
@@ -162,15 +163,17 @@ def plan(
         if before is None
         else before.gmvae.options["table"] is not None
     )
-    usual = kind.usual(support, len(train), laws=laws)
-    batch_size = defaults.batch_size(training.batch_size, usual, len(train))
-    epochs = defaults.epochs(training.epochs, usual, len(train), batch_size)
-    total_steps = defaults.total_steps(epochs, len(train), batch_size)
+    n_rows = splits.n_trained
+    usual = kind.usual(support, n_rows, laws=laws)
+    batch_size = defaults.batch_size(training.batch_size, usual, n_rows)
+    epochs = defaults.epochs(training.epochs, usual, n_rows, batch_size)
+    max_steps = defaults.max_steps(training.epochs, usual)
+    total_steps = defaults.total_steps(epochs, n_rows, batch_size, max_steps)
     known = train.labels is not None or train.must_link is not None
     start = _start(settings, splits, support, usual, regularized, known, total_steps, clusters)
     if before is not None:
         start = replace(start, name=defaults.BEFORE)
-    several = defaults.starts(settings.start.starts, start.name, len(train))
+    several = defaults.starts(settings.start.starts, start.name, n_rows)
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
     structure = None
@@ -179,7 +182,7 @@ def plan(
     holds = defaults.holds(
         settings.start.clusters_are,
         model.method,
-        len(train),
+        n_rows,
         start.name,
         mixed=laws and support == "mixed",
         taught=regularized or known,
@@ -189,6 +192,7 @@ def plan(
     # The second of two like trainings finds the compiled step of the first.
     compiled_steps = total_steps * len(holds)
     config = _config(settings, start.name, usual, device, batch_size, epochs, compiled_steps)
+    config = replace(config, max_steps=max_steps)
     if before is None:
         structured = _model(settings, splits, likelihood, usual, regularized, encoding, structure)
     else:
@@ -209,7 +213,7 @@ def plan(
             name=train.name,
             settings=settings.to_dict(),
             class_names=train.class_names,
-            fingerprint=given.train.fingerprint(),
+            fingerprint=given.fingerprint(),
             known_rows=given.known_rows(),
         ),
         holds=holds,
@@ -255,6 +259,12 @@ def _check_rows(settings: Settings, splits: Splits) -> None:
             )
     if train.must_link is not None:
         check_must_link(train.must_link, len(train))
+
+
+def _check_extremes(splits: Splits, encoding: Encoding, support: Support, likelihood: str) -> None:
+    """Refuse rows that are not in memory and that the likelihood does not take."""
+    if splits.stream is not None and splits.stream.extremes is not None:
+        encoding.check(splits.stream.extremes, support, likelihood)
 
 
 def _start(
@@ -364,6 +374,7 @@ def _config(
             temperature=_temperature(settings),
             patience=defaults.patience(said.patience, schedule),
             seed=said.seed,
+            checkpoint_seconds=said.checkpoint_seconds,
             device=device,
             compile=compiled,
             record=hardware.compile != "off",

@@ -9,10 +9,11 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from pyro_gmvae.data import Dataset
+from pyro_gmvae.data import Dataset, ResidentBatches
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.defaults import BEFORE
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
@@ -36,6 +37,7 @@ from pyro_gmvae.training import (
     fit,
 )
 from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training.processes import broadcast
 
 __all__ = ["attempt_checkpoint", "begin", "train"]
 
@@ -85,6 +87,7 @@ def train(
     began = time.monotonic()
     best: FittedModel | None = None
     plan.encoding.to(_device(plan.config))
+    broadcast(plan.encoding, plan.encoding.scale.device)
     for attempt, seed in enumerate(plan.seeds):
         # Trainings of one seed begin at the same model, which is made where the first one needs it.
         first = cache(partial(begin, plan, replace(plan.config, seed=seed), reporters))
@@ -158,29 +161,62 @@ def _train_once(
     resume: bool,
     reporters: Sequence[Reporter],
 ) -> FittedModel:
-    config, train, encoding = replace(plan.config, seed=seed), plan.splits.train, plan.encoding
+    config = replace(plan.config, seed=seed)
     resume = resume and checkpoint is not None and checkpoint.is_file()
     gmvae = plan.make_model(seed) if resume else deepcopy(first())
     if held:
         gmvae.hold_clusters()
-    validation = plan.splits.validation
     with _last_good_weights(plan, gmvae):
-        result = fit(
+        fit_rows = _fit_in_memory if plan.splits.stream is None else _fit_in_stream
+        result = fit_rows(
+            plan,
             gmvae,
-            train.x,
             config,
-            labels=train.labels,
-            must_link=train.must_link,
-            weights=train.weights,
-            validation=validation.x if len(validation) else None,
-            validation_weights=validation.weights if len(validation) else None,
-            transform=encoding,
-            augment=plan.augment,
             checkpoint=checkpoint,
             resume=resume,
             reporters=[*reporters, ClusterWatch(gmvae)],
         )
     return _fitted(plan, gmvae, result, held)
+
+
+def _fit_in_memory(plan: Plan, gmvae: GMVAE, config: TrainConfig, **options: Any) -> TrainResult:
+    train, validation = plan.splits.train, plan.splits.validation
+    return fit(
+        gmvae,
+        train.x,
+        config,
+        labels=train.labels,
+        must_link=train.must_link,
+        weights=train.weights,
+        validation=validation.x if len(validation) else None,
+        validation_weights=validation.weights if len(validation) else None,
+        transform=plan.encoding,
+        augment=plan.augment,
+        **options,
+    )
+
+
+def _fit_in_stream(plan: Plan, gmvae: GMVAE, config: TrainConfig, **options: Any) -> TrainResult:
+    """Train on rows that are not in memory; the held-out rows are."""
+    train, validation, stream = plan.splits.train, plan.splits.validation, plan.splits.stream
+    assert stream is not None
+    accelerator = make_accelerator(config.device or "cpu")
+    batches = stream.batches(
+        config.batch_size,
+        sampled=train.x,
+        lanes=accelerator.num_processes,
+        transform=plan.encoding,
+        device=accelerator.device,
+    )
+    held_out = None
+    if len(validation):
+        held_out = ResidentBatches(
+            validation.x.to(accelerator.device),
+            config.batch_size,
+            transform=plan.encoding,
+            shuffle=False,
+        )
+    return fit(gmvae, batches, config, validation=held_out, **options)
 
 
 @contextmanager
@@ -197,7 +233,7 @@ def _last_good_weights(plan: Plan, gmvae: GMVAE) -> Iterator[None]:
 def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult, held: bool) -> FittedModel:
     """Put a finished training together, still on its device."""
     stopped = result.stopped
-    if stopped == "epochs" and plan.config.learning_rate_schedule == "cosine":
+    if stopped in ("epochs", "max_steps") and plan.config.learning_rate_schedule == "cosine":
         stopped = "schedule"
     about = replace(
         plan.about,
@@ -221,15 +257,24 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
     If there are labels, cluster k is label k.
     """
     train, encoding = plan.splits.train, plan.encoding
+    accelerator = make_accelerator(config.device or "cpu")
     gmvae = plan.make_model(config.seed or 0)
     with _last_good_weights(plan, gmvae):
-        gmvae = _started(plan, gmvae, config, reporters)
+        if accelerator.is_main_process or not _starts_alone(plan, gmvae):
+            gmvae = _started(plan, gmvae, config, reporters)
+    broadcast(gmvae, accelerator.device)
     if train.labels is not None:
         known = train.labels >= 0
         gmvae.to(encoding.scale.device)
         found = FittedModel(gmvae, encoding).responsibilities(train.x[known])
         number_as(train.labels[known], gmvae, found)
     return gmvae
+
+
+def _starts_alone(plan: Plan, gmvae: GMVAE) -> bool:
+    """Return True if no other process can help, for the start trains nothing by batches."""
+    laws = gmvae.options["table"] is not None
+    return laws and plan.start.name in ("given", "mixture", "portfolio", "kmeans", "spectral")
 
 
 def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:

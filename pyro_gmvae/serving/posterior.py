@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -9,7 +13,7 @@ from torch import Tensor
 from pyro_gmvae.evaluation import default_batch_size
 from pyro_gmvae.fitted import FittedModel
 
-__all__ = ["cluster_posterior"]
+__all__ = ["cluster_posterior", "posteriors"]
 
 
 @torch.no_grad()
@@ -43,3 +47,38 @@ def cluster_posterior(
         batch = encode(x[start : start + size].to(like.device)).to(like.dtype)
         found[start : start + size] = gmvae.responsibilities(batch)
     return found
+
+
+def posteriors(
+    fitted: FittedModel, pieces: Iterable[Tensor]
+) -> Iterator[tuple[Tensor, Float[Tensor, "n K"]]]:
+    """Give pieces of rows in their order, each with its q(y|x), which threads compute meanwhile.
+
+    There are as many threads as torch has, each of which computes pieces of its own: threads that
+    share one small product of matrices mostly wait for one another.
+
+    Args:
+        fitted: the model, in evaluation mode.
+        pieces: raw rows that conform.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(torch.randn(9, 2)))
+    >>> [q.shape for _, q in posteriors(fitted, torch.randn(10, 2).split(6))]
+    [torch.Size([6, 3]), torch.Size([4, 3])]
+    """
+    threads = torch.get_num_threads()
+    waiting: deque[tuple[Tensor, Future[Tensor]]] = deque()
+    try:
+        with ThreadPoolExecutor(threads, "place", torch.set_num_threads, (1,)) as pool:
+            for x in pieces:
+                waiting.append((x, pool.submit(cluster_posterior, fitted, x)))
+                while len(waiting) > threads:
+                    first, found = waiting.popleft()
+                    yield first, found.result()
+            while waiting:
+                first, found = waiting.popleft()
+                yield first, found.result()
+    finally:
+        torch.set_num_threads(threads)  # the number is also that of threads to come

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import from_array
+from pyro_gmvae.data import Dataset, from_array
 from pyro_gmvae.data.checks import listed
-from pyro_gmvae.data.mappings import from_columns
+from pyro_gmvae.data.shards import Conformer
+from pyro_gmvae.data.shards.cells import Origin
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.runs import load
 from pyro_gmvae.segments import assign
+from pyro_gmvae.serving.cells import table_of
 from pyro_gmvae.serving.posterior import cluster_posterior
 
 __all__ = ["ROWS", "Predictor"]
@@ -120,20 +122,32 @@ class Predictor:
         """Return raw rows that conform; None for no rows."""
         encoding = self.fitted.encoding
         names = encoding.feature_names or ()
-        if ROWS in columns and not any(name in names for name in columns):
+        known = {name: cells for name, cells in columns.items() if name in names}
+        if known:
+            data = self._named(known)
+        elif ROWS in columns:
             values = _stacked(columns[ROWS])
             data = from_array(values, name=SOURCE, purpose="apply") if len(values) else None
-        elif encoding.schema is None:
-            raise InputError(f"{SOURCE} is of images: give them under the key {ROWS!r}")
+        elif names:
+            raise InputError(
+                f"{SOURCE} has none of the columns {listed(names)}: name them as in training"
+            )
         else:
-            wanted = {n: cells for n, cells in columns.items() if n in names} if names else columns
-            if not wanted:
-                raise InputError(
-                    f"{SOURCE} has none of the columns {listed(names)}: name them as in training"
-                )
-            empty = not any(map(len, wanted.values()))
-            data = None if empty else from_columns(wanted, name=SOURCE)
+            raise InputError(f"{SOURCE} has no names for columns: give rows under the key {ROWS!r}")
         return None if data is None else self.fitted.conform(data).x
+
+    def _named(self, columns: Mapping[str, Any]) -> Dataset | None:
+        """Find the columns of the schema, as in a piece of a table."""
+        encoding = self.fitted.encoding
+        assert encoding.schema is not None
+        table = table_of(columns, SOURCE)
+        if not len(table):
+            return None
+        conformer = Conformer(encoding.schema, takes_gaps=encoding.takes_gaps)
+        x = torch.from_numpy(conformer.rows(table, Origin(SOURCE)))
+        conformer.warn(SOURCE)
+        names = encoding.feature_names
+        return Dataset(SOURCE, x, None, type(encoding), names, schema=encoding.schema)
 
     def _place(self, x: Tensor) -> dict[str, np.ndarray]:
         responsibilities = cluster_posterior(self.fitted, x)

@@ -6,9 +6,9 @@ import gzip
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from pyro_gmvae.data import TableEncoding
 from pyro_gmvae.errors import InputError
@@ -33,6 +33,7 @@ STANDARD_OUTPUT = "-"
 TABLES = TableEncoding.sample_suffixes
 
 Name = str | os.PathLike[str]
+Writer = Callable[["pandas.DataFrame"], None]
 
 
 def suffix_of(path: Name, suffixes: tuple[str, ...], words: str | None = None) -> str:
@@ -78,13 +79,12 @@ def check_name(path: Name) -> None:
 
 
 @contextmanager
-def table_output(
-    path: Name, *, float_format: str | None = None
-) -> Iterator[Callable[[pandas.DataFrame], None]]:
+def table_output(path: Name, *, float_format: str | None = None) -> Iterator[Writer]:
     """Give a function that writes a table, whole or not at all; ``-`` is standard output.
 
-    The file is made at once, so that a path which cannot be written is refused before the long
-    work. Text in a .csv file is made safe for spreadsheets; a .parquet file keeps it.
+    Each call of the function adds rows, with the same columns. The file is made at once, so that a
+    path which cannot be written is refused before the long work. Text in a .csv file is made safe
+    for spreadsheets; a .parquet file keeps it.
 
     Raises:
         InputError: as `check_name`, or if the file cannot be written.
@@ -98,16 +98,19 @@ def table_output(
     """
     check_name(path)
     if os.fspath(path) == STANDARD_OUTPUT:
-        yield lambda frame: _print(_csv(frame, float_format))
+        yield _as_csv(_print, float_format)
         return
     suffix = suffix_of(path, TABLES)
-    with written_whole(path) as partial:
-
-        def write(frame: pandas.DataFrame) -> None:
-            with partial.open("wb") as file:
-                _write(frame, file, suffix, float_format)
-
-        yield write
+    with written_whole(path) as partial, partial.open("wb") as file:
+        if suffix == ".parquet":
+            with _as_parquet(file) as write:
+                yield write
+        elif suffix == ".csv":
+            yield _as_csv(lambda text: file.write(text.encode()), float_format)
+        else:
+            # The same rows make the same file, so it has no time and no name.
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+                yield _as_csv(lambda text: packed.write(text.encode()), float_format)
 
 
 @contextmanager
@@ -133,24 +136,41 @@ def text_output(path: Name = STANDARD_OUTPUT) -> Iterator[Callable[[str], None]]
         yield write
 
 
-def _write(frame: pandas.DataFrame, file: IO[bytes], suffix: str, float_format: str | None) -> None:
-    if suffix == ".parquet":
-        repeated = frame.columns[frame.columns.duplicated()]
-        if len(repeated):
-            raise InputError(
-                f"a .parquet file cannot have two columns {repeated[0]}: name a .csv file"
-            )
-        frame.to_parquet(file, index=False)
-        return
-    content = _csv(frame, float_format).encode()
-    if suffix == ".csv.gz":
-        content = gzip.compress(content, mtime=0)  # the same rows make the same file
-    file.write(content)
+def _as_csv(put: Callable[[str], object], float_format: str | None) -> Writer:
+    """Give a function that puts rows as lines of text, with a header before the first ones."""
+    header = True
+
+    def write(frame: pandas.DataFrame) -> None:
+        nonlocal header
+        safe = with_text(frame, safe_text)
+        put(safe.to_csv(index=False, header=header, float_format=float_format, lineterminator="\n"))
+        header = False
+
+    return write
 
 
-def _csv(frame: pandas.DataFrame, float_format: str | None) -> str:
-    safe = with_text(frame, safe_text)
-    return safe.to_csv(index=False, float_format=float_format, lineterminator="\n")
+@contextmanager
+def _as_parquet(file: IO[bytes]) -> Iterator[Writer]:
+    """Give a function that writes rows as row groups, with the types of the first ones."""
+    import pyarrow
+    from pyarrow import parquet
+
+    with ExitStack() as stack:
+        opened: list[Any] = []
+
+        def write(frame: pandas.DataFrame) -> None:
+            repeated = frame.columns[frame.columns.duplicated()]
+            if len(repeated):
+                raise InputError(
+                    f"a .parquet file cannot have two columns {repeated[0]}: name a .csv file"
+                )
+            schema = opened[0].schema if opened else None
+            table = pyarrow.Table.from_pandas(frame, schema=schema, preserve_index=False)
+            if not opened:
+                opened.append(stack.enter_context(parquet.ParquetWriter(file, table.schema)))
+            opened[0].write_table(table)
+
+        yield write
 
 
 def _print(text: str) -> None:

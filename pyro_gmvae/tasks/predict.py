@@ -10,6 +10,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.run_data import load_run_splits
 from pyro_gmvae.segments import assign, calibrate
+from pyro_gmvae.serving.posterior import cluster_posterior
 from pyro_gmvae.visible import unicode_text
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ def calibrated(fitted: FittedModel, *, data_dir: str | None = None) -> FittedMod
 
 
 def predict_run(
-    fitted: FittedModel, data: Dataset, *, density: bool = False, reject: float | None = None
+    fitted: FittedModel,
+    data: Dataset,
+    *,
+    density: bool = False,
+    reject: float | None = None,
 ) -> pandas.DataFrame:
-    """Return the column ``row`` (from 0, in the data's order) and those of a `ClusterAssignment`.
+    """Return the column ``row``, counted from 0, and the columns of a `ClusterAssignment`.
 
     The rows of a folder of images also have the column ``file``, a path in that folder;
     a name that is no text, as of another encoding, has escapes.
@@ -70,5 +75,8 @@ def predict_run(
     rows: dict[str, Any] = {"row": range(len(data))}
     if data.row_names is not None:
         rows["file"] = [unicode_text(name) for name in data.row_names]
-    found = assign(fitted, data.x, density=density, reject=reject).to_frame()
+    probabilities = cluster_posterior(fitted, data.x)
+    found = assign(
+        fitted, data.x, density=density, reject=reject, responsibilities=probabilities
+    ).to_frame()
     return pandas.concat([pandas.DataFrame(rows), found], axis=1)

@@ -19,9 +19,9 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
 from pyro_gmvae.plots import save_figure
-from pyro_gmvae.run_data import load_settings_splits, sources_of
+from pyro_gmvae.run_data import load_settings_splits, sources_of, with_stream_chosen
 from pyro_gmvae.runs import read_training, save_run, write_training
-from pyro_gmvae.runs.contents import METRICS, checkpoint_path
+from pyro_gmvae.runs.contents import METRICS, TRAINING, checkpoint_path
 from pyro_gmvae.runs.folder import clear, open_run_folder
 from pyro_gmvae.segments import calibrate
 from pyro_gmvae.tasks.report import own_report, report_run
@@ -80,10 +80,15 @@ def train_run(
         NonFiniteLossError: if the loss becomes NaN or infinite; the run is saved with the last good
             weights.
         TrainingInterrupted: after a signal, with the state saved.
+
+    Processes that torchrun starts anew, after one of them was lost, resume the run.
     """
     if settings.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
     check_sample(settings)
+    resume = resume or _restarted(folder, overwrite)
+    if not resume:
+        settings = with_stream_chosen(settings)
     splits = load_settings_splits(settings, download=download)
     planned = plan(settings, splits)
     is_main = make_accelerator(planned.config.device or "cpu").is_main_process
@@ -112,6 +117,20 @@ def train_run(
             if report or (report is None and fitted.encoding.schema is not None):
                 written = writer.report(fitted)
     return Trained(fitted, splits, is_main, written)
+
+
+def _restarted(folder: str | os.PathLike[str], overwrite: bool) -> bool:
+    """Return True if torchrun started the processes anew, and the run was begun before.
+
+    Raises:
+        InputError: for a run that is to be overwritten, for it could not be told from the new one.
+    """
+    if overwrite and os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0":
+        raise InputError(
+            "a training that torchrun may restart cannot overwrite a run: name a new folder"
+        )
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    return again and Path(folder, TRAINING).is_file()
 
 
 class _Writer:

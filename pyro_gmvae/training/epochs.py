@@ -57,7 +57,7 @@ class Epochs:
         counted: Sequence[Tensor],
     ) -> None:
         self.gmvae, self.config, self.batches = gmvae, config, batches
-        self.held_out, self.counted = held_out, counted
+        self.held_out, self.counted, self.objective = held_out, counted, objective
         self.total_steps = config.total_steps(len(batches))
         self.share = slice(accelerator.process_index, None, accelerator.num_processes)
 
@@ -83,6 +83,13 @@ class Epochs:
         if records_steps(config, accelerator) and config.chunk_size is None:
             fallback = None if config.compile is True else warn_uncompiled
             self.make_step = RecordedStep(self.step, config.batch_size, fallback)
+
+    @property
+    def at_end_of_epoch(self) -> bool:
+        """Return True between the last step of an epoch and its record."""
+        state = self.state
+        last = state.step >= self.total_steps or state.batch >= len(self.batches)
+        return last and state.batch > 0
 
     @property
     def done(self) -> bool:
@@ -131,7 +138,8 @@ class Epochs:
         record["learning_rate"] = self._learning_rate(state.step - 1)
         record["clusters_in_use"] = clusters_in_use(gmvae, *self.counted)
         if self.held_out is not None:
-            elbo = self.held_out.elbo(self.step.objective, gmvae.weights)
+            # The objective itself: the wrapper for several processes would wait for the others.
+            elbo = self.held_out.elbo(self.objective, gmvae.weights, self.share)
             record["validation_elbo"] = elbo
             if state.step >= self.config.annealing_ends(len(self.batches)):
                 self.stopping.update(record["epoch"], elbo, gmvae)

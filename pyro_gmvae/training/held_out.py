@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 from pyro_gmvae.data import BatchSource
+from pyro_gmvae.data.batches import ALL
 from pyro_gmvae.models import ObjectiveWeights
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training.annealing import put_back
+from pyro_gmvae.training.processes import summed
 
 __all__ = ["HeldOut"]
 
@@ -29,11 +31,18 @@ class HeldOut:
         self.device = device
 
     @torch.no_grad()
-    def elbo(self, objective: nn.Module, weights: ObjectiveWeights) -> float:
-        """Return the mean ELBO per datum, in nats."""
+    def elbo(self, objective: nn.Module, weights: ObjectiveWeights, share: slice = ALL) -> float:
+        """Return the mean ELBO per datum, in nats, the same in every process.
+
+        Args:
+            objective: minus the ELBO of a batch.
+            weights: the weights of the objective.
+            share: the rows of each batch that this process takes.
+        """
         total = torch.zeros((), device=self.device, dtype=torch.float64)
         with put_back(weights), forked_rng(self.device, seed=0):
             weights.set(kl_weight=1.0, z_kl_weight=1.0)
-            for x, labels, *covariates in self.batches.epoch():
-                total -= objective(x, labels, *covariates).loss
-        return total.item() / self.batches.n_rows
+            for x, labels, *covariates in self.batches.epoch(share=share):
+                if len(x):
+                    total -= objective(x, labels, *covariates).loss
+        return summed(total).item() / self.batches.n_rows

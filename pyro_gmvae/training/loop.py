@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ from pyro_gmvae.training.epochs import Epochs
 from pyro_gmvae.training.errors import TrainingInterrupted
 from pyro_gmvae.training.held_out import HeldOut
 from pyro_gmvae.training.reporters import Record, Reporter
+from pyro_gmvae.training.saving import Checkpoints
 from pyro_gmvae.training.signals import AgreedEnd, Interruption
-from pyro_gmvae.training.state import save_or_warn
 from pyro_gmvae.training.step import ELBOObjective, Objective
 
 __all__ = ["TrainResult", "Transform", "elbo_objective", "fit"]
@@ -191,22 +190,22 @@ def fit(
             reporter.start(epochs.total_steps, state.history)
             stack.callback(reporter.close)
 
+        checkpoints = Checkpoints(epochs, save_to, config.checkpoint_seconds)
+
         def on_step(step: int) -> None:
             for reporter in reporters:
                 reporter.step(step)
+            checkpoints.if_due()
 
-        saved_at, end = time.monotonic(), AgreedEnd(signals, accelerator)
+        end = AgreedEnd(signals, accelerator)
         while not epochs.done and end.number is None:
             record = epochs.run(on_step, end.asked_after_step)
             if record is None:
                 break
             for reporter in reporters:
                 reporter.epoch(record)
-            if save_to is not None and time.monotonic() - saved_at > config.checkpoint_seconds:
-                save_or_warn(state, save_to)
-                saved_at = time.monotonic()
-        if save_to is not None:
-            save_or_warn(state, save_to)
+            checkpoints.if_due()
+        checkpoints.now()
         if checkpoint is not None and end.number is not None and not epochs.done:
             if save_to is not None and not save_to.is_file():
                 raise SignalReceived(end.number)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pyro_gmvae.inference import ELBOTerms
 from pyro_gmvae.models import GMVAE
+from pyro_gmvae.training.processes import summed
 
 __all__ = ["Meter", "clusters_in_use"]
 
@@ -43,7 +44,8 @@ class Meter:
             self.sums[name] += value
 
     def means(self) -> dict[str, float]:
-        """Return means per datum, in nats: the annealed ``loss``, the ``elbo`` and its parts.
+        """Return means per datum of all processes, in nats: the annealed ``loss``, the ``elbo`` and
+        its parts.
 
         ``log_likelihood`` is E_q log p(x|z), ``kl_z`` and ``kl_y`` the divergences of the latent
         sites; any further site has its own name.
@@ -51,8 +53,11 @@ class Meter:
         names = sorted(
             self.sums
         )  # a fixed order, so that a resumed training has the same last digit
-        values = torch.stack([self.sums[n].double() for n in names]).tolist()  # one read
-        mean = {n: v / self.count for n, v in zip(names, values, strict=True)}
+        count = torch.tensor(self.count).to(self.sums[names[0]].double())
+        *values, n_rows = summed(
+            torch.stack([*(self.sums[n].double() for n in names), count])
+        ).tolist()  # one read
+        mean = {n: v / n_rows for n, v in zip(names, values, strict=True)}
         loss = mean.pop("loss")
         elbo = sum(v for name, v in mean.items() if name not in self.apart)
         sites = (("x", "log_likelihood", 1), ("z", "kl_z", -1), ("y", "kl_y", -1))

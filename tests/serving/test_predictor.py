@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.runs import load
 from pyro_gmvae.serving import Predictor
+from pyro_gmvae.serving.cells import table_of
 from pyro_gmvae.tasks.predict import predict_run
 from tests.helpers.saved_runs import CLUSTERS, mixed_rows, save_images, save_mixed
 
@@ -77,7 +79,7 @@ def test_mixed_columns_with_gaps_and_unseen_levels(method: str, form: Any, tmp_p
         rows = fitted.conform(from_frame(frame, purpose="apply"))
     wanted = predict_run(fitted, rows, density=True, reject=0.1)
     predictor = Predictor(tmp_path / "run", reject=0.1)
-    with pytest.warns(DataWarning, match="'7' in rooms, 'tin', 'wood' in tier"):
+    with pytest.warns(DataWarning, match=r"'7' in rooms \(\d+ cells\), .* in tier"):
         found = predictor(form(frame) | {"id": np.arange(70)})
     same(found, wanted)
     np.testing.assert_allclose(
@@ -164,8 +166,9 @@ def test_a_missing_column_is_a_gap(run: Path) -> None:
         ({"count": np.array([1.0, 2.5])}, "holds 2.5 in row 1 of count"),
         ({"real": ["1.5", "soon"]}, "holds 'soon' in row 1 of real"),
         ({"real": np.zeros((3, 2))}, r"of shape \(3, 2\) as the column real"),
-        ({"real": np.array([1.0, np.inf])}, "1 cell that is infinite, in real"),
+        ({"real": np.array([1.0, np.inf])}, "holds inf in row 1 of real"),
         ({"tier": [b"gold"]}, "in row 0 of tier"),
+        ({"tier": ["gold", 3, [1]]}, r"holds \[1\] in row 2 of tier"),
         ({"real": np.array([1j])}, "complex numbers in real"),
     ],
 )
@@ -177,13 +180,33 @@ def test_rows_that_do_not_fit_are_refused(
         Predictor(run)(columns)
 
 
+def test_cells_of_every_type_are_found() -> None:
+    ten = np.datetime64("2024-01-10T12:00")
+    given: dict[str, Any] = {
+        "masked": np.ma.masked_array([1.0, 2.0], [False, True]),
+        "half": np.array([1.5, np.nan], dtype=np.float16),
+        "tensor": torch.tensor([1, 2]),
+        "minutes": np.array([ten, "NaT"], dtype="datetime64[m]"),
+        "span": np.array([36, "NaT"], dtype="timedelta64[h]"),
+        "mixed": np.array([3, "x"], dtype=object),
+        "series": pandas.Series(["a", None], dtype="category"),
+        "missing": [pandas.NA, "1"],
+    }
+    found = table_of(given, "rows")
+    wanted = [[1.0, np.nan], [1.5, np.nan], [1, 2], [ten.astype(datetime), None], [1.5, None]]
+    wanted += [["3", "x"], ["a", None], [None, "1"]]
+    for name, cells in zip(given, wanted, strict=True):
+        got = found[name].to_pylist()
+        assert [None if v != v else v for v in got] == [None if v != v else v for v in cells], name
+
+
 def test_what_cannot_be_is_refused_at_once(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no run folder"):
         Predictor(tmp_path / "none")
     with pytest.raises(InputError, match="reject a larger share"):
         Predictor(run, reject=0.001)
     save_images(tmp_path / "images")
-    with pytest.raises(InputError, match="is of images: give them under the key 'x'"):
+    with pytest.raises(InputError, match="no names for columns: give rows under the key 'x'"):
         Predictor(tmp_path / "images")({"pixels": images()})
 
 

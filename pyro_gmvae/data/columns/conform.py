@@ -20,7 +20,7 @@ from pyro_gmvae.stored import shortened
 if TYPE_CHECKING:
     from pyro_gmvae.data.dataset import Dataset
 
-__all__ = ["conform_columns"]
+__all__ = ["conform_columns", "ignored_columns"]
 
 
 def conform_columns(data: Dataset, schema: Schema, *, takes_gaps: bool) -> Dataset:
@@ -110,14 +110,23 @@ def _places(
     added = [n for n in names if n not in wanted and n not in left_out]
     if missing and (not takes_gaps or len(missing) == len(wanted)):
         raise InputError(_lacks(data.name, missing, added))
-    notes = []
-    again = [n for n in left_out if n in found]
-    if again:
-        notes.append(f"left out as in training: {listed(again)}")
-    if added:
-        notes.append(f"left out, for training did not have them: {listed(added)}")
+    notes = ignored_columns(names, schema)
     lost = [f"no column {listed(missing)}"] if missing else []
     return [found.get(n) for n in wanted], notes, lost
+
+
+def ignored_columns(names: Sequence[str], schema: Schema) -> list[str]:
+    """Say which columns of a table are left out.
+
+    >>> ignored_columns(["age", "id"], Schema((Column("age"),)))
+    ['left out, for training did not have them: id']
+    """
+    left_out = [c.name for c in schema.left_out if c.name in names]
+    added = [n for n in names if n not in (*(schema.names or ()), *left_out)]
+    notes = [f"left out as in training: {listed(left_out)}"] if left_out else []
+    if added:
+        notes.append(f"left out, for training did not have them: {listed(added)}")
+    return notes
 
 
 def _columns(width: int) -> str:

@@ -17,7 +17,6 @@ __all__ = [
     "TIME",
     "DateForm",
     "days_of",
-    "days_of_times",
     "is_like_a_date",
     "parse_dates",
     "recognise_dates",
@@ -123,16 +122,7 @@ def days_of(times: pandas.Series) -> np.ndarray:
     """
     if times.dt.tz is not None:
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
-    return days_of_times(times.to_numpy())
-
-
-def days_of_times(times: np.ndarray) -> np.ndarray:
-    """Return days since 1970-01-01 of ``datetime64`` ``(N,)``, NaN where a time is missing.
-
-    >>> days_of_times(np.array(["1970-01-02T12:00", "NaT"], dtype="datetime64[m]"))
-    array([1.5, nan])
-    """
-    exact = times.astype("datetime64[us]")
+    exact = times.to_numpy().astype("datetime64[us]")
     days = exact.astype(np.int64) / MICROSECONDS
     days[np.isnat(exact)] = np.nan
     return days

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import NoReturn
 
 import numpy as np
 
-from pyro_gmvae.data.columns.dates import DAY, parse_dates
+from pyro_gmvae.data.columns.dates import DAY, is_like_a_date, parse_dates
 from pyro_gmvae.data.columns.raw import TRUTH, RawColumn
 from pyro_gmvae.data.columns.words import counted_words, guess_dates
 from pyro_gmvae.data.numerals import MISSING_WORDS, is_missing, shown
@@ -39,17 +40,21 @@ class Matched:
         self.words = Counter[str]() if words is None else words
 
 
-def match_column(raw: RawColumn, column: Column, source: str, first_row: int = 0) -> Matched:
+def match_column(
+    raw: RawColumn, column: Column, source: str, first_row: int | None = None
+) -> Matched:
     """Find the values, codes or days of a column's cells.
 
     Args:
         raw: the new cells.
         column: the column in training.
         source: the name of the new table in messages.
-        first_row: the row of the first cell in messages, where the cells are a piece of a column.
+        first_row: the row of the first cell, where the cells are a piece of a column; None for a
+            whole column, by all of whose cells another form of dates is guessed.
 
     Raises:
-        InputError: for a cell that is no number, or no count, where training had those.
+        InputError: for a cell that is no number, or no count, where training had those; and, in a
+            piece, for a date that is not written as in training.
 
     >>> tier = Column("tier", "category", "text", levels=("gold", "silver"))
     >>> new = RawColumn("tier", "text", np.array([0.0, 1.0, np.nan]), ("bronze", "silver"))
@@ -65,7 +70,7 @@ def match_column(raw: RawColumn, column: Column, source: str, first_row: int = 0
         return _truth(raw)
     if column.cells == "date":
         return _dates(raw, column, source, first_row)
-    return _numbers(raw, column, source, first_row)
+    return _numbers(raw, column, source, first_row or 0)
 
 
 def _levels(raw: RawColumn, column: Column) -> Matched:
@@ -105,20 +110,25 @@ def _truth(raw: RawColumn) -> Matched:
     return _coded(distinct, places, np.where(np.isin(distinct, (0, 1)), distinct, np.nan))
 
 
-def _dates(raw: RawColumn, column: Column, source: str, first_row: int) -> Matched:
+def _dates(raw: RawColumn, column: Column, source: str, first_row: int | None) -> Matched:
     if raw.cells == "date":
         return Matched(raw.values)
     if raw.cells != "text":
-        _refuse(raw, ~np.isnan(raw.values), source, "a date such as 2024-01-31", first_row)
+        known = ~np.isnan(raw.values)
+        _refuse(raw, known, source, "a date such as 2024-01-31", first_row or 0)
     assert column.format is not None
     days = parse_dates(raw.levels, column.format)
     days = np.where(np.isnan(days), parse_dates(raw.levels, DAY), days)
+    place = np.where(np.isnan(raw.values), len(days), raw.values).astype(np.int64)
     unread = [v for v, day in zip(raw.levels, days, strict=True) if np.isnan(day)]
-    other = guess_dates(unread)
-    if other is not None and not other.ambiguous:  # another program may write them otherwise
+    other = guess_dates(unread)  # another program may write them otherwise
+    if other is not None and first_row is not None:
+        odd = np.isnan(days) & np.array([is_like_a_date(v) for v in raw.levels])
+        example = datetime(2024, 1, 31).strftime(column.format)
+        _refuse(raw, np.append(odd, False)[place], source, f"dates like {example}", first_row)
+    if other is not None and not other.ambiguous:
         days = np.where(np.isnan(days), parse_dates(raw.levels, other.format), days)
-    table = np.append(days, np.nan)
-    values = table[np.where(np.isnan(raw.values), len(days), raw.values).astype(np.int64)]
+    values = np.append(days, np.nan)[place]
     lost = [v for v, day in zip(raw.levels, days, strict=True) if np.isnan(day)]
     words = counted_words(raw.levels, raw.values, [v for v in lost if is_missing(v)])
     return Matched(values, tuple(v for v in lost if not is_missing(v)), words)

@@ -20,7 +20,7 @@ from pyro_gmvae.stored import shortened
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["EXACT", "TRUTH", "RawColumn", "level_name", "merges", "read_column"]
+__all__ = ["TRUTH", "RawColumn", "level_name", "read_column"]
 
 EXACT = 2.0**53  # up to here float64 holds every whole number
 TRUTH = ("false", "true")  # the levels of truth values
@@ -94,7 +94,7 @@ def read_column(series: pandas.Series[Any], source: str) -> RawColumn:
         return RawColumn(name, "boolean", _floats(series))
     if types.is_numeric_dtype(dtype):
         values = _floats(series)
-        if types.is_integer_dtype(dtype) and merges(values, series.dropna().unique()):
+        if types.is_integer_dtype(dtype) and _merges(values, series.dropna().unique()):
             return _text(series.astype(object).map(str, na_action="ignore"), name)
         return RawColumn(name, "number", values)
     if isinstance(dtype, pandas.PeriodDtype):
@@ -108,16 +108,8 @@ def read_column(series: pandas.Series[Any], source: str) -> RawColumn:
     return _objects(series, name, source)
 
 
-def merges(values: np.ndarray, whole: Collection[Any]) -> bool:
-    """Return True if different whole numbers, such as long identifiers, become one in float64.
-
-    Args:
-        values: the numbers in float64, NaN where a cell is missing.
-        whole: the different whole numbers.
-
-    >>> merges(np.array([2.0**53, 2.0**53]), [2**53, 2**53 + 1])
-    True
-    """
+def _merges(values: np.ndarray, whole: Collection[Any]) -> bool:
+    """Return True if different whole numbers, such as long identifiers, become one in float64."""
     known = values[~np.isnan(values)]
     if not len(known) or not EXACT <= np.abs(known).max() < np.inf:
         return False
@@ -188,7 +180,7 @@ def _objects(series: pandas.Series[Any], name: str, source: str) -> RawColumn:
     if all(map(_is_number, known)):
         values = [np.nan if gap else _float(v) for v, gap in zip(cells, gaps, strict=True)]
         numbers = np.array(values, dtype=np.float64)
-        if not (all(isinstance(v, Integral) for v in known) and merges(numbers, set(known))):
+        if not (all(isinstance(v, Integral) for v in known) and _merges(numbers, set(known))):
             return RawColumn(name, "number", numbers)
     elif all(isinstance(v, date) for v in known):
         times = series.mask(series.isna())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 
 import numpy as np
@@ -67,7 +67,7 @@ class ShardBatches:
         self.transform = transform
         self.device = torch.device(device)
         self.generator: torch.Generator | None = None
-        self.event_shape = (len(schema),)
+        self.event_shape: tuple[int, ...] = (len(schema),)
         self._sizes = np.array([g.n_trained for g in self.groups], dtype=np.int64)
         n_rows = int(self._sizes.sum())
         if n_rows < lanes:
@@ -110,7 +110,7 @@ class ShardBatches:
     def _drawn_on(self) -> torch.device:
         return torch.device("cpu") if self.generator is None else self.generator.device
 
-    def _lane(self, seed: int, lane: int, skip: int) -> Iterator[Tensor]:
+    def _lane(self, seed: int, lane: int, skip: int) -> Generator[Tensor, None, None]:
         """Give the rows of one lane of each batch, from the batch ``skip`` on."""
         order = np.random.default_rng(seed).permutation(len(self.groups))
         counts = lane_rows(self.n_rows, self.batch_size, self.lanes)

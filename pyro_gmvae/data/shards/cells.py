@@ -22,7 +22,7 @@ from pyro_gmvae.data.numerals import MISSING_WORDS
 from pyro_gmvae.data.schema import Column
 from pyro_gmvae.errors import InputError
 
-__all__ = ["Cells", "Origin", "matched_cells"]
+__all__ = ["Cells", "Origin", "is_text", "matched_cells"]
 
 _GAPS = pa.array(sorted({"", *(word.lower() for word in MISSING_WORDS)}))
 
@@ -78,7 +78,7 @@ def matched_cells(cells: pa.ChunkedArray, column: Column, origin: Origin) -> Cel
     kind = cells.type
     if pa.types.is_null(kind):
         return Cells(np.full(len(cells), np.nan))
-    if _is_text(kind):
+    if is_text(kind):
         return _text(cells, column, origin)
     if column.cells == "number" and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         return _numbers(_floats(cells), column, origin)
@@ -90,7 +90,12 @@ def matched_cells(cells: pa.ChunkedArray, column: Column, origin: Origin) -> Cel
     return _as_matched(read_column(series, origin.source), column, origin)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Return True for text, be it in codes.
+
+    >>> is_text(pa.string()), is_text(pa.int64())
+    (True, False)
+    """
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
@@ -130,7 +135,7 @@ def _numbers(values: np.ndarray, column: Column, origin: Origin) -> Cells:
 
 
 def _text(cells: pa.ChunkedArray, column: Column, origin: Origin) -> Cells:
-    if column.cells == "number" and not pa.types.is_dictionary(cells.type):
+    if column.cells == "number":
         numbers = _written_numbers(cells)
         if numbers is not None:
             return _numbers(numbers, column, origin)
@@ -148,6 +153,14 @@ def _text(cells: pa.ChunkedArray, column: Column, origin: Origin) -> Cells:
 
 def _written_numbers(cells: pa.ChunkedArray) -> np.ndarray | None:
     """Read numbers that are written as text; None where a cell is no plain number and no gap."""
+    if pa.types.is_dictionary(cells.type):
+        found = []
+        for chunk in cells.chunks:
+            numbers = _written_numbers(pa.chunked_array([chunk.dictionary]))
+            if numbers is None:
+                return None
+            found.append(np.append(numbers, np.nan)[_places(chunk)])
+        return np.concatenate([np.zeros(0), *found])
     bare = pc.utf8_trim_whitespace(cells)
     known = pc.if_else(pc.is_in(pc.utf8_lower(bare), _GAPS), None, bare)
     try:
@@ -160,10 +173,10 @@ def _chunk(chunk: pa.DictionaryArray, column: Column, origin: Origin) -> Cells:
     """Match the different cells of a piece, and give each cell the value of its own."""
     levels = tuple(_stripped(v) for v in chunk.dictionary.to_pylist())
     codes = np.array([np.nan if v == "" else i for i, v in enumerate(levels)], dtype=np.float64)
-    places = pc.fill_null(pc.cast(chunk.indices, pa.int64()), len(levels)).to_numpy()
+    places = _places(chunk)
     names = RawColumn(column.name, "text", codes, levels)
     try:
-        matched = match_column(names, column, origin.source)
+        matched = match_column(names, column, origin.source, origin.first_row)
     except InputError:
         # Again with all cells, so that the message has the row of the first odd one.
         every = replace(names, values=np.append(codes, np.nan)[places])
@@ -174,6 +187,13 @@ def _chunk(chunk: pa.DictionaryArray, column: Column, origin: Origin) -> Cells:
         return Cells(values)
     lost = np.append(np.isin(np.array(levels, dtype=object), matched.unseen), False)
     return Cells(values, matched.unseen, int(lost[places].sum()))
+
+
+def _places(chunk: pa.DictionaryArray) -> np.ndarray:
+    """Return the code of each cell; that of a missing one is the number of levels."""
+    codes = pc.fill_null(pc.cast(chunk.indices, pa.int64()), len(chunk.dictionary))
+    places: np.ndarray = codes.to_numpy()
+    return places
 
 
 def _stripped(text: Any) -> str:

@@ -81,7 +81,8 @@ class Conformer:
     def told(self) -> str | None:
         """Say what became a gap so far, in words that follow "the cells"; None if nothing did."""
         lost = [
-            f"{listed(map(repr, self._examples[name]), 3)} in {name} ({count} cells)"
+            f"{listed(map(repr, self._examples[name]), 3)} in {name} "
+            f"({count} cell{'s' * (count != 1)})"
             for name, count in self.unseen.items()
         ]
         lost += [f"no column {name}" for name in self.absent]

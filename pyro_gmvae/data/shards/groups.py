@@ -24,9 +24,6 @@ class Group:
         first_row: its first row, counted in the file.
         n_rows: its rows.
         held_out: ``(H,)`` int64, increasing: its rows that are held out, counted in the group.
-
-    >>> Group(None, 0, 0, 100, np.array([3, 7])).n_trained
-    98
     """
 
     part: ParquetPart
@@ -51,7 +48,7 @@ class Group:
             InputError: if the file cannot be read, or a row does not fit.
         """
         table = self.part.read(self.index, conformer.names)
-        rows = conformer.rows(table, Origin(str(self.part.path), self.first_row))
+        rows = conformer.rows(table, Origin(str(self.part.shown), self.first_row))
         return rows if whole or not len(self.held_out) else np.delete(rows, self.held_out, 0)
 
 
@@ -61,6 +58,16 @@ def groups_of(parts: Sequence[ParquetPart], held_out: np.ndarray) -> tuple[Group
     Args:
         parts: the files in the order of the source.
         held_out: ``(H,)`` int64, increasing: the rows of the source that are held out.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": range(250)}).to_parquet(path, row_group_size=100)
+    ...     groups = groups_of([ParquetPart(path)], np.array([7, 120, 130]))
+    >>> [(g.first_row, g.n_rows, g.n_trained) for g in groups]
+    [(0, 100, 99), (100, 100, 98), (200, 50, 50)]
     """
     found, place = [], 0
     for part in parts:

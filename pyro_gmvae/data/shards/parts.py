@@ -48,13 +48,17 @@ class ParquetPart:
     Args:
         path: the file.
         folder: the folder of the table, whose subfolders such as ``country=FR`` are columns.
+        shown: what it is called in messages, where it is a copy.
 
     Raises:
         InputError: if the file cannot be read.
     """
 
-    def __init__(self, path: Path, folder: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, folder: Path | None = None, *, shown: Path | None = None
+    ) -> None:
         self.path = path
+        self.shown = path if shown is None else shown
         self.folder = path.parent if folder is None else folder
         self._metadata = guarded(lambda: parquet.read_metadata(path), path, "parquet")
 

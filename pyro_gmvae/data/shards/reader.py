@@ -11,7 +11,7 @@ import numpy as np
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.shards.cells import Origin
 from pyro_gmvae.data.shards.conform import Conformer
-from pyro_gmvae.data.shards.parts import PIECE_ROWS, parts_of
+from pyro_gmvae.data.shards.parts import PIECE_ROWS, ParquetPart, parts_of
 
 __all__ = ["RawRows", "conforming_rows"]
 
@@ -39,6 +39,7 @@ def conforming_rows(
     *,
     takes_gaps: bool = False,
     rows: int = PIECE_ROWS,
+    skip: int = 0,
     conformer: Conformer | None = None,
 ) -> Iterator[RawRows]:
     """Give all rows of a table in the order of the source, a piece at a time.
@@ -53,6 +54,7 @@ def conforming_rows(
         schema: the columns in training.
         takes_gaps: whether a file may lack a column, which is then missing in all its rows.
         rows: rows of a piece, at most.
+        skip: how many rows at the start are left out; they are not brought to the schema.
         conformer: counts what becomes a gap, where the caller wants to know; its schema counts.
 
     Warns:
@@ -74,8 +76,15 @@ def conforming_rows(
     """
     own = Conformer(schema, takes_gaps=takes_gaps) if conformer is None else conformer
     for part in parts_of(source):
+        if isinstance(part, ParquetPart) and part.n_rows <= skip:
+            skip -= part.n_rows
+            continue
         first = 0
         for piece in part.pieces(own.names, rows):
+            passed = min(skip, len(piece))
+            piece, skip, first = piece.slice(passed), skip - passed, first + passed
+            if not len(piece):
+                continue
             x = own.rows(piece, Origin(str(part.path), first))
             yield RawRows(x, part.path, first)
             first += len(piece)

@@ -122,6 +122,7 @@ def load_splits(
     least_validation: int = MIN_VALIDATION,
     schema: Schema | None = None,
     wishes: Wishes | None = None,
+    stream: bool = False,
 ) -> Splits:
     """Load a source in three disjoint parts; the same seed gives the same parts.
 
@@ -148,11 +149,34 @@ def load_splits(
         least_validation: the fewest rows that are worth holding out for validation.
         schema: the columns by which a table is to be read, where a training described them.
         wishes: as in `load`, where they were not described.
+        stream: whether the parts hold a sample of a table that is too large for memory (see
+            `pyro_gmvae.data.shards.stream.stream_splits`).
 
     Raises:
         InputError: as `load` and `read_known`, for fractions outside [0, 1), or for too few rows to
             split.
     """
+    if stream:
+        _check(source)
+        known_files = {"a weight column": weight_column, "labels": labels, "groups": must_link}
+        for what, said in known_files.items():
+            if said is not None:
+                raise InputError(
+                    f"{source} is read in stream, which takes no {what}: leave it out, or choose "
+                    "stream off."
+                )
+        from pyro_gmvae.data.shards.stream import stream_splits
+
+        return stream_splits(
+            source,
+            seed=seed,
+            validation_fraction=validation_fraction,
+            test_fraction=test_fraction,
+            least_validation=least_validation,
+            label_column=label_column,
+            schema=schema,
+            wishes=wishes,
+        )
     read = partial(
         load,
         source,

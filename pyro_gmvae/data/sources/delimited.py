@@ -89,7 +89,7 @@ def read_delimited(
         separator=dialect.separator,
         missing=missing,
     )
-    frame = _frame(typed)
+    frame = frame_of_columns(typed)
     if headed:
         frame, dropped = without_nameless(frame, names, name)
     else:
@@ -155,7 +155,7 @@ def _told(dialect: Dialect, headed: bool) -> list[str]:
     return notes
 
 
-def _frame(columns: Sequence[pa.ChunkedArray]) -> "pandas.DataFrame":
+def frame_of_columns(columns: Sequence[pa.ChunkedArray]) -> "pandas.DataFrame":
     """Make a pandas frame; a missing whole number makes its column one of floats."""
     table = pa.table({str(i): column for i, column in enumerate(columns)})
     frame: pandas.DataFrame = table.to_pandas()

@@ -130,6 +130,18 @@ def test_a_late_odd_cell_is_named(tmp_path: Path, name: str, cell: str, words: s
         streamed(tmp_path / "t", schema, rows=20)
 
 
+def test_dates_of_another_form_are_not_guessed_by_a_piece(tmp_path: Path) -> None:
+    # By the second piece alone the day would be the month.
+    days = ["2024-01-31", "2024-02-01", "05-03-2024", "06-03-2024"]
+    pd.DataFrame({"day": days}).to_csv(tmp_path / "t.csv", index=False)
+    schema = Schema((Column("day", "date", "date", format="%Y-%m-%d"),))
+    with pytest.raises(InputError, match=r"'05-03-2024' in row 2 of day.*dates like 2024-01-31"):
+        streamed(tmp_path / "t.csv", schema, rows=2)
+    pd.DataFrame({"day": [*days[:2], "soon"]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.warns(DataWarning, match="'soon' in day"):
+        assert streamed(tmp_path / "t.csv", schema, rows=2).ravel()[:2].tolist() == [19753, 19754]
+
+
 def test_a_shard_without_a_column(tmp_path: Path) -> None:
     folder = write_shards(mixed(300), tmp_path / "t")
     schema = Schema((Column("height"), Column("visits", "count")))

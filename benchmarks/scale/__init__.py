@@ -1,0 +1,1 @@
+"""Measure trainings on tables that are larger than memory."""

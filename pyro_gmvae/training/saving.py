@@ -1,0 +1,46 @@
+"""Save the state of a training from time to time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pyro_gmvae.training.epochs import Epochs
+from pyro_gmvae.training.state import save_or_warn
+
+__all__ = ["Checkpoints"]
+
+
+class Checkpoints:
+    """Write checkpoints between steps, at least some seconds apart.
+
+    Args:
+        epochs: the training.
+        path: the file; None writes none, as in all processes but the first.
+        seconds: the least time between two checkpoints.
+    """
+
+    def __init__(self, epochs: Epochs, path: Path | None, seconds: float) -> None:
+        self.epochs = epochs
+        self.path = path
+        self.seconds = seconds
+        self._saved_at = time.monotonic()
+
+    def if_due(self) -> None:
+        """Save if the time has come and the last step is no end of an epoch, which is recorded.
+
+        Raises:
+            NonFiniteLossError: if the loss has become NaN or infinite, before it is saved.
+        """
+        if self.path is None or time.monotonic() - self._saved_at <= self.seconds:
+            return
+        if self.epochs.at_end_of_epoch:
+            return
+        self.epochs.watch.read()
+        self.now()
+
+    def now(self) -> None:
+        """Save."""
+        if self.path is not None:
+            save_or_warn(self.epochs.state, self.path)
+            self._saved_at = time.monotonic()
