@@ -34,6 +34,9 @@ NAMES = {
     "epoch": Benchmark("speed.epoch", "seconds for an epoch of MNIST"),
     "cpu-ablation": Benchmark("speed.cpu_ablation", "gain of each optimisation of a CPU step"),
     "precision": Benchmark("speed.precision", "likelihood after training in bfloat16 and float32"),
+    "serving": Benchmark(
+        "speed.serving", "requests in a second and latency of `serve` (extra `serve`)"
+    ),
     "import-time": Benchmark("speed.import_time", "time to import the package, to print its help"),
     "peers": Benchmark("peers.compare", "the same training by other packages (extra `peers`)"),
     "paper": Benchmark("paper.experiment", "the paper's experiment: exact against Concrete"),
@@ -63,6 +66,9 @@ NAMES = {
     ),
     "partial-knowledge": Benchmark(
         "clusters.partial_knowledge", "gain by a few known labels or linked rows"
+    ),
+    "partial-fit": Benchmark(
+        "tables.partial_fit", "whether training by pieces is as good as one on all rows"
     ),
     "selection": Benchmark("clusters.selection", "whether `select` finds the number of clusters"),
     "tables-generated": Benchmark(

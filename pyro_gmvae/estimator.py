@@ -43,6 +43,7 @@ from pyro_gmvae.parameters import (
     checked_device,
     settings_of_parameters,
 )
+from pyro_gmvae.pieces import PiecesMixin
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.saved import SavedMixin
 from pyro_gmvae.segments import calibrate, cross_calibrate
@@ -55,6 +56,7 @@ class GMVAE(
     AssignMixin,
     DensityMixin,
     DescribedMixin,
+    PiecesMixin,
     SavedMixin,
     ClusterMixin,
     TransformerMixin,
@@ -292,10 +294,9 @@ class GMVAE(
         splits = self._splits(data, settings)
         clusters = None if init is None else self._initial_clusters(init, splits)
         planned = plan(settings, splits, clusters=clusters, before=before)
-        fitted = train(planned, reporters=[ProgressBar()] if own.verbose else [])
-        calibration = self._calibrated(planned, fitted.to(self._device))
-        self._keep(replace(fitted, calibration=calibration))
-        self.labels_ = self._assigned(data, self.fitted_.to(self._device)).cluster.numpy()
+        self._train(planned)
+        self._label(data)
+        self.__dict__.pop("_earlier", None)  # rows of `partial_fit`
         if not self.converged_ and len(planned.splits.validation):
             warnings.warn(
                 f"The held-out ELBO had not stopped rising after {self.n_iter_} epochs: increase "
@@ -351,6 +352,16 @@ class GMVAE(
             least=MIN_VALIDATION,
         )
         return Splits(kept, held_out, data.subset(torch.arange(0)))
+
+    def _train(self, planned: Plan) -> None:
+        """Carry out a plan, and keep the model."""
+        fitted = train(planned, reporters=[ProgressBar()] if self._own.verbose else [])
+        calibration = self._calibrated(planned, fitted.to(self._device))
+        self._keep(replace(fitted, calibration=calibration))
+
+    def _label(self, data: Dataset) -> None:
+        """Set the clusters of rows that the model was trained on."""
+        self.labels_ = self._assigned(data, self.fitted_.to(self._device)).cluster.numpy()
 
     def _calibrated(self, planned: Plan, fitted: FittedModel) -> Calibration | None:
         """Score held-out rows; where there are none, train anew to have some if that is wanted."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from pyro_gmvae import evaluation
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import Calibration, Evaluation, LogLikelihood
+from pyro_gmvae.evaluation import Calibration, Evaluation, LogLikelihood, SampleStability
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.noise import distinct_keys, row_keys
 from pyro_gmvae.process.alone import alone
@@ -50,6 +50,7 @@ class About:
         held: whether q(y|x) stayed as it began; None if unknown.
         kept_clusters: the former numbers of the clusters of a pruned model.
         estimator: the estimator's parameters that a training does not depend on.
+        sample: what is known of a training on a sample of the rows; None for all rows.
 
     >>> About("digits").name
     'digits'
@@ -70,6 +71,7 @@ class About:
     held: bool | None = None
     kept_clusters: tuple[int, ...] | None = None
     estimator: dict[str, Any] = field(default_factory=dict)
+    sample: SampleStability | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

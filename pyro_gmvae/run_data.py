@@ -65,7 +65,7 @@ def load_settings_splits(
     if settings.source is None:
         raise InputError("this run was not trained from a named source: name the data to use")
     data = settings.data
-    return load_splits(
+    splits = load_splits(
         settings.source,
         seed=settings.training.seed,
         validation_fraction=data.validation_fraction,
@@ -83,6 +83,9 @@ def load_settings_splits(
         wishes=None if schema is not None else wishes_of_settings(data),
         stream=data.stream == "on",
     )
+    if data.sample is None:
+        return splits
+    return splits.sampled(data.sample, seed=settings.training.seed)
 
 
 def with_stream_chosen(settings: Settings) -> Settings:

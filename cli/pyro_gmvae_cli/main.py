@@ -28,6 +28,7 @@ COMMANDS = (
     "prune",
     "rules",
     "export",
+    "serve",
 )
 
 

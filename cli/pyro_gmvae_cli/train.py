@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,13 +131,18 @@ def _report(trained: Trained, out: str, as_json: bool) -> None:
     part = next(p for p in ("test", "validation", "train") if len(getattr(splits, p)))
     figures = evaluate_run(fitted, getattr(splits, part), part=part)
     if as_json:
-        say_json({"run": out, **figures.values})
+        sample = {} if fitted.about.sample is None else {"sample": asdict(fitted.about.sample)}
+        say_json({"run": out, **figures.values, **sample})
         return
     best = fitted.about.best_epoch
     at_best = "" if best is None else f", best at epoch {best:.0f}"
     say(f"Trained {len(fitted.history)} epochs{at_best}.")
     figures_table(figures)
     warn(figures.warning)
+    if fitted.about.sample is not None:
+        shares = ", ".join(f"{share:.1%}" for share in fitted.about.sample.shares)
+        say(fitted.about.sample.sentence)
+        say(f"The rows that were not drawn are in the clusters by these shares: {shares}.")
     say(f"Model and metrics are in {out}, the picture of its clusters is {Path(out, PICTURE)}.")
     if trained.report is not None:
         say(f"What the segments are is in {trained.report}.")

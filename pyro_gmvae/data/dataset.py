@@ -140,6 +140,7 @@ class Splits:
         test: the rows for the evaluation.
         stream: all rows to train on, where the data are too large for memory; the parts are then a
             uniform sample. None where ``train`` has all rows.
+        rest: the rows that a sample left out of training and validation; None without a sample.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> data = Dataset("points", torch.arange(20.0).view(10, 2), None, TableEncoding)
@@ -152,6 +153,7 @@ class Splits:
     validation: Dataset
     test: Dataset
     stream: Stream | None = None
+    rest: Dataset | None = None
 
     def __iter__(self) -> Iterator[Dataset]:
         return iter((self.train, self.validation, self.test))
@@ -206,6 +208,40 @@ class Splits:
         order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
         kept = order[: max(1, round(share * len(order)))].sort().values
         return replace(self, train=self.train.subset(kept), stream=None)
+
+    def sampled(self, n: int, *, seed: int) -> Splits:
+        """Draw ``n`` of the rows for training and validation, uniformly; the others are the rest.
+
+        Raises:
+            InputError: if there are not more rows than that, or the data are not in memory.
+        """
+        if self.stream is not None:
+            raise InputError(
+                f"{self.train.name} is read in pieces, which train on all rows: leave the sample "
+                "out, or give fewer rows"
+            )
+        parts = (self.train, self.validation)
+        rows = sum(map(len, parts))
+        if n >= rows:
+            raise InputError(
+                f"{self.train.name} has {rows} rows for training and validation, of which a sample "
+                f"of {n} leaves none out: draw fewer, or leave the sample out"
+            )
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+        is_drawn = torch.zeros(rows, dtype=torch.bool)
+        is_drawn[order[:n]] = True
+        of_train, of_validation = is_drawn.split([len(part) for part in parts])
+        left = Splits(
+            self.train.subset(~of_train),
+            self.validation.subset(~of_validation),
+            self.test.subset(torch.arange(0)),
+        )
+        return replace(
+            self,
+            train=self.train.subset(of_train),
+            validation=self.validation.subset(of_validation),
+            rest=left.whole(),
+        )
 
     def whole(self) -> Dataset:
         """Join the rows of all parts in the order of the source, without known clusters."""

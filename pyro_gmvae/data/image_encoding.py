@@ -143,7 +143,7 @@ class ImageEncoding(Encoding):
 
     def log_abs_det(self, raw: Shaped[Tensor, "rows *event"]) -> Float[Tensor, " rows"]:
         """Return 0: the densities of images are by convention those of grey levels on [0, 1]."""
-        return self.scale.new_zeros(len(raw))
+        return self.scale.new_zeros(raw.shape[0])
 
     def conform(self, data: Dataset) -> Dataset:
         """Accept images of the size in training; a model of colour accepts grey ones too.

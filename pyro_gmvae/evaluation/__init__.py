@@ -21,6 +21,7 @@ from pyro_gmvae.evaluation.impute import impute
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
 from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
+from pyro_gmvae.evaluation.sampling import SampleStability
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
 from pyro_gmvae.evaluation.stability import (
     Stability,
@@ -40,6 +41,7 @@ __all__ = [
     "LogLikelihood",
     "Rejection",
     "Selection",
+    "SampleStability",
     "Stability",
     "aic",
     "best_matching",

@@ -77,6 +77,16 @@ class DataSettings(Checked):
         unset="as they are",
         metavar="N",
     )
+    sample: int | None = knob(
+        None,
+        "int",
+        "Rows to train on, drawn uniformly; the others are placed, and fits of parts of the sample "
+        "say how stable the clusters are.",
+        least=1,
+        most=ranges.MOST_ROWS,
+        unset="all",
+        metavar="N",
+    )
     validation_fraction: float = knob(
         0.1, "float", "Share of the rows held out for early stopping.", least=0, below=1
     )

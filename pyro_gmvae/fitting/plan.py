@@ -19,7 +19,7 @@ from pyro_gmvae.fitting.capacity import check_capacity
 from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
 from pyro_gmvae.fitting.regularizers import make_regularizer
 from pyro_gmvae.fitting.settings import Settings
-from pyro_gmvae.fitting.starts.registry import check_start
+from pyro_gmvae.fitting.starts.registry import GIVEN, check_start
 from pyro_gmvae.fitting.tables import structure_of
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.likelihoods import Support, TableStructure, likelihood_class
@@ -39,12 +39,13 @@ class StartPlan:
     """Say how a training begins.
 
     Attributes:
-        name: ``"information"``, ``"random"``, ``"given"``, ``"before"`` (at a trained model), or a
-            name of `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        name: ``"information"``, ``"random"``, ``"given"``, ``"continued"``, ``"before"`` (at a
+            trained model), or a name of `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         tries: starts by information that are compared; the best one goes on.
         epochs: passes over the data that a start trains for, at least.
         steps: steps in which the model learns clusters that it begins near, at least.
-        clusters: the clusters to begin near under ``"given"``, for the training rows.
+        clusters: the clusters to begin near under ``"given"``, and responsibilities to begin by
+            under ``"continued"``, for the training rows.
 
     >>> StartPlan("kmeans", tries=1, epochs=4.0, steps=50).clusters is None
     True
@@ -73,6 +74,7 @@ class Plan:
         about: where the model comes from.
         holds: whether q(y|x) stays as it begins, for each training that is tried with a seed.
         before: the model that training goes on from, or None.
+        keeps_numbers: whether the clusters keep the numbers of those that training begins near.
 
     >>> from pyro_gmvae.data import load_splits
     >>> settings = Settings.of("digits", clusters=10)
@@ -92,6 +94,7 @@ class Plan:
     about: About
     holds: tuple[bool, ...] = (False,)
     before: FittedModel | None = None
+    keeps_numbers: bool = False
 
     @alone
     def make_model(self, seed: int) -> GMVAE:
@@ -278,7 +281,7 @@ def _start(
     train, said = splits.train, settings.start
     if clusters is not None:
         check_label_rows(clusters, len(train), settings.model.clusters)
-        name = "given"
+        name = GIVEN
     else:
         name = defaults.start(
             said.initialization,

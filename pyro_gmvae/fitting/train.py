@@ -15,6 +15,7 @@ import torch
 
 from pyro_gmvae.data import Dataset, ResidentBatches
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.defaults import BEFORE
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
 from pyro_gmvae.fitting.plan import Plan, seeds_of
 from pyro_gmvae.fitting.starts import CLUSTERINGS
@@ -24,7 +25,7 @@ from pyro_gmvae.fitting.starts.gaussian_table import begin_gaussian_table
 from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
-from pyro_gmvae.fitting.starts.registry import start_from
+from pyro_gmvae.fitting.starts.registry import GIVEN, start_from
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import (
@@ -99,15 +100,24 @@ def train(
             best = chosen
     assert best is not None
     if plan.splits.train.labels is None:
-        seen = [part for part in (plan.splits.train, plan.splits.validation) if len(part)]
-        weights = [part.weights for part in seen if part.weights is not None]
-        number_by_size(
-            best.gmvae,
-            torch.cat([best.responsibilities(part.x) for part in seen]),
-            torch.cat(weights) if weights else None,
-        )
+        _number(plan, best)
     about = replace(best.about, seconds=round(time.monotonic() - began, 1))
     return replace(best.to("cpu"), about=about)
+
+
+def _number(plan: Plan, fitted: FittedModel) -> None:
+    """Let clusters keep the numbers of those that training began near, or order them by size."""
+    train, begun = plan.splits.train, plan.start.clusters
+    if plan.keeps_numbers and begun is not None:
+        number_as(begun.argmax(-1), fitted.gmvae, fitted.responsibilities(train.x))
+        return
+    seen = [part for part in (train, plan.splits.validation) if len(part)]
+    weights = [part.weights for part in seen if part.weights is not None]
+    number_by_size(
+        fitted.gmvae,
+        torch.cat([fitted.responsibilities(part.x) for part in seen]),
+        torch.cat(weights) if weights else None,
+    )
 
 
 def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
@@ -270,7 +280,8 @@ def _starts_alone(plan: Plan, gmvae: GMVAE) -> bool:
 def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:
     """Let a new model begin as planned; a start by information gives another one."""
     start, train, encoding = plan.start, plan.splits.train, plan.encoding
-    if plan.before is not None:
+    if start.name == BEFORE:
+        assert plan.before is not None
         gmvae.load_state_dict(plan.before.gmvae.state_dict())
         return gmvae
     if start.name == "information":
@@ -304,7 +315,7 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
         begin_table(context, start.name, start.clusters, known)
     elif start.name in CLUSTERINGS:
         start_from(start.name, context, steps=start.steps)
-    elif start.clusters is not None and start.name == "given":
+    elif start.clusters is not None and start.name == GIVEN:
         imitate(
             gmvae,
             train.x,

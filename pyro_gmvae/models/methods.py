@@ -144,9 +144,14 @@ class MarginalGMVAE(GMVAE):
     guide_class = MarginalGuide
 
     N_DRAWS: ClassVar[int] = 32
+    draws: Tensor
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        size, generator = (self.N_DRAWS, self.latent_dim), torch.Generator().manual_seed(0)
+        draws = torch.randn(size, generator=generator, dtype=torch.float32, device="cpu")
+        # Made like the weights, which may have a shape alone.
+        self.register_buffer("draws", draws.to(self.model.component_loc), persistent=False)
         self.guide.log_p_y_given_z = self.model.log_p_y_given_z
 
     def _inference_networks(
@@ -167,8 +172,7 @@ class MarginalGMVAE(GMVAE):
     ) -> Float[Tensor, "*batch K"]:
         """Estimate E_q(z|x) p(y|z) by fixed draws of z, so that the result is reproducible."""
         q_z = self.guide.posterior(x, *covariates).base_dist
-        generator = torch.Generator().manual_seed(0)
-        noise = torch.randn(self.N_DRAWS, self.latent_dim, generator=generator, dtype=torch.float32)
         # One draw at a time: the densities of all clusters for all draws would not fit in memory.
-        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise.to(q_z.loc))
+        noise = self.draws.to(q_z.loc)
+        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise)
         return sum(posteriors, torch.zeros(())) / self.N_DRAWS

@@ -59,7 +59,7 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch C H W"]) -> Float[Tensor, "*batch features"]:
         batch = x.shape[:-3]
-        x = x.reshape(batch.numel(), *x.shape[-3:])
+        x = x.reshape(-1, *x.shape[-3:])
         patches = self.to_patches(pad(x, self.margin) if any(self.margin) else x)
         # Once more after the convolution: a single channel does not tell its memory format.
         h = self.layers(channels_last(self.stem(channels_last(patches))))
@@ -105,7 +105,7 @@ class ConvDecoder(nn.Module):
 
     def forward(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch_and_output"]:
         batch = z.shape[:-1]
-        h = self.input(z.reshape(batch.numel(), z.shape[-1])).unflatten(-1, self.coarsest)
+        h = self.input(z.reshape(-1, z.shape[-1])).unflatten(-1, self.coarsest)
         patches = self.output(self.layers(h.permute(0, 3, 1, 2)))  # channels are last in memory
         image = self.to_pixels(patches)[..., : self.height, : self.width]
         # The likelihood compares it with observations, so use their memory format.

@@ -40,6 +40,7 @@ def cautions_of(
     n_left_out: int,
     bad_k: float,
     k_matters: bool,
+    sample: str | None = None,
 ) -> tuple[str, ...]:
     """Write the cautions.
 
@@ -50,12 +51,15 @@ def cautions_of(
         n_left_out: how many columns were left out.
         bad_k: the share of rows whose Pareto k-hat is above 0.7.
         k_matters: whether so many make the log-likelihood untrustworthy.
+        sample: how stable the segments are in the number of rows, if they are those of a sample.
     """
     segments = explanation.segments
     said = [
         "The columns that made the segments also describe them. The intervals say how precisely "
         "the differences are known, not that such segments exist."
     ]
+    if sample is not None:
+        said.append(sample)
     vague = [s.cluster for s in segments if s.size.certainty < UNSURE]
     if vague:
         said.append(

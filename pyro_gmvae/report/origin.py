@@ -28,6 +28,7 @@ class Origin:
         left_out: the columns that were left out, and why.
         versions: the versions of the packages that wrote the report.
         command: the command that trains such a model, or None.
+        sample: how stable the clusters are in the number of rows, if they are those of a sample.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Origin:
     left_out: tuple[dict[str, str], ...]
     versions: dict[str, str]
     command: str | None = None
+    sample: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -89,6 +91,7 @@ def origin_of(fitted: FittedModel) -> Origin:
         () if schema is None else tuple(schema.left_out_config()),
         versions(),
         None if settings.get("data") is None else train_command(settings),
+        None if about.sample is None else about.sample.sentence,
     )
 
 

@@ -104,6 +104,7 @@ class Report:
             len(self.origin.left_out),
             self.fit.bad_k,
             self.fit.warning is not None,
+            self.origin.sample,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -117,6 +117,8 @@ def _training(fitted: FittedModel, digest: str) -> Iterator[str]:
     settings = shared_settings(about.settings or {})
     if settings.get("data") is not None:
         yield f"* Command: {markdown_text(train_command(settings))}"
+    if about.sample is not None:
+        yield f"* {about.sample.sentence}"
     if about.n_steps is not None:
         yield f"* Steps: {about.n_steps:,}"
     if about.stopped is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import NamedTuple
+from inspect import signature
+from typing import Any, NamedTuple
 
 from pyro_gmvae.errors import InputError
 
@@ -16,7 +17,7 @@ class Format(NamedTuple):
 
     Attributes:
         module: the module that writes it, imported when it is asked for.
-        function: takes the run, the path to write, ``density`` and ``reject``.
+        function: takes the run, the path to write, and options by their names.
         writes: what is written, for the help.
     """
 
@@ -29,6 +30,9 @@ FORMATS = {
     "mlflow": Format(
         "pyro_gmvae.serving.mlflow", "save_mlflow", "a folder for mlflow.pyfunc.load_model"
     ),
+    "onnx": Format(
+        "pyro_gmvae.serving.onnx", "save_onnx", "a graph from raw columns, for onnxruntime"
+    ),
 }
 
 
@@ -36,9 +40,7 @@ def export_run(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
     format: str,
-    *,
-    density: bool = False,
-    reject: float | None = None,
+    **options: Any,
 ) -> None:
     """Write a run in a format of `FORMATS`.
 
@@ -46,8 +48,7 @@ def export_run(
         run: the folder of the run.
         out: the file or folder to write.
         format: the name of the format.
-        density: whether the exported model gives log p(x) as well.
-        reject: the share of rows like those of training that it rejects; None rejects none.
+        options: options of the format's function; None and False are as if they were left out.
 
     Raises:
         InputError: for an unknown format, a run that cannot be read, a path that cannot be written,
@@ -55,9 +56,14 @@ def export_run(
 
     >>> export_run("runs/a", "a.pmml", "pmml")
     Traceback (most recent call last):
-    pyro_gmvae.errors.InputError: there is no format 'pmml': choose from mlflow
+    pyro_gmvae.errors.InputError: there is no format 'pmml': choose from mlflow, onnx
     """
     if format not in FORMATS:
         raise InputError(f"there is no format {format!r}: choose from {', '.join(FORMATS)}")
     found = FORMATS[format]
-    getattr(import_module(found.module), found.function)(run, out, density=density, reject=reject)
+    write = getattr(import_module(found.module), found.function)
+    given = {name: value for name, value in options.items() if value not in (None, False)}
+    for name in given.keys() - signature(write).parameters.keys():
+        shown = name.replace("_", "-")
+        raise InputError(f"the format {format} has no option {shown}: leave it out")
+    write(run, out, **given)

@@ -25,6 +25,7 @@ from pyro_gmvae.runs.contents import METRICS, TRAINING, checkpoint_path
 from pyro_gmvae.runs.folder import clear, open_run_folder
 from pyro_gmvae.segments import calibrate
 from pyro_gmvae.tasks.report import own_report, report_run
+from pyro_gmvae.tasks.sampling import check_sample, sample_stability
 from pyro_gmvae.training import (
     MetricsCSV,
     NonFiniteLossError,
@@ -84,6 +85,7 @@ def train_run(
     """
     if settings.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")
+    check_sample(settings)
     resume = resume or _restarted(folder, overwrite)
     if not resume:
         settings = with_stream_chosen(settings)
@@ -105,6 +107,9 @@ def train_run(
             reporters = writer.begin(overwrite=overwrite, resume=resume, reporters=reporters)
         fitted = train(planned, checkpoint=writer.checkpoint, resume=resume, reporters=reporters)
         written = None
+        if settings.data.sample is not None:
+            found = sample_stability(fitted.to(planned.config.device or "cpu"), settings, splits)
+            fitted = replace(fitted, about=replace(fitted.about, sample=found))
         if is_main:
             on_device = fitted.to(planned.config.device or "cpu")
             fitted = replace(fitted, calibration=calibrate(on_device, planned.splits))

@@ -9,9 +9,14 @@ from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.context import StartContext
 from pyro_gmvae.fitting.starts.heads import begin_style, set_posterior
-from pyro_gmvae.fitting.starts.mixture_fit import KnownRows, fit_mixture, table_features
+from pyro_gmvae.fitting.starts.mixture_fit import (
+    KnownRows,
+    fit_mixture,
+    refine_mixture,
+    table_features,
+)
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
-from pyro_gmvae.fitting.starts.registry import clusters_of
+from pyro_gmvae.fitting.starts.registry import CONTINUED, clusters_of
 from pyro_gmvae.fitting.starts.teaching import responsibilities_of
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
@@ -26,14 +31,15 @@ def begin_table(
 ) -> None:
     """Let the model of a table begin exactly at a mixture of per-column laws.
 
-    The start ``"mixture"`` fits one by expectation maximisation. Another start's clusters give the
-    laws of theirs. ``"information"`` has taught q(y|x) already, and gives the laws of its clusters;
-    ``"random"`` begins at laws that are almost those of the whole table.
+    The start ``"mixture"`` fits one by expectation maximisation, and ``"continued"`` goes on with
+    it from responsibilities. Another start's clusters give the laws of theirs. ``"information"``
+    has taught q(y|x) already, and gives the laws of its clusters; ``"random"`` begins at laws that
+    are almost those of the whole table.
 
     Args:
         context: data and model.
         name: the start.
-        clusters: the clusters or responsibilities of the start ``"given"``.
+        clusters: the clusters or responsibilities of the starts ``"given"`` and ``"continued"``.
         known: what is known of the clusters of some rows.
     """
     gmvae = context.gmvae
@@ -53,6 +59,9 @@ def begin_table(
             uniform=uniform,
             known=known,
         )
+    elif name == CONTINUED:
+        r = responsibilities_of(clusters_of(name, context, clusters), gmvae.n_components)
+        mixture = refine_mixture(rows, r, uniform=uniform, known=known)
     else:
         found = _clusters(context, name, clusters, x, points)
         mixture = mixture_of(rows, responsibilities_of(found, gmvae.n_components), uniform=uniform)

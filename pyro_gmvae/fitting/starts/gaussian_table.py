@@ -21,8 +21,9 @@ from pyro_gmvae.fitting.starts.portfolio import (
     best_mixture,
     best_of_portfolio,
     mixture_of_clusters,
+    refined_mixture,
 )
-from pyro_gmvae.fitting.starts.registry import clusters_of
+from pyro_gmvae.fitting.starts.registry import CONTINUED, clusters_of
 from pyro_gmvae.fitting.starts.teaching import responsibilities_of, teach_clusters
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
@@ -42,7 +43,7 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
     Args:
         context: data and model.
         name: the start; ``"portfolio"`` compares several (see `best_of_portfolio`).
-        clusters: the clusters or responsibilities of the start ``"given"``.
+        clusters: the clusters or responsibilities of the starts ``"given"`` and ``"continued"``.
     """
     gmvae = context.gmvae
     likelihood = gmvae.model.likelihood
@@ -57,6 +58,9 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
         found = best_of_portfolio(rows, k, seed=seed, uniform=uniform)
     elif name == "mixture":
         found = best_mixture(rows, k, seed=seed, uniform=uniform)
+    elif name == CONTINUED:
+        r = responsibilities_of(clusters_of(name, context, clusters), k)
+        found = refined_mixture(rows, r, uniform=uniform)
     else:
         r = responsibilities_of(clusters_of(name, context, clusters), k)
         found = mixture_of_clusters(rows, r, uniform=uniform)

@@ -19,7 +19,7 @@ from pyro_gmvae.fitting.starts.sklearn_fits import kmeans
 from pyro_gmvae.likelihoods import TableStructure
 from pyro_gmvae.networks import TableFeatures
 
-__all__ = ["KnownRows", "fit_mixture", "table_features"]
+__all__ = ["KnownRows", "fit_mixture", "refine_mixture", "table_features"]
 
 TRIES = 10  # starts of the fit; 5 miss the best mixture of some tables of eight clusters
 SHORT, LONG = 100, 400  # rounds of each start, and then of the best one
@@ -149,6 +149,22 @@ def fit_mixture(
         r = _posterior(best, rows, known)[0]
         best, _ = _rounds(rows, r, known, ALL_ROUNDS, CLOSE, uniform)
     return best
+
+
+def refine_mixture(
+    rows: TableRows,
+    responsibilities: Float[Tensor, "N K"],
+    *,
+    uniform: bool = False,
+    known: KnownRows | None = None,
+) -> ColumnMixture:
+    """Fit a mixture from responsibilities on.
+
+    Args:
+        rows, uniform, known: as in `fit_mixture`.
+        responsibilities: those of the rows at first.
+    """
+    return _rounds(rows, responsibilities, known or KnownRows(), LONG, CLOSE, uniform)[0]
 
 
 def _begun(

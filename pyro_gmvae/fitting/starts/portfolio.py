@@ -8,6 +8,7 @@ rows well and yet cut through the midst of a bent group.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +33,13 @@ from pyro_gmvae.fitting.starts.neighbours import (
 from pyro_gmvae.fitting.starts.sklearn_fits import FITTED_ROWS, kmeans
 from pyro_gmvae.fitting.starts.split_merge import moved_clusters
 
-__all__ = ["Found", "best_mixture", "best_of_portfolio", "mixture_of_clusters"]
+__all__ = [
+    "Found",
+    "best_mixture",
+    "best_of_portfolio",
+    "mixture_of_clusters",
+    "refined_mixture",
+]
 
 TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 1, 50  # k-means clusterings that a mixture is fitted from
 MOVED_CLUSTERS = 20  # from so many clusters on, some are moved to where they are needed
@@ -116,6 +123,17 @@ def mixture_of_clusters(
     return max(candidates, key=lambda c: rows.mean(c.score)).found
 
 
+def refined_mixture(
+    rows: GaussianRows,
+    responsibilities: Float[Tensor, "N K"],
+    *,
+    uniform: bool = False,
+) -> Found:
+    """Fit a mixture from responsibilities on, in the shape of covariances that suits it."""
+    near, begun = nearest(rows.x), responsibilities.double().unsqueeze(0)
+    return _of_clear_shape([_fitted(rows, begun, s, near, uniform) for s in SHAPES], rows).found
+
+
 def _best(
     rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool, spectral: bool
 ) -> Found:
@@ -131,9 +149,7 @@ def _best(
         begun = torch.cat([begun, cut.unsqueeze(0)])
     first = one_hot(begun, n_clusters).double()
     mixtures = [_fitted(few, first, shape, near, uniform) for shape in SHAPES]
-    full, *others = mixtures
-    clear = [c for c in others if _clearly_better(c.score - full.score, few)]
-    best = max([full, *clear], key=lambda c: few.mean(c.score))
+    best = _of_clear_shape(mixtures, few)
     if cut is not None:
         rival = max(mixtures, key=lambda c: few.mean(c.score))
         raw = [_raw(few, first[-1], shape, near, uniform) for shape in SHAPES]
@@ -144,6 +160,13 @@ def _best(
     if len(few) == len(rows):
         return found
     return _on_all(rows, few, found, n_clusters, uniform)
+
+
+def _of_clear_shape(mixtures: Sequence[_Candidate], rows: GaussianRows) -> _Candidate:
+    """Take full covariances, the first, unless another shape is clearly better."""
+    full, *others = mixtures
+    clear = [c for c in others if _clearly_better(c.score - full.score, rows)]
+    return max([full, *clear], key=lambda c: rows.mean(c.score))
 
 
 def _clusterings(

@@ -13,7 +13,10 @@ from pyro_gmvae.fitting.starts.context import Start, StartContext
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS, imitate
 from pyro_gmvae.models.labels import Labels
 
-__all__ = ["check_start", "clusters_of", "start_by_name", "start_from"]
+__all__ = ["CONTINUED", "GIVEN", "check_start", "clusters_of", "start_by_name", "start_from"]
+
+# Starts by clusters that come with the rows: near them, or at a mixture that is fitted from them.
+GIVEN, CONTINUED = "given", "continued"
 
 
 def start_by_name(name: str) -> Start:
@@ -30,11 +33,12 @@ def clusters_of(name: str, context: StartContext, given: Labels | None) -> Label
     """Find the clusters or responsibilities of a start.
 
     Args:
-        name: ``"given"``, ``"random"`` or a name in `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        name: ``"given"``, ``"continued"``, ``"random"`` or a name in
+            `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         context: data and model.
-        given: the clusters or responsibilities of the start ``"given"``.
+        given: the clusters or responsibilities of the first two.
     """
-    if name == "given":
+    if name in (GIVEN, CONTINUED):
         assert given is not None
         return given
     if name == "random":

@@ -1,0 +1,104 @@
+"""Compute functions that ONNX lacks, or has with fewer digits, by operations that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log, pi
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import softplus
+
+__all__ = ["decompositions", "expm1", "lgamma", "log1p", "log_sigmoid", "places"]
+
+# Stirling's series in 1 / x, 1 / x³, ...: B_2n / (2n (2n - 1)) with the Bernoulli numbers B.
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
+SHIFT = 10  # from here on the series is exact to rounding
+HALF_LOG_2PI = 0.5 * log(2 * pi)
+
+
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """Return the functions of this room by the operators of torch that they stand for."""
+    aten = torch.ops.aten
+    return {
+        aten.lgamma.default: lgamma,
+        aten.log1p.default: log1p,
+        aten.expm1.default: expm1,
+        aten.log_sigmoid_forward.default: lambda x: (log_sigmoid(x), torch.zeros_like(x)),
+        aten.searchsorted.Tensor: places,
+    }
+
+
+def lgamma(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    r"""Compute log Gamma of positive numbers, by Stirling's series at x + 10.
+
+    .. math:: \log \Gamma(x) = \log \Gamma(x + 10) - \log \prod_{i < 10} (x + i)
+
+    >>> lgamma(torch.tensor([1.0, 5.0], dtype=torch.float64)).exp()
+    tensor([ 1.0000, 24.0000], dtype=torch.float64)
+    """
+    far = x + SHIFT
+    inverse = 1 / far
+    square, series = inverse * inverse, torch.zeros_like(x)
+    for coefficient in reversed(STIRLING):
+        series = series * square + coefficient
+    rising = torch.zeros_like(x)
+    for i in range(SHIFT):
+        rising = rising + (x + i).log()
+    return (far - 0.5) * far.log() - far + HALF_LOG_2PI + series * inverse - rising
+
+
+def log1p(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Compute log(1 + x) to all digits, by the rounded sum's own logarithm (Kahan).
+
+    >>> log1p(torch.tensor([1e-12]))
+    tensor([1.0000e-12])
+    """
+    total = 1 + x
+    rounded = total - 1
+    is_lost, grows = rounded == 0, total.isinf()
+    ratio = x / torch.where(is_lost | grows, torch.ones_like(x), rounded)
+    return torch.where(is_lost, x, total.log() * torch.where(grows, torch.ones_like(x), ratio))
+
+
+def expm1(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Compute exp(x) - 1 to all digits: with t = tanh(x / 2) it is 2 t / (1 - t).
+
+    >>> expm1(torch.tensor([-1e-12, 100.0]))
+    tensor([-1.0000e-12,  inf])
+    """
+    t = (0.5 * x).tanh()
+    return torch.where(x < 1, 2 * t / (1 - t), x.exp() - 1)
+
+
+def log_sigmoid(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Compute log(1 / (1 + exp(-x))), which stays finite where the share is rounded to 0.
+
+    >>> log_sigmoid(torch.tensor([-200.0]))
+    tensor([-200.])
+    """
+    return -softplus(-x)
+
+
+def places(
+    ordered: Float[Tensor, "rows n"],
+    values: Float[Tensor, "rows m"],
+    *,
+    right: bool = False,
+    **options: Any,
+) -> Int[Tensor, "rows m"]:
+    """Count the ordered numbers that are below each value, with ``right`` those equal to it too.
+
+    NaN is above all numbers.
+
+    >>> places(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.5, torch.nan]]))
+    tensor([[1, 2]])
+    """
+    above = (
+        values.unsqueeze(-1) < ordered.unsqueeze(-2)
+        if right
+        else (values.unsqueeze(-1) <= ordered.unsqueeze(-2))
+    )
+    return (~above).sum(-1)
