@@ -16,6 +16,12 @@ from pyro_gmvae.report.outcomes import outcome_sentences
 from pyro_gmvae.report.report import Report
 from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
+from pyro_gmvae.report.support import (
+    commands_for,
+    selection_sentence,
+    stability_sentence,
+    unknown_sentence,
+)
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
 from pyro_gmvae.segments.outcomes.text import level_places, shown_interval, shown_value
@@ -62,6 +68,10 @@ def html_of(report: Report) -> str:
             shown_interval=shown_interval,
             level_places=level_places,
             shown_value=shown_value,
+            selection_sentence=selection_sentence,
+            stability_sentence=stability_sentence,
+            unknown_sentence=unknown_sentence(report.support),
+            unknown=commands_for(report.support, report.command_run, report.origin.settings),
             summary=summary_of(report),
             map=_map(report, clusters),
             largest=max(s.size.high for s in report.explanation.segments),
