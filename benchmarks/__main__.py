@@ -80,6 +80,12 @@ NAMES = {
     "tables-step": Benchmark(
         "tables.step", "seconds for an epoch of a wide mixed table, against K"
     ),
+    "tables-predict": Benchmark(
+        "tables.predict", "rows a second that get a cluster, and a density too"
+    ),
+    "coverage": Benchmark(
+        "segments.coverage", "how often intervals of segments hold the truth, on known tables"
+    ),
     "tables-picture": Benchmark(
         "tables.dependent_picture", "picture of clusters whose columns depend on one another"
     ),

@@ -24,7 +24,12 @@ from pyro_gmvae.report.support import (
 )
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
-from pyro_gmvae.segments.outcomes.text import level_places, shown_interval, shown_value
+from pyro_gmvae.segments.outcomes.text import (
+    level_places,
+    segments_sentence,
+    shown_interval,
+    shown_value,
+)
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
@@ -65,6 +70,7 @@ def html_of(report: Report) -> str:
             rules=[] if report.rules is None else list(rule_lines(report.rules)),
             rules_sentence=rules_sentence,
             outcome_sentences=outcome_sentences,
+            segments_sentence=segments_sentence,
             shown_interval=shown_interval,
             level_places=level_places,
             shown_value=shown_value,

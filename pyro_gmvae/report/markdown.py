@@ -18,6 +18,7 @@ from pyro_gmvae.report.support import (
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
 from pyro_gmvae.segments.explanation.explain import Segment
+from pyro_gmvae.segments.outcomes.text import segments_sentence
 from pyro_gmvae.visible import markdown_text
 
 __all__ = ["markdown_of"]
@@ -64,6 +65,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _table(heads, [tuple(map(markdown_text, r)) for r in outcome_rows(outcome)])
         yield ""
         yield from (markdown_text(sentence) for sentence in outcome_sentences(outcome))
+    if report.outcomes is not None:
+        yield ""
+        yield segments_sentence(report.outcomes)
     yield "\n## Which segments blur\n"
     blurs = blurs_of(found)
     yield from (f"* {percent_text(p)} of the rows in {i} are expected in {j}." for i, j, p in blurs)

@@ -17,6 +17,7 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.report.cautions import cautions_of
 from pyro_gmvae.report.latent import LatentMap, latent_map
 from pyro_gmvae.report.origin import Origin, origin_of
+from pyro_gmvae.report.outcomes import outcome_cautions
 from pyro_gmvae.report.support import Support, support_cautions
 from pyro_gmvae.report.thumbnails import thumbnails
 from pyro_gmvae.report.words import names_of
@@ -108,7 +109,8 @@ class Report:
             self.fit.bad_k,
             self.fit.warning is not None,
         )
-        return (*own, *support_cautions(self.support, self.origin.n_components))
+        of_outcomes = () if self.outcomes is None else outcome_cautions(self.outcomes)
+        return (*own, *of_outcomes, *support_cautions(self.support, self.origin.n_components))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures as plain JSON values."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.ranges import MOST_TRAININGS, real, whole
+from pyro_gmvae.ranges import real
 from pyro_gmvae.segments.classification_error import (
     Assignment,
     assigned,
@@ -26,8 +26,7 @@ from pyro_gmvae.segments.outcomes.ml import ml_means, ml_shares
 from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
 from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
 from pyro_gmvae.segments.outcomes.tables import pairs_between, segments_of
-from pyro_gmvae.segments.refitting.refit import RESAMPLES, Refit, refit_segments
-from pyro_gmvae.segments.rows import responsibilities_of_rows
+from pyro_gmvae.segments.refitting.refit import RESAMPLES, Refit, first_step
 from pyro_gmvae.stored import cut
 
 __all__ = ["Correction", "describe_outcomes", "describe_run"]
@@ -115,10 +114,8 @@ def describe_outcomes(
     ]
     every = Part.of(q, w, np.ones(len(q), dtype=bool), "X")
     error = classification_error(every.q, "modal", every.weights)
-    first_step = None if refit is None else refit.summary
-    return SegmentDescription(
-        tuple(described), error, correction, assignment, confidence, first_step
-    )
+    known = None if refit is None else refit.summary
+    return SegmentDescription(tuple(described), error, correction, assignment, confidence, known)
 
 
 def describe_run(
@@ -158,14 +155,9 @@ def describe_run(
     """
     frame = outcome_frame(outcomes, len(data))
     refuse_clustered(fitted, frame.columns)
-    resamples = whole("resamples", resamples, least=0, most=MOST_TRAININGS)
-    q, weights = responsibilities_of_rows(fitted, data)
-    refit = refit_segments(fitted, data, resamples=resamples, seed=seed)
-    if refit is not None and refit.summary.same:
-        q = refit.responsibilities
-        return describe_outcomes(q, frame, weights=weights, refit=refit, **options)
-    found = describe_outcomes(q, frame, weights=weights, **options)
-    return found if refit is None else replace(found, first_step=refit.summary)
+    first = first_step(fitted, data, resamples=resamples, seed=seed)
+    options |= {"weights": first.weights, "refit": first.refit}
+    return replace(describe_outcomes(first.q, frame, **options), first_step=first.summary)
 
 
 def _described(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,15 +21,16 @@ from jaxtyping import Bool, Float, Int64
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.process.alone import alone
+from pyro_gmvae.ranges import MOST_TRAININGS, whole
 from pyro_gmvae.segments.refitting.mixtures import mixtures_for
 from pyro_gmvae.segments.rows import responsibilities_of_rows
 
-__all__ = ["RESAMPLES", "FirstStep", "Refit", "refit_segments"]
+__all__ = ["RESAMPLES", "First", "FirstStep", "Refit", "first_step", "refit_segments"]
 
 RESAMPLES = 50
 MOST_ROWS = 10_000  # that mixtures are fitted to
 ROUNDS, AGAIN = 500, 200  # of the fit that goes on, and of each resample's
-MOVED, SPREAD = 0.1, 0.15  # shares of the rows; see `FirstStep`
+MOVED, SPREAD = 0.2, 0.15  # shares of the rows; see `FirstStep`
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,28 @@ class FirstStep:
     def trusted(self) -> bool:
         """Return False where simulations found intervals too narrow."""
         return self.same and self.spread <= SPREAD
+
+    def sentence(self) -> str:
+        """Say what the intervals count, and where they are too narrow.
+
+        >>> FirstStep(50, 0.3, 0.1).sentence()
+        'The intervals take the model as it is, and are too narrow: a mixture that is fitted on ...'
+        """
+        if not self.same:
+            return (
+                "The intervals take the model as it is, and are too narrow: a mixture that is "
+                f"fitted on to these rows puts {self.moved:.0%} of them elsewhere."
+            )
+        counted = (
+            "The intervals count that the segments were estimated from these rows, by "
+            f"{self.resamples} fits to resamples of them."
+        )
+        if self.trusted:
+            return counted
+        return (
+            f"{counted} They may still be too narrow: a resample puts {self.spread:.0%} of the "
+            "rows elsewhere, so that the rows hardly tell the segments apart."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -130,6 +153,7 @@ def refit_segments(
     >>> found.resampled.shape, found.summary.trusted
     ((5, 200, 2), True)
     """
+    resamples = whole("resamples", resamples, least=0, most=MOST_TRAININGS)
     if not resamples or fitted.gmvae.n_components < 2:
         return None
     own, weights = responsibilities_of_rows(fitted, data)
@@ -151,6 +175,34 @@ def refit_segments(
     spread = np.mean([_apart(each, found[places], weights[places]) for each in again])
     summary = FirstStep(resamples, _apart(own, found, weights), float(spread))
     return Refit(found, places, again, summary)
+
+
+class First(NamedTuple):
+    """Hold the first step of a three-step correction.
+
+    Attributes:
+        q: responsibilities, ``(N, K)``: those of the refit where the segments stay the model's.
+        weights: how much each row counts, ``(N,)``.
+        refit: the refit, where the segments stay the model's; else None.
+        summary: how much the refit differs from the model; None if there is none.
+    """
+
+    q: Float[np.ndarray, "N K"]
+    weights: Float[np.ndarray, " N"]
+    refit: Refit | None
+    summary: FirstStep | None
+
+
+def first_step(fitted: FittedModel, data: Dataset, *, resamples: int, seed: int) -> First:
+    """Give the responsibilities that a three-step correction of a fitted model takes.
+
+    Args and errors: as `refit_segments`.
+    """
+    q, weights = responsibilities_of_rows(fitted, data)
+    refit = refit_segments(fitted, data, resamples=resamples, seed=seed)
+    if refit is None or not refit.summary.same:
+        return First(q, weights, None, None if refit is None else refit.summary)
+    return First(refit.responsibilities, weights, refit, refit.summary)
 
 
 def _apart(q: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
