@@ -27,6 +27,7 @@ from pyro_gmvae.runs.findings import (
     read_stability,
     write_stability,
 )
+from pyro_gmvae.visible import markdown_text
 from tests.report.conftest import HOSTILE, customers, fitted_to
 from tests.report.test_html import Page, at
 
@@ -83,9 +84,11 @@ def test_markdown_says_the_same(supported: Report) -> None:
 
 
 def test_without_other_trainings_the_commands_are_told(report: Report) -> None:
-    for text in ("".join(Page(section(html_of(report))).text), markdown_of(report)):
-        assert "This run alone does not tell how many segments the data support" in text
-        assert "pyro-gmvae stability runs/customers --resamples 5" in text
+    command = "pyro-gmvae stability runs/customers --resamples 5"
+    page, text = "".join(Page(section(html_of(report))).text), markdown_of(report)
+    assert command in page and markdown_text(command) in text
+    for shown in (page, text):
+        assert "This run alone does not tell how many segments the data support" in shown
 
 
 def test_one_of_the_two_leaves_one_command(report: Report) -> None:

@@ -17,15 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
+from torch import Tensor
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.ranges import MOST_TRAININGS, whole
-from pyro_gmvae.segments.refitting.mixtures import mixtures_for
+from pyro_gmvae.segments.refitting.mixtures import MixtureFits, mixtures_for
 from pyro_gmvae.segments.rows import responsibilities_of_rows
 
-__all__ = ["RESAMPLES", "First", "FirstStep", "Refit", "first_step", "refit_segments"]
+__all__ = ["RESAMPLES", "First", "FirstStep", "Refit", "first_step", "refit_by", "refit_segments"]
 
 RESAMPLES = 50
 MOST_ROWS = 10_000  # that mixtures are fitted to
@@ -165,8 +166,38 @@ def refit_segments(
     fit = mixtures_for(fitted, data.x, q, rows, counts_of_rows, ROUNDS)
     if fit is None:
         return None
+    return refit_by(fit, own, weights, rows, resamples, generator)
+
+
+def refit_by(
+    fit: MixtureFits,
+    own: Float[np.ndarray, "N K"],
+    weights: Float[np.ndarray, " N"],
+    rows: Int64[Tensor, " m"],
+    resamples: int,
+    generator: torch.Generator,
+) -> Refit:
+    """Fit segments again by mixtures.
+
+    Args:
+        fit: the mixtures.
+        own: the responsibilities that the fit goes on from.
+        weights: how much each row counts.
+        rows: the places of those that the mixtures are fitted to.
+        resamples: R.
+        generator: the source of the resamples.
+
+    >>> from pyro_gmvae.fitting.starts.gaussians import GaussianRows
+    >>> from pyro_gmvae.segments.refitting.mixtures import GaussianFits
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), np.eye(2)[[0, 0, 1, 1]]
+    >>> every, own = GaussianRows.of(x), torch.arange(4)
+    >>> fit = GaussianFits.of(every, own, torch.from_numpy(q), False, 10)
+    >>> refit_by(fit, q, np.ones(4), own, 3, torch.Generator().manual_seed(0)).summary.moved < 0.01
+    True
+    """
     m = len(rows)
-    (best,) = fit(q[rows], ROUNDS)
+    began = torch.from_numpy(own)[rows]
+    (best,) = fit(began, ROUNDS)
     drawn = torch.randint(m, (resamples, m), generator=generator)
     counts = torch.zeros(resamples, m, dtype=torch.float64)
     counts.scatter_add_(1, drawn, torch.ones_like(counts))
