@@ -49,8 +49,8 @@ def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.
     return y, w, q, refit_by(fit, q, np.ones(n), rows, 30, generator)
 
 
-def simulate(times: int, n: int) -> dict[str, np.ndarray]:
-    """Whether intervals hold the truth, and the errors of figures."""
+def simulate(times: int, n: int, *, slopes: bool = False) -> dict[str, np.ndarray]:
+    """Whether intervals hold the truth, and the errors of figures; of slopes, which take longer."""
     rng = np.random.default_rng(times)
     made: dict[str, list] = {}
     for _ in range(times):
@@ -65,15 +65,15 @@ def simulate(times: int, n: int) -> dict[str, np.ndarray]:
                 made.setdefault(f"{column} {name}", []).append(held)
                 error = [e.value - t for e, t in zip(each, truth, strict=True)]
                 made.setdefault(f"{column} {name} error", []).append(error)
-            logit = segment_logit(own, {"w": w}, refit=given)
-            slope = logit.coefficients[1]
-            made.setdefault(f"slope {name}", []).append([slope.low <= SLOPE <= slope.high])
+            if slopes:
+                slope = segment_logit(own, {"w": w}, refit=given).coefficients[1]
+                made.setdefault(f"slope {name}", []).append([slope.low <= SLOPE <= slope.high])
     return {name: np.array(values) for name, values in made.items()}
 
 
 def check(found: dict[str, np.ndarray], least: float) -> None:
-    for column in ("spend", "churn", "slope"):
-        assert found[f"{column} refit"].mean() >= least, column
+    for name in (name for name in found if name.endswith(" refit")):
+        assert found[name].mean() >= least, name
     for column in ("spend", "churn"):
         errors = found[f"{column} refit error"]
         assert (np.abs(errors.mean(0)) < 4 * errors.std(0) / len(errors) ** 0.5).all(), column
@@ -84,14 +84,14 @@ def check(found: dict[str, np.ndarray], least: float) -> None:
 
 
 def test_intervals_hold_where_segments_overlap_and_are_estimated() -> None:
-    # 90 intervals, in threes that depend on one another: 95 % are seen as 85 % or less
-    # once in 10,000 times or more seldom.
-    check(simulate(30, 500), 0.85)
+    # Of 60 intervals, in threes that depend on one another, 95 % are seen as 82 % or less once in
+    # 1,000 times or more seldom.
+    check(simulate(20, 400), 0.82)
 
 
 @pytest.mark.slow
 def test_intervals_cover_at_ninety_per_cent_or_more() -> None:
-    check(simulate(300, 500), 0.90)
+    check(simulate(300, 500, slopes=True), 0.90)
 
 
 def rows() -> tuple[KnownRows, KnownRows]:
