@@ -97,7 +97,7 @@ def selection_sentence(support: Support, given: int) -> str:
     """
     found = support.selection
     assert found is not None
-    own = "as this model has" if found.n_clusters == given else f"this model has {given}"
+    own = "as this model has" if found.n_clusters == given else f"and this model has {given}"
     doubt = "" if found.sure else " The recommendation is not sure."
     if support.other_rows:
         doubt += " It is of other rows than those that this run was trained on."

@@ -63,7 +63,7 @@ def test_the_page_shows_how_many_segments_and_how_stable_each_is(supported: Repo
     assert len(figures) == 3 * 6 + 3 * 2 + 3  # tried, stability, and one on each card
     assert all(value == repr(at(values, path)) for path, value, _ in figures)
     text = "".join(Page(section(html)).text)
-    assert "recommends 4, this model has 3. The recommendation is not sure." in text
+    assert "recommends 4, and this model has 3. The recommendation is not sure." in text
     assert "4 (recommended)" in text and "Take more runs." in text and "0.55" in text
     assert "pyro-gmvae" not in text  # nothing is left to find out
     cards = html.partition('class="cards"')[2].partition("</section>")[0]

@@ -12,6 +12,7 @@ from scipy import stats
 
 from pyro_gmvae import GMVAE
 from pyro_gmvae.data import Dataset, ImageEncoding, from_frame
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.starts.gaussians import GaussianRows
 from pyro_gmvae.models import ExactGMVAE
@@ -27,7 +28,7 @@ from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows
 from pyro_gmvae.segments.outcomes.ml import ml_means, ml_shares
 from pyro_gmvae.segments.refitting import refit as refitting
 from pyro_gmvae.segments.refitting.mixtures import GaussianFits
-from pyro_gmvae.segments.refitting.refit import Refit, refit_by
+from pyro_gmvae.segments.refitting.refit import FirstStep, Refit, refit_by
 from tests.helpers.known_segments import CENTRES, SHARES, certain
 from tests.report.conftest import customers
 
@@ -43,10 +44,11 @@ def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.
     log_joint = np.log(SHARES) - ((x[:, None] - 1.25 * CENTRES) ** 2).sum(-1) / 2
     q = np.exp(3 * log_joint)
     q /= q.sum(1, keepdims=True)
-    rows, every = torch.arange(n), GaussianRows.of(torch.from_numpy(x))
-    fit = GaussianFits.of(every, rows, torch.from_numpy(q), uniform=False, rounds=200)
+    table = torch.from_numpy(x)
+    own = GaussianRows.of(table)
+    fit = GaussianFits.of(table, own, torch.from_numpy(q), uniform=False, rounds=200)
     generator = torch.Generator().manual_seed(0)
-    return y, w, q, refit_by(fit, q, np.ones(n), rows, 30, generator)
+    return y, w, q, refit_by(fit, q, np.ones(n), torch.arange(n), 30, generator)
 
 
 def simulate(times: int, n: int, *, slopes: bool = False) -> dict[str, np.ndarray]:
@@ -154,6 +156,19 @@ def test_mixed_columns_with_gaps_are_fitted_again(mixed: tuple[FittedModel, Data
     assert np.allclose(found.resampled.sum(-1), 1) and found.summary.spread > 0
     again = refit_segments(fitted, data, resamples=8)
     assert again is not None and np.array_equal(again.resampled, found.resampled)
+    with pytest.raises(InputError, match="240 rows, and these are 239"):
+        found.moves(np.ones(239, dtype=bool), lambda rows, q: q.sum(0))
+
+
+def test_resamples_that_lose_a_segment_are_counted_and_left_out() -> None:
+    q = np.eye(3)[[0, 0, 0, 1, 1, 1]]  # the third one never has rows
+    lost = np.eye(3)[[0] * 6]
+    refit = Refit(q, np.arange(6), np.stack([q, lost]), FirstStep(2, 0.0, 0.1, lost=1))
+    assert refit.keeping.tolist() == [True, False] and not refit.summary.trusted
+    moves = refit.moves(np.ones(6, dtype=bool), lambda rows, own: own.sum(0))
+    assert moves is not None and moves.tolist() == [[0.0, 0.0, 0.0]]
+    all_lost = Refit(q, np.arange(6), lost[None], FirstStep(1, 0.0, 0.1, lost=1))
+    assert all_lost.moves(np.ones(6, dtype=bool), lambda rows, own: own.sum(0)) is None
 
 
 def test_a_description_says_whether_its_intervals_count_the_segments(

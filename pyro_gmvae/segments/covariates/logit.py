@@ -110,7 +110,8 @@ def segment_logit(
             x = design.standard[at]
             return _maximum(x, shares, w[at], reference, assignment, found.parameters).parameters
 
-        covariance = covariance + covariance_of(refit.moves(part.rows, coefficients))
+        moves = refit.moves(part.rows, coefficients)
+        covariance = covariance if moves is None else covariance + covariance_of(moves)
     resampled = None
     if bootstrap:
         rng = np.random.default_rng(seed)

@@ -26,6 +26,7 @@ from pyro_gmvae.likelihoods import Table
 
 __all__ = ["ColumnFits", "GaussianFits", "MixtureFits", "mixtures_for"]
 
+CHUNK = 2**14  # rows whose terms are held at a time
 GAIN = 1e-6  # nats a row by which a round must raise a fit that goes on
 # Covariances that a model begins at; full ones of small clusters may collapse on a few rows.
 SHAPES: tuple[Shape, ...] = ("shrunk", "tied", "diagonal")
@@ -53,13 +54,13 @@ class GaussianFits:
     """Fit Gaussians whose covariances have a given shape.
 
     Attributes:
-        every: all N rows.
+        every: all N rows on model scale, ``(N, R)``.
         fitted: the m that the fits are made by.
         shape: of the covariances.
         uniform: whether all clusters are equally likely.
     """
 
-    every: GaussianRows
+    every: Tensor
     fitted: GaussianRows
     shape: Shape
     uniform: bool
@@ -67,25 +68,25 @@ class GaussianFits:
     @classmethod
     def of(
         cls,
-        every: GaussianRows,
-        rows: Int64[Tensor, " m"],
+        every: Float[Tensor, "N R"],
+        fitted: GaussianRows,
         begun: Float[Tensor, "m K"],
         uniform: bool,
         rounds: int,
     ) -> GaussianFits:
         """Choose the shape by the Bayesian information criterion of Schwarz (1978)."""
-        taken, (k, r) = every.take(rows), (begun.shape[1], every.x.shape[1])
+        k, r = begun.shape[1], every.shape[1]
         pairs = r * (r + 1) // 2
         free = {"shrunk": k * pairs, "tied": pairs, "diagonal": k * r}
 
         def criterion(shape: Shape) -> float:
             _, value = expectation_maximization(
-                taken, begun[None], shape, rounds=rounds, least_gain=GAIN, uniform=uniform
+                fitted, begun[None], shape, rounds=rounds, least_gain=GAIN, uniform=uniform
             )
-            n = len(taken)
+            n = len(fitted)
             return n * float(value) - free[shape] * log(n) / 2
 
-        return cls(every, taken, max(SHAPES, key=criterion), uniform)
+        return cls(every, fitted, max(SHAPES, key=criterion), uniform)
 
     def __call__(
         self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
@@ -101,9 +102,13 @@ class GaussianFits:
             weights=None if counts is None else counts * self.fitted.weights,
             uniform=self.uniform,
         )
-        asked = self.every if counts is None else self.fitted
+        if counts is None:
+            # The terms of all rows at once would take many times the memory of the rows.
+            parts = (GaussianRows.of(part) for part in self.every.split(CHUNK))
+            yield torch.cat([fits[0].log_joint(part).softmax(-1) for part in parts])
+            return
         for place in range(times):
-            yield fits[place].log_joint(asked).softmax(-1)
+            yield fits[place].log_joint(self.fitted).softmax(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +116,12 @@ class ColumnFits:
     """Fit laws of columns that are independent within a cluster; gaps are summed out.
 
     Attributes:
-        every: all N rows.
+        every: all N rows on model scale, ``(N, D)``.
         fitted: the m that the fits are made by.
         uniform: whether all clusters are equally likely.
     """
 
-    every: TableRows
+    every: Tensor
     fitted: TableRows
     uniform: bool
 
@@ -125,7 +130,9 @@ class ColumnFits:
     ) -> Iterator[Float[Tensor, "_ K"]]:
         """Yield the responsibilities under each fit."""
         if counts is None:
-            yield self._fit(self.fitted, begun, rounds).log_joint(self.every).softmax(-1)
+            found, structure = self._fit(self.fitted, begun, rounds), self.fitted.structure
+            parts = (TableRows.of(part, structure) for part in self.every.split(CHUNK))
+            yield torch.cat([found.log_joint(part).softmax(-1) for part in parts])
             return
         for weights in counts * self.fitted.weights:
             rows = self.fitted.weighted(weights)
@@ -172,7 +179,6 @@ def mixtures_for(
     like = model.component_loc
     encoded = fitted.encoding.encode_mean(x.to(like.device)).to(like.dtype)
     if structure.correlated:
-        every = GaussianRows.of(encoded, weights, structure.all_floors)
-        return GaussianFits.of(every, rows, q[rows], uniform, rounds)
-    table = TableRows.of(encoded, structure, weights)
-    return ColumnFits(table, table.take(rows), uniform)
+        own = GaussianRows.of(encoded[rows], weights[rows], structure.all_floors)
+        return GaussianFits.of(encoded, own, q[rows], uniform, rounds)
+    return ColumnFits(encoded, TableRows.of(encoded[rows], structure, weights[rows]), uniform)

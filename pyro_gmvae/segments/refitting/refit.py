@@ -10,8 +10,8 @@ on until it converges, and again to bootstrap resamples of the rows, each begun 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.ranges import MOST_TRAININGS, whole
@@ -31,6 +32,8 @@ __all__ = ["RESAMPLES", "First", "FirstStep", "Refit", "first_step", "refit_by",
 RESAMPLES = 50
 MOST_ROWS = 10_000  # that mixtures are fitted to
 ROUNDS, AGAIN = 500, 200  # of the fit that goes on, and of each resample's
+LEAST_ROWS = 2.0  # expected rows of a segment that a resample has kept
+LOST = 0.1  # share of the resamples
 MOVED, SPREAD = 0.2, 0.15  # shares of the rows; see `FirstStep`
 
 
@@ -44,6 +47,7 @@ class FirstStep:
         resamples: the number of fits to resamples.
         moved: the share of the rows that changed the segment when the fit went on.
         spread: the share of the rows that a resample puts elsewhere, on average.
+        lost: the number of resamples that leave a segment without rows.
 
     >>> FirstStep(50, 0.02, 0.03).trusted, FirstStep(50, 0.02, 0.3).trusted
     (True, False)
@@ -52,6 +56,7 @@ class FirstStep:
     resamples: int
     moved: float
     spread: float
+    lost: int = 0
 
     @property
     def same(self) -> bool:
@@ -61,7 +66,8 @@ class FirstStep:
     @property
     def trusted(self) -> bool:
         """Return False where simulations found intervals too narrow."""
-        return self.same and self.spread <= SPREAD
+        rarely = self.lost <= LOST * self.resamples
+        return self.same and self.spread <= SPREAD and rarely
 
     def sentence(self) -> str:
         """Say what the intervals count, and where they are too narrow.
@@ -106,27 +112,38 @@ class Refit:
     resampled: Float[np.ndarray, "R m K"]
     summary: FirstStep
 
+    @cached_property
+    def keeping(self) -> Bool[np.ndarray, " R"]:
+        """Tell which resamples have rows in every segment that has any."""
+        used = self.responsibilities[self.rows].sum(0) >= LEAST_ROWS
+        return (self.resampled.sum(1)[:, used] >= LEAST_ROWS).all(1)
+
     def moves(
         self,
         counted: Bool[np.ndarray, " N"],
         figures: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    ) -> Float[np.ndarray, "R *figures"]:
+    ) -> Float[np.ndarray, "R *figures"] | None:
         """Return what each resample changes in some figures.
 
-        Resamples that lose a segment, which has no figures then, are left out.
+        Resamples that lose a segment, which has no figures then, are left out; None if all do.
 
         Args:
             counted: which rows the figures are of.
             figures: gives them, by the places of rows and their responsibilities.
+
+        Raises:
+            InputError: for other rows than those of the refit.
         """
+        if len(counted) != len(self.responsibilities):
+            raise InputError(
+                f"the segments were fitted again for {len(self.responsibilities)} rows, and these "
+                f"are {len(counted)}: give the same rows"
+            )
         own = counted[self.rows]
         rows = self.rows[own]
         before = figures(rows, self.responsibilities[rows])
-        made = []
-        for q in self.resampled:
-            with suppress(np.linalg.LinAlgError):
-                made.append(figures(rows, q[own]) - before)
-        return np.stack(made) if made else np.zeros((0, *before.shape))
+        made = [figures(rows, q[own]) - before for q in self.resampled[self.keeping]]
+        return np.stack(made) if made else None
 
 
 @alone
@@ -190,9 +207,9 @@ def refit_by(
     >>> from pyro_gmvae.fitting.starts.gaussians import GaussianRows
     >>> from pyro_gmvae.segments.refitting.mixtures import GaussianFits
     >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), np.eye(2)[[0, 0, 1, 1]]
-    >>> every, own = GaussianRows.of(x), torch.arange(4)
-    >>> fit = GaussianFits.of(every, own, torch.from_numpy(q), False, 10)
-    >>> refit_by(fit, q, np.ones(4), own, 3, torch.Generator().manual_seed(0)).summary.moved < 0.01
+    >>> fit = GaussianFits.of(x, GaussianRows.of(x), torch.from_numpy(q), False, 10)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> refit_by(fit, q, np.ones(4), torch.arange(4), 3, generator).summary.moved < 0.01
     True
     """
     m = len(rows)
@@ -205,7 +222,8 @@ def refit_by(
     found, places = best.numpy(), rows.numpy()
     spread = np.mean([_apart(each, found[places], weights[places]) for each in again])
     summary = FirstStep(resamples, _apart(own, found, weights), float(spread))
-    return Refit(found, places, again, summary)
+    made = Refit(found, places, again, summary)
+    return replace(made, summary=replace(summary, lost=int((~made.keeping).sum())))
 
 
 class First(NamedTuple):
