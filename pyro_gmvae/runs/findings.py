@@ -201,4 +201,4 @@ class _Kept:
 
 def _weights(folder: Path) -> str:
     config: Any = parse_json(read_bytes(folder / CONFIG))
-    return str(config["weights_sha256"])
+    return str(config.get("weights_sha256"))  # a run of 0.1 has none

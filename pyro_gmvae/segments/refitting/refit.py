@@ -45,7 +45,7 @@ class FirstStep:
 
     Attributes:
         resamples: the number of fits to resamples.
-        moved: the share of the rows that changed the segment when the fit went on.
+        moved: the share of the rows that the fit puts elsewhere when it goes on.
         spread: the share of the rows that a resample puts elsewhere, on average.
         lost: the number of resamples that leave a segment without rows.
 
