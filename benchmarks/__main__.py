@@ -83,6 +83,9 @@ NAMES = {
     "tables-predict": Benchmark(
         "tables.predict", "rows a second that get a cluster, and a density too"
     ),
+    "tables-report": Benchmark(
+        "tables.report", "seconds and memory of the report of a large table"
+    ),
     "coverage": Benchmark(
         "segments.coverage", "how often intervals of segments hold the truth, on known tables"
     ),

@@ -271,3 +271,9 @@ def test_rows_a_second_with_and_without_densities(bench: Bench) -> None:
     assert (row["columns"], row["clusters"]) == (5, 3)
     # The decoder is read a hundred times for each row.
     assert row["ratio"] > 1 and row["rows_per_second"] > row["rows_per_second_with_density"]
+
+
+def test_the_report_of_a_table(bench: Bench) -> None:
+    (row,) = run(bench, "tables-report", "--small")["results"]
+    assert (row["rows"], row["columns"]) == (300, 40)
+    assert row["processor_seconds"] > 0 and 10_000 < row["page"] < 5_000_000
