@@ -7,7 +7,7 @@ Clusters are matched to segments by their rows. `plain` are figures of the likel
 `known` the three-step correction with the model's responsibilities as they are, `refit` the one
 that is fitted on and resampled, which is the default.
 
-    python -m benchmarks coverage --threads 1 --out benchmarks/results/coverage.json
+    python -m benchmarks coverage --threads 1 --out coverage.json
 
 The nominal level is 95 %. Clusters of such tables are held where they begin, so that a single epoch
 gives the responsibilities of a whole training.

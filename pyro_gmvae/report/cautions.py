@@ -15,7 +15,7 @@ __all__ = ["BLURRED", "blurs_of", "cautions_of"]
 BLURRED = 0.05  # expected share of a segment's rows that belong to another one
 SMALL = 30  # rows of a segment, below which its figures are rough
 UNSURE = 0.8  # mean responsibility of a segment's rows, below which it is vague
-TORN = 0.08  # of all rows in another segment than their likeliest; intervals of traits hold less
+TORN = 0.05  # of all rows in another segment than their likeliest; intervals of traits hold less
 GAPPY = 0.2
 NAMED = 5  # columns that are named
 
