@@ -40,6 +40,7 @@ __all__ = ["html_of"]
 COLOURS = 10  # different ones; with more segments they come again, and numbers tell
 EVIDENCE = 4  # columns of a row's evidence that are shown
 NEAR = 3  # traits against the nearest segment
+LEAST_HEIGHT = 200.0
 MARGIN = 30  # around the map, whose longer side is 1000
 
 
@@ -135,11 +136,13 @@ def _map(report: Report, clusters: list[int]) -> dict[str, Any]:
     points = report.latent.points
     wide = 1000 - 2 * MARGIN
     top = min((p.y for p in points), default=0.0)
-    height = (max((p.y for p in points), default=0.0) - top) * wide + 2 * MARGIN
+    needed = (max((p.y for p in points), default=0.0) - top) * wide + 2 * MARGIN
+    height = max(needed, LEAST_HEIGHT)
+    bottom = (height + needed) / 2  # a flat cloud lies in the middle
     placed = [
         [
             round(MARGIN + p.x * wide, 1),
-            round(height - MARGIN - (p.y - top) * wide, 1),
+            round(bottom - MARGIN - (p.y - top) * wide, 1),
             p.cluster,
             round(p.probability, 4),
             p.row,
@@ -152,7 +155,7 @@ def _map(report: Report, clusters: list[int]) -> dict[str, Any]:
         if own:
             middle = [sorted(p[axis] for p in own)[len(own) // 2] for axis in (0, 1)]
             labels.append((k, *middle, len(own)))
-    return {"height": round(max(height, 200.0), 1), "points": placed, "labels": labels}
+    return {"height": round(height, 1), "points": placed, "labels": labels}
 
 
 def _file(name: str) -> str:
