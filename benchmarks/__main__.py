@@ -92,6 +92,15 @@ NAMES = {
     "prediction": Benchmark(
         "scale.prediction", "rows per second and memory of placing new rows, by size and core"
     ),
+    "tables-predict": Benchmark(
+        "tables.predict", "rows a second that get a cluster, and a density too"
+    ),
+    "tables-report": Benchmark(
+        "tables.report", "seconds and memory of the report of a large table"
+    ),
+    "coverage": Benchmark(
+        "segments.coverage", "how often intervals of segments hold the truth, on known tables"
+    ),
     "tables-picture": Benchmark(
         "tables.dependent_picture", "picture of clusters whose columns depend on one another"
     ),

@@ -10,6 +10,7 @@ from pyro_gmvae.data import Dataset
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.segments import (
+    RESAMPLES,
     RuleList,
     SegmentDescription,
     SegmentLogit,
@@ -52,6 +53,7 @@ class DescribedMixin:
         assignment: str = "proportional",
         confidence: float = 0.95,
         kinds: Mapping[str, str] | None = None,
+        resamples: int = RESAMPLES,
     ) -> SegmentDescription:
         """Describe columns that were not clustered on, such as revenue or churn, by cluster.
 
@@ -69,6 +71,8 @@ class DescribedMixin:
             confidence: the probability of the intervals.
             kinds: kinds of outcomes by name, where a guess is wrong, such as
                 ``{"region": "category"}``.
+            resamples: fits of the segments of a table to resamples of the rows, by which the
+                intervals count that the segments were estimated; 0 takes them as known.
 
         Raises:
             InputError: for rows or outcomes that do not fit, or an outcome that was clustered on.
@@ -85,6 +89,7 @@ class DescribedMixin:
             assignment=assignment,
             confidence=confidence,
             kinds=kinds,
+            resamples=resamples,
         )
 
     def covariates(
@@ -97,6 +102,7 @@ class DescribedMixin:
         confidence: float = 0.95,
         kinds: Mapping[str, str] | None = None,
         bootstrap: int = 0,
+        resamples: int = RESAMPLES,
     ) -> SegmentLogit:
         """Say who is likely to be in which cluster, by a multinomial logit of other columns.
 
@@ -107,7 +113,7 @@ class DescribedMixin:
             X: rows, such as those of ``fit``.
             covariates: columns of the same rows that were not clustered on, as the outcomes of
                 `describe`. Rows with a gap are left out.
-            sample_weight, assignment, confidence, kinds: as in `describe`.
+            sample_weight, assignment, confidence, kinds, resamples: as in `describe`.
             bootstrap: number of resamples of the rows for a second standard error; 0 for none.
 
         Raises:
@@ -122,6 +128,7 @@ class DescribedMixin:
             confidence=confidence,
             kinds=kinds,
             bootstrap=bootstrap,
+            resamples=resamples,
         )
 
     def rules(

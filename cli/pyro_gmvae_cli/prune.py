@@ -46,13 +46,13 @@ def command(
     Example:
       pyro-gmvae prune runs/customers --least 0.01 --out runs/customers-pruned
     """
-    from pyro_gmvae.run_data import load_run_rows
+    from pyro_gmvae.run_data import load_run_splits
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.prune import prune_run
 
     opened = load(run, device)
-    rows = load_run_rows(opened, "train", data_dir=data_dir, download=download)
-    pruned = prune_run(opened, rows, out, least_share=least, overwrite=overwrite)
+    splits = load_run_splits(opened, data_dir=data_dir, download=download)
+    pruned = prune_run(opened, splits, out, least_share=least, overwrite=overwrite)
     if as_json:
         say_json({"run": out, "kept": pruned.kept, "dropped": pruned.dropped})
     elif not quiet:

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     help="Column of the table file that was not clustered on, such as revenue or churn, to say how "
     "it differs by segment; may be given several times.",
 )
+@click.option(
+    "--selection",
+    metavar="FOLDER",
+    help="Folder that `select` wrote, to say how many clusters are supported.  [default: one "
+    "beside RUN that is of the same rows, if there is any]",
+)
 @options.seed
 @options.device
 @options.data_of_run
@@ -49,6 +55,7 @@ def command(
     output: str | None,
     form: str | None,
     describe: tuple[str, ...],
+    selection: str | None,
     seed: int,
     device: str,
     data_dir: str | None,
@@ -67,11 +74,13 @@ def command(
     Examples:
       pyro-gmvae report runs/customers
       pyro-gmvae report runs/customers --describe revenue --describe churn
+      pyro-gmvae report runs/customers --selection runs/how-many
       pyro-gmvae report runs/customers new.csv -o march.html
       pyro-gmvae report runs/customers --format json
     """
     if data is None and image_size is not None:
         raise InputError("--image-size is for other data than the run's own: name DATA")
+    from pyro_gmvae.report.support import support_of
     from pyro_gmvae.run_data import load_rows
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.describe import describe_columns
@@ -82,6 +91,7 @@ def command(
         format_of(output, form)
     opened = load(run, device)
     path = own_report(run, form) if output is None else Path(output)
+    support = support_of(run, opened, selection)
     rows = load_rows(
         opened, data, "train", data_dir=data_dir, download=download, image_size=image_size
     )
@@ -89,7 +99,9 @@ def command(
         tell_notes(rows)
     new = None if data is None else (data, rows)
     outcomes = describe_columns(opened, describe, new) if describe else None
-    report = report_run(opened, rows, path, outcomes=outcomes, form=form, run=run, seed=seed)
+    report = report_run(
+        opened, rows, path, outcomes=outcomes, support=support, form=form, run=run, seed=seed
+    )
     if as_json:
         say_json(report.to_dict())
     elif not quiet:

@@ -59,7 +59,8 @@ def command(
     rows they share, whatever their numbers; no labels are used.
 
     With --resamples, measure whether the clusters of one run come back when it is trained on other
-    rows. Each of its clusters is compared with the most similar one of every new training.
+    rows. Each of its clusters is compared with the most similar one of every new training. The
+    figures are kept in RUN, and `report` shows them.
 
     \b
     Examples:
@@ -83,7 +84,12 @@ def command(
     from pyro_gmvae.run_data import load_rows_for_each, load_run_splits
     from pyro_gmvae.runs import load
     from pyro_gmvae.tasks.output import check_name, table_output
-    from pyro_gmvae.tasks.stability import agreed_clusters, compare_runs, resampled
+    from pyro_gmvae.tasks.stability import (
+        agreed_clusters,
+        compare_runs,
+        keep_resampled,
+        resampled,
+    )
 
     if resamples is not None:
         opened = load(runs[0], device)
@@ -97,6 +103,7 @@ def command(
                 device=device,
                 reporters=lambda n: [] if quiet else _progress(n, resamples),
             )
+        keep_resampled(runs[0], found)
         if as_json:
             say_json({"run": runs[0], "data": splits.train.name, **found.to_dict()})
         elif not quiet:

@@ -16,9 +16,20 @@ from pyro_gmvae.report.outcomes import outcome_sentences
 from pyro_gmvae.report.report import Report
 from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
+from pyro_gmvae.report.support import (
+    commands_for,
+    selection_sentence,
+    stability_sentence,
+    unknown_sentence,
+)
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
-from pyro_gmvae.segments.outcomes.text import level_places, shown_interval, shown_value
+from pyro_gmvae.segments.outcomes.text import (
+    level_places,
+    segments_sentence,
+    shown_interval,
+    shown_value,
+)
 from pyro_gmvae.visible import visible
 
 if TYPE_CHECKING:
@@ -29,6 +40,7 @@ __all__ = ["html_of"]
 COLOURS = 10  # different ones; with more segments they come again, and numbers tell
 EVIDENCE = 4  # columns of a row's evidence that are shown
 NEAR = 3  # traits against the nearest segment
+LEAST_HEIGHT = 200.0
 MARGIN = 30  # around the map, whose longer side is 1000
 
 
@@ -59,9 +71,14 @@ def html_of(report: Report) -> str:
             rules=[] if report.rules is None else list(rule_lines(report.rules)),
             rules_sentence=rules_sentence,
             outcome_sentences=outcome_sentences,
+            segments_sentence=segments_sentence,
             shown_interval=shown_interval,
             level_places=level_places,
             shown_value=shown_value,
+            selection_sentence=selection_sentence,
+            stability_sentence=stability_sentence,
+            unknown_sentence=unknown_sentence(report.support),
+            unknown=commands_for(report.support, report.command_run, report.origin.settings),
             summary=summary_of(report),
             map=_map(report, clusters),
             largest=max(s.size.high for s in report.explanation.segments),
@@ -119,11 +136,13 @@ def _map(report: Report, clusters: list[int]) -> dict[str, Any]:
     points = report.latent.points
     wide = 1000 - 2 * MARGIN
     top = min((p.y for p in points), default=0.0)
-    height = (max((p.y for p in points), default=0.0) - top) * wide + 2 * MARGIN
+    needed = (max((p.y for p in points), default=0.0) - top) * wide + 2 * MARGIN
+    height = max(needed, LEAST_HEIGHT)
+    bottom = (height + needed) / 2  # a flat cloud lies in the middle
     placed = [
         [
             round(MARGIN + p.x * wide, 1),
-            round(height - MARGIN - (p.y - top) * wide, 1),
+            round(bottom - MARGIN - (p.y - top) * wide, 1),
             p.cluster,
             round(p.probability, 4),
             p.row,
@@ -136,7 +155,7 @@ def _map(report: Report, clusters: list[int]) -> dict[str, Any]:
         if own:
             middle = [sorted(p[axis] for p in own)[len(own) // 2] for axis in (0, 1)]
             labels.append((k, *middle, len(own)))
-    return {"height": round(max(height, 200.0), 1), "points": placed, "labels": labels}
+    return {"height": round(height, 1), "points": placed, "labels": labels}
 
 
 def _file(name: str) -> str:

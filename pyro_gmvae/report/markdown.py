@@ -9,9 +9,16 @@ from pyro_gmvae.report.outcomes import outcome_rows, outcome_sentences
 from pyro_gmvae.report.report import Report
 from pyro_gmvae.report.rules import rule_lines, rules_sentence
 from pyro_gmvae.report.summary import summary_of
+from pyro_gmvae.report.support import (
+    commands_for,
+    selection_sentence,
+    stability_sentence,
+    unknown_sentence,
+)
 from pyro_gmvae.report.words import effect_text, percent_text, trait_head, trait_values
 from pyro_gmvae.runs.contents import REPORT_MARK
 from pyro_gmvae.segments.explanation.explain import Segment
+from pyro_gmvae.segments.outcomes.text import segments_sentence
 from pyro_gmvae.visible import markdown_text
 
 __all__ = ["markdown_of"]
@@ -58,11 +65,16 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _table(heads, [tuple(map(markdown_text, r)) for r in outcome_rows(outcome)])
         yield ""
         yield from (markdown_text(sentence) for sentence in outcome_sentences(outcome))
+    if report.outcomes is not None:
+        yield ""
+        yield segments_sentence(report.outcomes)
     yield "\n## Which segments blur\n"
     blurs = blurs_of(found)
     yield from (f"* {percent_text(p)} of the rows in {i} are expected in {j}." for i, j, p in blurs)
     if not blurs:
         yield "No two segments blur by 5% of their rows or more."
+    yield "\n## How many segments, and are they stable?\n"
+    yield from _support(report)
     yield "\n## What to be careful about\n"
     yield from (f"* {markdown_text(caution)}" for caution in report.cautions)
     yield "\n## How it was made\n"
@@ -79,6 +91,41 @@ def _lines(report: Report) -> Iterator[str]:
     if origin.command:
         yield f"* {markdown_text(origin.command)}"
     yield f"* {', '.join(f'{name} {number}' for name, number in origin.versions.items())}."
+
+
+def _support(report: Report) -> Iterator[str]:
+    support, given = report.support, report.origin.n_components
+    if support.selection is not None:
+        yield selection_sentence(support, given)
+        yield ""
+        yield from (f"* {markdown_text(doubt)}" for doubt in support.selection.doubts)
+        yield ""
+        tried = [
+            (
+                c.clusters,
+                f"{c.in_use:.1f}",
+                f"{c.found_again:.1f} ± {c.found_again_se:.1f}",
+                f"{c.ari:.2f}",
+                f"{c.behind:.2f} ± {c.behind_se:.2f}",
+            )
+            for c in support.selection.candidates
+        ]
+        yield from _table(("clusters", "with rows", "found again", "ARI", "behind"), tried)
+        yield ""
+    if support.stability is not None:
+        yield stability_sentence(support.stability)
+        yield ""
+        rows = [
+            (r.cluster, f"{r.jaccard:.2f}", f"{r.least:.2f}", markdown_text(r.verdict))
+            for r in support.stability.clusters
+        ]
+        yield from _table(("segment", "Jaccard", "least", "verdict"), rows)
+        yield ""
+    commands = commands_for(support, report.command_run, report.origin.settings)
+    if commands:
+        yield unknown_sentence(support)
+        yield ""
+        yield from (f"* {markdown_text(command)}" for command in commands)
 
 
 def _segment(report: Report, segment: Segment) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyro_gmvae.segments.outcomes.results import Outcome
+from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
 from pyro_gmvae.segments.outcomes.text import (
     DIFFERS,
     level_places,
@@ -14,7 +14,19 @@ from pyro_gmvae.segments.outcomes.text import (
     shown_value,
 )
 
-__all__ = ["outcome_rows", "outcome_sentences"]
+__all__ = ["outcome_cautions", "outcome_rows", "outcome_sentences"]
+
+
+def outcome_cautions(found: SegmentDescription) -> tuple[str, ...]:
+    """Warn of intervals that are too narrow, if that was measured.
+
+    >>> from pyro_gmvae.segments.classification_error import ClassificationError
+    >>> error = ClassificationError(((1.0,),), 0.0)
+    >>> outcome_cautions(SegmentDescription((), error, "bch", "modal", 0.95))
+    ()
+    """
+    first = found.first_step
+    return () if first is None or first.trusted else (f"Other columns: {first.sentence()}",)
 
 
 def outcome_rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:

@@ -17,6 +17,8 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.report.cautions import cautions_of
 from pyro_gmvae.report.latent import LatentMap, latent_map
 from pyro_gmvae.report.origin import Origin, origin_of
+from pyro_gmvae.report.outcomes import outcome_cautions
+from pyro_gmvae.report.support import Support, support_cautions
 from pyro_gmvae.report.thumbnails import thumbnails
 from pyro_gmvae.report.words import names_of
 from pyro_gmvae.segments import RuleList, SegmentDescription, rules_of_run
@@ -69,6 +71,7 @@ class Report:
         origin: how the model was made.
         rules: a shallow tree that says the segments by the columns of a table; None without.
         outcomes: columns that were not clustered on, by segment; None without.
+        support: what other trainings say of the number of segments, and of each one.
         cells: what the rows that are shown have in the columns, as text, by the row's number.
         places: the place in the source of each row that is shown, by the row's number.
         thumbnails: the images that are shown, as data addresses, by the row's number.
@@ -83,6 +86,7 @@ class Report:
     origin: Origin
     rules: RuleList | None
     outcomes: SegmentDescription | None
+    support: Support
     cells: dict[int, dict[str, str]]
     places: dict[int, int]
     thumbnails: dict[int, str] = field(default_factory=dict, repr=False)
@@ -97,7 +101,7 @@ class Report:
     def cautions(self) -> tuple[str, ...]:
         """Return what a reader should be careful about, a sentence or two each."""
         gaps = {c["name"]: c["gaps"] for c in self.origin.columns}
-        return cautions_of(
+        own = cautions_of(
             self.explanation,
             self.names,
             gaps,
@@ -106,6 +110,8 @@ class Report:
             self.fit.warning is not None,
             self.origin.sample,
         )
+        of_outcomes = () if self.outcomes is None else outcome_cautions(self.outcomes)
+        return (*own, *of_outcomes, *support_cautions(self.support, self.origin.n_components))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures as plain JSON values."""
@@ -122,6 +128,7 @@ class Report:
             "profiles": [_profile(profile) for profile in self.explanation.profiles],
             "rules": None if self.rules is None else _finite(self.rules.to_dict()),
             "outcomes": None if self.outcomes is None else _finite(self.outcomes.to_dict()),
+            "support": _finite(self.support.to_dict()),
             "map": self.latent.to_dict(),
             "cautions": list(self.cautions),
             "origin": self.origin.to_dict(),
@@ -133,6 +140,7 @@ def make_report(
     data: Dataset,
     *,
     outcomes: SegmentDescription | None = None,
+    support: Support | None = None,
     run: str = "RUN",
     seed: int = 0,
 ) -> Report:
@@ -142,6 +150,7 @@ def make_report(
         fitted: the model.
         data: rows that conform to it.
         outcomes: columns that were not clustered on, by segment (see `describe_run`).
+        support: what other trainings say of the segments (see `support_of`).
         run: how the run is called in commands that the report names.
         seed: fixes every draw.
 
@@ -167,6 +176,7 @@ def make_report(
         origin_of(fitted),
         _rules(fitted, data, seed),
         outcomes,
+        support or Support(),
         _cells(fitted, data, shown),
         {i: i if data.places is None else int(data.places[i]) for i in shown},
         thumbnails(fitted, data.x, shown),

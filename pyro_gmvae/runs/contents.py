@@ -41,6 +41,8 @@ __all__ = [
     "NEW_WEIGHTS",
     "REPORT",
     "REPORT_MARK",
+    "SELECTION",
+    "STABILITY",
     "TRAINING",
     "WEIGHTS",
     "checkpoint_path",
@@ -55,6 +57,7 @@ CONFIG, WEIGHTS, METRICS = "config.json", "weights.safetensors", "metrics.csv"
 NEW_WEIGHTS = "weights.new.safetensors"  # until the configuration names them
 TRAINING = "train.json"  # written first
 CARD, REPORT = "README.md", "report.html"
+SELECTION, STABILITY = "selection.json", "stability.json"
 # The first line of files whose names others use too.
 CARD_MARK = "<!-- pyro_gmvae model card, written anew with the run -->"
 REPORT_MARK = "<!-- pyro_gmvae report -->"
@@ -173,6 +176,11 @@ def _is_selection(file: Path) -> bool:
     return isinstance(content, dict) and {"data", "runs", "samples"} <= content.keys()
 
 
+def _is_stability(file: Path) -> bool:
+    content = _parsed(file)
+    return isinstance(content, dict) and content.keys() == {"weights_sha256", "stability"}
+
+
 def _by_its_name(file: Path) -> bool:
     return True
 
@@ -188,6 +196,7 @@ _OURS: dict[str, Callable[[Path], bool]] = {
     re.escape(CARD): is_card,
     r"report\.(html|md|json)": _is_report,
     r"tensorboard/events\.out\.tfevents\..*": _by_its_name,
-    r"selection\.json": _is_selection,
+    re.escape(SELECTION): _is_selection,
+    re.escape(STABILITY): _is_stability,
     r"K\d+-run\d+-S\d+\.npz": _by_its_name,
 }

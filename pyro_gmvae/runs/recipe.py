@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from pyro_gmvae.fitting.groups import GROUPS, METHODS
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.visible import visible
 
-__all__ = ["shared_settings", "train_command"]
+__all__ = ["quoted", "select_command", "shared_settings", "train_command"]
 
 FILES = ("data", "schema", "labels", "must_link")  # settings that are paths
 FOLDERS = ("data_dir",)
@@ -32,15 +33,39 @@ def train_command(settings: dict[str, Any]) -> str:
     >>> train_command(Settings.of("my data.csv", clusters=5, tensorboard=True).to_dict())
     "pyro-gmvae train 'my data.csv' --out RUN --clusters 5 --tensorboard"
     """
+    return quoted(["train", settings["data"], "--out", "RUN", *_options(settings)])
+
+
+def select_command(settings: dict[str, Any], folder: str) -> str:
+    """Write the command that selects a number of clusters by such settings, around theirs.
+
+    >>> select_command(Settings.of("my data.csv", clusters=5).to_dict(), "how-many")
+    "pyro-gmvae select 'my data.csv' --clusters 2:10 --out how-many"
+    """
+    numbers = f"2:{max(2 * settings['clusters'], 10)}"
+    others = _options(settings, without=("clusters", "tensorboard"))
+    return quoted(["select", settings["data"], "--clusters", numbers, "--out", folder, *others])
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Write a command of this program, of whose words a shell reads none as anything else.
+
+    >>> quoted(["stability", "my run"])
+    "pyro-gmvae stability 'my run'"
+    """
+    return " ".join(shlex.quote(visible(str(word))) for word in ["pyro-gmvae", *words])
+
+
+def _options(settings: dict[str, Any], without: Collection[str] = ()) -> list[str]:
+    """Write the settings that are not the default as options."""
     usual = Settings.of(settings["data"], method=settings["method"]).to_dict()
     options = []
     if settings["method"] != Settings.of(settings["data"]).method:
         options += ["--method", settings["method"]]
     for name, value in settings.items():
-        if name in usual and value != usual[name] and name not in ("data", *FOLDERS):
+        if name in usual and value != usual[name] and name not in ("data", *FOLDERS, *without):
             options += _option(name, value)
-    words = ["pyro-gmvae", "train", settings["data"], "--out", "RUN", *options]
-    return " ".join(shlex.quote(visible(str(word))) for word in words)
+    return options
 
 
 def _option(name: str, value: Any) -> list[str]:

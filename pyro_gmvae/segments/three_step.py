@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -23,12 +24,20 @@ class Maximum:
 
     Attributes:
         parameters: ``(P,)``.
-        covariance: ``(P, P)``, by the sandwich H^-1 J H^-1 of Huber and White, which holds though
-            rows of proportional assignment are no independent draws from the model.
+        sandwich: computes their covariance.
     """
 
     parameters: Float[np.ndarray, " P"]
-    covariance: Float[np.ndarray, "P P"]
+    sandwich: Callable[[], Float[np.ndarray, "P P"]]
+
+    @cached_property
+    def covariance(self) -> Float[np.ndarray, "P P"]:
+        """Return the covariance ``(P, P)``, by the sandwich H^-1 J H^-1 of Huber and White.
+
+        It holds though rows of proportional assignment are no independent draws from the model. It
+        takes many times as long as the maximum, and is computed when it is asked for.
+        """
+        return self.sandwich()
 
 
 def assignment_log_likelihoods(
@@ -93,7 +102,7 @@ def maximise(
     options = {"maxiter": ITERATIONS, "maxfun": 2 * ITERATIONS, "ftol": 1e-13, "gtol": GRADIENT}
     found = minimize(negative, start, jac=True, method="L-BFGS-B", options=options)
     best = torch.from_numpy(np.array(found.x, dtype=np.float64))
-    return Maximum(best.numpy(), _sandwich(log_likelihoods, objective, best, counts))
+    return Maximum(best.numpy(), partial(_sandwich, log_likelihoods, objective, best, counts))
 
 
 def _sandwich(

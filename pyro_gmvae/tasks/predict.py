@@ -22,7 +22,7 @@ __all__ = ["calibrated", "predict_run"]
 def calibrated(fitted: FittedModel, *, data_dir: str | None = None) -> FittedModel:
     """Return a model with a calibration: its own, or one by the rows that its training held out.
 
-    A run of an earlier version, or a pruned one, has no calibration of its own.
+    A run of an earlier version has no calibration of its own.
 
     Args:
         fitted: the model.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from pyro_gmvae.data import Dataset
+from pyro_gmvae.data import Splits
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import cluster_usage
 from pyro_gmvae.fitted import FittedModel
@@ -14,6 +14,7 @@ from pyro_gmvae.ranges import real
 from pyro_gmvae.run_data import settings_of, sources_of
 from pyro_gmvae.runs import replace_run
 from pyro_gmvae.runs.folder import open_run_folder
+from pyro_gmvae.segments import calibrate
 
 __all__ = ["Pruned", "prune_run"]
 
@@ -35,7 +36,7 @@ class Pruned:
 
 def prune_run(
     fitted: FittedModel,
-    data: Dataset,
+    splits: Splits,
     folder: str | os.PathLike[str],
     *,
     least_share: float = 0.0,
@@ -48,7 +49,8 @@ def prune_run(
 
     Args:
         fitted: a trained model.
-        data: the rows it was trained on.
+        splits: its own data (see `pyro_gmvae.run_data.load_run_splits`). The rows that were held
+            out calibrate the smaller model, if there are any.
         folder: the folder to write to.
         least_share: the share of the rows that a cluster needs to stay; 0 drops empty ones only.
         overwrite: whether to replace a run that is in ``folder``.
@@ -58,7 +60,8 @@ def prune_run(
             cannot be written.
     """
     least_share = real("the least share", least_share, least=0, below=1)
-    share = cluster_usage(fitted.responsibilities(data.x), data.weights).share
+    rows = splits.train
+    share = cluster_usage(fitted.responsibilities(rows.x), rows.weights).share
     stays = (share > 0) & (share >= least_share)
     kept = stays.nonzero().squeeze(-1)
     if len(kept) == 0:
@@ -73,8 +76,9 @@ def prune_run(
     about = replace(fitted.about, kept_clusters=tuple(kept.tolist()))
     if about.settings is not None:
         about = replace(about, settings={**about.settings, "clusters": len(kept)})
-    # The calibration is that of the former model.
+    # The calibration of the former model says nothing of this one.
     smaller = replace(fitted, gmvae=gmvae, about=about, calibration=None)
+    smaller = replace(smaller, calibration=calibrate(smaller, splits))
     sources = [] if about.settings is None else sources_of(settings_of(fitted))
     with open_run_folder(folder, overwrite=overwrite, sources=sources) as path:
         replace_run(path, smaller)

@@ -14,6 +14,7 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.report.html import html_of
 from pyro_gmvae.report.markdown import markdown_of
 from pyro_gmvae.report.report import Report, make_report
+from pyro_gmvae.report.support import Support
 from pyro_gmvae.runs.contents import REPORT, why_foreign
 from pyro_gmvae.segments import SegmentDescription
 
@@ -55,6 +56,7 @@ def report_run(
     path: str | os.PathLike[str],
     *,
     outcomes: SegmentDescription | None = None,
+    support: Support | None = None,
     form: str | None = None,
     run: str = "RUN",
     seed: int = 0,
@@ -68,6 +70,7 @@ def report_run(
         data: rows that conform to it.
         path: the file.
         outcomes: columns that were not clustered on, by segment.
+        support: what other trainings say of the segments.
         form: ``"html"``, ``"md"`` or ``"json"``; by the file's ending if None.
         run: how the run is called in commands that the report names.
         seed: fixes every draw.
@@ -77,7 +80,7 @@ def report_run(
     """
     chosen = format_of(path, form)
     with written_whole(path) as partial:
-        report = make_report(fitted, data, outcomes=outcomes, run=run, seed=seed)
+        report = make_report(fitted, data, outcomes=outcomes, support=support, run=run, seed=seed)
         partial.write_text(text_of(report, chosen), encoding="utf-8")
     return report
 

@@ -30,7 +30,7 @@ from pyro_gmvae.process.workers import in_processes, jobs_that_fit
 from pyro_gmvae.ranges import MOST_CLUSTERS, MOST_DRAWS, MOST_TRAININGS, shown, whole
 from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, write_training
-from pyro_gmvae.runs.contents import TRAINING
+from pyro_gmvae.runs.contents import SELECTION, TRAINING
 from pyro_gmvae.runs.folder import clear, open_run_folder
 
 __all__ = ["counts", "select_clusters"]
@@ -164,7 +164,7 @@ def select_clusters(
         )
         name = parts.splits.train.name
         figures = {"data": name, "runs": runs, "samples": num_samples} | selection.to_dict()
-        with written_whole(path / "selection.json") as partial:
+        with written_whole(path / SELECTION) as partial:
             partial.write_text(json.dumps(figures, indent=2) + "\n")
         with written_whole(path / "selection.png") as partial:
             save_figure(plot_selection(selection, title=name), partial)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
 from pyro_gmvae.data import Dataset, Splits
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import (
     ClusterStability,
     Stability,
@@ -19,13 +21,15 @@ from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.ranges import MOST_TRAININGS, whole
 from pyro_gmvae.run_data import settings_of
+from pyro_gmvae.runs.findings import write_stability
+from pyro_gmvae.runs.folder import open_run_folder
 from pyro_gmvae.training import Reporter
 from pyro_gmvae.visible import unicode_text
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["agreed_clusters", "compare_runs", "resampled"]
+__all__ = ["agreed_clusters", "compare_runs", "keep_resampled", "resampled"]
 
 RESAMPLED_SHARE = 0.5  # share of the training rows in a resample
 
@@ -93,6 +97,19 @@ def resampled(
     return cluster_stability(
         reference, others, fitted.gmvae.n_components, torch.cat(weights) if weights else None
     )
+
+
+def keep_resampled(run: str, found: ClusterStability) -> None:
+    """Keep the figures in the folder of the run, where its report finds them.
+
+    Warns:
+        RuntimeWarning: if the folder cannot be written. Hours of training are not lost for a file.
+    """
+    try:
+        with open_run_folder(run, resume=True):
+            write_stability(run, found)
+    except InputError as error:
+        warnings.warn(f"the report of {run} will not show this: {error}", RuntimeWarning, 2)
 
 
 def agreed_clusters(report: Stability, data: Dataset) -> pandas.DataFrame:

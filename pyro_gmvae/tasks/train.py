@@ -19,6 +19,7 @@ from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
 from pyro_gmvae.plots import save_figure
+from pyro_gmvae.report.support import support_of
 from pyro_gmvae.run_data import load_settings_splits, sources_of, with_stream_chosen
 from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.runs.contents import METRICS, TRAINING, checkpoint_path
@@ -179,7 +180,13 @@ class _Writer:
         """Write the report of the segments, by the training rows; warn if that fails."""
         try:
             path = own_report(self.path)
-            report_run(fitted, self.planned.splits.train, path, run=str(self.path))
+            report_run(
+                fitted,
+                self.planned.splits.train,
+                path,
+                support=support_of(self.path, fitted),
+                run=str(self.path),
+            )
         except Exception as error:  # hours of training are not lost for a page
             warnings.warn(
                 f"no report was written ({visible(str(error))}); the run is in {self.path}",

@@ -264,3 +264,16 @@ def test_found_clusters_get_the_numbers_of_true_ones() -> None:
     assert matched(truth, np.array([7, 7, 7, 3, 3, 5])).tolist() == [0, 0, 0, 1, 1, 3]
     assert matched(truth, np.array([4, 4, 4, 4, 4, 4])).tolist() in ([0] * 6, [1] * 6)
     assert stats.mode(matched(truth, np.array([1, 1, 0, 0, 0, 0]))).mode == 1
+
+
+def test_rows_a_second_with_and_without_densities(bench: Bench) -> None:
+    (row,) = run(bench, "tables-predict", "--small")["results"]
+    assert (row["columns"], row["clusters"]) == (5, 3)
+    # The decoder is read a hundred times for each row.
+    assert row["ratio"] > 1 and row["rows_per_second"] > row["rows_per_second_with_density"]
+
+
+def test_the_report_of_a_table(bench: Bench) -> None:
+    (row,) = run(bench, "tables-report", "--small")["results"]
+    assert (row["rows"], row["columns"]) == (300, 40)
+    assert row["processor_seconds"] > 0 and 10_000 < row["page"] < 5_000_000

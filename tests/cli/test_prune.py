@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
-from pyro_gmvae.run_data import load_run_rows
+from pyro_gmvae.run_data import load_run_rows, load_run_splits
 from pyro_gmvae.runs import load
+from pyro_gmvae.segments import calibrate
 from pyro_gmvae.tasks.predict import predict_run
 from tests.cli.conftest import TINY, Cli, write_table
 
@@ -54,3 +56,29 @@ def test_errors(cli: Cli, run: str) -> None:
         assert result.exit_code == 2 and words in result.stderr
         assert not Path("smaller").exists()
     assert "exists" in cli("prune", run, "--out", run).stderr
+
+
+def test_a_pruned_run_is_calibrated_by_the_rows_that_were_held_out(cli: Cli) -> None:
+    write_table(Path("blobs.csv"), 400)
+    options = ["--label-column", "kind", "--test-fraction", 0.2, "--initialization", "random"]
+    assert (
+        cli("train", "blobs.csv", "--out", "run", *TINY, *options, "--clusters", 5).exit_code == 0
+    )
+    share = clusters("run").value_counts(normalize=True)
+    assert cli("prune", "run", "--least", share.max(), "--out", "smaller").exit_code == 0
+    whole, smaller = load("run"), load("smaller")
+    assert smaller.gmvae.n_components < 5
+    own = smaller.calibration
+    assert own is not None and whole.calibration is not None
+    assert len(own) == len(whole.calibration)
+    # The figures are those of the smaller model.
+    again = calibrate(smaller, load_run_splits(smaller))
+    assert again is not None and torch.equal(again.log_p, own.log_p)
+    assert not torch.equal(own.log_p, whole.calibration.log_p)
+    Path("blobs.csv").unlink()  # nothing but the run is needed from here on
+    write_table(Path("new.csv"), 2_000, seed=1)
+    result = cli("predict", "smaller", "new.csv", "--reject", 0.1, "-o", "a.csv", "--json")
+    assert result.exit_code == 0, result.output
+    # Of 2,000 rows, by n held-out ones: the spread of the share is that of both.
+    spread = (0.1 * 0.9 * (1 / 2_000 + 1 / len(own))) ** 0.5
+    assert abs(json.loads(result.stdout)["rejected"] / 2_000 - 0.1) < 4 * spread

@@ -13,9 +13,9 @@ import pytest
 
 from pyro_gmvae.report.html import figure, html_of
 from pyro_gmvae.report.markdown import markdown_of
-from pyro_gmvae.report.report import Report
+from pyro_gmvae.report.report import Report, make_report
 from pyro_gmvae.visible import visible
-from tests.report.conftest import HOSTILE
+from tests.report.conftest import HOSTILE, customers, fitted_to
 
 VOID = {"meta", "img", "br", "circle", "rect"}
 
@@ -157,6 +157,20 @@ def test_hostile_names_are_text_in_markdown(hostile: Report) -> None:
     for row in rows:
         cells = len(re.findall(r"(?<!\\)\|", row))
         assert cells in (5, 8, of_outcomes), row
+
+
+def test_a_column_that_is_called_as_the_page_calls_other_rows() -> None:
+    frame = customers()
+    names = {"age": "others 45", "tier": "others", "visits": "others rows above 90%"}
+    found = make_report(*fitted_to(frame.rename(columns=names), "others"))
+    own = make_report(*fitted_to(frame, "others"))
+    page = Page(html_of(found))
+    text = " ".join("".join(page.text).split())
+    assert all(name in text for name in names.values())
+    # A name takes no part in any figure.
+    assert [f[1:] for f in page.figures] == [f[1:] for f in Page(html_of(own)).figures]
+    heads = re.findall(r'<span class="head">(.*?)</span>', html_of(found))
+    assert "others 45" in heads and any(head.startswith("others: ") for head in heads)
 
 
 def test_a_path_that_leads_nowhere_is_an_error() -> None:

@@ -9,7 +9,7 @@ Peel 2000, Finite mixture models, chapters 2 and 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, pi
 
 import torch
@@ -71,6 +71,10 @@ class TableRows:
         """Take some rows."""
         parts = (self.statistics, self.base, self.counted, self.weights)
         return TableRows(self.structure, *(part[rows] for part in parts))
+
+    def weighted(self, weights: Float[Tensor, " N"]) -> TableRows:
+        """Let the rows count by other weights."""
+        return replace(self, weights=weights)
 
 
 @dataclass(frozen=True, eq=False)

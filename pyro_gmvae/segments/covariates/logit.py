@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from pyro_gmvae.segments.classification_error import Assignment, assigned, class
 from pyro_gmvae.segments.covariates.design import Design
 from pyro_gmvae.segments.covariates.results import SegmentLogit, logit_of
 from pyro_gmvae.segments.outcomes.columns import outcome_frame, read_outcome
+from pyro_gmvae.segments.outcomes.estimates import covariance_of
 from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
-from pyro_gmvae.segments.rows import responsibilities_of_rows
+from pyro_gmvae.segments.refitting.refit import RESAMPLES, Refit, first_step
 from pyro_gmvae.segments.three_step import Maximum, assignment_log_likelihoods, maximise
 
 __all__ = ["covariates_of_run", "segment_logit"]
@@ -37,6 +39,7 @@ def segment_logit(
     kinds: Mapping[str, str] | None = None,
     bootstrap: int = 0,
     seed: int = 0,
+    refit: Refit | None = None,
 ) -> SegmentLogit:
     r"""Fit :math:`p(y = t | w) \propto \exp(\alpha_t + \beta_t' w)` in spite of uncertain segments.
 
@@ -45,12 +48,13 @@ def segment_logit(
     :math:`\sum_i \sum_s a_{is} \log \sum_t p(t | w_i) D_{ts}` with the errors D known. It holds
     if x depends on w by the segment alone: columns that were clustered on are no covariates.
 
-    The reference is the largest segment, whose coefficients are 0. Standard errors are robust; as
-    in `describe_outcomes`, the segments are those of this model. A weak prior, of 10 per standard
-    deviation of a column, keeps coefficients finite where a column parts the segments.
+    The reference is the largest segment, whose coefficients are 0. Standard errors are robust. With
+    a refit they count, as in `describe_outcomes`, that the segments were estimated too. A weak
+    prior, of 10 per standard deviation of a column, keeps coefficients finite where a column parts
+    the segments.
 
     Args:
-        responsibilities: q(y|x) of a model without covariates.
+        responsibilities: q(y|x) of a model without covariates; with a refit, its own.
         covariates: a data frame, a named column, a dict from names to columns, or an array
             ``(N,)``. Text and truth values get a coefficient for each level but the most frequent;
             dates count in years. Rows with a gap are left out.
@@ -60,6 +64,7 @@ def segment_logit(
         kinds: kinds of columns by name, where a guess is wrong.
         bootstrap: number of resamples of the rows for a second standard error; 0 for none.
         seed: of the resamples.
+        refit: the segments fitted again; None takes them as they are.
 
     Raises:
         InputError: for covariates that do not fit, columns that tell the same, or fewer than two
@@ -96,6 +101,17 @@ def segment_logit(
 
     every = np.arange(len(q))
     found = fitted(every)
+    covariance = found.covariance
+    if refit is not None:
+        place = np.cumsum(part.rows) - 1  # of each row among those that are used
+
+        def coefficients(rows: np.ndarray, own: np.ndarray) -> np.ndarray:
+            at, shares = place[rows], part.of_segments(own)
+            x = design.standard[at]
+            return _maximum(x, shares, w[at], reference, assignment, found.parameters).parameters
+
+        moves = refit.moves(part.rows, coefficients)
+        covariance = covariance if moves is None else covariance + covariance_of(moves)
     resampled = None
     if bootstrap:
         rng = np.random.default_rng(seed)
@@ -106,11 +122,12 @@ def segment_logit(
         segments=part.segments,
         reference=reference,
         values=design.in_user_units(found.parameters),
-        covariance=design.covariance_in_user_units(found.covariance),
+        covariance=design.covariance_in_user_units(covariance),
         resampled=resampled,
         confidence=confidence,
         rows=len(q),
         gaps=gaps,
+        first_step=None if refit is None else refit.summary,
     )
 
 
@@ -120,6 +137,7 @@ def _maximum(
     weights: Float[np.ndarray, " N"],
     reference: int,
     assignment: Assignment,
+    start: Float[np.ndarray, " Q"] | None = None,
 ) -> Maximum:
     a = assigned(q, assignment)
     d = np.array(classification_error(q, assignment, weights).matrix)
@@ -136,19 +154,30 @@ def _maximum(
     def log_prior(parameters: Tensor) -> Tensor:
         return -((parameters / WIDE) ** 2).sum() / 2
 
-    return maximise(log_likelihoods, np.zeros(others * x.shape[1]), weights, log_prior)
+    begun = np.zeros(others * x.shape[1]) if start is None else start
+    return maximise(log_likelihoods, begun, weights, log_prior)
 
 
 def covariates_of_run(
-    fitted: FittedModel, data: Dataset, covariates: Any, **options: Any
+    fitted: FittedModel,
+    data: Dataset,
+    covariates: Any,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    **options: Any,
 ) -> SegmentLogit:
     """Fit a logit of the clusters of a fitted model; see `segment_logit`.
+
+    As in `describe_run`, the segments of a table are fitted again.
 
     Args:
         fitted: a trained model.
         data: rows that conform to it; they count by their weights.
         covariates: columns of the same rows in the same order, of which none was clustered on.
-        options: those of `segment_logit`, but for ``weights``.
+        resamples: fits of the segments to resamples of the rows; 0 takes the model as it is.
+        seed: of all resamples.
+        options: those of `segment_logit`, but for ``weights`` and ``refit``.
 
     Raises:
         InputError: for a column that was clustered on, and as `segment_logit`.
@@ -165,5 +194,6 @@ def covariates_of_run(
     """
     frame = outcome_frame(covariates, len(data))
     refuse_clustered(fitted, frame.columns)
-    q, weights = responsibilities_of_rows(fitted, data)
-    return segment_logit(q, frame, weights=weights, **options)
+    first = first_step(fitted, data, resamples=resamples, seed=seed)
+    options |= {"weights": first.weights, "seed": seed, "refit": first.refit}
+    return replace(segment_logit(first.q, frame, **options), first_step=first.summary)

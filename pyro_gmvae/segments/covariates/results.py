@@ -12,6 +12,7 @@ from jaxtyping import Float
 from pyro_gmvae.segments.covariates.design import Design
 from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square
 from pyro_gmvae.segments.outcomes.text import aligned, shown_p
+from pyro_gmvae.segments.refitting.refit import FirstStep
 from pyro_gmvae.visible import visible
 
 __all__ = ["Coefficient", "CovariateTest", "SegmentLogit", "logit_of"]
@@ -71,6 +72,7 @@ class SegmentLogit:
         rows: the number of rows that were used.
         gaps: the number of rows left out, for a covariate is missing or their weight is 0.
         confidence: the probability of the intervals.
+        first_step: how far the segments themselves are known; None if they were not fitted again.
 
     ``print`` shows it as a table.
 
@@ -85,6 +87,7 @@ class SegmentLogit:
     rows: int
     gaps: int
     confidence: float
+    first_step: FirstStep | None = None
 
     def __str__(self) -> str:
         interval = f"{self.confidence:.0%} interval"
@@ -97,13 +100,15 @@ class SegmentLogit:
             lines.append([str(c.segment), visible(name), f"{c.value:.3g}", ends, ratio])
         title = f"p(segment) against segment {self.reference}, {self.rows:,} rows"
         tests = [f"{visible(t.covariate)}: {_shown(t.test)}." for t in self.tests]
-        return "\n".join([title, *aligned(lines), *tests])
+        said = [] if self.first_step is None else [self.first_step.sentence()]
+        return "\n".join([title, *aligned(lines), *tests, *said])
 
     __repr__ = __str__
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        own = None if self.first_step is None else self.first_step.to_dict()
+        return asdict(self) | {"first_step": own}
 
 
 def _shown(test: EqualityTest) -> str:
@@ -121,6 +126,7 @@ def logit_of(
     confidence: float,
     rows: int,
     gaps: int,
+    first_step: FirstStep | None,
 ) -> SegmentLogit:
     """Put estimates in the user's units into words.
 
@@ -132,7 +138,7 @@ def logit_of(
         covariance: their covariance, segment by segment.
         resampled: those of R resamples; None if there were none.
         confidence: the probability of the intervals.
-        rows, gaps: as in `SegmentLogit`.
+        rows, gaps, first_step: as in `SegmentLogit`.
     """
     from scipy import stats
 
@@ -169,4 +175,5 @@ def logit_of(
         rows=rows,
         gaps=gaps,
         confidence=confidence,
+        first_step=first_step,
     )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from pyro_gmvae.segments.classification_error import bch_weights
 from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square, contrasts, f_test
-from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows, pairs_of
+from pyro_gmvae.segments.outcomes.estimates import (
+    Estimates,
+    KnownRows,
+    Moves,
+    covariance_of,
+    pairs_of,
+    widened,
+)
 
 __all__ = ["bch_means", "bch_shares"]
 
@@ -42,7 +49,7 @@ class _Regression:
         return 1 / (self.b**2).sum(0)
 
 
-def bch_means(rows: KnownRows, level: float) -> Estimates:
+def bch_means(rows: KnownRows, level: float, moves: Moves | None = None) -> Estimates:
     """Estimate the mean of a number in each segment, with Student's intervals.
 
     The standard errors are robust: they assume no law of the number and no equal variance. For
@@ -51,6 +58,7 @@ def bch_means(rows: KnownRows, level: float) -> Estimates:
     Args:
         rows: the rows where the number is known, ``z`` of one column.
         level: probability of the intervals.
+        moves: what fits of the segments to resampled rows change; None for segments that are known.
 
     >>> q = np.eye(2)[[0, 0, 0, 1, 1, 1]]
     >>> rows = KnownRows(np.array([[1.0], [2.0], [3.0], [7.0], [8.0], [9.0]]), q, q, np.ones(6))
@@ -63,24 +71,28 @@ def bch_means(rows: KnownRows, level: float) -> Estimates:
     (covariance,) = fit.covariances
     k = len(covariance)
     free = np.maximum(fit.effective - 1, 1)
-    half = stats.t.ppf((1 + level) / 2, free) * np.sqrt(np.diag(covariance))
+    spread = stats.t.ppf((1 + level) / 2, free)
+    half = spread * np.sqrt(np.diag(covariance))
     spare = max(len(rows.z) - k, 1)
+    whole = covariance if moves is None else covariance + covariance_of(moves[..., 0])
 
-    def tested(c: np.ndarray) -> EqualityTest:
+    def tested(c: np.ndarray, covariance: np.ndarray) -> EqualityTest:
         return f_test(c @ fit.means[:, 0], c @ covariance @ c.T, spare)
 
-    return Estimates(
+    found = Estimates(
         means=fit.means,
         covariances=covariance[None],
         lows=fit.means - half[:, None],
         highs=fit.means + half[:, None],
         effective=fit.effective,
-        test=tested(contrasts(k)),
-        pair_tests=tuple(tested(c[None]) for c in pairs_of(k)),
+        # If all segments are alike, it is of no account which one a row is in.
+        test=tested(contrasts(k), covariance),
+        pair_tests=tuple(tested(c[None], whole) for c in pairs_of(k)),
     )
+    return widened(found, moves, spread)
 
 
-def bch_shares(rows: KnownRows, level: float) -> Estimates:
+def bch_shares(rows: KnownRows, level: float, moves: Moves | None = None) -> Estimates:
     """Estimate the share of each level in each segment, with score intervals.
 
     Given x, a level has the probability m = q(x) p, so that its variance m (1 - m) is known for
@@ -91,6 +103,7 @@ def bch_shares(rows: KnownRows, level: float) -> Estimates:
     Args:
         rows: the rows where the level is known, ``z`` its indicators ``(N, L)``.
         level: probability of the intervals.
+        moves: as in `bch_means`.
 
     >>> q = np.eye(2)[[0, 0, 0, 1, 1, 1]]
     >>> rows = KnownRows(np.eye(2)[[0, 0, 1, 1, 1, 1]], q, q, np.ones(6))
@@ -104,15 +117,17 @@ def bch_shares(rows: KnownRows, level: float) -> Estimates:
     within = fit.means.clip(0, 1)  # an estimate may be beyond, a probability may not
     spread = stats.norm.ppf((1 + level) / 2)
     ends = [_score_interval(fit.b, rows.q, p, spread) for p in within.T]
-    return Estimates(
+    found = Estimates(
         means=fit.means,
         covariances=fit.covariances,
         lows=np.stack([low for low, _ in ends], 1),
         highs=np.stack([high for _, high in ends], 1),
         effective=fit.effective,
         test=_all_alike(fit, rows, contrasts(k)),
-        pair_tests=tuple(_two_alike(fit, rows, within, c) for c in pairs_of(k)),
+        pair_tests=tuple(_two_alike(fit, rows, within, c, moves) for c in pairs_of(k)),
     )
+    wide = widened(found, moves, spread)
+    return replace(wide, lows=wide.lows.clip(0, 1), highs=wide.highs.clip(0, 1))
 
 
 def _score_interval(
@@ -141,7 +156,7 @@ def _all_alike(fit: _Regression, rows: KnownRows, c: np.ndarray) -> EqualityTest
 
 
 def _two_alike(
-    fit: _Regression, rows: KnownRows, within: np.ndarray, c: np.ndarray
+    fit: _Regression, rows: KnownRows, within: np.ndarray, c: np.ndarray, moves: Moves | None
 ) -> EqualityTest:
     """Test that two segments have one law, whatever the others have."""
     two = c != 0
@@ -150,4 +165,6 @@ def _two_alike(
     p[two] = sizes @ p[two] / sizes.sum()
     m, square = rows.q @ p, (fit.b @ c) ** 2
     covariance = np.diag(square @ m) - (m * square[:, None]).T @ m
+    if moves is not None:
+        covariance = covariance + covariance_of(np.tensordot(moves, c, (1, 0)))
     return chi_square((c @ fit.means)[:-1], covariance[:-1, :-1])

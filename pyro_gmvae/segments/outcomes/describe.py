@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -25,7 +26,7 @@ from pyro_gmvae.segments.outcomes.ml import ml_means, ml_shares
 from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
 from pyro_gmvae.segments.outcomes.results import Outcome, SegmentDescription
 from pyro_gmvae.segments.outcomes.tables import pairs_between, segments_of
-from pyro_gmvae.segments.rows import responsibilities_of_rows
+from pyro_gmvae.segments.refitting.refit import RESAMPLES, Refit, first_step
 from pyro_gmvae.stored import cut
 
 __all__ = ["Correction", "describe_outcomes", "describe_run"]
@@ -46,6 +47,7 @@ def describe_outcomes(
     assignment: Assignment = "proportional",
     confidence: float = 0.95,
     kinds: Mapping[str, str] | None = None,
+    refit: Refit | None = None,
 ) -> SegmentDescription:
     """Estimate means and shares of outcomes in each segment, corrected for classification error.
 
@@ -59,11 +61,14 @@ def describe_outcomes(
     precise, and its shares stay between 0 and 1. Proportional assignment is the default, for BCH
     is then a least-squares regression on the responsibilities, which has a smaller variance.
 
-    The segments are those of this model: that a training on other rows would draw them a little
-    elsewhere is not in the intervals.
+    With a refit (see `refit_segments`) the intervals, and the tests of pairs, also count that other
+    rows would draw the segments elsewhere: each figure is computed again by the responsibilities of
+    every resample, and its mean squared change is added to its variance. Both sources of error are
+    independent, for what an outcome leaves over does not depend on x.
 
     Args:
-        responsibilities: q(y|x), such as `pyro_gmvae.GMVAE.predict_proba` gives.
+        responsibilities: q(y|x), such as `pyro_gmvae.GMVAE.predict_proba` gives; with a refit, its
+            own.
         outcomes: a data frame, a named column, a dict from names to columns, or an array ``(N,)``:
             numbers and dates get means, text and truth values shares. Gaps are left out.
         weights: how much each row counts; None if all count alike.
@@ -71,6 +76,7 @@ def describe_outcomes(
         assignment: ``"proportional"`` or ``"modal"``.
         confidence: the probability of the intervals, between 0.5 and 1.
         kinds: kinds of columns by name, where a guess is wrong, such as ``{"region": "category"}``.
+        refit: the segments fitted again; None takes them as they are.
 
     Raises:
         InputError: for outcomes that do not fit, unknown words, or segments that no row tells
@@ -103,22 +109,36 @@ def describe_outcomes(
         if name not in frame:
             raise InputError(f"kinds names {cut(name)}, which is no outcome: name one of them")
     read = [read_outcome(frame, str(name), kinds) for name in frame.columns]
-    described = [_described(column, q, w, correction, assignment, confidence) for column in read]
+    described = [
+        _described(column, q, w, correction, assignment, confidence, refit) for column in read
+    ]
     every = Part.of(q, w, np.ones(len(q), dtype=bool), "X")
     error = classification_error(every.q, "modal", every.weights)
-    return SegmentDescription(tuple(described), error, correction, assignment, confidence)
+    known = None if refit is None else refit.summary
+    return SegmentDescription(tuple(described), error, correction, assignment, confidence, known)
 
 
 def describe_run(
-    fitted: FittedModel, data: Dataset, outcomes: Any, **options: Any
+    fitted: FittedModel,
+    data: Dataset,
+    outcomes: Any,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    **options: Any,
 ) -> SegmentDescription:
     """Describe columns by the segments of a fitted model; see `describe_outcomes`.
+
+    The segments of a table are fitted again (see `refit_segments`). Where they stay the model's
+    own, the figures and intervals are those of the refit; else those of the model as it is.
 
     Args:
         fitted: a trained model.
         data: rows that conform to it; they count by their weights.
         outcomes: columns of the same rows in the same order, of which none was clustered on.
-        options: those of `describe_outcomes`, but for ``weights``.
+        resamples: fits to resamples of the rows; 0 takes the model as it is.
+        seed: of the resamples.
+        options: those of `describe_outcomes`, but for ``weights`` and ``refit``.
 
     Raises:
         InputError: for a column that was clustered on, and as `describe_outcomes`.
@@ -135,8 +155,9 @@ def describe_run(
     """
     frame = outcome_frame(outcomes, len(data))
     refuse_clustered(fitted, frame.columns)
-    q, weights = responsibilities_of_rows(fitted, data)
-    return describe_outcomes(q, frame, weights=weights, **options)
+    first = first_step(fitted, data, resamples=resamples, seed=seed)
+    options |= {"weights": first.weights, "refit": first.refit}
+    return replace(describe_outcomes(first.q, frame, **options), first_step=first.summary)
 
 
 def _described(
@@ -146,13 +167,21 @@ def _described(
     correction: Correction,
     assignment: Assignment,
     confidence: float,
+    refit: Refit | None,
 ) -> Outcome:
     part = Part.of(q, weights, column.known, column.name)
     known = KnownRows(column.z[part.rows], part.q, assigned(part.q, assignment), part.weights)
     check_segments_differ(known.q, known.a, known.weights, part.segments, column.name)
     of_numbers, of_levels = METHODS[correction]
     estimate = of_levels if column.kind == "share" else of_numbers
-    found = estimate(known, confidence)
+
+    def figures(rows: np.ndarray, own: np.ndarray) -> np.ndarray:
+        shares = part.of_segments(own)
+        known = KnownRows(column.z[rows], shares, assigned(shares, assignment), weights[rows])
+        return estimate(known, confidence).means
+
+    moves = None if refit is None else refit.moves(part.rows, figures)
+    found = estimate(known, confidence, moves)
     return Outcome(
         name=column.name,
         kind=column.kind,

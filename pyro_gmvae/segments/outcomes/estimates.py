@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +10,10 @@ from jaxtyping import Float
 
 from pyro_gmvae.segments.outcomes.equality import EqualityTest
 
-__all__ = ["Estimates", "KnownRows", "pairs_of"]
+__all__ = ["Estimates", "KnownRows", "Moves", "covariance_of", "pairs_of", "widened"]
+
+# What R fits of the segments to resampled rows change in each figure, (R, K, L).
+Moves = Float[np.ndarray, "R K L"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,10 @@ class KnownRows:
     q: Float[np.ndarray, "N K"]
     a: Float[np.ndarray, "N K"]
     weights: Float[np.ndarray, " N"]
+
+    def with_segments(self, q: Float[np.ndarray, "N K"], a: Float[np.ndarray, "N K"]) -> KnownRows:
+        """Let the rows be in other segments."""
+        return replace(self, q=q, a=a)
 
     @property
     def d(self) -> Float[np.ndarray, "K K"]:
@@ -56,6 +63,45 @@ class Estimates:
     effective: Float[np.ndarray, " K"]
     test: EqualityTest
     pair_tests: tuple[EqualityTest, ...]
+
+
+def covariance_of(moves: Float[np.ndarray, "R m"]) -> Float[np.ndarray, "m m"]:
+    """Return the covariance of what R fits change, about no change.
+
+    >>> covariance_of(np.array([[1.0], [-2.0]]))
+    array([[2.5]])
+    """
+    return moves.T @ moves / len(moves)
+
+
+def widened(
+    found: Estimates, moves: Moves | None, spread: Float[np.ndarray, " K"] | float
+) -> Estimates:
+    """Let intervals and covariances count a second source of error, which is independent.
+
+    The squares of half-widths are added, as in Zou and Donner 2008.
+
+    Args:
+        found: the estimates.
+        moves: what fits of the segments to resampled rows change; None for nothing.
+        spread: the number of standard errors that an interval reaches out.
+
+    >>> none, test = np.zeros((1, 1)), EqualityTest(0.0, 0, None)
+    >>> found = Estimates(none, none[None], none - 3, none + 3, np.ones(1), test, ())
+    >>> widened(found, np.full((9, 1, 1), 2.0), 2.0).highs
+    array([[5.]])
+    """
+    if moves is None:
+        return found
+    more = np.reshape(spread, (-1, 1)) ** 2 * (moves**2).mean(0)
+    middle = found.means.clip(found.lows, found.highs)
+    own = np.stack([covariance_of(of_level) for of_level in np.moveaxis(moves, 2, 0)])
+    return replace(
+        found,
+        covariances=found.covariances + own,
+        lows=middle - np.sqrt((middle - found.lows) ** 2 + more),
+        highs=middle + np.sqrt((found.highs - middle) ** 2 + more),
+    )
 
 
 def pairs_of(k: int) -> Float[np.ndarray, "pairs K"]:

@@ -10,13 +10,20 @@ from torch import Tensor
 
 from pyro_gmvae.segments.classification_error import bch_weights
 from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square, contrasts
-from pyro_gmvae.segments.outcomes.estimates import Estimates, KnownRows, pairs_of
+from pyro_gmvae.segments.outcomes.estimates import (
+    Estimates,
+    KnownRows,
+    Moves,
+    covariance_of,
+    pairs_of,
+    widened,
+)
 from pyro_gmvae.segments.three_step import Maximum, assignment_log_likelihoods, maximise
 
 __all__ = ["ml_means", "ml_shares"]
 
 
-def ml_means(rows: KnownRows, level: float) -> Estimates:
+def ml_means(rows: KnownRows, level: float, moves: Moves | None = None) -> Estimates:
     """Estimate the mean of a number that has a normal law, of its own spread, in each segment.
 
     The law is part of the likelihood: where it is wrong, rows move to segments whose law they fit.
@@ -25,6 +32,7 @@ def ml_means(rows: KnownRows, level: float) -> Estimates:
     Args:
         rows: the rows where the number is known, ``z`` of one column.
         level: probability of the intervals.
+        moves: what fits of the segments to resampled rows change; None for segments that are known.
 
     Source: Vermunt 2010 (see `classification_error`), equation 13.
 
@@ -55,20 +63,22 @@ def ml_means(rows: KnownRows, level: float) -> Estimates:
     own = slice(k - 1, 2 * k - 1)
     means, covariance = found.parameters[own], found.covariance[own, own]
     effective = _effective(rows)
-    half = stats.t.ppf((1 + level) / 2, np.maximum(effective - 1, 1))
-    half = half * np.sqrt(np.diag(covariance))
-    return Estimates(
+    spread = stats.t.ppf((1 + level) / 2, np.maximum(effective - 1, 1))
+    half = spread * np.sqrt(np.diag(covariance))
+    whole = covariance if moves is None else covariance + covariance_of(moves[..., 0] / unit)
+    found_means = Estimates(
         means=(means * unit + centre)[:, None],
         covariances=covariance[None] * unit**2,
         lows=((means - half) * unit + centre)[:, None],
         highs=((means + half) * unit + centre)[:, None],
         effective=effective,
         test=_test(means[:, None], covariance, contrasts(k)),
-        pair_tests=tuple(_test(means[:, None], covariance, c[None]) for c in pairs_of(k)),
+        pair_tests=tuple(_test(means[:, None], whole, c[None]) for c in pairs_of(k)),
     )
+    return widened(found_means, moves, spread)
 
 
-def ml_shares(rows: KnownRows, level: float) -> Estimates:
+def ml_shares(rows: KnownRows, level: float, moves: Moves | None = None) -> Estimates:
     """Estimate the share of each level in each segment; no share leaves 0 to 1.
 
     A prior of one row in all, of the shares of all rows, keeps every share above zero. Intervals
@@ -77,6 +87,7 @@ def ml_shares(rows: KnownRows, level: float) -> Estimates:
     Args:
         rows: the rows where the level is known, ``z`` its indicators ``(N, L)``.
         level: probability of the intervals.
+        moves: as in `ml_means`.
 
     Source: as of `ml_means`.
 
@@ -111,6 +122,13 @@ def ml_shares(rows: KnownRows, level: float) -> Estimates:
     slopes = shares[:, :, None] * (np.eye(n_levels) - shares[:, None, :])[:, :, :-1]
     blocks = own.reshape(k, n_levels - 1, k, n_levels - 1)
     covariances = np.einsum("kla,kajb,jlb->lkj", slopes, blocks, slopes)
+    whole = own
+    if moves is not None:
+        covariances = covariances + np.stack([covariance_of(m) for m in np.moveaxis(moves, 2, 0)])
+        # The logit of level j against the last one moves by that of its share, over the share.
+        relative = moves / shares
+        of_logits = relative[..., :-1] - relative[..., -1:]
+        whole = own + covariance_of(of_logits.reshape(len(moves), -1))
     # The logit of p varies by that of p, over p (1 - p).
     spread = np.sqrt(np.einsum("lkk->kl", covariances)) / (shares * (1 - shares))
     middle, half = np.log(shares / (1 - shares)), stats.norm.ppf((1 + level) / 2) * spread
@@ -121,7 +139,7 @@ def ml_shares(rows: KnownRows, level: float) -> Estimates:
         highs=1 / (1 + np.exp(-half - middle)),
         effective=_effective(rows),
         test=_test(logits, own, contrasts(k)),
-        pair_tests=tuple(_test(logits, own, c[None]) for c in pairs_of(k)),
+        pair_tests=tuple(_test(logits, whole, c[None]) for c in pairs_of(k)),
     )
 
 

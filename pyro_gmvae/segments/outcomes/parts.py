@@ -14,6 +14,7 @@ from pyro_gmvae.stored import cut
 
 __all__ = ["Part", "refuse_clustered"]
 
+SMALLEST = 1e-300  # that responsibilities are divided by
 LEAST_ROWS = 2.0  # expected rows of a segment that has figures
 
 
@@ -67,7 +68,21 @@ class Part:
             raise InputError(
                 f"{cut(name)} is known in too few rows: no segment has {LEAST_ROWS:g} of them"
             )
-        rest = q[:, used].sum(1)
-        rows = rows & (rest > 0)
-        own = q[rows][:, used] / rest[rows, None]
-        return cls(rows, tuple(np.flatnonzero(used).tolist()), own, weights[rows])
+        rows = rows & (q[:, used].sum(1) > 0)
+        segments = tuple(np.flatnonzero(used).tolist())
+        return cls(rows, segments, _among(q[rows], segments), weights[rows])
+
+    def of_segments(self, q: Float[np.ndarray, "n every"]) -> Float[np.ndarray, "n K"]:
+        """Return other responsibilities among these segments, whose sum is 1.
+
+        >>> q = np.eye(3)[[0, 0, 1, 1]]
+        >>> part = Part.of(q, np.ones(4), np.ones(4, dtype=bool), "churn")
+        >>> part.of_segments(np.array([[0.2, 0.3, 0.5]]))
+        array([[0.4, 0.6]])
+        """
+        return _among(q, self.segments)
+
+
+def _among(q: np.ndarray, segments: tuple[int, ...]) -> np.ndarray:
+    own = q[:, segments]
+    return own / np.maximum(own.sum(1, keepdims=True), SMALLEST)

@@ -10,6 +10,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.segments.classification_error import Assignment, ClassificationError
 from pyro_gmvae.segments.outcomes.columns import OutcomeKind
 from pyro_gmvae.segments.outcomes.equality import EqualityTest
+from pyro_gmvae.segments.refitting.refit import FirstStep
 
 if TYPE_CHECKING:
     import pandas
@@ -123,6 +124,7 @@ class SegmentDescription:
         correction: ``"bch"`` or ``"ml"``.
         assignment: ``"proportional"`` or ``"modal"``.
         confidence: the probability of the intervals.
+        first_step: how far the segments themselves are known; None if they were not fitted again.
 
     ``print`` shows it as tables, ``[name]`` gives the outcome of a column.
 
@@ -136,6 +138,7 @@ class SegmentDescription:
     correction: str
     assignment: Assignment
     confidence: float
+    first_step: FirstStep | None = None
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -159,7 +162,8 @@ class SegmentDescription:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        own = None if self.first_step is None else self.first_step.to_dict()
+        return asdict(self) | {"first_step": own}
 
     def to_frame(self) -> pandas.DataFrame:
         """Return a row for each outcome, level and segment."""

@@ -17,12 +17,14 @@ __all__ = [
     "aligned",
     "level_places",
     "pairs_apart",
+    "segments_sentence",
     "shown_interval",
     "shown_p",
     "shown_value",
     "text_of",
 ]
 
+BLURRED = 0.05  # of the rows in another segment, from which intervals of known segments mislead
 DIFFERS = 0.05  # adjusted p-value below which two segments are said to differ
 WORDS = {"mean": "mean", "date": "mean date", "share": "shares"}
 CORRECTIONS = {"bch": "BCH", "ml": "maximum likelihood"}
@@ -34,10 +36,28 @@ def text_of(description: SegmentDescription) -> str:
     closing = (
         f"By the model, {error.rate:.1%} of the rows are not in their likeliest segment. Values "
         f"are corrected for this by {CORRECTIONS[description.correction]} with "
-        f"{description.assignment} assignment. The intervals take the model as it is."
+        f"{description.assignment} assignment. {segments_sentence(description)}"
     )
     each = [_table(outcome, description.confidence) for outcome in description]
     return "\n\n".join([*each, closing])
+
+
+def segments_sentence(description: SegmentDescription) -> str:
+    """Say whether the intervals count that the segments were estimated, and can be trusted.
+
+    >>> from pyro_gmvae.segments.classification_error import ClassificationError
+    >>> error = ClassificationError(((1.0,),), 0.0)
+    >>> segments_sentence(SegmentDescription((), error, "bch", "modal", 0.95))
+    'The intervals take the segments as known.'
+    """
+    if description.first_step is not None:
+        return description.first_step.sentence()
+    if description.error.rate < BLURRED:
+        return "The intervals take the segments as known."
+    return (
+        "The intervals take the segments as known. Where so many rows are uncertain, they are too "
+        "narrow if the segments were estimated from few rows."
+    )
 
 
 def _table(outcome: Outcome, confidence: float) -> str:

@@ -1,0 +1,1 @@
+"""Check what is said of segments on tables whose segments are known."""

@@ -1,0 +1,184 @@
+"""Fit the mixture that a model of a table begins at, from the responsibilities that it ended with.
+
+A model of numbers begins at Gaussians, one of mixed columns at per-column laws. Both are fitted by
+expectation maximisation in a fraction of the time of a training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor, nn
+
+from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
+from pyro_gmvae.fitting.starts.gaussians import (
+    GaussianRows,
+    Shape,
+    expectation_maximization,
+)
+from pyro_gmvae.likelihoods import Table
+
+__all__ = ["ColumnFits", "GaussianFits", "MixtureFits", "mixtures_for"]
+
+CHUNK = 2**14  # rows whose terms are held at a time
+GAIN = 1e-6  # nats a row by which a round must raise a fit that goes on
+# Covariances that a model begins at; full ones of small clusters may collapse on a few rows.
+SHAPES: tuple[Shape, ...] = ("shrunk", "tied", "diagonal")
+
+
+@runtime_checkable
+class MixtureFits(Protocol):
+    """Fit mixtures to some rows, and give their responsibilities or those of all rows."""
+
+    def __call__(
+        self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
+    ) -> Iterator[Float[Tensor, "_ K"]]:
+        """Yield responsibilities.
+
+        Args:
+            begun: the responsibilities of the m rows that the fits begin with.
+            rounds: of each fit, at most.
+            counts: how often each of them counts in each of T fits, of which the responsibilities
+                of the m rows are given. None is one fit, of which those of all rows are.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianFits:
+    """Fit Gaussians whose covariances have a given shape.
+
+    Attributes:
+        every: all N rows on model scale, ``(N, R)``.
+        fitted: the m that the fits are made by.
+        shape: of the covariances.
+        uniform: whether all clusters are equally likely.
+    """
+
+    every: Tensor
+    fitted: GaussianRows
+    shape: Shape
+    uniform: bool
+
+    @classmethod
+    def of(
+        cls,
+        every: Float[Tensor, "N R"],
+        fitted: GaussianRows,
+        begun: Float[Tensor, "m K"],
+        uniform: bool,
+        rounds: int,
+    ) -> GaussianFits:
+        """Choose the shape by the Bayesian information criterion of Schwarz (1978)."""
+        k, r = begun.shape[1], every.shape[1]
+        pairs = r * (r + 1) // 2
+        free = {"shrunk": k * pairs, "tied": pairs, "diagonal": k * r}
+
+        def criterion(shape: Shape) -> float:
+            _, value = expectation_maximization(
+                fitted, begun[None], shape, rounds=rounds, least_gain=GAIN, uniform=uniform
+            )
+            n = len(fitted)
+            return n * float(value) - free[shape] * log(n) / 2
+
+        return cls(every, fitted, max(SHAPES, key=criterion), uniform)
+
+    def __call__(
+        self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
+    ) -> Iterator[Float[Tensor, "_ K"]]:
+        """Yield the responsibilities under each fit."""
+        times = 1 if counts is None else len(counts)
+        fits, _ = expectation_maximization(
+            self.fitted,
+            begun.expand(times, *begun.shape),
+            self.shape,
+            rounds=rounds,
+            least_gain=GAIN,
+            weights=None if counts is None else counts * self.fitted.weights,
+            uniform=self.uniform,
+        )
+        if counts is None:
+            # The terms of all rows at once would take many times the memory of the rows.
+            parts = (GaussianRows.of(part) for part in self.every.split(CHUNK))
+            yield torch.cat([fits[0].log_joint(part).softmax(-1) for part in parts])
+            return
+        for place in range(times):
+            yield fits[place].log_joint(self.fitted).softmax(-1)
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnFits:
+    """Fit laws of columns that are independent within a cluster; gaps are summed out.
+
+    Attributes:
+        every: all N rows on model scale, ``(N, D)``.
+        fitted: the m that the fits are made by.
+        uniform: whether all clusters are equally likely.
+    """
+
+    every: Tensor
+    fitted: TableRows
+    uniform: bool
+
+    def __call__(
+        self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
+    ) -> Iterator[Float[Tensor, "_ K"]]:
+        """Yield the responsibilities under each fit."""
+        if counts is None:
+            found, structure = self._fit(self.fitted, begun, rounds), self.fitted.structure
+            parts = (TableRows.of(part, structure) for part in self.every.split(CHUNK))
+            yield torch.cat([found.log_joint(part).softmax(-1) for part in parts])
+            return
+        for weights in counts * self.fitted.weights:
+            rows = self.fitted.weighted(weights)
+            yield self._fit(rows, begun, rounds).log_joint(self.fitted).softmax(-1)
+
+    def _fit(self, rows: TableRows, r: Float[Tensor, "m K"], rounds: int) -> ColumnMixture:
+        reached, total = -torch.inf, rows.weights.sum()
+        mixture = mixture_of(rows, r, uniform=self.uniform)
+        for _ in range(rounds):
+            joint = mixture.log_joint(rows)
+            each = joint.logsumexp(-1, keepdim=True)
+            log_p = each.squeeze(-1) + mixture.log_base(rows)
+            value = float((rows.weights * log_p).sum() / total)
+            if value - reached < GAIN:
+                break
+            reached = value
+            mixture = mixture_of(rows, (joint - each).exp(), uniform=self.uniform)
+        return mixture
+
+
+def mixtures_for(
+    fitted: FittedModel,
+    x: Shaped[Tensor, "N *event"],
+    q: Float[Tensor, "N K"],
+    rows: Int64[Tensor, " m"],
+    weights: Float[Tensor, " N"],
+    rounds: int,
+) -> MixtureFits | None:
+    """Choose the mixtures that a model begins at; None for one that begins at none.
+
+    Args:
+        fitted: the model.
+        x: raw rows.
+        q: their responsibilities.
+        rows: the places of those that the fits are made by.
+        weights: how much each row counts.
+        rounds: of the fits that choose a shape, at most.
+    """
+    model = fitted.gmvae.model
+    if not isinstance(model.likelihood, Table):
+        return None
+    structure = model.likelihood.structure
+    uniform = not isinstance(model.mixture_logits, nn.Parameter)
+    like = model.component_loc
+    encoded = fitted.encoding.encode_mean(x.to(like.device)).to(like.dtype)
+    if structure.correlated:
+        own = GaussianRows.of(encoded[rows], weights[rows], structure.all_floors)
+        return GaussianFits.of(encoded, own, q[rows], uniform, rounds)
+    return ColumnFits(encoded, TableRows.of(encoded[rows], structure, weights[rows]), uniform)
