@@ -167,8 +167,9 @@ def test_a_column_that_is_called_as_the_page_calls_other_rows() -> None:
     page = Page(html_of(found))
     text = " ".join("".join(page.text).split())
     assert all(name in text for name in names.values())
-    # A name takes no part in any figure.
-    assert [f[1:] for f in page.figures] == [f[1:] for f in Page(html_of(own)).figures]
+    # A name takes no part in any figure; seconds of a training differ.
+    figures = [f for f in page.figures if f[0] != "origin.seconds"]
+    assert figures == [f for f in Page(html_of(own)).figures if f[0] != "origin.seconds"]
     heads = re.findall(r'<span class="head">(.*?)</span>', html_of(found))
     assert "others 45" in heads and any(head.startswith("others: ") for head in heads)
 

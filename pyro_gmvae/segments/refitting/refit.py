@@ -105,6 +105,11 @@ class Refit:
         rows: the places of m rows, ``(m,)``.
         resampled: their responsibilities by fits to R resamples of them, ``(R, m, K)``.
         summary: how much they differ.
+
+    >>> q = np.eye(2)[[0, 0, 1, 1]]
+    >>> refit = Refit(q, np.arange(4), np.stack([q, q]), FirstStep(2, 0.0, 0.0))
+    >>> refit.moves(np.ones(4, dtype=bool), lambda rows, own: own.mean(0)).shape
+    (2, 2)
     """
 
     responsibilities: Float[np.ndarray, "N K"]
