@@ -61,6 +61,7 @@ def test_clusters_are_compared_from_one_size_to_the_next() -> None:
 def test_the_run_its_card_and_its_report_say_so(blobs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = run("train", blobs, *OPTIONS, "--sample", 200, "--out", out, "--report", "--json")
+    assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)["sample"]
     assert (found["rows"], found["of"]) == (200, 540)  # 60 rows are for the test
     assert found["half"] > 0.95 and found["quarter"] > 0.95  # blobs are found from few rows
