@@ -264,4 +264,4 @@ def test_everything_public_that_runs_a_model_is_alone() -> None:
     open_ones = {
         n for n, f in doors.items() if "@alone" not in inspect.getsource(inspect.unwrap(f))
     }
-    assert open_ones == {"free_parameters", "summarize"}
+    assert open_ones == {"default_batch_size", "free_parameters", "summarize"}
