@@ -65,6 +65,23 @@ class EarlierRows:
         none = torch.zeros(0, dtype=torch.float64)
         return cls(x[:0], none, none, 0).with_rows(x, weights, seed=seed, most=most)
 
+    @classmethod
+    def drawn(
+        cls, fitted: FittedModel, n_seen: int, like: Tensor, *, seed: int, most: int = REPLAYED_ROWS
+    ) -> EarlierRows:
+        """Let draws of a model stand for the ``n_seen`` rows of its training, which are gone.
+
+        Args:
+            fitted: the model.
+            n_seen: the number of rows.
+            like: raw rows, whose type the draws take.
+            seed: the seed of the draws and the keys.
+            most: draws, at most.
+        """
+        x, _ = fitted.sample(min(n_seen, most), seed=seed)
+        rows = cls.of(_typed_like(x, like), None, seed=seed, most=most)
+        return replace(rows, n_seen=n_seen)
+
     @property
     def share(self) -> float:
         """Return the share of all rows that is kept."""
@@ -102,6 +119,13 @@ class EarlierRows:
             x=torch.cat([self.x, piece.x]),
             weights=None if bool((weights == weights[0]).all()) else weights,
         )
+
+
+def _typed_like(x: Tensor, like: Tensor) -> Tensor:
+    """Bring rows to the type of others; pixels are whole numbers from 0 to 255."""
+    if like.dtype == torch.uint8:
+        x = x.round().clamp(0, 255)
+    return x.to(like.dtype)
 
 
 class PiecesMixin:
@@ -146,7 +170,8 @@ class PiecesMixin:
         should be like the later ones. Up to 20,000 of the earlier rows, a uniform sample, are kept
         in the estimator and trained on beside each new piece. They weigh as much as all that they
         stand for, so that the step which a piece makes is the smaller, the more rows there were.
-        Clusters keep their numbers.
+        Clusters keep their numbers. `fit` keeps no rows: after it draws of the model take their
+        place.
 
         Where clusters have laws of their own, as in most tables, expectation maximisation goes on
         from the clusters so far over the new and the earlier rows, and then comes a training like
@@ -159,29 +184,35 @@ class PiecesMixin:
             sample_weight: as in `fit`.
 
         Raises:
-            ValueError: as `fit`; for other columns than in the first piece, and for a model of
-                `fit` or of a saved run, which keeps no rows (`InputError` is one).
+            ValueError: as `fit`; for other columns than in the first piece, and for a saved run,
+                which does not tell how many rows it stands for (`InputError` is one).
         """
         settings = settings_of_parameters(self.get_params())
         seed = settings.training.seed
-        if not hasattr(self, "_earlier"):
-            if hasattr(self, "fitted_"):
-                raise InputError(
-                    "this model keeps no earlier rows, without which it would forget them: call "
-                    "partial_fit from the first piece on, or fit with warm_start"
-                )
+        if not hasattr(self, "fitted_"):
             self.fit(X, sample_weight=sample_weight)
             data = _weighted(self._ready(X)[0], sample_weight)
             self._earlier = EarlierRows.of(data.x, data.weights, seed=seed)
             return self
-        earlier = self._earlier
         check_goes_on(settings, self.fitted_.gmvae)
         data = _weighted(self.fitted_.conform(read_rows(self, X)[0]), sample_weight)
+        earlier = self._earlier_rows(data.x, seed)
         growth = len(data) / (earlier.n_seen + len(data))
         self._train(self._plan_piece(settings, earlier.beside(data), growth))
         self._earlier = earlier.with_rows(data.x, data.weights, seed=seed)
         self._label(data)
         return self
+
+    def _earlier_rows(self, like: Tensor, seed: int) -> EarlierRows:
+        """Return the earlier rows, or draws of a model of `fit`, which has kept none."""
+        if hasattr(self, "_earlier"):
+            return self._earlier
+        if not hasattr(self, "labels_"):
+            raise InputError(
+                "a saved run does not tell how many rows it stands for, so that a piece cannot be "
+                "weighed against them: fit, or call partial_fit from the first piece on"
+            )
+        return EarlierRows.drawn(self.fitted_, len(self.labels_), like, seed=seed)
 
     def _plan_piece(self, settings: Settings, data: Dataset, growth: float) -> Plan:
         """Plan the training on a piece beside earlier rows; the piece is a share of all rows."""

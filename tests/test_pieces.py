@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from benchmarks.tables.generators import bar
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.plan import Plan
-from pyro_gmvae.pieces import EarlierRows
+from pyro_gmvae.pieces import EarlierRows, _typed_like
 
 BRIEF: dict[str, Any] = {"hidden": (8,), "random_state": 0, "init_params": "mixture"}
 
@@ -106,15 +107,34 @@ def test_images_go_on_from_their_weights_by_smaller_steps(
     assert 0 < np.abs(np.sort(model.means_, 0) - np.sort(before, 0)).max() < 0.1
 
 
-def test_pieces_have_the_columns_of_the_first_and_a_model_of_fit_has_none() -> None:
+def test_pieces_have_the_columns_of_the_first_and_a_saved_run_has_no_number(
+    tmp_path: Path,
+) -> None:
     x, _ = blobs()
     model = GMVAE(3, max_iter=1, **BRIEF).partial_fit(x)
     with pytest.raises(ValueError, match="3 features"):
         model.partial_fit(x[:, :2])
     again = pickle.loads(pickle.dumps(model)).partial_fit(x[:5])  # a few rows will do
     assert again._earlier.n_seen == 245
-    with pytest.raises(InputError, match="keeps no earlier rows"):
-        model.fit(x).partial_fit(x)
+    model.save(tmp_path / "run")
+    with pytest.raises(InputError, match="does not tell how many rows it stands for"):
+        GMVAE.load(tmp_path / "run").partial_fit(x)
+
+
+def test_draws_stand_for_the_rows_of_a_fit() -> None:
+    x, true = blobs()
+    model = GMVAE(3, **BRIEF).fit(x)
+    before = model.predict(x)
+    model.partial_fit(x[true == 0])  # a piece that lacks two of the groups
+    assert model._earlier.n_seen == len(x) + (true == 0).sum()
+    np.testing.assert_array_equal(model.predict(x), before)
+
+
+def test_draws_of_images_are_images() -> None:
+    x = torch.tensor([[-0.4, 12.6, 300.0]])
+    like = torch.zeros(1, 3, dtype=torch.uint8)
+    assert _typed_like(x, like).tolist() == [[0, 13, 255]]
+    assert _typed_like(x, like).dtype == torch.uint8
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from pyro_gmvae_cli.terminal import say, say_json
     "--format",
     required=True,
     type=click.Choice(list(FORMATS)),
-    help="; ".join(f"{name}: {format.writes}" for name, format in FORMATS.items()) + ".",
+    help="Format to write: " + ", or ".join(f"{n}, {f.writes}" for n, f in FORMATS.items()) + ".",
 )
 @click.option("-o", "--output", required=True, metavar="PATH", help="What to write.")
 @click.option("--density", is_flag=True, help="The exported model also gives log p(x).")

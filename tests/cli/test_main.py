@@ -28,15 +28,18 @@ def test_help_needs_no_torch(arguments: list[str]) -> None:
     assert "Usage: " in done.stdout
 
 
+WITHOUT_SEED = ("predict", "prune", "schema", "export", "serve")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example(cli: Cli, name: str) -> None:
     text = cli(name, "--help").stdout
     assert re.search(rf"Examples?:\n +pyro-gmvae {name} ", text)
     found = set(re.findall(r"--[a-z]+", text))
     assert {"--quiet", "--json"} <= found
-    assert "--device" in found or name == "schema"
+    assert "--device" in found or name in ("schema", "export")
     # Nothing is drawn at random where there is no seed.
-    assert ("--seed" in found) == (name not in ("predict", "prune", "schema"))
+    assert ("--seed" in found) == (name not in WITHOUT_SEED)
 
 
 def test_lists_its_commands(cli: Cli) -> None:
@@ -95,7 +98,7 @@ def options_of(name: str) -> list[click.Option]:
 
 # What the two commands that train take beside the settings.
 OWN = {"out", "overwrite", "download", "quiet", "as_json"}
-OWN_OF = {"train": OWN | {"report", "resume"}, "select": OWN | {"runs", "samples"}}
+OWN_OF = {"train": OWN | {"report", "resume"}, "select": OWN | {"jobs", "runs", "samples"}}
 LEFT_OUT = {"train": set(), "select": {"tensorboard", "checkpoint_seconds", "stream"}}
 
 

@@ -9,6 +9,8 @@ import click
 import pytest
 
 from pyro_gmvae import run_data, runs
+from pyro_gmvae.serving import predictor
+from pyro_gmvae.tasks import export as tasks_export
 from pyro_gmvae.tasks import schema as describing
 from pyro_gmvae.tasks import select as selecting
 from pyro_gmvae.tasks import train as training
@@ -28,6 +30,8 @@ NEEDED: dict[str, list[str]] = {
     "select": ["digits", "--clusters", "2:3", "--out", "run"],
     "stability": ["run"],
     "prune": ["run", "--out", "smaller"],
+    "export": ["run", "--format", "onnx", "-o", "a.onnx"],
+    "serve": ["run"],
 }
 
 
@@ -48,6 +52,8 @@ def begins(monkeypatch: pytest.MonkeyPatch) -> None:
         raise click.exceptions.Exit(77)
 
     monkeypatch.setattr(runs, "load", begin)
+    monkeypatch.setattr(predictor, "load", begin)
+    monkeypatch.setattr(tasks_export, "import_module", begin)
     monkeypatch.setattr(training, "load_settings_splits", begin)
     monkeypatch.setattr(describing, "load", begin)
     monkeypatch.setattr(selecting, "load_settings_splits", begin)

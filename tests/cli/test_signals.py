@@ -182,7 +182,7 @@ def test_other_commands_leave_nothing(
 ) -> None:
     place = "pyro_gmvae.fitted.FittedModel."
     monkeypatch.setattr(place + "evaluate", kill(signal.SIGTERM))
-    monkeypatch.setattr(place + "responsibilities", kill(signal.SIGTERM))
+    monkeypatch.setattr("pyro_gmvae.models.GMVAE.responsibilities", kill(signal.SIGTERM))
     result = cli(*(trained_digits if word == "RUN" else word for word in command.split()))
     assert (result.exit_code, result.stderr) == (143, "Error: interrupted\n")
     assert list(tmp_path.iterdir()) == []
