@@ -54,7 +54,9 @@ def make_app(
         separate_input_output_schemas=False,
     )
     guard: dict[str, Any] = {} if token is None else {"security": [{"bearer": []}]}
-    failures = {code: {"description": words, **ERROR} for code, words in FAILURES.items()}
+    failures: dict[int | str, dict[str, Any]] = {
+        code: {"description": words, **ERROR} for code, words in FAILURES.items()
+    }
 
     @app.get("/health", responses={429: failures[429]})
     def health() -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _record(encoding: Encoding) -> Any:
         _field(i): (
             _cell(column, gaps),
             Field(
-                **({"default": None} if gaps else {}),
+                None if gaps else ...,  # a member may be left out where the model takes gaps
                 alias=column.name,
                 description=_described(column),
             ),
