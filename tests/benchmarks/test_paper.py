@@ -35,6 +35,7 @@ def run(bench: Bench, *options: object) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.slow
 def test_all_cells(bench: Bench) -> None:
     values = run(bench)
     assert {path.stem for path in FOLDER.glob("mnist-*.json")} == CELLS
@@ -138,6 +139,7 @@ def test_summary_gathers_seeds() -> None:
     assert spread([None], 1) == "n/a"
 
 
+@pytest.mark.slow
 def test_objective_ablation(bench: Bench) -> None:
     write_mnist(Path("data"), 120, 20)
     result = bench("objective-ablation", "--small", "--device", "cpu", "--out", "out.json")

@@ -85,6 +85,7 @@ def check(found: dict[str, np.ndarray], least: float) -> None:
     assert np.abs(error.mean(0) / error.std(0) * len(error) ** 0.5).max() > 8
 
 
+@pytest.mark.slow
 def test_intervals_hold_where_segments_overlap_and_are_estimated() -> None:
     # Of 60 intervals, in threes that depend on one another, 95 % are seen as 82 % or less once in
     # 1,000 times or more seldom.

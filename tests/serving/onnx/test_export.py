@@ -97,6 +97,7 @@ def agree(gmvae: GMVAE, found: dict[str, np.ndarray], x: Any) -> None:
     assert (found["cluster"] == r.argmax(-1)).all()
 
 
+@pytest.mark.slow
 def test_every_kind_of_column_and_what_the_file_says() -> None:
     gmvae = mixed()
     frame = every_kind(200)[::-1].reset_index(drop=True)
