@@ -1,5 +1,6 @@
-"""Check that a model can use a table of numbers."""
+"""Check that a model can use rows, and say what is wrong with them."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Literal
@@ -34,6 +35,38 @@ def listed(names: Iterable[object], limit: int = 5) -> str:
     every = [cut(name) for name in names]
     rest = len(every) - limit
     return ", ".join(every[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def check_fraction(part: str, fraction: float) -> None:
+    """Refuse a share of the rows that cannot be held out.
+
+    Raises:
+        InputError: for a fraction outside [0, 1).
+
+    >>> check_fraction("test", 1.5)
+    Traceback (most recent call last):
+    pyro_gmvae.errors.InputError: The test fraction is 1.5: choose one from 0 up to below 1.
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"The {part} fraction is {fraction}: choose one from 0 up to below 1.")
+
+
+def warn_of_gaps(source: str, told: str, *, stacklevel: int) -> None:
+    """Warn that cells of new rows are taken for missing ones.
+
+    Args:
+        source: what the rows are called.
+        told: which cells, in words.
+        stacklevel: as in `warnings.warn`, counted from the caller.
+
+    Warns:
+        DataWarning: in any case.
+    """
+    warnings.warn(
+        f"{source} is not like the training rows ({told}): these cells are taken for missing ones.",
+        DataWarning,
+        stacklevel=stacklevel + 1,
+    )
 
 
 def near_or_all(name: str, names: Sequence[str]) -> str:

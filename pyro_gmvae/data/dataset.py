@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float64, Int64, Shaped
 from torch import Tensor
 
+from pyro_gmvae.data.checks import check_fraction
 from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.errors import InputError
@@ -290,8 +291,7 @@ def hold_out(
     Raises:
         InputError: for another fraction, or if no row would stay.
     """
-    if not 0 <= fraction < 1:
-        raise InputError(f"The {part} fraction is {fraction}: choose one from 0 up to below 1.")
+    check_fraction(part, fraction)
     count = max(1, round(fraction * len(data))) if fraction else 0
     if count < least:
         count = 0

@@ -1,4 +1,4 @@
-"""Compute q(y|x) of raw rows for any number of them, with no handler of Pyro."""
+"""Check raw rows, and compute q(y|x) for any number of them with no handler of Pyro."""
 
 from __future__ import annotations
 
@@ -10,10 +10,27 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.data import Dataset
 from pyro_gmvae.evaluation import default_batch_size
 from pyro_gmvae.fitted import FittedModel
 
-__all__ = ["cluster_posterior", "posteriors"]
+__all__ = ["checked_rows", "cluster_posterior", "posteriors"]
+
+
+def checked_rows(fitted: FittedModel, x: Shaped[Tensor, "N D"], source: str) -> Tensor:
+    """Check the numbers of raw rows that have the columns of the model's schema already.
+
+    Args:
+        fitted: the model of a table.
+        x: the rows, as `pyro_gmvae.data.shards.Conformer` gives them.
+        source: what they are called in messages.
+
+    Raises:
+        InputError: as `FittedModel.conform`.
+    """
+    encoding = fitted.encoding
+    names, schema = encoding.feature_names, encoding.schema
+    return fitted.conform(Dataset(source, x, None, type(encoding), names, schema=schema)).x
 
 
 @torch.no_grad()

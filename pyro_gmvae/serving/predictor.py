@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import Dataset, from_array
+from pyro_gmvae.data import from_array
 from pyro_gmvae.data.checks import listed
 from pyro_gmvae.data.shards import Conformer
 from pyro_gmvae.data.shards.cells import Origin
@@ -21,7 +21,7 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.runs import load
 from pyro_gmvae.segments import assign
 from pyro_gmvae.serving.cells import table_of
-from pyro_gmvae.serving.posterior import cluster_posterior
+from pyro_gmvae.serving.posterior import checked_rows, cluster_posterior
 
 __all__ = ["ROWS", "Predictor"]
 
@@ -124,19 +124,19 @@ class Predictor:
         names = encoding.feature_names or ()
         known = {name: cells for name, cells in columns.items() if name in names}
         if known:
-            data = self._named(known)
-        elif ROWS in columns:
+            return self._named(known)
+        if ROWS in columns:
             values = _stacked(columns[ROWS])
-            data = from_array(values, name=SOURCE, purpose="apply") if len(values) else None
-        elif names:
+            if not len(values):
+                return None
+            return self.fitted.conform(from_array(values, name=SOURCE, purpose="apply")).x
+        if names:
             raise InputError(
                 f"{SOURCE} has none of the columns {listed(names)}: name them as in training"
             )
-        else:
-            raise InputError(f"{SOURCE} has no names for columns: give rows under the key {ROWS!r}")
-        return None if data is None else self.fitted.conform(data).x
+        raise InputError(f"{SOURCE} has no names for columns: give rows under the key {ROWS!r}")
 
-    def _named(self, columns: Mapping[str, Any]) -> Dataset | None:
+    def _named(self, columns: Mapping[str, Any]) -> Tensor | None:
         """Find the columns of the schema, as in a piece of a table."""
         encoding = self.fitted.encoding
         assert encoding.schema is not None
@@ -146,8 +146,7 @@ class Predictor:
         conformer = Conformer(encoding.schema, takes_gaps=encoding.takes_gaps)
         x = torch.from_numpy(conformer.rows(table, Origin(SOURCE)))
         conformer.warn(SOURCE)
-        names = encoding.feature_names
-        return Dataset(SOURCE, x, None, type(encoding), names, schema=encoding.schema)
+        return checked_rows(self.fitted, x, SOURCE)
 
     def _place(self, x: Tensor) -> dict[str, np.ndarray]:
         responsibilities = cluster_posterior(self.fitted, x)

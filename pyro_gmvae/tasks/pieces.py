@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from pyarrow import parquet
-from torch import Tensor
 
-from pyro_gmvae.data import BUILT_IN, Dataset
+from pyro_gmvae.data import BUILT_IN
 from pyro_gmvae.data.columns.conform import ignored_columns
 from pyro_gmvae.data.shards import Conformer, conforming_rows, parts_of
 from pyro_gmvae.data.shards.ahead import ahead
@@ -25,7 +24,7 @@ from pyro_gmvae.run_data import settings_of
 from pyro_gmvae.runs.contents import WEIGHTS
 from pyro_gmvae.runs.model import sha256_of
 from pyro_gmvae.segments import assign
-from pyro_gmvae.serving.posterior import posteriors
+from pyro_gmvae.serving.posterior import checked_rows, posteriors
 from pyro_gmvae.tasks.output import table_output
 from pyro_gmvae.tasks.parts import is_parts_folder, open_parts
 
@@ -175,7 +174,7 @@ def placed_pieces(
     )
     name, first = Path(source).stem, skip
     with closing(ahead(read)) as pieces:
-        checked = (_checked(fitted, torch.from_numpy(piece.x), name) for piece in pieces)
+        checked = (checked_rows(fitted, torch.from_numpy(piece.x), name) for piece in pieces)
         for x, q in posteriors(fitted, checked):
             found = assign(fitted, x, density=density, reject=reject, responsibilities=q)
             frame = found.to_frame()
@@ -185,13 +184,6 @@ def placed_pieces(
     if not first:
         raise InputError(f"{Path(source).stem} has no rows: give it 1 or more.")
     conformer.warn(source)
-
-
-def _checked(fitted: FittedModel, x: Tensor, name: str) -> Tensor:
-    """Check the numbers of rows that have the columns of the schema already."""
-    encoding = fitted.encoding
-    names = encoding.feature_names
-    return fitted.conform(Dataset(name, x, None, type(encoding), names, schema=encoding.schema)).x
 
 
 def _job(run: str, source: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pyro_gmvae.data.checks import DataWarning, listed
+from pyro_gmvae.data.checks import listed, warn_of_gaps
 from pyro_gmvae.data.columns.match import Matched, match_column
 from pyro_gmvae.data.columns.raw import RawColumn
 from pyro_gmvae.data.schema import Column, Schema
@@ -75,12 +74,7 @@ def conform_columns(data: Dataset, schema: Schema, *, takes_gaps: bool) -> Datas
             lost.append(f"{shown} in {column.name or f'column {place}'}")
         values.append(found.values)
     if lost:
-        warnings.warn(
-            f"{data.name} is not like the training rows ({listed(lost)}): these cells are taken "
-            "for missing ones.",
-            DataWarning,
-            stacklevel=4,
-        )
+        warn_of_gaps(data.name, listed(lost), stacklevel=4)
     return replace(
         data,
         x=torch.from_numpy(np.stack(values, 1)),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from pyro_gmvae.data.checks import DataWarning, listed, near_or_all
+from pyro_gmvae.data.checks import listed, near_or_all, warn_of_gaps
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.shards.cells import Origin, matched_cells
 from pyro_gmvae.data.sources.columnar import simple_columns
@@ -97,12 +96,7 @@ class Conformer:
         """
         told = self.told()
         if told is not None:
-            warnings.warn(
-                f"{source} is not like the training rows ({told}): these cells are taken for "
-                "missing ones.",
-                DataWarning,
-                stacklevel=2,
-            )
+            warn_of_gaps(source, told, stacklevel=2)
 
     def _check(self, names: Sequence[str], origin: Origin) -> None:
         lacking = [name for name in self.names if name not in names]

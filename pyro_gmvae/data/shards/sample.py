@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pyro_gmvae.data.checks import check_fraction
 from pyro_gmvae.data.schema import Column
 from pyro_gmvae.data.shards.cells import Origin, is_text, matched_cells
 from pyro_gmvae.data.shards.parts import ParquetPart
@@ -59,8 +60,7 @@ def drawn_rows(
     [100000, 10000, 10000]
     """
     for part, fraction in (("test", test_fraction), ("validation", validation_fraction)):
-        if not 0 <= fraction < 1:
-            raise InputError(f"The {part} fraction is {fraction}: choose one from 0 up to below 1.")
+        check_fraction(part, fraction)
     test = min(round(test_fraction * n_rows), HELD_OUT_ROWS)
     validation = min(round(validation_fraction * (n_rows - test)), HELD_OUT_ROWS)
     if validation < least_validation:

@@ -157,14 +157,16 @@ def refine_mixture(
     *,
     uniform: bool = False,
     known: KnownRows | None = None,
+    rounds: int = LONG,
 ) -> ColumnMixture:
     """Fit a mixture from responsibilities on.
 
     Args:
         rows, uniform, known: as in `fit_mixture`.
         responsibilities: those of the rows at first.
+        rounds: of the fit, at most.
     """
-    return _rounds(rows, responsibilities, known or KnownRows(), LONG, CLOSE, uniform)[0]
+    return _rounds(rows, responsibilities, known or KnownRows(), rounds, CLOSE, uniform)[0]
 
 
 def _begun(

@@ -10,7 +10,15 @@ from jaxtyping import Float
 
 from pyro_gmvae.segments.outcomes.equality import EqualityTest
 
-__all__ = ["Estimates", "KnownRows", "Moves", "covariance_of", "pairs_of", "widened"]
+__all__ = [
+    "Estimates",
+    "KnownRows",
+    "Moves",
+    "covariance_of",
+    "covariances_of",
+    "pairs_of",
+    "widened",
+]
 
 # What R fits of the segments to resampled rows change in each figure, (R, K, L).
 Moves = Float[np.ndarray, "R K L"]
@@ -31,10 +39,6 @@ class KnownRows:
     q: Float[np.ndarray, "N K"]
     a: Float[np.ndarray, "N K"]
     weights: Float[np.ndarray, " N"]
-
-    def with_segments(self, q: Float[np.ndarray, "N K"], a: Float[np.ndarray, "N K"]) -> KnownRows:
-        """Let the rows be in other segments."""
-        return replace(self, q=q, a=a)
 
     @property
     def d(self) -> Float[np.ndarray, "K K"]:
@@ -74,6 +78,15 @@ def covariance_of(moves: Float[np.ndarray, "R m"]) -> Float[np.ndarray, "m m"]:
     return moves.T @ moves / len(moves)
 
 
+def covariances_of(moves: Moves) -> Float[np.ndarray, "L K K"]:
+    """Return the covariance of what R fits change in the segments, for each level.
+
+    >>> covariances_of(np.array([[[1.0]], [[-2.0]]]))
+    array([[[2.5]]])
+    """
+    return np.stack([covariance_of(of_level) for of_level in np.moveaxis(moves, 2, 0)])
+
+
 def widened(
     found: Estimates, moves: Moves | None, spread: Float[np.ndarray, " K"] | float
 ) -> Estimates:
@@ -95,10 +108,9 @@ def widened(
         return found
     more = np.reshape(spread, (-1, 1)) ** 2 * (moves**2).mean(0)
     middle = found.means.clip(found.lows, found.highs)
-    own = np.stack([covariance_of(of_level) for of_level in np.moveaxis(moves, 2, 0)])
     return replace(
         found,
-        covariances=found.covariances + own,
+        covariances=found.covariances + covariances_of(moves),
         lows=middle - np.sqrt((middle - found.lows) ** 2 + more),
         highs=middle + np.sqrt((found.highs - middle) ** 2 + more),
     )

@@ -15,6 +15,7 @@ from pyro_gmvae.segments.outcomes.estimates import (
     KnownRows,
     Moves,
     covariance_of,
+    covariances_of,
     pairs_of,
     widened,
 )
@@ -124,7 +125,7 @@ def ml_shares(rows: KnownRows, level: float, moves: Moves | None = None) -> Esti
     covariances = np.einsum("kla,kajb,jlb->lkj", slopes, blocks, slopes)
     whole = own
     if moves is not None:
-        covariances = covariances + np.stack([covariance_of(m) for m in np.moveaxis(moves, 2, 0)])
+        covariances = covariances + covariances_of(moves)
         # The logit of level j against the last one moves by that of its share, over the share.
         relative = moves / shares
         of_logits = relative[..., :-1] - relative[..., -1:]

@@ -16,12 +16,13 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
 from pyro_gmvae.fitting.starts.gaussians import (
     GaussianRows,
     Shape,
     expectation_maximization,
 )
+from pyro_gmvae.fitting.starts.mixture_fit import refine_mixture
 from pyro_gmvae.likelihoods import Table
 
 __all__ = ["ColumnFits", "GaussianFits", "MixtureFits", "mixtures_for"]
@@ -139,18 +140,7 @@ class ColumnFits:
             yield self._fit(rows, begun, rounds).log_joint(self.fitted).softmax(-1)
 
     def _fit(self, rows: TableRows, r: Float[Tensor, "m K"], rounds: int) -> ColumnMixture:
-        reached, total = -torch.inf, rows.weights.sum()
-        mixture = mixture_of(rows, r, uniform=self.uniform)
-        for _ in range(rounds):
-            joint = mixture.log_joint(rows)
-            each = joint.logsumexp(-1, keepdim=True)
-            log_p = each.squeeze(-1) + mixture.log_base(rows)
-            value = float((rows.weights * log_p).sum() / total)
-            if value - reached < GAIN:
-                break
-            reached = value
-            mixture = mixture_of(rows, (joint - each).exp(), uniform=self.uniform)
-        return mixture
+        return refine_mixture(rows, r, uniform=self.uniform, rounds=rounds)
 
 
 def mixtures_for(
