@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Schema, Splits, load, load_splits
-from pyro_gmvae.data.budget import wants_stream
 from pyro_gmvae.data.columns.wishes import Wishes, stated_wishes, wishes_of
 from pyro_gmvae.data.sources import is_folder
 from pyro_gmvae.data.sources.files import is_table
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.groups import DataSettings
 from pyro_gmvae.fitting.settings import Settings
 
@@ -98,12 +98,11 @@ def with_stream_chosen(settings: Settings) -> Settings:
         InputError: for a file of Parquet that cannot be read.
     """
     data, source = settings.data, settings.source
-    if data.stream != "auto" or source is None or not is_table(source):
+    if source is None or not is_table(source):
         return settings
     in_memory = (data.weight_column, data.labels, data.must_link)
-    if any(said is not None for said in in_memory) or not wants_stream(source):
-        return settings
-    return settings.with_(stream="on")
+    known = any(said is not None for said in in_memory)
+    return settings.with_(stream=defaults.stream(data.stream, source, known=known))
 
 
 def wishes_of_settings(data: DataSettings) -> Wishes:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.data import Binarize, Dataset, Encoding, KindDefaults
+from pyro_gmvae.data.budget import wants_stream
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.groups import ModelSettings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
@@ -61,6 +62,20 @@ def device(said: str) -> Literal["cpu", "cuda"]:
         return "cuda" if torch.cuda.is_available() else "cpu"
     check_device(said)
     return said  # type: ignore[return-value]
+
+
+def stream(said: str, source: str, *, known: bool) -> str:
+    """Read a table in stream if it would take much of the memory; else leave the word as it is.
+
+    Args:
+        said: the user's word.
+        source: the table.
+        known: whether weights, labels or groups come with it, which are for rows in memory.
+
+    Raises:
+        InputError: for a file of Parquet that cannot be read.
+    """
+    return "on" if said == AUTO and not known and wants_stream(source) else said
 
 
 def likelihood(said: str, binarize: str, data: Dataset) -> str:
