@@ -9,6 +9,7 @@ from pyro_gmvae.distributions.cluster import (
     expected_value,
 )
 from pyro_gmvae.distributions.columns import ColumnLayout
+from pyro_gmvae.distributions.gamma import log_gamma
 from pyro_gmvae.distributions.levels import LEVELS, DiscretizedLogistic, LevelMixture
 from pyro_gmvae.distributions.subset import LEAST_SIZE, Subset, draw_subset
 from pyro_gmvae.distributions.table import IndexedColumns, LevelIndex, TableCells
@@ -31,4 +32,5 @@ __all__ = [
     "bits_log_prob",
     "draw_subset",
     "expected_value",
+    "log_gamma",
 ]

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.distributions import constraints
 
 from pyro_gmvae.distributions.columns import ColumnLayout
+from pyro_gmvae.distributions.gamma import HALF_LOG_2PI, log_gamma
 
 __all__ = ["IndexedColumns", "LevelIndex", "TableCells"]
-
-HALF_LOG_2PI = 0.9189385332046727
 
 
 class LevelIndex(NamedTuple):
@@ -183,7 +182,7 @@ class TableCells(dist.TorchDistribution):
         x, r, log_rate = x.double(), self.dispersion.double(), self.log_rate.double()
         log_r = r.log()
         log_total = torch.logaddexp(log_rate, log_r)
-        ways = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
+        ways = log_gamma(x + r) - log_gamma(r) - log_gamma(x + 1)
         each = ways + x * (log_rate - log_total) + r * (log_r - log_total)
         return each.to(self.log_rate.dtype)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log, pi
 from typing import Any
 
 import torch
@@ -11,43 +10,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["decompositions", "expm1", "lgamma", "log1p", "log_sigmoid", "places"]
-
-# Stirling's series in 1 / x, 1 / x³, ...: B_2n / (2n (2n - 1)) with the Bernoulli numbers B.
-STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-SHIFT = 10  # from here on the series is exact to rounding
-HALF_LOG_2PI = 0.5 * log(2 * pi)
+__all__ = ["decompositions", "expm1", "log1p", "log_sigmoid", "places"]
 
 
 def decompositions() -> dict[Any, Callable[..., Any]]:
     """Return the functions of this room by the operators of torch that they stand for."""
     aten = torch.ops.aten
     return {
-        aten.lgamma.default: lgamma,
         aten.log1p.default: log1p,
         aten.expm1.default: expm1,
         aten.log_sigmoid_forward.default: lambda x: (log_sigmoid(x), torch.zeros_like(x)),
         aten.searchsorted.Tensor: places,
     }
-
-
-def lgamma(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    r"""Compute log Gamma of positive numbers, by Stirling's series at x + 10.
-
-    .. math:: \log \Gamma(x) = \log \Gamma(x + 10) - \log \prod_{i < 10} (x + i)
-
-    >>> lgamma(torch.tensor([1.0, 5.0], dtype=torch.float64)).exp()
-    tensor([ 1.0000, 24.0000], dtype=torch.float64)
-    """
-    far = x + SHIFT
-    inverse = 1 / far
-    square, series = inverse * inverse, torch.zeros_like(x)
-    for coefficient in reversed(STIRLING):
-        series = series * square + coefficient
-    rising = torch.zeros_like(x)
-    for i in range(SHIFT):
-        rising = rising + (x + i).log()
-    return (far - 0.5) * far.log() - far + HALF_LOG_2PI + series * inverse - rising
 
 
 def log1p(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
