@@ -51,6 +51,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--clusters", nargs="+", type=at_least(2), metavar="K", help="only these K")
     parser.add_argument("--seeds", type=at_least(1), default=3, help="how many, from --seed on")
+    parser.add_argument(
+        "--only", choices=["times", "trainings"], help="run only cells that are timed, or trained"
+    )
     parser.add_argument("--data-dir", default="data", help="folder of the image sets")
     parser.add_argument("--jobs", type=at_least(1), default=1, help="trainings at a time")
     parser.add_argument("--part", type=at_least(0), default=0, help=SUPPRESS)
@@ -63,6 +66,8 @@ def main(argv: Sequence[str]) -> None:
     if arguments.clusters:
         studies = [narrowed(study, arguments.clusters) for study in studies]
     cells = cells_of(studies, methods=arguments.methods, seeds=seeds_of(arguments))
+    if arguments.only:
+        cells = [cell for cell in cells if cell.timed == (arguments.only == "times")]
     folder = cells_folder("paper", arguments)
     report = Report("paper", arguments)
 

@@ -139,6 +139,33 @@ CPU = (
         samples=(50, 200),
     ),
 )
+FULL = (
+    Study(
+        "mnist",
+        clusters=(10,),
+        timed_clusters=(2, 20, 50, 100, 200),
+        test_rows=2_000,
+        hidden=(256, 256),
+        latent_dim=20,
+        epochs=60,
+        patience=8,
+    ),
+    Study(
+        "cifar100",
+        clusters=(20,),
+        timed_clusters=(2, 10, 50, 100, 200),
+        exact_up_to=20,
+        test_rows=1_000,
+        network="conv",
+        hidden=(128,),
+        channels=(16, 32),
+        latent_dim=32,
+        likelihood="discretized_logistic",
+        epochs=100,
+        patience=8,
+        samples=(100, 1000),
+    ),
+)
 GPU = (
     Study("mnist", clusters=(10, 20, 50, 100), exact_up_to=100),
     Study(
@@ -154,7 +181,7 @@ GPU = (
         samples=(500, 5000),
     ),
 )
-PRESETS: dict[str, tuple[Study, ...]] = {"small": (SMALL,), "cpu": CPU, "gpu": GPU}
+PRESETS: dict[str, tuple[Study, ...]] = {"small": (SMALL,), "cpu": CPU, "full": FULL, "gpu": GPU}
 
 
 def cells_of(

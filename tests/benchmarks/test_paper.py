@@ -150,3 +150,8 @@ def test_objective_ablation(bench: Bench) -> None:
         assert len(row["kl_y"]) == len(row["log_likelihood"]) == 2
         assert row["log_likelihood"][0] != row["log_likelihood"][1]
     assert re.search(r"k-means start +\d", result.stdout)
+
+
+def test_trainings_alone(bench: Bench) -> None:
+    run(bench, "--methods", "concrete", "--clusters", 3, "--only", "trainings")
+    assert [path.stem for path in FOLDER.glob("*.json")] == ["mnist-K3-concrete-seed0"]
