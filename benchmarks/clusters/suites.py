@@ -24,7 +24,7 @@ import numpy as np
 from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
@@ -79,11 +79,11 @@ def hdbscan(x: np.ndarray, clusters: int, seed: int, _: Namespace) -> np.ndarray
 
 
 def vade(x: np.ndarray, clusters: int, seed: int, _: Namespace) -> np.ndarray:
-    """Cluster by ClustPy's VaDE, with its defaults."""
+    """Cluster by ClustPy's VaDE, with its defaults, which want columns between 0 and 1."""
     from clustpy.deep import VaDE
 
     fitted = VaDE(clusters, embedding_size=min(LATENT, x.shape[1]), random_state=seed)
-    return fitted.fit_predict(x.astype(np.float32))
+    return fitted.fit_predict(MinMaxScaler().fit_transform(x).astype(np.float32))
 
 
 METHODS: dict[str, Callable[[np.ndarray, int, int, Namespace], np.ndarray]] = {
