@@ -1,12 +1,13 @@
 # make demo   train on the digits data set, print the table, draw the clusters
-# make test   run the test suite
+# make test   run the test suite, but for whole programs
+# make test-programs  run the tests of benchmarks, tutorials, pages, servers, kills and damage
 # make coverage  run it with coverage, which takes half as long again
 # make lint   style, types, and who imports whom
 # make docs    build the documentation into build/site, from its pages and the docstrings
 # make oldest      run the tests with the oldest versions that pyproject.toml admits
 # make audit       look for known vulnerabilities in the installed versions
 # make robustness  kill and damage for half an hour, and write docs/reliability.md
-.PHONY: demo test coverage lint format docs oldest audit robustness clean
+.PHONY: demo test test-programs coverage lint format docs oldest audit robustness clean
 
 PYTHON ?= python3
 STAMP := .venv/.installed
@@ -25,8 +26,11 @@ demo: $(STAMP)
 test: $(STAMP)
 	@.venv/bin/python -m pytest -n auto
 
+test-programs: $(STAMP)
+	@.venv/bin/python -m pytest -n auto -m "programs and not slow and not gpu"
+
 coverage: $(STAMP)
-	.venv/bin/python -m pytest --cov -n auto
+	.venv/bin/python -m pytest --cov -n auto -m "not slow and not gpu"
 
 lint: $(STAMP)
 	.venv/bin/ruff check .
@@ -49,7 +53,7 @@ oldest:
 	$(PYTHON) -m venv .oldest
 	.oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.oldest/bin/uv pip install --quiet --python .oldest/bin/python --resolution lowest-direct -e ".[dev]"
-	.oldest/bin/python -m pytest -n auto
+	.oldest/bin/python -m pytest -n auto -m "not slow and not gpu"
 
 # A package that cannot be looked up is a failure: --strict.
 audit: $(STAMP)

@@ -9,7 +9,8 @@ import tests.helpers.typechecking  # noqa: F401  (the hook finds it by its name)
 
 install_import_hook("pyro_gmvae", "tests.helpers.typechecking.check")
 
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Iterator, Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import jaxtyping  # noqa: E402
 import pyro  # noqa: E402
@@ -18,7 +19,25 @@ import torch  # noqa: E402
 
 from tests.helpers.global_state import unchanged_global_state  # noqa: E402
 
+# What runs whole programs, pages or engines; `make test-programs`.
+PROGRAMS = (
+    "benchmarks",
+    "robustness",
+    "serving",
+    "test_bertopic.py",
+    "test_docs.py",
+    "test_tutorials.py",
+)
+
 torch.set_num_threads(1)  # tiny networks: threads only wait for one another
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves tests out by their marks
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests of the folders and files in `PROGRAMS`."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in PROGRAMS:
+            item.add_marker("programs")
 
 
 @pytest.fixture(autouse=True)
