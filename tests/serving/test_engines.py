@@ -18,11 +18,13 @@ from tests.helpers.saved_runs import mixed_rows, save_mixed
 
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 N = 900
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+RECIPES = ("Placing rows", "Several processes place rows", "Spark", "Ray")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def recipe(heading: str) -> str:
-    """The first block of code below a heading."""
+    """The first block of code below one of the headings `RECIPES`."""
+    assert heading in RECIPES
     below = PAGE.read_text().split(f"# {heading}\n")[1]
     found = re.search(r"```python\n(.*?)```", below, re.DOTALL)
     assert found is not None
@@ -56,6 +58,11 @@ def same(wanted: pandas.DataFrame) -> None:
     assert wanted["cluster"].nunique() > 1
 
 
+@pytest.mark.parametrize("heading", RECIPES)
+def test_a_recipe_is_a_program(heading: str) -> None:
+    compile(recipe(heading), heading, "exec")
+
+
 def test_a_loop(wanted: pandas.DataFrame) -> None:
     namespace: dict[str, Any] = {}
     exec(recipe("Placing rows"), namespace)
@@ -64,13 +71,14 @@ def test_a_loop(wanted: pandas.DataFrame) -> None:
 
 
 def test_processes_of_torchrun(wanted: pandas.DataFrame) -> None:
-    Path("place.py").write_text(recipe("Processes"))
+    Path("place.py").write_text(recipe("Several processes place rows"))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     subprocess.run([*torchrun, "place.py"], check=True, timeout=300)
     assert len(list(Path("warehouse/placed").iterdir())) == 3
     same(wanted)
 
 
+@pytest.mark.slow
 def test_spark(wanted: pandas.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     sql = pytest.importorskip("pyspark.sql")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
@@ -84,6 +92,7 @@ def test_spark(wanted: pandas.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Non
     same(wanted)
 
 
+@pytest.mark.slow
 def test_ray(wanted: pandas.DataFrame) -> None:
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
