@@ -44,7 +44,7 @@ LEAST_BATCH = 16  # rows in a step
 EPOCHS, MOST_EPOCHS = 100, 300
 PATIENCE = 20  # epochs
 FREED_ROWS = 1_000  # with fewer, freed clusters agree less between seeds
-FEW_ROWS, FEW_STARTS = 5_000, 3  # with fewer rows a start is short, so that several are tried
+STARTS = 3  # by information; their penalties tell a poor one
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
 # (benchmarks step and epoch).
@@ -228,8 +228,8 @@ def holds(
     return (start == PORTFOLIO,)
 
 
-def starts(said: int | None, start: str, n_rows: int) -> int:
-    """Try three starts by information where rows are few, for they are short, else one.
+def starts(said: int | None, start: str) -> int:
+    """Try three starts by information, else one.
 
     Trainings that go on from a model have only one start.
     """
@@ -237,7 +237,7 @@ def starts(said: int | None, start: str, n_rows: int) -> int:
         return 1
     if said is not None:
         return said
-    return FEW_STARTS if start == "information" and n_rows < FEW_ROWS else 1
+    return STARTS if start == "information" else 1
 
 
 def batch_size(said: int | None, usual: KindDefaults, n_rows: int) -> int:

@@ -250,7 +250,7 @@ class StartSettings(Checked):
         "Starts that are tried; the best one goes on.",
         least=1,
         most=ranges.MOST_TRAININGS,
-        unset="3 by information for few rows, else 1",
+        unset="3 by information, else 1",
     )
 
 

@@ -173,7 +173,7 @@ def plan(
     start = _start(settings, splits, support, usual, regularized, known, total_steps, clusters)
     if before is not None:
         start = replace(start, name=defaults.BEFORE)
-    several = defaults.starts(settings.start.starts, start.name, n_rows)
+    several = defaults.starts(settings.start.starts, start.name)
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
     structure = None
