@@ -56,7 +56,7 @@ def make_regularizer(
     names = moves.split("+")
     for name in names:
         _check_move(name, type(encoding))
-    steps: tuple[Transformation, ...] = tuple(encoding.move(n) for n in names if n != ADVERSARIAL)
+    steps: tuple[Transformation, ...] = tuple(encoding.move(n, x) for n in names if n != ADVERSARIAL)
     transforms: list[Transformation | AdversarialPerturbation] = [Compose(steps)] if steps else []
     if ADVERSARIAL in names:
         if not encoding.takes_small_steps:
