@@ -177,6 +177,6 @@ def _refuse_zero_rows(data: Dataset) -> None:
     zero = (data.x == 0).all(-1).nonzero().flatten().tolist()
     if zero:
         raise InputError(
-            f"{data.name} has rows of zeros, which have no direction: drop the rows {listed(zero)}, "
-            "counted from 0"
+            f"{data.name} has rows of zeros, which have no direction: drop the rows "
+            f"{listed(zero)}, counted from 0"
         )

@@ -40,7 +40,7 @@ def neighbours_start(context: StartContext) -> Tensor:
     """Find the clusters or responsibilities of the start ``"neighbours"``.
 
     The candidates are a cut of the graph of neighbours (see `spectral_clusters`), and q(y|x) of
-    models like that of the context that are trained by a `Regularizer` whose T(x) is one of the ten nearest
+    models like that of the context, trained by a `Regularizer` whose T(x) is one of the ten nearest
     rows. The clusters of 5,000 rows at most are compared.
 
     Raises:
