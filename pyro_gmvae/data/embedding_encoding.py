@@ -60,13 +60,15 @@ class EmbeddingEncoding(TableEncoding):
     kind = "embedding"
     plural = "embeddings"
     defaults = KindDefaults(
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         latent_dim=10,
         hidden=(256, 256),
         epoch_steps=10,
         anneals_found_clusters=False,
         start_steps=None,
         tolerates_bfloat16=False,
+        total_steps=500,
+        learning_rate_schedule="cosine",
     )
     moves: ClassVar = {
         "neighbours": NearestRow,
