@@ -16,7 +16,6 @@ import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import NamedTuple
 
 import numpy as np
@@ -74,9 +73,9 @@ def kmeans(x: np.ndarray, new: np.ndarray, clusters: int, seed: int, _: str) -> 
 def spherical_kmeans(x: np.ndarray, new: np.ndarray, clusters: int, seed: int, _: str) -> Fitted:
     """Cluster by the angle to the centre, ten starts (Dhillon and Modha 2001)."""
     rng, best = np.random.default_rng(seed), (-np.inf, x[:clusters])
-    for _ in range(N_INIT):
+    for _start in range(N_INIT):
         centre, before = x[rng.choice(len(x), clusters, replace=False)], None
-        for _ in range(100):
+        for _round in range(100):
             found = (x @ centre.T).argmax(1)
             if before is not None and (found == before).all():
                 break
@@ -122,11 +121,14 @@ def main(argv: Sequence[str]) -> None:
     report.header("set               ", "K", *(f"{m:>13}" for m in arguments.methods))
     for task in tasks(arguments):
         rows = {name: measured(task, name, arguments) for name in arguments.methods}
-        for name, row in rows.items():
-            report.add(set=task.name, clusters=len(np.unique(task.y)), method=name, **row)
-        for part in ("seen", "new"):
+        clusters = len(np.unique(task.y))
+        for name, (seen, new, seconds) in rows.items():
+            report.add(
+                set=task.name, clusters=clusters, method=name, seen=seen, new=new, seconds=seconds
+            )
+        for part, words in enumerate(("seen", "new")):
             shown = (spread(rows[m][part], 3) for m in arguments.methods)
-            report.line(f"{task.name}, {part}", len(np.unique(task.y)), *shown)
+            report.line(f"{task.name}, {words}", clusters, *shown)
     report.close()
 
 
@@ -155,8 +157,8 @@ def _every(folder: Path | None) -> Iterator[Task]:
         yield Task(path.stem, unit(x), y)
 
 
-def measured(task: Task, name: str, arguments: Namespace) -> dict[str, list[float] | float]:
-    """Return the index of each seed for rows of the fit and new ones, and the mean seconds."""
+def measured(task: Task, name: str, arguments: Namespace) -> tuple[list[float], list[float], float]:
+    """Return the index of each seed for rows of the fit, for new ones, and the mean seconds."""
     clusters, started = len(np.unique(task.y)), time.perf_counter()
     seen, new = [], []
     for seed in seeds_of(arguments):
@@ -167,5 +169,4 @@ def measured(task: Task, name: str, arguments: Namespace) -> dict[str, list[floa
             found = METHODS[name](task.x[kept], task.x[left], clusters, seed, arguments.device)
         seen.append(float(adjusted_rand_score(task.y[kept], found.seen)))
         new.append(float(adjusted_rand_score(task.y[left], found.new)))
-    seconds = (time.perf_counter() - started) / arguments.seeds
-    return {"seen": seen, "new": new, "mean": mean(seen), "seconds": seconds}
+    return seen, new, (time.perf_counter() - started) / arguments.seeds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -103,7 +104,7 @@ class EmbeddingEncoding(TableEncoding):
         return "real"
 
     @classmethod
-    def has_laws(cls, support: Support, event_shape: tuple[int, ...]) -> bool:
+    def has_laws(cls, support: Support, event_shape: Sequence[int]) -> bool:
         """Return False: covariances of so many columns are mostly noise."""
         return False
 
@@ -134,13 +135,13 @@ class EmbeddingEncoding(TableEncoding):
 
     @classmethod
     def suitable_start(
-        cls, event_shape: tuple[int, ...], support: Support, *, taught: bool = False
+        cls, event_shape: Sequence[int], support: Support, *, taught: bool = False
     ) -> str:
         """Begin near clusters that neighbours share."""
         return "neighbours"
 
     @classmethod
-    def describe(cls, event_shape: tuple[int, ...]) -> str:
+    def describe(cls, event_shape: Sequence[int]) -> str:
         """Count the columns."""
         return f"embeddings of {super().describe(event_shape)}"
 

@@ -32,7 +32,7 @@ from pyro_gmvae.rng import forked_rng
 
 __all__ = ["neighbours_start"]
 
-TRIES, FEW_ROWS = 3, 5_000  # starts by information where rows are few, else one
+TRIES, FEW_ROWS = 2, 5_000  # starts by information where rows are few, else one
 BALANCE = 30.0  # half of that of images, whose groups have like sizes
 
 
