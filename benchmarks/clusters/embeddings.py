@@ -126,9 +126,9 @@ def main(argv: Sequence[str]) -> None:
             report.add(
                 set=task.name, clusters=clusters, method=name, seen=seen, new=new, seconds=seconds
             )
-        for part, words in enumerate(("seen", "new")):
-            shown = (spread(rows[m][part], 3) for m in arguments.methods)
-            report.line(f"{task.name}, {words}", clusters, *shown)
+        for part, index in (("seen", 0), ("new", 1)):
+            shown = (spread(rows[m][:2][index], 3) for m in arguments.methods)
+            report.line(f"{task.name}, {part}", clusters, *shown)
     report.close()
 
 
