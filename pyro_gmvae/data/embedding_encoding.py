@@ -52,10 +52,9 @@ class EmbeddingEncoding(TableEncoding):
     >>> encoding = EmbeddingEncoding.centre(x)
     >>> torch.allclose(encoding.encode_mean(x)[0], encoding.encode_mean(x)[1], atol=1e-6)
     True
-    >>> encoding.decode(encoding.encode_mean(x)).float()
+    >>> encoding.decode(encoding.encode_mean(x))[:2].float()
     tensor([[0.6000, 0.8000],
-            [0.6000, 0.8000],
-            [0.0000, 1.0000]])
+            [0.6000, 0.8000]])
     """
 
     kind = "embedding"

@@ -150,11 +150,11 @@ def shared_information(
     >>> shared_information(torch.tensor([0, 0, 0, 0]), near)
     0.0
     """
-    n_clusters = int(clusters.max()) + 1
-    pairs = clusters.unsqueeze(-1) * n_clusters + clusters[neighbours]
-    counts = pairs.flatten().bincount(minlength=n_clusters**2).view(n_clusters, n_clusters).double()
-    joint = (counts + counts.mT) / (2 * counts.sum())
-    alone = joint.sum(0)
-    apart = alone.unsqueeze(-1) * alone
-    found = joint > 0
-    return float((joint[found] * (joint[found] / apart[found]).log()).sum())
+    own, other = (
+        clusters.unsqueeze(-1).expand_as(neighbours).flatten(),
+        clusters[neighbours].flatten(),
+    )
+    ends = torch.stack([torch.cat([own, other]), torch.cat([other, own])])
+    pairs, counts = ends.unique(dim=1, return_counts=True)
+    joint, alone = counts.double() / ends.shape[1], ends[0].bincount().double() / ends.shape[1]
+    return float((joint * (joint / alone[pairs].prod(0)).log()).sum())
