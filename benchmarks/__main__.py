@@ -57,6 +57,9 @@ NAMES = {
     "suites": Benchmark(
         "clusters.suites", "clusters of public suites by the defaults, beside other methods"
     ),
+    "embeddings": Benchmark(
+        "clusters.embeddings", "clusters of embeddings and of new ones, beside other methods"
+    ),
     "many-clusters": Benchmark(
         "clusters.many", "quality, lost groups and seconds from 2 to 1,000 generated groups"
     ),

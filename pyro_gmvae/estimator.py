@@ -94,29 +94,33 @@ class GMVAE(
             zeros and ones, ``"continuous_bernoulli"`` for grey images and
             ``"discretized_logistic"`` for colour ones. The Bernoulli ones want values in [0, 1];
             ``"bernoulli"`` is trained and scored on values drawn with these as probabilities.
+        kind: what rows are: ``"embedding"`` takes the direction of each row and leaves out its
+            length; ``"table"`` takes the columns as they are. ``"auto"`` takes rows of unit length
+            and 64 columns or more for embeddings.
         schema: what columns mean, where a guess is wrong: a dict from names (places, in an array)
             to ``"real"``, ``"amount"``, ``"count"``, ``"binary"``, ``"category"``, ``"ordinal"``,
             ``"date"``, ``"spike"``, or ``"drop"``; a `pyro_gmvae.data.Schema`; or the path of a
             file that ``pyro-gmvae schema`` wrote.
         regularize: changes that should leave a row in its cluster, such as ``"affine"`` for
-            images or ``"resample"`` for a table (see `pyro_gmvae.fitting.regularizers`).
-            ``"auto"`` regularises images, which also get a convolutional q(y|x), and no tables;
-            ``"none"`` trains by the ELBO alone.
+            images, ``"resample"`` for a table or ``"neighbours"`` for embeddings (see
+            `pyro_gmvae.fitting.regularizers`). ``"auto"`` regularises images, which also get a
+            convolutional q(y|x), and nothing else; ``"none"`` trains by the ELBO alone.
         init_params: where training begins: ``"information"`` trains the clusters by the
             regulariser alone before the likelihood comes in, ``"kmeans"`` starts near a k-means
             clustering, ``"mixture"`` near a Gaussian mixture, ``"latent-kmeans"``,
             ``"latent-mixture"`` and ``"latent-umap"`` near one of a plain VAE's latents,
             ``"spectral"`` near clusters of the graph of nearest neighbours, ``"random"`` anywhere.
             ``"portfolio"`` compares mixtures with such a graph (see
-            `pyro_gmvae.fitting.starts.portfolio`). ``"auto"`` is information with a regulariser,
-            portfolio for real numbers, mixture for mixed columns, and else kmeans. `fit` also takes
-            clusters to begin by.
+            `pyro_gmvae.fitting.starts.portfolio`), ``"neighbours"`` such a graph with clusters that
+            neighbours share (see `pyro_gmvae.fitting.starts.embeddings`). ``"auto"`` is information
+            with a regulariser, neighbours for embeddings, portfolio for real numbers, mixture for
+            mixed columns, and else kmeans. `fit` also takes clusters to begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
             one with the best ``lower_bound_`` is kept. None is 3 by information, else 1.
         clusters_are: what training does with the clusters that it begins at: ``"held"`` keeps them
             and learns what varies within, ``"free"`` lets them move. ``"auto"`` holds those of a
-            portfolio. For mixed columns it holds them in tables of fewer than 1,000 rows; else it
-            tries both, and frees them where likelihood gains clearly by it.
+            portfolio or of neighbours. For mixed columns it holds them in tables of fewer than
+            1,000 rows; else it tries both, and frees them where likelihood gains clearly by it.
         max_iter: epochs, at most; None is 100, or for tables as many as make 100 to 3,000 steps.
         learning_rate: the learning rate of Adam; None is 1e-3 for images and 3e-3 to 1e-2 for
             tables.
@@ -186,6 +190,7 @@ class GMVAE(
         latent_dim: int | None | Any = None,
         hidden: Sequence[int] | None | Any = None,
         likelihood: str | Any = "auto",
+        kind: Literal["auto", "table", "embedding"] | Any = "auto",
         schema: Schema | dict[Any, str] | str | os.PathLike[str] | None | Any = None,
         regularize: str | Any = "auto",
         init_params: str | Any = "auto",
@@ -211,6 +216,7 @@ class GMVAE(
         self.latent_dim = latent_dim
         self.hidden = hidden
         self.likelihood = likelihood
+        self.kind = kind
         self.schema = schema
         self.regularize = regularize
         self.init_params = init_params

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from pyro_gmvae.data import BUILT_IN, MIN_VALIDATION, Dataset, Schema, Splits, load, load_splits
@@ -83,9 +84,23 @@ def load_settings_splits(
         wishes=None if schema is not None else wishes_of_settings(data),
         stream=data.stream == "on",
     )
+    if schema is None:
+        splits = _of_chosen_kind(splits, data.kind)
     if data.sample is None:
         return splits
     return splits.sampled(data.sample, seed=settings.training.seed)
+
+
+def _of_chosen_kind(splits: Splits, said: str) -> Splits:
+    """Take the rows for the kind of data that suits them, and note a kind that nobody named."""
+    kind = defaults.kind(said, splits.train)
+    if kind is splits.train.kind:
+        return splits
+    made = splits.of_kind(kind)
+    if said != defaults.AUTO:
+        return made
+    note = "all rows have unit length, and are taken for embeddings unless the kind is table"
+    return replace(made, train=replace(made.train, notes=(*made.train.notes, note)))
 
 
 def with_stream_chosen(settings: Settings) -> Settings:

@@ -3,6 +3,7 @@
 from pyro_gmvae.data.arrays import from_array
 from pyro_gmvae.data.batches import BatchSource, ResidentBatches
 from pyro_gmvae.data.dataset import Dataset, Splits, hold_out
+from pyro_gmvae.data.embedding_encoding import EmbeddingEncoding
 from pyro_gmvae.data.encoding import Binarize, Encoding, KindDefaults
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.kinds import KINDS, encoding_from_config
@@ -19,6 +20,7 @@ __all__ = [
     "Binarize",
     "Column",
     "Dataset",
+    "EmbeddingEncoding",
     "Encoding",
     "ImageEncoding",
     "KindDefaults",

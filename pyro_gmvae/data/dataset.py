@@ -201,6 +201,12 @@ class Splits:
             )
         return replace(self, train=train, validation=validation)
 
+    def of_kind(self, kind: type[Encoding]) -> Splits:
+        """Take the rows in memory for another kind of data."""
+        parts = (self.train, self.validation, self.test)
+        train, validation, test = (replace(part, kind=kind) for part in parts)
+        return replace(self, train=train, validation=validation, test=test)
+
     def with_share(self, share: float, *, seed: int) -> Splits:
         """Keep a random ``share`` of the training rows, drawn without replacement.
 

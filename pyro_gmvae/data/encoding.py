@@ -97,7 +97,7 @@ class Encoding(nn.Module, ABC):
     convolves: ClassVar[bool]  # whether convolutional networks suit such rows
     defaults: ClassVar[KindDefaults]
     # Random changes that leave a row's meaning, by name (see `pyro_gmvae.fitting.regularizers`).
-    moves: ClassVar[Mapping[str, Callable[[], Transformation]]]
+    moves: ClassVar[Mapping[str, Callable[..., Transformation]]]
     # The types of file that samples are written to, the usual one first.
     sample_suffixes: ClassVar[tuple[str, ...]]
     sample_words: ClassVar[str]
@@ -253,8 +253,13 @@ class Encoding(nn.Module, ABC):
         """Return rows in raw units in the form in which users have theirs: here as an array."""
         return raw.double().numpy()
 
-    def move(self, name: str) -> Transformation:
-        """Return the random change of rows on model scale that ``moves`` names."""
+    def move(self, name: str, rows: Shaped[Tensor, "rows *event"]) -> Transformation:
+        """Return the random change of rows on model scale that ``moves`` names.
+
+        Args:
+            name: one of ``moves``.
+            rows: the training rows, in raw units, that a change may depend on.
+        """
         return self.moves[name]()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyro_gmvae.data.embedding_encoding import EmbeddingEncoding
 from pyro_gmvae.data.encoding import Encoding
 from pyro_gmvae.data.image_encoding import ImageEncoding
 from pyro_gmvae.data.table_encoding import TableEncoding
@@ -12,7 +13,9 @@ from pyro_gmvae.stored import shortened
 
 __all__ = ["KINDS", "encoding_from_config"]
 
-KINDS: dict[str, type[Encoding]] = {cls.kind: cls for cls in (ImageEncoding, TableEncoding)}
+KINDS: dict[str, type[Encoding]] = {
+    cls.kind: cls for cls in (ImageEncoding, TableEncoding, EmbeddingEncoding)
+}
 
 
 def encoding_from_config(config: Any) -> Encoding:

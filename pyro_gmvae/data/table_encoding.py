@@ -280,7 +280,7 @@ class TableEncoding(Encoding):
         decoded = decoded if self.unit is None else decoded * self.unit
         return decoded if self.mixed is None else self.mixed.restore(decoded, x)
 
-    def move(self, name: str) -> Transformation:
+    def move(self, name: str, rows: Shaped[Tensor, "rows *event"]) -> Transformation:
         """Return a random change; mixed columns get cells of other rows, or gaps."""
         groups = None if self.mixed is None else self.mixed.places
         if name == "dropout":

@@ -19,6 +19,14 @@ class DataSettings(Checked):
     0.2
     """
 
+    kind: str = knob(
+        "auto",
+        "word",
+        "What the rows are: embedding takes the direction of rows of many numbers and leaves out "
+        "their length; table takes the columns as they are; auto takes rows of unit length and 64 "
+        "columns or more for embeddings.",
+        choices=("auto", "table", "embedding"),
+    )
     label_column: str | None = knob(
         None, "text", "Column of a table that holds class labels; they serve the evaluation only."
     )

@@ -15,7 +15,15 @@ import pyro
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import Binarize, Dataset, Encoding, KindDefaults
+from pyro_gmvae.data import (
+    KINDS,
+    Binarize,
+    Dataset,
+    EmbeddingEncoding,
+    Encoding,
+    KindDefaults,
+    TableEncoding,
+)
 from pyro_gmvae.data.budget import wants_stream
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.groups import ModelSettings
@@ -30,7 +38,8 @@ from pyro_gmvae.training.resources import bytes_per_cluster
 
 AUTO = "auto"
 BEFORE = "before"  # the start of a training that goes on from a model
-PORTFOLIO = "portfolio"
+# Starts that compare several clusterings, whose clusters are worth holding.
+COMPARED = ("portfolio", "neighbours")
 
 # The likelihood for each kind of numbers.
 LIKELIHOOD_OF: dict[Support, str] = {
@@ -76,6 +85,22 @@ def stream(said: str, source: str, *, known: bool) -> str:
         InputError: for a file of Parquet that cannot be read.
     """
     return "on" if said == AUTO and not known and wants_stream(source) else said
+
+
+def kind(said: str, data: Dataset) -> type[Encoding]:
+    """Take rows of unit length for embeddings, others for what they were read as.
+
+    Raises:
+        InputError: for images that are to be a table or embeddings.
+    """
+    if said == AUTO:
+        return EmbeddingEncoding if EmbeddingEncoding.recognizes(data) else data.kind
+    if not issubclass(data.kind, TableEncoding):
+        raise InputError(
+            f"{data.name} has {data.kind.plural}, and the kind {said} is for rows of numbers: "
+            "leave kind out"
+        )
+    return KINDS[said]
 
 
 def likelihood(said: str, binarize: str, data: Dataset) -> str:
@@ -225,7 +250,7 @@ def holds(
         return (before,)
     if mixed:
         return (True, False) if n_rows >= FREED_ROWS else (True,)
-    return (start == PORTFOLIO,)
+    return (start in COMPARED,)
 
 
 def starts(said: int | None, start: str) -> int:

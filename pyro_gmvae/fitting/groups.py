@@ -216,8 +216,8 @@ class StartSettings(Checked):
         "auto",
         "text",
         "Changes that leave a row in its cluster: affine, flip, colour (images), resample, dropout "
-        "(tables), adversarial, several joined by +, or none; auto takes affine for images and "
-        "none for tables.",
+        "(tables), neighbours (embeddings), adversarial, several joined by +, or none; auto takes "
+        "affine for images and none for tables and embeddings.",
         metavar="MOVES",
     )
     regularizer_strength: float = knob(
@@ -228,8 +228,9 @@ class StartSettings(Checked):
         "word",
         "Where training begins: with clusters found by the regulariser alone (information), near a "
         "clustering of the data or of a plain VAE's latents, or anywhere (random); portfolio "
-        "compares several; auto takes information with a regulariser, portfolio for a table of "
-        "real numbers, mixture for mixed columns, else kmeans.",
+        "and neighbours compare several; auto takes information with a regulariser, neighbours for "
+        "embeddings, portfolio for a table of real numbers, mixture for mixed columns, else "
+        "kmeans.",
         choices=start_names,
     )
     initialization_epochs: float = knob(
@@ -240,8 +241,9 @@ class StartSettings(Checked):
         "auto",
         "word",
         "What training does with the clusters that it begins at: held keeps them and learns what "
-        "varies within them, free lets them move; auto holds those of a portfolio; for mixed "
-        "columns of many rows it tries both, and takes free where rows become far likelier by it.",
+        "varies within them, free lets them move; auto holds those of portfolio and neighbours; "
+        "for mixed columns of many rows it tries both, and takes free where rows become far "
+        "likelier by it.",
         choices=("auto", "held", "free"),
     )
     starts: int | None = knob(

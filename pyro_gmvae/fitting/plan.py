@@ -130,6 +130,8 @@ def plan(
     if given.train.weights is not None:
         clusters = None if clusters is None else clusters[given.train.weights > 0]
         splits = given.counted()
+    if before is None:
+        splits = splits.of_kind(defaults.kind(settings.data.kind, splits.train))
     train, kind, model = splits.train, splits.train.kind, settings.model
     shape, hardware, training = train.event_shape, settings.hardware, settings.training
     _check_rows(settings, splits)

@@ -37,7 +37,8 @@ def make_regularizer(
             ``affine`` turns, shifts, scales and leans an image a little, ``flip`` mirrors it,
             ``colour`` changes its brightness, contrast and saturation. ``resample`` and
             ``dropout`` replace a fifth of a row's entries by those of other rows, or by the mean;
-            among columns of several kinds dropout leaves gaps. ``adversarial`` moves a datum of
+            among columns of several kinds dropout leaves gaps. ``neighbours`` replaces an embedding
+            by one of its ten nearest. ``adversarial`` moves a datum of
             real numbers a quarter of the way to its neighbours, to where its cluster is least sure.
         x: data, in raw units.
         encoding: brings them to model scale.
@@ -56,7 +57,9 @@ def make_regularizer(
     names = moves.split("+")
     for name in names:
         _check_move(name, type(encoding))
-    steps: tuple[Transformation, ...] = tuple(encoding.move(n) for n in names if n != ADVERSARIAL)
+    steps: tuple[Transformation, ...] = tuple(
+        encoding.move(n, x) for n in names if n != ADVERSARIAL
+    )
     transforms: list[Transformation | AdversarialPerturbation] = [Compose(steps)] if steps else []
     if ADVERSARIAL in names:
         if not encoding.takes_small_steps:

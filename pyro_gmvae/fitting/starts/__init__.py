@@ -19,6 +19,7 @@ CLUSTERINGS: dict[str, str | Callable[..., Any]] = {
     "kmeans": "raw_data:kmeans_start",
     "mixture": "raw_data:mixture_start",
     "spectral": "numbers:spectral_start",
+    "neighbours": "embeddings:neighbours_start",
     "latent-kmeans": "latent:latent_kmeans",
     "latent-mixture": "latent:latent_mixture",
     "latent-umap": "latent:latent_umap",

@@ -15,6 +15,7 @@ __all__ = [
     "nearest",
     "pieces",
     "separation_cost",
+    "shared_information",
     "spectral_clusters",
 ]
 
@@ -128,3 +129,32 @@ def separation_cost(
     divided = (clusters[..., neighbours] != clusters.unsqueeze(-1)).double().mean(-1)
     share = divided.mean(-1, keepdim=True).clamp(SMALLEST_SHARE, 1 - SMALLEST_SHARE)
     return -(divided * share.log() + (1 - divided) * (1 - share).log())
+
+
+def shared_information(
+    clusters: Int64[Tensor, " N"], neighbours: Int64[Tensor, "N count"]
+) -> float:
+    r"""Return the mutual information of the clusters of two neighbours, in nats.
+
+    .. math:: I(y; y') = \sum_{y y'} p(y, y') \log \frac{p(y, y')}{p(y)\, p(y')}
+
+    p(y, y') counts all pairs of neighbours, in both orders. Clusters that neighbours share have
+    much of it, and so have many clusters of like sizes; one large cluster with a few outliers has
+    hardly any. No number of rows in a cluster is wanted in advance.
+
+    >>> near = torch.tensor([[1], [0], [3], [2]])
+    >>> round(shared_information(torch.tensor([0, 0, 1, 1]), near), 4)  # log 2
+    0.6931
+    >>> shared_information(torch.tensor([0, 1, 0, 1]), near) > 0.69  # neighbours always differ
+    True
+    >>> shared_information(torch.tensor([0, 0, 0, 0]), near)
+    0.0
+    """
+    own, other = (
+        clusters.unsqueeze(-1).expand_as(neighbours).flatten(),
+        clusters[neighbours].flatten(),
+    )
+    ends = torch.stack([torch.cat([own, other]), torch.cat([other, own])])
+    pairs, counts = ends.unique(dim=1, return_counts=True)
+    joint, alone = counts.double() / ends.shape[1], ends[0].bincount().double() / ends.shape[1]
+    return float((joint * (joint / alone[pairs].prod(0)).log()).sum())
