@@ -154,7 +154,11 @@ class PiecesMixin:
         @property
         def _device(self) -> str: ...
 
-        def _ready(self, X: Any) -> tuple[Dataset, FittedModel]: ...  # noqa: N803
+        def _ready(
+            self,
+            X: Any,  # noqa: N803
+            covariates: Any = None,
+        ) -> tuple[Dataset, FittedModel]: ...
 
         def _splits(self, data: Dataset, settings: Settings) -> Splits: ...
 

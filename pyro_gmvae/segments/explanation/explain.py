@@ -217,11 +217,12 @@ def _members(
     fitted: FittedModel, data: Dataset, q: np.ndarray, with_evidence: bool, seed: int
 ) -> tuple[dict[int, list[Member]], dict[int, list[Member]]]:
     """Choose the typical and the borderline rows of each cluster."""
-    chosen = typical_rows(fitted, data.x, q, SHOWN, seed=seed), borderline_rows(q, SHOWN)
+    chosen = typical_rows(fitted, data.x, q, SHOWN, w=data.w, seed=seed), borderline_rows(q, SHOWN)
     rows = sorted({i for each in chosen for places in each.values() for i in places})
     evidence: dict[int, Evidence] = {}
     if with_evidence:
-        found = row_evidence(fitted, data.x[torch.tensor(rows)])
+        shown = data.subset(torch.tensor(rows))
+        found = row_evidence(fitted, shown.x, shown.w)
         evidence = dict(zip(rows, found, strict=True))
     typical, borderline = (
         {k: [Member(i, float(q[i, k]), evidence.get(i)) for i in places] for k, places in e.items()}
