@@ -114,8 +114,8 @@ class DescribedMixin:
         """Say who is likely to be in which cluster, by a multinomial logit of other columns.
 
         It is for a model without covariates; `covariate_effects` is for one that was fitted with
-        covariates. The coefficients are corrected for rows that are in a cluster that is not theirs (see
-        `pyro_gmvae.segments.segment_logit`). ``print`` shows them as a table.
+        covariates. The coefficients are corrected for rows that are in a cluster that is not theirs
+        (see `pyro_gmvae.segments.segment_logit`). ``print`` shows them as a table.
 
         Args:
             X: rows, such as those of ``fit``.

@@ -24,7 +24,7 @@ from torch import Tensor
 from pyro_gmvae.assigning import AssignMixin
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
 from pyro_gmvae.data.columns.wishes import wishes_of
-from pyro_gmvae.data.covariates import read_covariates
+from pyro_gmvae.data.covariate_columns import read_covariates
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.density import DensityMixin

@@ -1,4 +1,4 @@
-"""Turn covariates into the standardised columns of a regression, and read those of new rows."""
+"""Turn covariates into the standardised columns of a regression."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ import torch
 from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
-from pyro_gmvae.data.beside import frame_beside
-from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.columns.conform import conform_columns
 from pyro_gmvae.data.schema import Column, Schema
-from pyro_gmvae.data.tables import from_frame
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.stored import DamagedError, cut, typed
 
 if TYPE_CHECKING:
     from pyro_gmvae.data.dataset import Dataset
 
-__all__ = ["CovariateDesign", "Term", "checked_covariates", "read_covariates"]
+__all__ = ["CovariateDesign", "Term"]
 
 DAYS = 365.25  # of a year, in which dates count
 SAME = 1e-8  # share of the largest singular value that is 0 but for rounding
@@ -71,6 +68,7 @@ class CovariateDesign:
         shift: their means, in the user's units.
         scale: their standard deviations.
 
+    >>> from pyro_gmvae.data.covariate_columns import read_covariates
     >>> ages, tiers = [20.0, 40.0, None, 30.0, 30.0], ["a", "b", "b", "b", "a"]
     >>> given = read_covariates({"age": ages, "tier": tiers}, 5)
     >>> design = CovariateDesign.fit(given)
@@ -209,35 +207,6 @@ class CovariateDesign:
         own = {t.level for t in self.terms if t.covariate == term.covariate} | {term.base}
         seen = torch.stack([cells == _code(column, level) for level in own if level is not None])
         return torch.where(seen.any(0), (cells == _code(column, term.level)).to(x.dtype), torch.nan)
-
-
-def read_covariates(given: Any, n_rows: int, *, purpose: Purpose = "fit") -> Dataset:
-    """Read what users hand over as covariates, by the rules for a training table.
-
-    Args:
-        given: a data frame, a named column, a dict from names to columns, or an array ``(N,)``.
-        n_rows: N.
-        purpose: as in `pyro_gmvae.data.tables.from_frame`.
-
-    Raises:
-        InputError: for other rows than those of X, or a column that says nothing.
-    """
-    frame = frame_beside(given, n_rows, "covariate")
-    return checked_covariates(from_frame(frame, name="the table of covariates", purpose=purpose))
-
-
-def checked_covariates(data: Dataset) -> Dataset:
-    """Refuse covariates that were left out, for a user has named them.
-
-    Raises:
-        InputError: naming the column and the reason.
-    """
-    assert data.schema is not None
-    for column in data.schema.left_out:
-        raise InputError(
-            f"the covariate {cut(column.name)} cannot be used, because {column.why}: leave it out"
-        )
-    return data
 
 
 def _terms(column: Column, cells: Tensor) -> Sequence[Term]:

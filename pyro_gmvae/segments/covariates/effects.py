@@ -97,12 +97,11 @@ def effects_of_run(
     (w,) = fitted.given(data.w)
     q, weights = responsibilities_of_rows(fitted, data)
     rows = MembershipRows.of(w, torch.from_numpy(weights / weights.mean()))
-    kept = refit is not None and refit.summary.same and bool(refit.keeping.sum() >= FEWEST)
-    found = (
-        _of_refit(refit, rows) if refit and kept else _of_model(fitted, q, rows, resamples, seed)
-    )
-    if refit is not None and not kept:
-        found = found._replace(first_step=refit.summary)
+    if refit is not None and refit.summary.same and refit.keeping.sum() >= FEWEST:
+        found = _of_refit(refit, rows)
+    else:
+        found = _of_model(fitted, q, rows, resamples, seed)
+        found = found._replace(first_step=None if refit is None else refit.summary)
 
     reference = int((weights @ q).argmax())
     others = [k for k in range(q.shape[1]) if k != reference]
