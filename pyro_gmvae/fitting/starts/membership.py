@@ -117,6 +117,9 @@ class Joined:
     Attributes:
         responsibilities: p(y|x,w), ``(N, K)``.
         coefficients: of the logit, the constants first, ``(1 + P, K)``.
+
+    >>> Joined(torch.eye(2).double(), torch.zeros(1, 2).double()).responsibilities.sum().item()
+    2.0
     """
 
     responsibilities: Float64[Tensor, "N K"]

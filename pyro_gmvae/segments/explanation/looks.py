@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,7 @@ FEW = 5.0  # effective rows of a group, below which nothing is said of it
 Pairs = Sequence[tuple[int, int | None]]
 
 
+@runtime_checkable
 class Sums(Protocol):
     """Sum features over the rows of clusters: drawn ones, or those that rows are shared out to."""
 
