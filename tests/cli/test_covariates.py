@@ -33,7 +33,6 @@ def run(cli: Cli, tmp_path: Path) -> str:
     options = ("--covariate", "age", "--covariate", "region", "--no-report")
     result = cli("train", "c.csv", "--out", "run", *options, *TINY)
     assert result.exit_code == 0, result.output
-    assert "clusters depend on it: age, region" in result.stderr
     return "run"
 
 

@@ -43,8 +43,10 @@ def test_each_kind_of_column_against_its_definition() -> None:
     design = fitted(levels)
     named = ["tier: a", "tier: c", "tier: missing", "member: true"]
     assert [str(t).lower() for t in design.terms] == named
-    raw = design.encode(read_covariates(levels, 6).x) * torch.tensor(design.scale)
-    raw = raw + torch.tensor(design.shift)
+    raw = design.encode(read_covariates(levels, 6).x) * torch.tensor(
+        design.scale, dtype=torch.float64
+    )
+    raw = raw + torch.tensor(design.shift, dtype=torch.float64)
     known = FRAME["tier"].notna().to_numpy()
     np.testing.assert_allclose(raw[known, 0], (FRAME["tier"] == "a")[known], atol=1e-12)
     np.testing.assert_allclose(raw[:, 2], ~known, atol=1e-12)
