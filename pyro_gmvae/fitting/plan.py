@@ -18,6 +18,7 @@ from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.capacity import check_capacity
+from pyro_gmvae.fitting.covariates import covariates_of
 from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
 from pyro_gmvae.fitting.regularizers import make_regularizer
 from pyro_gmvae.fitting.settings import Settings
@@ -143,7 +144,7 @@ def plan(
     train, kind, model = splits.train, splits.train.kind, settings.model
     shape, hardware, training = train.event_shape, settings.hardware, settings.training
     _check_rows(settings, splits)
-    covariates = _covariates(settings, splits, before)
+    covariates = covariates_of(settings, splits, before)
 
     likelihood = (
         defaults.likelihood(model.likelihood, model.binarize, train)
@@ -275,30 +276,6 @@ def _check_rows(settings: Settings, splits: Splits) -> None:
             )
     if train.must_link is not None:
         check_must_link(train.must_link, len(train))
-
-
-def _covariates(
-    settings: Settings, splits: Splits, before: FittedModel | None
-) -> CovariateDesign | None:
-    """Lay the covariates of the training rows out.
-
-    Raises:
-        InputError: for covariates that say nothing, or settings that leave no room for them.
-    """
-    known = splits.train.covariates
-    if before is not None and (known is not None or before.covariates is not None):
-        raise InputError(
-            "a training does not go on from a model where there are covariates: fit a new model on "
-            "all rows"
-        )
-    if known is None:
-        return None
-    if settings.model.learn_mixture is False:
-        raise InputError(
-            "the clusters' shares are learned where they depend on covariates: leave learn_mixture "
-            "out, or the covariates"
-        )
-    return CovariateDesign.fit(known)
 
 
 def _check_extremes(splits: Splits, encoding: Encoding, support: Support, likelihood: str) -> None:

@@ -24,6 +24,7 @@ __all__ = ["Joined", "MembershipRows", "begin_membership", "centre_membership", 
 
 WIDE = 10.0  # standard deviation of the prior of a coefficient, per deviation of its column
 ROUNDS, GAIN = 500, 1e-6  # rounds at most, and nats a row by which one must gain to go on
+MANY_ROWS, FEW_ROUNDS = 10_000, 50  # with more rows a round takes long
 STEPS, LAST_STEPS = 5, 200  # of the logit in a round, and at the end
 SMALLEST = 1e-30  # of a responsibility whose logarithm is taken
 
@@ -131,7 +132,7 @@ def join(
     begun: Float[Tensor, "N K"],
     laws: Laws,
     *,
-    rounds: int = ROUNDS,
+    rounds: int | None = None,
     least_gain: float = GAIN,
 ) -> Joined:
     """Fit laws of clusters and p(y|w) together, by expectation maximisation.
@@ -141,7 +142,7 @@ def join(
         begun: the first responsibilities.
         laws: estimates the laws from responsibilities, and gives log p(x|y) of each row; laws that
             are kept give the same whatever the responsibilities.
-        rounds: at most.
+        rounds: at most; None is 500, or 50 for more than 10,000 rows.
         least_gain: nats a row by which a round must raise a fit that goes on.
 
     >>> w = torch.linspace(-2, 2, 100).unsqueeze(-1)
@@ -152,6 +153,8 @@ def join(
     [0.25, 0.75]
     """
     r, coefficients, value = begun.double(), None, -torch.inf
+    if rounds is None:
+        rounds = ROUNDS if len(begun) <= MANY_ROWS else FEW_ROUNDS
     for _ in range(rounds):
         log_p_x = laws(r).double()
         coefficients = rows.fitted(r, coefficients, steps=STEPS)
