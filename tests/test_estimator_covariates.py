@@ -126,6 +126,7 @@ def test_outcomes_and_rules_know_w() -> None:
     assert model.rules(x, covariates=w).held_out_rows > 0
 
 
+@pytest.mark.slow
 def test_images_take_covariates() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 60)
