@@ -16,7 +16,8 @@ from pyro_gmvae.segments.refitting.refit import FirstStep, Refit, refit_segments
 
 __all__ = ["Refitted", "SharedMemberships", "refitted"]
 
-RESAMPLES = 30  # a report is written by default, so that it takes fewer than outcomes do
+# A report is written by default, so that it takes fewer resamples than outcomes do.
+RESAMPLES, MANY_ROWS, FEWER = 30, 5_000, 15
 SURE = 0.02  # expected share of rows in another segment, below which other fits change nothing
 
 
@@ -114,7 +115,8 @@ def refitted(
     """
     if 1 - float(q.max(1).mean()) < SURE:
         return None
-    refit = refit_segments(fitted, data, resamples=RESAMPLES, seed=seed)
+    resamples = RESAMPLES if len(q) <= MANY_ROWS else FEWER
+    refit = refit_segments(fitted, data, resamples=resamples, seed=seed)
     if refit is None or not refit.summary.same or not refit.keeping.any():
         return None
     return Refitted.of(refit)
