@@ -38,24 +38,41 @@ class AssignMixin:
         @property
         def _own(self) -> OwnParameters: ...
 
-        def _ready(self, X: Any) -> tuple[Dataset, FittedModel]: ...  # noqa: N803
+        def _ready(
+            self,
+            X: Any,  # noqa: N803
+            covariates: Any = None,
+        ) -> tuple[Dataset, FittedModel]: ...
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
         """Return the likeliest cluster of each row, shape ``(N,)``; -1 if `reject` rejects it.
 
+        Args:
+            X: data.
+            covariates: those of the same rows, in the form and with the names that ``fit`` had.
+                A model that was fitted with covariates needs them. A cell that is not known may be
+                missing; it counts as in `fit`.
+
         Raises:
-            InputError: for data that do not fit the model, or if rows are to be rejected and the
-                model was fitted without ``reject`` on fewer rows than can be held out.
+            InputError: for data or covariates that do not fit the model, or if rows are to be
+                rejected and the model was fitted without ``reject`` on fewer rows than can be held
+                out.
         """
-        data, fitted = self._ready(X)
+        data, fitted = self._ready(X, covariates)
         return self._assigned(data, fitted).cluster.numpy()
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return q(y|x), shape ``(N, K)``."""
-        data, fitted = self._ready(X)
-        return fitted.responsibilities(data.x).numpy()
+    def predict_proba(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
+        """Return q(y|x), shape ``(N, K)``, or q(y|x,w) with ``covariates`` as in `predict`."""
+        data, fitted = self._ready(X, covariates)
+        return fitted.responsibilities(data.x, data.w).numpy()
 
-    def assign(self, X: Any, *, reject: float | None = None) -> pandas.DataFrame:  # noqa: N803
+    def assign(
+        self,
+        X: Any,  # noqa: N803
+        *,
+        reject: float | None = None,
+        covariates: Any = None,
+    ) -> pandas.DataFrame:
         """Return the clusters of each row, with how likely they are and how typical the row is.
 
         The columns are those of ``pyro-gmvae predict --density``: ``cluster``, ``probability``,
@@ -71,12 +88,13 @@ class AssignMixin:
             reject: the share of rows like those of training to reject (see
                 `pyro_gmvae.evaluation.Calibration.reject`); None takes the parameter of the
                 constructor.
+            covariates: as in `predict`.
 
         Raises:
             InputError: as `predict`, or for a share that is none, or too small for the rows held
                 out.
         """
-        data, fitted = self._ready(X)
+        data, fitted = self._ready(X, covariates)
         frame = self._assigned(data, fitted, reject=reject, density=True).to_frame()
         return frame.set_axis(X.index) if hasattr(X, "iloc") else frame
 
@@ -95,4 +113,4 @@ class AssignMixin:
                 "tell which rows to reject: fit it with reject, or hold out at least 50 rows by "
                 "validation_fraction"
             )
-        return assign(fitted, data.x, density=density, reject=reject)
+        return assign(fitted, data.x, data.w, density=density, reject=reject)

@@ -42,32 +42,46 @@ class DensityMixin:
         @property
         def _own(self) -> OwnParameters: ...
 
-        def _ready(self, X: Any) -> tuple[Dataset, FittedModel]: ...  # noqa: N803
+        def _ready(
+            self,
+            X: Any,  # noqa: N803
+            covariates: Any = None,
+        ) -> tuple[Dataset, FittedModel]: ...
 
-    def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
+    def score_samples(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
         """Estimate log p(x) in the units of ``X``, in nats, shape ``(N,)``, by importance sampling.
 
         It is a lower bound in expectation, tighter with more ``num_samples``. A row's figure does
         not depend on the other rows. Missing cells are left out, so that it is log p of the others.
         ``pyro-gmvae evaluate`` gives their mean for the same rows. Images are scored on [0, 1],
         under a discretised logistic by the probability of their levels.
+
+        With ``covariates``, as in `predict`, it is log p(x|w).
         """
-        data, fitted = self._ready(X)
+        data, fitted = self._ready(X, covariates)
         figures = self._figures(data, fitted)
         return figures.log_p.to(fitted.gmvae.model.component_loc.dtype).numpy()
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: N803
+    def score(
+        self,
+        X: Any,  # noqa: N803
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        covariates: Any = None,
+    ) -> float:
         """Return the mean of `score_samples`, of rows that count by their weights.
 
         Args:
             X: data.
             y: ignored.
             sample_weight: as in ``fit``; None counts all rows alike.
+            covariates: as in `predict`.
 
         Raises:
             InputError: for data that do not fit the model, or weights that are none.
         """
-        return self._figures(*self._ready(X), sample_weight).mean
+        return self._figures(*self._ready(X, covariates), sample_weight).mean
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:  # noqa: N803
         r"""Return the Bayesian information criterion on ``X``; lower is better.
@@ -192,5 +206,5 @@ class DensityMixin:
     ) -> LogLikelihood:
         weights = None if sample_weight is None else weights_of_rows(sample_weight, len(data))
         return fitted.log_likelihood(
-            data.x, num_samples=self._own.num_samples, diagnostics=False, weights=weights
+            data.x, data.w, num_samples=self._own.num_samples, diagnostics=False, weights=weights
         )

@@ -16,6 +16,7 @@ from pyro_gmvae.segments import (
     SegmentLogit,
     covariates_of_run,
     describe_run,
+    effects_of_run,
     rules_of_run,
 )
 
@@ -41,7 +42,11 @@ class DescribedMixin:
 
     if TYPE_CHECKING:
 
-        def _ready(self, X: Any) -> tuple[Dataset, FittedModel]: ...  # noqa: N803
+        def _ready(
+            self,
+            X: Any,  # noqa: N803
+            covariates: Any = None,
+        ) -> tuple[Dataset, FittedModel]: ...
 
     def describe(
         self,
@@ -54,6 +59,7 @@ class DescribedMixin:
         confidence: float = 0.95,
         kinds: Mapping[str, str] | None = None,
         resamples: int = RESAMPLES,
+        covariates: Any = None,
     ) -> SegmentDescription:
         """Describe columns that were not clustered on, such as revenue or churn, by cluster.
 
@@ -73,6 +79,7 @@ class DescribedMixin:
                 ``{"region": "category"}``.
             resamples: fits of the segments of a table to resamples of the rows, by which the
                 intervals count that the segments were estimated; 0 takes them as known.
+            covariates: those of the same rows, if the model was fitted with covariates.
 
         Raises:
             InputError: for rows or outcomes that do not fit, or an outcome that was clustered on.
@@ -80,7 +87,7 @@ class DescribedMixin:
         Warns:
             DataWarning: for clusters of which few rows tell.
         """
-        data, fitted = self._weighted(X, sample_weight)
+        data, fitted = self._weighted(X, sample_weight, covariates)
         return describe_run(
             fitted,
             data,
@@ -106,8 +113,9 @@ class DescribedMixin:
     ) -> SegmentLogit:
         """Say who is likely to be in which cluster, by a multinomial logit of other columns.
 
-        The coefficients are corrected for rows that are in a cluster that is not theirs (see
-        `pyro_gmvae.segments.segment_logit`). ``print`` shows them as a table.
+        It is for a model without covariates; `covariate_effects` is for one that was fitted with
+        covariates. The coefficients are corrected for rows that are in a cluster that is not theirs
+        (see `pyro_gmvae.segments.segment_logit`). ``print`` shows them as a table.
 
         Args:
             X: rows, such as those of ``fit``.
@@ -131,12 +139,40 @@ class DescribedMixin:
             resamples=resamples,
         )
 
+    def covariate_effects(
+        self,
+        X: Any,  # noqa: N803
+        covariates: Any,
+        *,
+        sample_weight: Any = None,
+        confidence: float = 0.95,
+        resamples: int = RESAMPLES,
+    ) -> SegmentLogit:
+        """Say what the covariates that the model was fitted with tell of the cluster.
+
+        They are the coefficients of p(y|w), in the units of ``covariates``, with errors by fits of
+        the clusters to resamples of the rows (see `pyro_gmvae.segments.effects_of_run`). ``print``
+        shows them as a table.
+
+        Args:
+            X: rows, such as those of ``fit``.
+            covariates: those of the same rows, as in ``fit``.
+            sample_weight, confidence: as in `describe`.
+            resamples: the number of resamples, two or more.
+
+        Raises:
+            InputError: for rows that do not fit, or a model that was fitted without covariates.
+        """
+        data, fitted = self._weighted(X, sample_weight, covariates)
+        return effects_of_run(fitted, data, confidence=confidence, resamples=resamples)
+
     def rules(
         self,
         X: Any,  # noqa: N803
         max_depth: int = 3,
         *,
         sample_weight: Any = None,
+        covariates: Any = None,
     ) -> RuleList:
         """Say the clusters by a few rules of the columns, as text and as SQL.
 
@@ -148,15 +184,21 @@ class DescribedMixin:
             X: rows of a table, such as those of ``fit``.
             max_depth: the most questions for a row.
             sample_weight: as in ``fit``; None counts all rows alike.
+            covariates: as in `describe`; the rules are of the columns of X alone.
 
         Raises:
             InputError: for rows that do not fit, fewer than 20 of them, or images.
         """
-        data, fitted = self._weighted(X, sample_weight)
+        data, fitted = self._weighted(X, sample_weight, covariates)
         return rules_of_run(fitted, data, max_depth=max_depth)
 
-    def _weighted(self, X: Any, sample_weight: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
-        data, fitted = self._ready(X)
+    def _weighted(
+        self,
+        X: Any,  # noqa: N803
+        sample_weight: Any,
+        covariates: Any = None,
+    ) -> tuple[Dataset, FittedModel]:
+        data, fitted = self._ready(X, covariates)
         if sample_weight is not None:
             data = replace(data, weights=weights_of_rows(sample_weight, len(data)))
         return data, fitted

@@ -24,6 +24,7 @@ from torch import Tensor
 from pyro_gmvae.assigning import AssignMixin
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
 from pyro_gmvae.data.columns.wishes import wishes_of
+from pyro_gmvae.data.covariate_columns import read_covariates
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.density import DensityMixin
@@ -247,6 +248,7 @@ class GMVAE(
         init: Any = None,
         labels: Any = None,
         must_link: Any = None,
+        covariates: Any = None,
     ) -> GMVAE:
         """Train on ``X``; ``y`` is ignored.
 
@@ -265,13 +267,21 @@ class GMVAE(
             must_link: a group for each row, shape ``(N,)``, integers or text: rows of one group are
                 to be in one cluster, whichever it is; -1 where unknown (see
                 `pyro_gmvae.models.MustLink`).
+            covariates: columns of the same rows that are not clustered on and tell who is likely
+                to be in which cluster, such as age and region: p(y|w) is a multinomial logit of
+                them (see `pyro_gmvae.models.MembershipLogit`). A data frame, a named column, a
+                dict from names to columns, or an array ``(N,)``. Text and truth values get a
+                coefficient for each level but the most frequent, dates count in years, and a
+                missing cell is one more level. The methods that place rows then need theirs;
+                `covariate_effects` gives the coefficients.
 
         Rows that have a label or a group are held out for early stopping only if there are not
         enough others.
 
         Raises:
             ValueError: for parameters out of range, fewer rows than ``n_components``, data that are
-                not finite numbers, or weights, an ``init``, labels or groups that do not fit them
+                not finite numbers, or weights, an ``init``, labels, groups or covariates that do
+                not fit them, or covariates with a ``warm_start``
                 (`InputError` is one).
             NonFiniteLossError: if the loss becomes NaN or infinite.
 
@@ -296,6 +306,8 @@ class GMVAE(
             data = replace(data, labels=known_of_rows(labels, "labels", len(data)))
         if must_link is not None:
             data = replace(data, must_link=known_of_rows(must_link, "groups", len(data)))
+        if covariates is not None:
+            data = replace(data, covariates=read_covariates(covariates, len(data)))
         splits = self._splits(data, settings)
         clusters = None if init is None else self._initial_clusters(init, splits)
         planned = plan(settings, splits, clusters=clusters, before=before)
@@ -311,10 +323,10 @@ class GMVAE(
             )
         return self
 
-    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return the mean of z under q(z|x), shape ``(N, Z)``."""
-        data, fitted = self._ready(X)
-        return fitted.embed(data.x).numpy()
+    def transform(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
+        """Return the mean of z under q(z|x), shape ``(N, Z)``; ``covariates`` as in `predict`."""
+        data, fitted = self._ready(X, covariates)
+        return fitted.embed(data.x, data.w).numpy()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
@@ -407,8 +419,11 @@ class GMVAE(
             self.means_ = self.model_.model.component_loc.clone().numpy()
             self.scales_ = self.model_.model.component_scale.numpy()
 
-    def _ready(self, X: Any) -> tuple[Dataset, FittedModel]:  # noqa: N803
+    def _ready(self, X: Any, covariates: Any = None) -> tuple[Dataset, FittedModel]:  # noqa: N803
         """Check data, and put the model on the device and in the precision to answer in."""
         check_is_fitted(self)
         data, dtype = read_rows(self, X)
+        if covariates is not None:
+            given = read_covariates(covariates, len(data), purpose="apply")
+            data = replace(data, covariates=given)
         return self.fitted_.conform(data), self.fitted_.to(self._device, dtype)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pyro_gmvae import evaluation
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Encoding
+from pyro_gmvae.data.covariates import CovariateDesign
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import Calibration, Evaluation, LogLikelihood, SampleStability
 from pyro_gmvae.models import GMVAE
@@ -101,6 +102,10 @@ class FittedModel:
         history: a record for each epoch of its training.
         calibration: figures of rows that were held out, to compare new rows with (see
             `pyro_gmvae.segments.calibrate`); None if there are none.
+        covariates: the map from covariates w to those of p(y|w); None for a model without.
+
+    A model with covariates needs those of the rows wherever it infers their clusters: a method
+    that takes ``w`` refuses rows without it, and one that does not refuses the model.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> from pyro_gmvae.models import ExactGMVAE
@@ -116,6 +121,7 @@ class FittedModel:
     about: About = About()
     history: list[Record] = field(default_factory=list)
     calibration: Calibration | None = None
+    covariates: CovariateDesign | None = None
 
     @property
     def device(self) -> torch.device:
@@ -140,35 +146,78 @@ class FittedModel:
     def conform(self, data: Dataset) -> Dataset:
         """Bring new rows to the columns or channels of the training rows, and check them.
 
+        Their covariates are brought to those of the training.
+
         Raises:
             pyro_gmvae.errors.InputError: for rows that do not fit.
         """
         data = self.encoding.conform(data)
         likelihood = self.gmvae.options["likelihood"]
         self.encoding.check(data.x, self.gmvae.model.likelihood.support, str(likelihood))
+        if self.covariates is None:
+            _refuse_covariates(data.covariates is not None)
+        elif data.covariates is not None:
+            data = replace(data, covariates=self.covariates.conform(data.covariates))
         return data
 
-    @alone
-    def responsibilities(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N K"]:
-        """Return q(y|x), the probability of each cluster for each row, on the CPU."""
-        return evaluation.responsibilities(self.gmvae, x, transform=self.encoding.encode_mean)
+    def given(self, w: Shaped[Tensor, "N Q"] | None) -> tuple[Tensor, ...]:
+        """Return the arguments of model and guide beside x: w on model scale, if there is any.
+
+        Args:
+            w: covariates that conform, in raw units.
+
+        Raises:
+            InputError: for a model with covariates without those of the rows, or the reverse.
+        """
+        if self.covariates is None:
+            _refuse_covariates(w is not None)
+            return ()
+        if w is None:
+            raise InputError(
+                f"this model has the covariates {', '.join(self.covariates.names)}, without which "
+                "it does not place rows: give them by covariates where that can be done, or use "
+                "a model that was trained without covariates"
+            )
+        return (self.covariates.encode(w).to(self.gmvae.model.component_loc),)
 
     @alone
-    def embed(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N Z"]:
-        """Return the mean of z under q(z|x) for each row, on the CPU."""
-        return evaluation.embed(self.gmvae, x, transform=self.encoding.encode_mean)
+    def responsibilities(
+        self, x: Shaped[Tensor, "N *event"], w: Shaped[Tensor, "N Q"] | None = None
+    ) -> Float[Tensor, "N K"]:
+        """Return q(y|x,w), the probability of each cluster for each row, on the CPU.
+
+        Args:
+            x: raw rows.
+            w: their covariates, of a model that has some; see `given`.
+        """
+        return evaluation.responsibilities(
+            self.gmvae, x, covariates=self.given(w), transform=self.encoding.encode_mean
+        )
+
+    @alone
+    def embed(
+        self, x: Shaped[Tensor, "N *event"], w: Shaped[Tensor, "N Q"] | None = None
+    ) -> Float[Tensor, "N Z"]:
+        """Return the mean of z under q(z|x,w) for each row, on the CPU.
+
+        Args: as in `responsibilities`.
+        """
+        return evaluation.embed(
+            self.gmvae, x, covariates=self.given(w), transform=self.encoding.encode_mean
+        )
 
     @alone
     def log_likelihood(
         self,
         x: Shaped[Tensor, "N *event"],
+        w: Shaped[Tensor, "N Q"] | None = None,
         *,
         num_samples: int = NUM_SAMPLES,
         seed: int = 0,
         diagnostics: bool = True,
         weights: Float64[Tensor, " N"] | None = None,
     ) -> LogLikelihood:
-        """Estimate log p(x) of each row by importance sampling, in nats, in raw units.
+        """Estimate log p(x|w) of each row by importance sampling, in nats, in raw units.
 
         A row's figures depend on ``seed`` and the row alone, whatever rows are beside it. Images
         that training binarises are binarised by such a draw (see `Encoding.encode_scored`); the
@@ -176,6 +225,7 @@ class FittedModel:
 
         Args:
             x: raw rows.
+            w: as in `responsibilities`.
             num_samples: importance samples for each row.
             seed: fixes every draw.
             diagnostics: whether to fit Pareto k-hat, which needs ArviZ.
@@ -185,6 +235,7 @@ class FittedModel:
             self.gmvae,
             x,
             num_samples=num_samples,
+            covariates=self.given(w),
             transform=partial(self.encoding.encode_scored, seed=seed),
             seed=seed,
             keys=row_keys(x),
@@ -217,10 +268,10 @@ class FittedModel:
                 f"all {len(data)} rows of {data.name} have the weight 0: evaluate other rows"
             )
         figures = self.log_likelihood(
-            data.x, num_samples=num_samples, seed=seed, weights=data.weights
+            data.x, data.w, num_samples=num_samples, seed=seed, weights=data.weights
         )
         return evaluation.summarize(
-            self.gmvae, figures, self.responsibilities(data.x), data.class_labels
+            self.gmvae, figures, self.responsibilities(data.x, data.w), data.class_labels
         )
 
     @alone
@@ -244,9 +295,16 @@ class FittedModel:
         return self._decoded(x), y
 
     @alone
-    def reconstruct(self, x: Shaped[Tensor, "N *event"]) -> Float[Tensor, "N *event"]:
-        """Return the reconstruction of each row, in raw units, on the CPU."""
-        made = evaluation.reconstruct(self.gmvae, x, transform=self.encoding.encode_mean)
+    def reconstruct(
+        self, x: Shaped[Tensor, "N *event"], w: Shaped[Tensor, "N Q"] | None = None
+    ) -> Float[Tensor, "N *event"]:
+        """Return the reconstruction of each row, in raw units, on the CPU.
+
+        Args: as in `responsibilities`.
+        """
+        made = evaluation.reconstruct(
+            self.gmvae, x, covariates=self.given(w), transform=self.encoding.encode_mean
+        )
         return self._decoded(made)
 
     @alone
@@ -269,8 +327,9 @@ class FittedModel:
             seed: fixes every draw.
 
         Raises:
-            InputError: for a model that takes no gaps.
+            InputError: for a model that takes no gaps, or has covariates.
         """
+        self.given(None)
         keys = row_keys(x)
         filled = evaluation.impute(
             self.gmvae,
@@ -330,6 +389,7 @@ class FittedModel:
         return evaluation.to_inference_data(
             self.gmvae,
             x,
+            covariates=self.given(None),
             transform=partial(self.encoding.encode_scored, seed=seed),
             encode_mean=self.encoding.encode_mean,
             feature_names=feature_names,
@@ -341,3 +401,10 @@ class FittedModel:
     @torch.no_grad()
     def _decoded(self, x: Tensor) -> Tensor:
         return self.encoding.decode(x.to(self.encoding.scale.device)).cpu()
+
+
+def _refuse_covariates(given: bool) -> None:
+    if given:
+        raise InputError(
+            "this model was trained without covariates: leave them out, or train it again with them"
+        )

@@ -51,14 +51,14 @@ def _clusters(encoding: Encoding, fitted: FittedModel, data: Dataset, title: str
 @_clusters.register(ImageEncoding)
 def _members(encoding: ImageEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
     means = _scaled(encoding, fitted.means())
-    q_y = fitted.responsibilities(data.x)
+    q_y = fitted.responsibilities(data.x, data.w)
     x = _scaled(encoding, data.x)
     return plot_cluster_members(x, q_y, means, weights=data.weights, title=title)
 
 
 @_clusters.register(TableEncoding)
 def _profiles(encoding: TableEncoding, fitted: FittedModel, data: Dataset, title: str) -> Figure:
-    q_y = fitted.responsibilities(data.x)
+    q_y = fitted.responsibilities(data.x, data.w)
     if encoding.mixed is not None:
         return plot_column_profiles(encoding.schema, data.x, q_y, weights=data.weights, title=title)
     return plot_cluster_profiles(
@@ -86,9 +86,10 @@ def _reconstructions(
 def draw_reconstructions(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Figure:
     """Draw images chosen at random, each above its reconstruction."""
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
-    chosen = data.x[order[: PAIRS * COLUMNS]]
+    some = data.subset(order[: PAIRS * COLUMNS])
+    chosen = some.x
     seen = _scaled(fitted.encoding, chosen)
-    made = _scaled(fitted.encoding, fitted.reconstruct(chosen))
+    made = _scaled(fitted.encoding, fitted.reconstruct(chosen, some.w))
     rows = []
     for start in range(0, len(chosen), COLUMNS):
         for images in (seen, made):

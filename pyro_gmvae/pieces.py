@@ -154,7 +154,11 @@ class PiecesMixin:
         @property
         def _device(self) -> str: ...
 
-        def _ready(self, X: Any) -> tuple[Dataset, FittedModel]: ...  # noqa: N803
+        def _ready(
+            self,
+            X: Any,  # noqa: N803
+            covariates: Any = None,
+        ) -> tuple[Dataset, FittedModel]: ...
 
         def _splits(self, data: Dataset, settings: Settings) -> Splits: ...
 
@@ -195,6 +199,10 @@ class PiecesMixin:
             self._earlier = EarlierRows.of(data.x, data.weights, seed=seed)
             return self
         check_goes_on(settings, self.fitted_.gmvae)
+        if self.fitted_.covariates is not None:
+            raise InputError(
+                "pieces take no covariates, and this model has some: fit a new model on all rows"
+            )
         data = _weighted(self.fitted_.conform(read_rows(self, X)[0]), sample_weight)
         earlier = self._earlier_rows(data.x, seed)
         growth = len(data) / (earlier.n_seen + len(data))

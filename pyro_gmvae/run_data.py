@@ -41,6 +41,7 @@ class ReadOptions(NamedTuple):
     label_column: str | None
     weight_column: str | None
     image_size: int | None
+    covariates: tuple[str, ...] = ()
 
 
 def load_settings_splits(
@@ -50,6 +51,7 @@ def load_settings_splits(
     known: Sequence[int] | None = None,
     least_validation: int = MIN_VALIDATION,
     schema: Schema | None = None,
+    covariate_schema: Schema | None = None,
 ) -> Splits:
     """Load the training, validation and test rows that ``settings`` name.
 
@@ -59,6 +61,7 @@ def load_settings_splits(
         known: the rows that were kept in training, where the files of labels and groups do not say.
         least_validation: the fewest rows that are held out for early stopping.
         schema: the columns by which a table is to be read, where a training described them.
+        covariate_schema: likewise those of the covariates.
 
     Raises:
         InputError: without a source, and as `pyro_gmvae.data.load_splits`.
@@ -75,12 +78,14 @@ def load_settings_splits(
         download=download,
         label_column=data.label_column,
         weight_column=data.weight_column,
+        covariates=data.covariate,
         image_size=data.image_size,
         labels=data.labels,
         must_link=data.must_link,
         known=known,
         least_validation=least_validation,
         schema=schema,
+        covariate_schema=covariate_schema,
         wishes=None if schema is not None else wishes_of_settings(data),
         stream=data.stream == "on",
     )
@@ -107,7 +112,7 @@ def with_stream_chosen(settings: Settings) -> Settings:
     """Choose whether a training reads its rows in stream, where the user leaves it open.
 
     The choice depends on the machine, so that it is made once and kept in the settings of the run.
-    Weights, labels and groups are for rows in memory.
+    Weights, labels, groups and covariates are for rows in memory.
 
     Raises:
         InputError: for a file of Parquet that cannot be read.
@@ -115,7 +120,7 @@ def with_stream_chosen(settings: Settings) -> Settings:
     data, source = settings.data, settings.source
     if source is None or not is_table(source):
         return settings
-    in_memory = (data.weight_column, data.labels, data.must_link)
+    in_memory = (data.weight_column, data.labels, data.must_link, data.covariate or None)
     known = any(said is not None for said in in_memory)
     return settings.with_(stream=defaults.stream(data.stream, source, known=known))
 
@@ -184,6 +189,7 @@ def load_run_splits(
         least_validation=about.least_validation,
         # A run may be older than the rules by which columns are described.
         schema=fitted.encoding.schema,
+        covariate_schema=None if fitted.covariates is None else fitted.covariates.schema,
     )
     # Otherwise training rows might be counted as held out.
     if splits.fingerprint() != fitted.about.fingerprint:
@@ -225,8 +231,8 @@ def load_new_rows(
     """Load all rows of another source, with the columns or channels of the model.
 
     A table's columns are brought into the model's order; the columns of labels and of weights may
-    be missing. The images of a folder are brought to ``image_size``, if None to that of training. A
-    model of colour accepts grey images too.
+    be missing, those of covariates may not. The images of a folder are brought to ``image_size``,
+    if None to that of training. A model of colour accepts grey images too.
 
     Raises:
         InputError: for a source that cannot be read, or rows that do not fit.
@@ -297,7 +303,8 @@ def _read_options(
     if image_size is None and is_folder(source) and not table:
         image_size = stored.data.image_size
     folder = data_dir or stored.data.data_dir
-    return ReadOptions(folder, label_column, weight_column, image_size)
+    covariates = () if fitted.covariates is None else fitted.covariates.names
+    return ReadOptions(folder, label_column, weight_column, image_size, covariates)
 
 
 def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
@@ -308,6 +315,7 @@ def _read(source: str, options: ReadOptions, *, download: bool) -> Dataset:
         download=download,
         label_column=options.label_column,
         weight_column=options.weight_column,
+        covariates=options.covariates,
         image_size=options.image_size,
         purpose="apply",
         may_lack=True,

@@ -44,6 +44,7 @@ from pyro_gmvae.segments import (
 )
 
 WAYS = {"known": 0, "refit": RESAMPLES}
+FIGURES = ("outcomes", "slopes", "traits", "rejection")
 REJECTED, HELD_OUT, NEW = 0.05, 1_000, 2_000
 NUMBERS = ("width", "height")
 TRUTH_ROWS = 200_000
@@ -58,6 +59,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--overlaps", nargs="+", default=list(OVERLAPS), choices=list(OVERLAPS))
     parser.add_argument("--rows", nargs="+", type=at_least(100), default=[500, 2_000])
     parser.add_argument("--repeats", type=at_least(1), default=40, help="tables of each kind")
+    parser.add_argument("--figures", nargs="+", default=list(FIGURES), choices=FIGURES)
     arguments = parser.read(argv)
     report = Report("coverage", arguments)
     heads = ("spend, known", "refit", "churn, known", "refit", "slopes, known", "refit")
@@ -72,9 +74,10 @@ def main(argv: Sequence[str]) -> None:
         ]
         row = summed(cells)
         report.add(table=table, overlap=overlap, rows=rows, **row)
-        shown = [row["covered"][f"{n}, {w}"] for n in ("spend", "churn", "slopes") for w in WAYS]
-        shown += [row["covered"]["traits"], row["rejected"], row["trusted"]]
-        percent = (f"{100 * share:.1f}" for share in (row["uncertain"], *shown))
+        ways = [f"{n}, {w}" for n in ("spend", "churn", "slopes") for w in WAYS]
+        shown = [row["covered"].get(name) for name in (*ways, "traits")]
+        shown = [row["uncertain"], *shown, row["rejected"], row["trusted"]]
+        percent = ("" if share is None else f"{100 * share:.1f}" for share in shown)
         report.line(table, overlap, rows, *percent)
     report.close()
 
@@ -94,13 +97,16 @@ def measured(
         segment = matched(rows.segment, q)
         made = {"uncertain": 1 - float(q.max(1).mean()), "errors": {}, "held": {}}
         for way, resamples in WAYS.items():
-            keep_outcomes(made, way, fitted, data, rows, segment, resamples)
-            found = covariates_of_run(
-                fitted, data, {"covariate": rows.covariate}, resamples=resamples
-            )
-            keep_slopes(made, way, found, segment)
-        keep_traits(made, fitted, data, segment, truth)
-        made["rejected"] = rejected(fitted, table, overlap, rng)
+            if "outcomes" in arguments.figures:
+                keep_outcomes(made, way, fitted, data, rows, segment, resamples)
+            if "slopes" in arguments.figures:
+                covariates = {"covariate": rows.covariate}
+                found = covariates_of_run(fitted, data, covariates, resamples=resamples)
+                keep_slopes(made, way, found, segment)
+        if "traits" in arguments.figures:
+            keep_traits(made, fitted, data, segment, truth)
+        if "rejection" in arguments.figures:
+            made["rejected"] = rejected(fitted, table, overlap, rng)
     return made
 
 
@@ -189,6 +195,7 @@ def summed(cells: Sequence[Cell]) -> Cell:
     ``covered_if_trusted`` is of the tables whose refit says that its intervals can be trusted.
     """
     trusted = [cell for cell in cells if cell.get("trusted", True)]
+    rates = [cell["rejected"] for cell in cells if "rejected" in cell]
     names = sorted({name for cell in cells for name in cell["held"]})
     refits = [name for name in names if name.endswith("refit")]
     of_segments = sorted({name for cell in cells for name in cell["errors"]})
@@ -198,7 +205,7 @@ def summed(cells: Sequence[Cell]) -> Cell:
         "moved": median(cell.get("moved", 0.0) for cell in cells),
         "spread": median(cell.get("spread", 0.0) for cell in cells),
         "trusted": len(trusted) / len(cells),
-        "rejected": mean(cell["rejected"] for cell in cells),
+        "rejected": mean(rates) if rates else None,
         "covered": {name: covered(name, cells) for name in names},
         "covered_if_trusted": {name: covered(name, trusted) for name in refits},
         "bias": {name: bias(name, cells) for name in of_segments},

@@ -19,7 +19,9 @@ __all__ = ["given_settings", "named_settings", "training_settings"]
 # The sections of the help by group of settings; MOVED names the settings that go elsewhere.
 SECTIONS = {"data": "Data", "start": "Clusters", "training": "Training", "hardware": "Hardware"}
 MOVED = {
-    **dict.fromkeys(("schema", "column", "drop", "columns", "column_weight"), "Columns of a table"),
+    **dict.fromkeys(
+        ("covariate", "schema", "column", "drop", "columns", "column_weight"), "Columns of a table"
+    ),
     "clusters": "Clusters",
     "chunk_size": "Hardware",
     "augment": "Data",

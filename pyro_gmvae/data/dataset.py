@@ -47,9 +47,11 @@ class Dataset:
         weights: ``(N,)`` how much each row counts, positive or zero; None if all count alike.
         notes: a plain sentence for each guess that was made when the rows were read.
         schema: the columns of a table; None where they are numbers of which nothing is known.
+        covariates: columns of the same rows that the clusters may depend on and are not made of;
+            None if there are none.
 
     Raises:
-        InputError: if ``class_labels`` or ``weights`` have another number of rows.
+        InputError: if ``class_labels``, ``weights`` or ``covariates`` have another number of rows.
 
     >>> from pyro_gmvae.data import TableEncoding
     >>> data = Dataset("points", torch.zeros(3, 2), None, TableEncoding)
@@ -70,6 +72,7 @@ class Dataset:
     weights: Float64[Tensor, "weights"] | None = None
     notes: tuple[str, ...] = ()
     schema: Schema | None = None
+    covariates: Dataset | None = None
 
     def __post_init__(self) -> None:
         if self.class_labels is not None and len(self.class_labels) != len(self.x):
@@ -82,6 +85,11 @@ class Dataset:
                 f"{self.name} has {len(self.x)} rows but {len(self.weights)} weights: "
                 "give one weight per row, or leave the weights out."
             )
+        if self.covariates is not None and len(self.covariates) != len(self.x):
+            raise InputError(
+                f"{self.name} has {len(self.x)} rows but {len(self.covariates)} of its covariates: "
+                "give the covariates of each row."
+            )
 
     def __len__(self) -> int:
         return len(self.x)
@@ -93,6 +101,11 @@ class Dataset:
     def event_shape(self) -> tuple[int, ...]:
         """Return the shape of one datum: ``(C, H, W)`` or ``(D,)``."""
         return tuple(self.x.shape[1:])
+
+    @property
+    def w(self) -> Shaped[Tensor, "rows Q"] | None:
+        """Return the covariates of each row in raw units, or None."""
+        return None if self.covariates is None else self.covariates.x
 
     @property
     def known(self) -> Shaped[Tensor, "rows"]:
@@ -116,6 +129,7 @@ class Dataset:
             weights=None if self.weights is None else self.weights[rows],
             row_names=None if names is None else tuple(names[i] for i in rows.tolist()),
             places=rows if self.places is None else self.places[rows],
+            covariates=None if self.covariates is None else self.covariates.subset(rows),
         )
 
     def fingerprint(self) -> str:
@@ -128,6 +142,8 @@ class Dataset:
         digest = hashlib.sha256(x.contiguous().numpy().data)
         if self.weights is not None:
             digest.update(self.weights.contiguous().numpy().data)
+        if self.covariates is not None:
+            digest.update(self.covariates.fingerprint().encode())
         return digest.hexdigest()
 
 
@@ -158,6 +174,12 @@ class Splits:
 
     def __iter__(self) -> Iterator[Dataset]:
         return iter((self.train, self.validation, self.test))
+
+    @property
+    def w(self) -> Shaped[Tensor, "rows Q"] | None:
+        """Return the covariates of all parts, one after another, in raw units, or None."""
+        joined = self._covariates()
+        return None if joined is None else joined.x
 
     @property
     def n_trained(self) -> int:
@@ -259,6 +281,7 @@ class Splits:
         joined = replace(
             self.train,
             x=torch.cat([p.x for p in self]),
+            covariates=self._covariates(),
             class_labels=torch.cat(labels) if labels else None,
             row_names=names,
             labels=None,
@@ -267,6 +290,13 @@ class Splits:
             weights=torch.cat(weights) if weights else None,
         )
         return joined.subset(places.argsort())
+
+    def _covariates(self) -> Dataset | None:
+        """Join the covariates of all parts, which were read together."""
+        parts = [p.covariates for p in self if p.covariates is not None]
+        if not parts:
+            return None
+        return replace(parts[0], x=torch.cat([p.x for p in parts]), places=None)
 
 
 def hold_out(

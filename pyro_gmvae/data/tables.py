@@ -38,6 +38,7 @@ def load_table(
     *,
     label_column: str | None = None,
     weight_column: str | None = None,
+    covariates: Sequence[str] = (),
     purpose: Purpose = "fit",
     wishes: Wishes | None = None,
     may_lack: bool = False,
@@ -57,6 +58,13 @@ def load_table(
     name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
     if str(path) == STANDARD_INPUT:
         name = "standard input"
+    if covariates:
+        # It reads columns by this module.
+        from pyro_gmvae.data.covariate_columns import from_table_with
+
+        return from_table_with(
+            table, name, covariates, label_column, weight_column, purpose=purpose, wishes=wishes
+        )
     return from_table(table, name, label_column, weight_column, purpose=purpose, wishes=wishes)
 
 
@@ -164,14 +172,14 @@ def _from_frame(
     check_rows(len(frame), name, purpose)
     y, class_names = None, None
     if label_column is not None:
-        _check_column(label_column, "label", frame, name)
+        check_column(label_column, "label", frame, name)
         y, class_names = factorize(frame[label_column].to_numpy())
         frame = frame.drop(columns=label_column)
     weights = None
     if weight_column is not None:
         if weight_column == label_column:
             raise InputError(f"{name} cannot have labels and weights in one column: name two.")
-        _check_column(weight_column, "weight", frame, name)
+        check_column(weight_column, "weight", frame, name)
         weights = _weights(frame, weight_column, name, line_of)
         frame = frame.drop(columns=weight_column)
     if frame.shape[1] == 0:
@@ -203,7 +211,8 @@ def _from_frame(
     )
 
 
-def _check_column(column: str, what: str, frame: "pandas.DataFrame", name: str) -> None:
+def check_column(column: str, what: str, frame: "pandas.DataFrame", name: str) -> None:
+    """Refuse a column that a table does not have, and name one like it if there is one."""
     if column not in frame.columns:
         known = near_or_all(column, list(frame.columns))
         raise InputError(f"{name} has no {what} column {column}: {known}")

@@ -51,8 +51,8 @@ def weighed(
         q_z: q(z|x) of the data.
         x: B data on model scale.
         uniform: as in `draw_z`.
-        covariates: further arguments of the model's `p_x`.
+        covariates: further arguments of model and guide.
     """
-    z = draw_z(q_z, uniform)
-    p_x = gmvae.model.p_x(z, *covariates)
-    return p_x, p_x.log_prob(x) + gmvae.model.log_p_z(z) - q_z.log_prob(z)
+    z, model = draw_z(q_z, uniform), gmvae.model
+    p_x = model.p_x(z, *model.covariates_of_x(covariates))
+    return p_x, p_x.log_prob(x) + model.log_p_z(z, *covariates) - q_z.log_prob(z)

@@ -170,7 +170,7 @@ def _draws(
             z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
             # A negative place gives another seed than those of the transform.
             with forked_rng(like.device, seed=seed_of(seed, -2 - rows.start)):
-                x_new = gmvae.model.p_x(z, *given).sample()
+                x_new = gmvae.model.p_x(z, *gmvae.model.covariates_of_x(given)).sample()
             parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
     observed, z_parts, x_parts = zip(*parts, strict=True)
     return np.concatenate(observed), np.concatenate(z_parts, 1), np.concatenate(x_parts, 1)

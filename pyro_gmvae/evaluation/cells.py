@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
@@ -18,6 +20,7 @@ def cell_log_p(
     gmvae: GMVAE,
     x: Shaped[Tensor, "N columns"],
     *,
+    covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -28,7 +31,7 @@ def cell_log_p(
 
     Args:
         gmvae: a model whose p(x|z) is independent over the cells.
-        x, transform, batch_size, seed: as in `pyro_gmvae.evaluation.responsibilities`.
+        x, covariates, transform, batch_size, seed: as in `pyro_gmvae.evaluation.responsibilities`.
 
     Raises:
         InputError: for data that do not fit the model.
@@ -40,7 +43,9 @@ def cell_log_p(
     torch.Size([8, 4])
     """
 
-    def scored(batch: Tensor) -> Tensor:
-        return gmvae.model.p_x(likeliest_mean(gmvae.posterior(batch))).base_dist.log_prob(batch)
+    def scored(batch: Tensor, *given: Tensor) -> Tensor:
+        z = likeliest_mean(gmvae.posterior(batch, *given))
+        p_x = gmvae.model.p_x(z, *gmvae.model.covariates_of_x(given))
+        return p_x.base_dist.log_prob(batch)
 
-    return each_batch(scored, gmvae, x, (), transform, batch_size, seed)
+    return each_batch(scored, gmvae, x, covariates, transform, batch_size, seed)

@@ -44,7 +44,8 @@ def sample(
         n: number of draws.
         y: a cluster for all draws, or one for each; drawn from p(y) if None.
         mean: return E[x|z], as pictures are shown, instead of a draw from p(x|z).
-        covariates: further arguments of the model's `p_x`, n rows each.
+        covariates: further arguments of the model, n rows each; without those of p(y|w) clusters
+            are drawn from p(y).
         seed: fixes every draw.
 
     Returns:
@@ -68,7 +69,8 @@ def sample(
     model, like = gmvae.model, gmvae.model.component_loc
     with eval_mode(gmvae), forked_rng(like.device, seed=seed):
         if y is None:
-            clusters = dist.Categorical(logits=model.log_p_y()).sample((n,))
+            logits = model.log_p_y(*(c.to(like.device) for c in covariates[:1]))
+            clusters = dist.Categorical(logits=logits).sample((n,) if logits.dim() == 1 else ())
         else:
             clusters = torch.as_tensor(y, device=like.device).long()
             if clusters.shape not in {(), (1,), (n,)}:
@@ -81,7 +83,8 @@ def sample(
         size = default_batch_size(gmvae)
         for start in range(0, n, size):
             rows = slice(start, start + size)
-            p_x = model.p_x(z[rows], *(c[rows].to(like.device) for c in covariates))
+            of_x = model.covariates_of_x(tuple(covariates))
+            p_x = model.p_x(z[rows], *(c[rows].to(like.device) for c in of_x))
             parts.append((p_x.mean if mean else p_x.sample()).cpu())
     return torch.cat(parts), clusters.cpu()
 
@@ -126,7 +129,7 @@ def reconstruct(
 
     def decode(batch: Tensor, *given: Tensor) -> Tensor:
         z = likeliest_mean(gmvae.posterior(batch, *given))
-        return gmvae.model.p_x(z, *given).mean
+        return gmvae.model.p_x(z, *gmvae.model.covariates_of_x(given)).mean
 
     return each_batch(decode, gmvae, x, covariates, transform, batch_size, seed)
 

@@ -38,6 +38,13 @@ class DataSettings(Checked):
         metavar="COLUMN",
         flags=("--weight",),
     )
+    covariate: Sequence[str] = knob(
+        (),
+        "texts",
+        "Column of a table that is not clustered on, and tells who is likely to be in which "
+        "cluster; may be given several times.",
+        metavar="COLUMN",
+    )
     schema: str | None = knob(
         None,
         "file",

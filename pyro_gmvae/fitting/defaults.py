@@ -189,16 +189,18 @@ def start(
     *,
     regularized: bool,
     taught: bool,
+    covariates: bool = False,
 ) -> str:
     """Begin by the regulariser if there is one, else near the clustering that suits the data.
 
-    Several starts are compared for numbers, unless labels or links teach their clusters.
+    Several starts are compared for numbers, unless labels or links teach their clusters. With
+    covariates a mixture is fitted, for clusters of a graph have no p(y|w).
     """
     if said != AUTO:
         return said
     if regularized:
         return "information"
-    return kind.suitable_start(event_shape, support, taught=taught)
+    return kind.suitable_start(event_shape, support, taught=taught or covariates)
 
 
 def holds(
@@ -211,13 +213,15 @@ def holds(
     taught: bool,
     shared_trunk: bool = False,
     before: bool | None = None,
+    covariates: bool = False,
 ) -> tuple[bool, ...]:
     """Say for each training that is tried whether its clusters are held where they begin.
 
     Where the user leaves it open, clusters of the best of several starts are held, for freed ones
     gain likelihood and lose groups (see docs/clusters.md). For mixed columns both are tried, and
     likelihood chooses (see `pyro_gmvae.fitting.train`). There clusters of few rows are held, for
-    freed ones differ from seed to seed.
+    freed ones differ from seed to seed. Clusters of numbers that were fitted together with p(y|w)
+    are held too: both have converged.
 
     Args:
         said: the user's word.
@@ -228,6 +232,7 @@ def holds(
         taught: whether labels, links or a regulariser want clusters of their own.
         shared_trunk: whether q(y|x) has no encoder of its own.
         before: whether the model that training goes on from has held clusters; None for a new one.
+        covariates: whether the clusters depend on covariates.
 
     Raises:
         InputError: for clusters that are to be held and cannot be.
@@ -250,7 +255,7 @@ def holds(
         return (before,)
     if mixed:
         return (True, False) if n_rows >= FREED_ROWS else (True,)
-    return (start in COMPARED,)
+    return (start in COMPARED or (covariates and start == "mixture"),)
 
 
 def starts(said: int | None, start: str) -> int:

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from pyro_gmvae.data import Encoding, KindDefaults, Splits
+from pyro_gmvae.data import Dataset, Encoding, KindDefaults, Splits
+from pyro_gmvae.data.covariates import CovariateDesign
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import About, FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.capacity import check_capacity
+from pyro_gmvae.fitting.covariates import covariates_of
 from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
 from pyro_gmvae.fitting.regularizers import make_regularizer
 from pyro_gmvae.fitting.settings import Settings
@@ -75,6 +78,7 @@ class Plan:
         holds: whether q(y|x) stays as it begins, for each training that is tried with a seed.
         before: the model that training goes on from, or None.
         keeps_numbers: whether the clusters keep the numbers of those that training begins near.
+        covariates: the map from covariates to those of p(y|w), or None.
 
     >>> from pyro_gmvae.data import load_splits
     >>> settings = Settings.of("digits", clusters=10)
@@ -95,6 +99,13 @@ class Plan:
     holds: tuple[bool, ...] = (False,)
     before: FittedModel | None = None
     keeps_numbers: bool = False
+    covariates: CovariateDesign | None = None
+
+    def given(self, data: Dataset) -> tuple[Float[Tensor, "N P"], ...]:
+        """Return what model and guide get beside x: w on model scale, if there are covariates."""
+        if self.covariates is None or data.w is None:
+            return ()
+        return (self.covariates.encode(data.w).float(),)
 
     @alone
     def make_model(self, seed: int) -> GMVAE:
@@ -135,6 +146,7 @@ def plan(
     train, kind, model = splits.train, splits.train.kind, settings.model
     shape, hardware, training = train.event_shape, settings.hardware, settings.training
     _check_rows(settings, splits)
+    covariates = covariates_of(settings, splits, before)
 
     likelihood = (
         defaults.likelihood(model.likelihood, model.binarize, train)
@@ -190,6 +202,7 @@ def plan(
         taught=regularized or known,
         shared_trunk=model.shared_trunk,
         before=None if before is None else bool(before.about.held),
+        covariates=covariates is not None,
     )
     # The second of two like trainings finds the compiled step of the first.
     compiled_steps = total_steps * len(holds)
@@ -197,6 +210,8 @@ def plan(
     config = replace(config, max_steps=max_steps)
     if before is None:
         structured = _model(settings, splits, likelihood, usual, regularized, encoding, structure)
+        if covariates is not None:
+            structured["n_covariates"] = len(covariates)
     else:
         structured = to_config(before.gmvae)
         if train.labels is not None:
@@ -221,6 +236,7 @@ def plan(
         ),
         holds=holds,
         before=before,
+        covariates=covariates,
     )
     with as_input_error():
         check_capacity(made.model, device)
@@ -292,6 +308,7 @@ def _start(
             support,
             regularized=regularized,
             taught=known,
+            covariates=train.covariates is not None,
         )
         check_start(name, regularized=regularized)
     if settings.model.clusters == 1:

@@ -24,6 +24,7 @@ from pyro_gmvae.fitting.starts.exact import begin_table
 from pyro_gmvae.fitting.starts.gaussian_table import begin_gaussian_table
 from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
+from pyro_gmvae.fitting.starts.membership import begin_membership, centre_membership
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
 from pyro_gmvae.fitting.starts.registry import GIVEN, start_from
 from pyro_gmvae.models import GMVAE
@@ -109,13 +110,13 @@ def _number(plan: Plan, fitted: FittedModel) -> None:
     """Let clusters keep the numbers of those that training began near, or order them by size."""
     train, begun = plan.splits.train, plan.start.clusters
     if plan.keeps_numbers and begun is not None:
-        number_as(begun.argmax(-1), fitted.gmvae, fitted.responsibilities(train.x))
+        number_as(begun.argmax(-1), fitted.gmvae, fitted.responsibilities(train.x, train.w))
         return
     seen = [part for part in (train, plan.splits.validation) if len(part)]
     weights = [part.weights for part in seen if part.weights is not None]
     number_by_size(
         fitted.gmvae,
-        torch.cat([fitted.responsibilities(part.x) for part in seen]),
+        torch.cat([fitted.responsibilities(part.x, part.w) for part in seen]),
         torch.cat(weights) if weights else None,
     )
 
@@ -139,10 +140,14 @@ def _held_or_free(plan: Plan, first: Callable[[], GMVAE], found: list[FittedMode
     held, free = found
     # Training rows too, for both learned from them alike, and few rows would tell little.
     judged = _some(plan.splits.train)
-    start = FittedModel(deepcopy(first()).eval(), plan.encoding)
+    start = FittedModel(deepcopy(first()).eval(), plan.encoding, covariates=plan.covariates)
     begun, kept, moved = (
         m.log_likelihood(
-            judged.x, num_samples=JUDGING_SAMPLES, diagnostics=False, weights=judged.weights
+            judged.x,
+            judged.w,
+            num_samples=JUDGING_SAMPLES,
+            diagnostics=False,
+            weights=judged.weights,
         )
         for m in (start, held, free)
     )
@@ -185,10 +190,11 @@ def _fit_in_memory(plan: Plan, gmvae: GMVAE, config: TrainConfig, **options: Any
         gmvae,
         train.x,
         config,
+        covariates=plan.given(train),
         labels=train.labels,
         must_link=train.must_link,
         weights=train.weights,
-        validation=validation.x if len(validation) else None,
+        validation=(validation.x, *plan.given(validation)) if len(validation) else None,
         validation_weights=validation.weights if len(validation) else None,
         transform=plan.encoding,
         augment=plan.augment,
@@ -226,7 +232,9 @@ def _last_good_weights(plan: Plan, gmvae: GMVAE) -> Iterator[None]:
         yield
     except NonFiniteLossError as error:
         about = replace(plan.about, stopped="non-finite loss")
-        error.fitted = FittedModel(gmvae.eval(), plan.encoding, about).to("cpu")
+        error.fitted = FittedModel(
+            gmvae.eval(), plan.encoding, about, covariates=plan.covariates
+        ).to("cpu")
         raise
 
 
@@ -242,10 +250,13 @@ def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult, held: bool) -> Fitted
         n_steps=result.n_steps,
         held=held,
     )
-    fitted = FittedModel(gmvae, plan.encoding, about, result.history)
-    some = _some(plan.splits.train)
+    train = plan.splits.train
+    for w in plan.given(train):
+        centre_membership(gmvae, w, train.weights)
+    fitted = FittedModel(gmvae, plan.encoding, about, result.history, covariates=plan.covariates)
+    some = _some(train)
     figures = fitted.log_likelihood(
-        some.x, num_samples=BOUND_SAMPLES, diagnostics=False, weights=some.weights
+        some.x, some.w, num_samples=BOUND_SAMPLES, diagnostics=False, weights=some.weights
     )
     return replace(fitted, about=replace(about, lower_bound=figures.elbo))
 
@@ -262,11 +273,16 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
     with _last_good_weights(plan, gmvae):
         if accelerator.is_main_process or not _starts_alone(plan, gmvae):
             gmvae = _started(plan, gmvae, config, reporters)
+            for w in plan.given(train):
+                q = FittedModel(gmvae.to(encoding.scale.device), encoding).responsibilities(train.x)
+                begin_membership(gmvae, q, w, train.weights)
     broadcast(gmvae, accelerator.device)
     if train.labels is not None:
         known = train.labels >= 0
         gmvae.to(encoding.scale.device)
-        found = FittedModel(gmvae, encoding).responsibilities(train.x[known])
+        rows = train.subset(known)
+        model = FittedModel(gmvae, encoding, covariates=plan.covariates)
+        found = model.responsibilities(rows.x, rows.w)
         number_as(train.labels[known], gmvae, found)
     return gmvae
 
@@ -306,6 +322,7 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
         epochs=start.epochs,
         reporters=reporters,
         weights=train.weights,
+        covariates=next(iter(plan.given(train)), None),
     )
     table = gmvae.options["table"]
     if table is not None and table.correlated:

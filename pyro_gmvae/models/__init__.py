@@ -6,6 +6,7 @@ from pyro_gmvae.models.config import from_config, to_config
 from pyro_gmvae.models.generative import GenerativeModel
 from pyro_gmvae.models.gmvae import GMVAE, METHODS
 from pyro_gmvae.models.guides import Guide, MarginalGuide
+from pyro_gmvae.models.membership import MembershipLogit
 from pyro_gmvae.models.methods import ConcreteGMVAE, ExactGMVAE, MarginalGMVAE, SparseGMVAE
 from pyro_gmvae.models.must_link import MUST_LINK, MustLink
 from pyro_gmvae.models.objective import ObjectiveWeights
@@ -23,6 +24,7 @@ __all__ = [
     "Guide",
     "MarginalGMVAE",
     "MarginalGuide",
+    "MembershipLogit",
     "MustLink",
     "ObjectiveWeights",
     "Regularizer",

@@ -38,7 +38,8 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
             "save its state_dict() and load it into a model that your code builds"
         )
     conv, table = gmvae.options["conv"], gmvae.options["table"]
-    options = {n: v for n, v in gmvae.options.items() if n != "table"}
+    options = {n: v for n, v in gmvae.options.items() if n not in ("table", "n_covariates")}
+    n_covariates = gmvae.options["n_covariates"]
     sizes = {"n_components": gmvae.n_components, "latent_dim": gmvae.latent_dim, **options}
     return {
         "method": gmvae.method,
@@ -46,6 +47,7 @@ def to_config(gmvae: GMVAE) -> dict[str, Any]:
         **sizes,
         "hidden": list(gmvae.options["hidden"]),
         "conv": conv and conv.to_config(),
+        **({"n_covariates": n_covariates} if n_covariates else {}),
         **({} if table is None else {"table": table.to_config()}),
     }
 

@@ -19,6 +19,7 @@ from pyro_gmvae.distributions import Concrete, RelaxableOneHotCategorical
 from pyro_gmvae.likelihoods import Likelihood
 from pyro_gmvae.models.effects import observation
 from pyro_gmvae.models.labels import is_labels, label_log_evidence
+from pyro_gmvae.models.membership import MembershipLogit
 from pyro_gmvae.models.objective import ObjectiveWeights
 from pyro_gmvae.networks import MIN_SCALE
 from pyro_gmvae.networks.gates import FEW, Gates, nearest_clusters
@@ -37,8 +38,11 @@ class GenerativeModel(PyroModule):
     This is a Pyro program with sites ``y`` (one-hot), ``z`` and ``x`` inside
     ``pyro.plate("data", B)``.
 
-    Subclass it to change one conditional: `p_y`, `p_z` or `p_x`. The arguments after ``y``
-    (covariates, exposures) are passed on to `p_x`, and a subclass may use them there.
+    With covariates w the cluster is drawn from p(y|w) (see `MembershipLogit`). They are the first
+    argument after ``y``; without it, p(y) stands for a datum of which no covariate is known.
+
+    Subclass it to change one conditional: `p_y`, `p_z` or `p_x`. The other arguments after ``y``
+    (exposures) are passed on to `p_x`, and a subclass may use them there.
 
     Args:
         decoder: maps latents ``(..., B, Z)`` to likelihood parameters ``(..., B, *output_shape)``.
@@ -47,6 +51,7 @@ class GenerativeModel(PyroModule):
         latent_dim: Z.
         weights: the annealed quantities, shared with the guide.
         learn_mixture: learn p(y); otherwise it is uniform.
+        n_covariates: P, covariates of p(y|w); 0 for none.
         relaxed: make ``y`` a relaxed variable in the model too, which gives the bound of the
             relaxed model (see `pyro_gmvae.distributions.Concrete`).
 
@@ -72,6 +77,7 @@ class GenerativeModel(PyroModule):
         weights: ObjectiveWeights,
         *,
         learn_mixture: bool = False,
+        n_covariates: int = 0,
         relaxed: bool = False,
     ) -> None:
         super().__init__("model")
@@ -92,6 +98,7 @@ class GenerativeModel(PyroModule):
             self.mixture_logits = nn.Parameter(mixture_logits)
         else:
             self.register_buffer("mixture_logits", mixture_logits)
+        self.membership = MembershipLogit(n_covariates, n_components) if n_covariates else None
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -107,11 +114,28 @@ class GenerativeModel(PyroModule):
         """Return mu_y and sigma_y."""
         return self.component_loc, self.component_scale
 
-    def p_y(self) -> dist.TorchDistribution:
-        """Return p(y), event shape ``(K,)``."""
+    def tilt(self, *covariates: Tensor) -> Float[Tensor, "*batch K"] | None:
+        """Compute log p(y|w) - log p(y) but for a constant; None without covariates."""
+        if self.membership is None or not covariates:
+            return None
+        tilt: Tensor = self.membership(covariates[0])
+        return tilt
+
+    def covariates_of_x(self, covariates: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the arguments of `p_x` after z: all covariates but that of p(y|w)."""
+        return covariates if self.membership is None else covariates[1:]
+
+    def y_logits(self, *covariates: Tensor) -> Float[Tensor, "*batch K"]:
+        """Compute the logits of p(y|w), of p(y) without covariates."""
+        tilt = self.tilt(*covariates)
+        return self.mixture_logits if tilt is None else self.mixture_logits + tilt
+
+    def p_y(self, *covariates: Tensor) -> dist.TorchDistribution:
+        """Return p(y|w), of p(y) without covariates, event shape ``(K,)``."""
+        logits = self.y_logits(*covariates)
         if self.relaxed:
-            return Concrete(self.weights.temperature, logits=self.mixture_logits)
-        return RelaxableOneHotCategorical(logits=self.mixture_logits)
+            return Concrete(self.weights.temperature, logits=logits)
+        return RelaxableOneHotCategorical(logits=logits)
 
     def p_z(self, y: Float[Tensor, "*batch K"]) -> dist.TorchDistribution:
         """Return p(z|y), event shape ``(Z,)``; a relaxed y blends the components' parameters."""
@@ -133,13 +157,16 @@ class GenerativeModel(PyroModule):
             x: observations, shape ``(B, *event_shape)``; None draws them.
             y: one-hot clusters, shape ``(B, K)``; or integer labels, shape ``(B,)``, -1 where
                 missing; None draws or infers them. With neither x nor y, B is 1.
-            covariates: passed on to `p_x`.
+            covariates: w, ``(B, P)``, if there are covariates of p(y|w); what follows is passed
+                on to `p_x`.
 
         Returns:
             The value of site ``x``.
         """
         labels = y if is_labels(y) else None
-        p_y = self.p_y()
+        of_x = self.covariates_of_x(covariates)
+        # A subclass without covariates may have a `p_y` that takes none.
+        p_y = self.p_y() if self.membership is None else self.p_y(*covariates)
         with pyro.plate("data", self._batch_size(x, y), dim=-1):
             with poutine.scale(scale=self.weights.kl_weight):
                 y = pyro.sample(
@@ -153,7 +180,7 @@ class GenerativeModel(PyroModule):
                 pyro.factor("label", label_log_evidence(y, labels))
             with poutine.scale(scale=self.weights.z_kl_weight):
                 z = pyro.sample("z", self.p_z(y))
-            return pyro.sample("x", observation(self.p_x, z, *covariates), obs=x)
+            return pyro.sample("x", observation(self.p_x, z, *of_x), obs=x)
 
     def _batch_size(self, x: Tensor | None, y: Tensor | None) -> int:
         if x is not None:
@@ -169,17 +196,19 @@ class GenerativeModel(PyroModule):
         components = dist.Normal(self.component_loc, self.component_scale).to_event(1)
         return components.log_prob(z.unsqueeze(-2))
 
-    def log_p_y(self) -> Float[Tensor, " K"]:
-        """Compute log p(y)."""
-        return torch.log_softmax(self.mixture_logits, -1)
+    def log_p_y(self, *covariates: Tensor) -> Float[Tensor, "*batch K"]:
+        """Compute log p(y|w), log p(y) without covariates."""
+        return torch.log_softmax(self.y_logits(*covariates), -1)
 
-    def log_p_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch"]:
-        r"""Compute :math:`\log p(z) = \log \sum_y p(y) p(z|y)`."""
-        return (self.log_p_y() + self.log_p_z_given_y(z)).logsumexp(-1)
+    def log_p_z(self, z: Float[Tensor, "*batch Z"], *covariates: Tensor) -> Float[Tensor, "*batch"]:
+        r"""Compute :math:`\log p(z|w) = \log \sum_y p(y|w) p(z|y)`."""
+        return (self.log_p_y(*covariates) + self.log_p_z_given_y(z)).logsumexp(-1)
 
-    def log_p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
-        """Compute the log of the posterior p(y|z), exactly by Bayes' rule."""
-        return (self.log_p_y() + self.log_p_z_given_y(z)).log_softmax(-1)
+    def log_p_y_given_z(
+        self, z: Float[Tensor, "*batch Z"], *covariates: Tensor
+    ) -> Float[Tensor, "*batch K"]:
+        """Compute the log of the posterior p(y|z,w), exactly by Bayes' rule."""
+        return (self.log_p_y(*covariates) + self.log_p_z_given_y(z)).log_softmax(-1)
 
     def gates(self, z: Float[Tensor, "B Z"]) -> Gates:
         """Compute p(y|z) and (z - mu_y) / sigma_y, of many clusters those of the nearest."""
@@ -192,6 +221,8 @@ class GenerativeModel(PyroModule):
         log_joint = log_p_y - 0.5 * (u * u).sum(-1) - scale.log().sum(-1)
         return Gates(log_joint.softmax(-1), u, near)
 
-    def p_y_given_z(self, z: Float[Tensor, "*batch Z"]) -> Float[Tensor, "*batch K"]:
-        """Compute the posterior p(y|z)."""
-        return self.log_p_y_given_z(z).exp()
+    def p_y_given_z(
+        self, z: Float[Tensor, "*batch Z"], *covariates: Tensor
+    ) -> Float[Tensor, "*batch K"]:
+        """Compute the posterior p(y|z,w)."""
+        return self.log_p_y_given_z(z, *covariates).exp()

@@ -87,6 +87,8 @@ class GMVAE(nn.Module):
         shared_trunk: let q(y|x) and q(z|x,y) share the built-in encoder; otherwise each has
             its own.
         learn_mixture: learn p(y); otherwise it is uniform.
+        n_covariates: P, numbers w that are known of each datum and tell its cluster by p(y|w) (see
+            `pyro_gmvae.models.MembershipLogit`); they are the first of the covariates.
         label_weight: weight of log q(label|x) for labelled data, in nats.
         network: kind of the built-in networks: linear layers, or convolutions for images.
         cluster_network: kind of the encoder that infers the cluster, which is that of q(y|x), or
@@ -129,6 +131,7 @@ class GMVAE(nn.Module):
         cluster_encoder: nn.Module | None = None,
         shared_trunk: bool = False,
         learn_mixture: bool = False,
+        n_covariates: int = 0,
         label_weight: float = 1.0,
         network: Literal["mlp", "conv"] = "mlp",
         cluster_network: Literal["mlp", "conv"] | None = None,
@@ -145,6 +148,7 @@ class GMVAE(nn.Module):
         n_components = whole("n_components", n_components, least=1, most=MOST_CLUSTERS)
         latent_dim = whole("latent_dim", latent_dim, least=1, most=MOST_WIDTH)
         hidden = widths("hidden", hidden)
+        n_covariates = whole("n_covariates", n_covariates, least=0, most=MOST_WIDTH)
         label_weight = real("label_weight", label_weight, least=0)
         if cluster_encoder is not None and shared_trunk:
             raise ValueError("give a cluster_encoder or shared_trunk=True, not both")
@@ -170,6 +174,7 @@ class GMVAE(nn.Module):
             "likelihood": likelihood,
             "shared_trunk": shared_trunk,
             "learn_mixture": learn_mixture,
+            "n_covariates": n_covariates,
             "label_weight": label_weight,
             "network": network,
             "cluster_network": cluster_network,
@@ -194,6 +199,7 @@ class GMVAE(nn.Module):
                 latent_dim,
                 self.weights,
                 learn_mixture=learn_mixture,
+                n_covariates=n_covariates,
                 **model_options,
             )
             self.guide = self.guide_class(
@@ -203,6 +209,8 @@ class GMVAE(nn.Module):
                 **guide_options,
             )
         self.guide.log_p_y = self.model.log_p_y
+        if n_covariates:
+            self.guide.tilt = self.model.tilt
         if table is not None:
             # The networks go by where the model puts the clusters in z.
             assert isinstance(self.model.decoder, GatedDecoder)
@@ -212,7 +220,7 @@ class GMVAE(nn.Module):
                 self.model.component_loc.copy_(apart(n_components, latent_dim))
 
     def hold_clusters(self) -> None:
-        """Keep q(y|x) as it is from now on: training changes the other networks alone.
+        """Keep q(y|x,w) as it is from now on: training changes the other networks alone.
 
         Raises:
             ValueError: for the marginal method, which has no q(y|x).
@@ -222,6 +230,8 @@ class GMVAE(nn.Module):
             raise ValueError("only a q(y|x) with an encoder of its own can be held")
         guide.cluster_encoder.requires_grad_(False)
         guide.y_head.requires_grad_(False)
+        if self.model.membership is not None:
+            self.model.membership.requires_grad_(False)
 
     def regularize(self, regularizer: Regularizer | None) -> None:
         """Train with the penalties of ``regularizer`` from now on; None trains without any.

@@ -62,6 +62,7 @@ class Guide(PyroModule):
     regularizer: Regularizer | None
     must_link: MustLink | None
     log_p_y: Callable[[], Tensor]  # the model's method
+    tilt: Callable[..., Tensor | None] | None = None  # the model's method
 
     def __init__(
         self,
@@ -101,13 +102,15 @@ class Guide(PyroModule):
     def encode(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> tuple[Float[Tensor, "*batch F"], Float[Tensor, "*batch K"]]:
-        """Compute the features for q(z|x,y) and the logits of q(y|x).
+        """Compute the features for q(z|x,y) and the logits of q(y|x,w).
 
-        Covariates are ignored here; a subclass may use them.
+        These are the logits of q(y|x), tilted as the model tilts p(y) by w. Other covariates are
+        ignored here; a subclass may use them.
         """
         features = self.encoder(x)
-        cluster_features = features if self.cluster_encoder is None else self.cluster_encoder(x)
-        return features, self.y_head(cluster_features)
+        logits = self.y_head(features if self.cluster_encoder is None else self.cluster_encoder(x))
+        tilt = None if self.tilt is None else self.tilt(*covariates)
+        return features, logits if tilt is None else logits + tilt
 
     def log_responsibilities(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
@@ -243,7 +246,8 @@ class MarginalGuide(PyroModule):
     regularizer: Regularizer | None
     must_link: MustLink | None
     log_p_y: Callable[[], Tensor]  # the model's method
-    log_p_y_given_z: Callable[[Tensor], Tensor]  # the model's method
+    log_p_y_given_z: Callable[..., Tensor]  # the model's method
+    tilt: Callable[..., Tensor | None] | None = None  # the model's method
 
     def __init__(
         self,
@@ -264,8 +268,13 @@ class MarginalGuide(PyroModule):
     def posterior(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> dist.TorchDistribution:
-        """Return q(z|x), event shape ``(Z,)``."""
-        return dist.Normal(*self.z_head(self.encoder(x))).to_event(1)
+        """Return q(z|x,w), event shape ``(Z,)``; a `GaussianHead` does not look at w."""
+        features = self.encoder(x)
+        if isinstance(self.z_head, PlacedMixtureHead) and self.tilt is not None:
+            loc, scale = self.z_head(features, self.tilt(*covariates))
+        else:
+            loc, scale = self.z_head(features)
+        return dist.Normal(loc, scale).to_event(1)
 
     def forward(
         self,
@@ -280,7 +289,9 @@ class MarginalGuide(PyroModule):
         """
         q_z = self.posterior(x, *covariates)
         with pyro.plate("data", x.shape[-1 - self.event_dim], dim=-1):
-            regularize(self, x, lambda: self.log_p_y_given_z(q_z.rsample()), *covariates)
+            regularize(
+                self, x, lambda: self.log_p_y_given_z(q_z.rsample(), *covariates), *covariates
+            )
             with poutine.scale(scale=self.weights.z_kl_weight):
                 pyro.sample("z", q_z)
 
@@ -288,7 +299,7 @@ class MarginalGuide(PyroModule):
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
         """Compute log p(y|z) at a draw of z from q(z|x)."""
-        return self.log_p_y_given_z(self.posterior(x, *covariates).rsample())
+        return self.log_p_y_given_z(self.posterior(x, *covariates).rsample(), *covariates)
 
 
 def regularize(

@@ -170,9 +170,9 @@ class MarginalGMVAE(GMVAE):
     def responsibilities(
         self, x: Num[Tensor, "*batch_and_event"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
-        """Estimate E_q(z|x) p(y|z) by fixed draws of z, so that the result is reproducible."""
+        """Estimate E_q(z|x,w) p(y|z,w) by fixed draws of z, so that the result is reproducible."""
         q_z = self.guide.posterior(x, *covariates).base_dist
         # One draw at a time: the densities of all clusters for all draws would not fit in memory.
         noise = self.draws.to(q_z.loc)
-        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e) for e in noise)
+        posteriors = (self.model.p_y_given_z(q_z.loc + q_z.scale * e, *covariates) for e in noise)
         return sum(posteriors, torch.zeros(())) / self.N_DRAWS

@@ -281,10 +281,11 @@ class PlacedMixtureHead(nn.Module):
         return self.within.output
 
     def forward(
-        self, features: Float[Tensor, "*batch F"]
+        self, features: Float[Tensor, "*batch F"], tilt: Float[Tensor, "*batch K"] | None = None
     ) -> tuple[Float[Tensor, "*batch Z"], Float[Tensor, "*batch Z"]]:
-        first = features[..., : self.n_cluster_features]
-        r = self.y_head(first).softmax(-1)
+        """Compute mean and standard deviation of z; a tilt is added to the logits of r."""
+        logits = self.y_head(features[..., : self.n_cluster_features])
+        r = (logits if tilt is None else logits + tilt).softmax(-1)
         rest = features[..., self.n_cluster_features :]
         offset, spread = self.within(rest[..., : self.in_features])
         if self.line is not None:

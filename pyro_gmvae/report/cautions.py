@@ -15,7 +15,7 @@ __all__ = ["BLURRED", "blurs_of", "cautions_of"]
 BLURRED = 0.05  # expected share of a segment's rows that belong to another one
 SMALL = 30  # rows of a segment, below which its figures are rough
 UNSURE = 0.8  # mean responsibility of a segment's rows, below which it is vague
-TORN = 0.05  # of all rows in another segment than their likeliest; intervals of traits hold less
+TORN = 0.05  # of all rows in another segment than their likeliest; intervals hold less
 GAPPY = 0.2
 NAMED = 5  # columns that are named
 
@@ -69,11 +69,18 @@ def cautions_of(
         )
     torn = sum(s.size.n_rows * (1 - s.size.certainty) for s in segments) / explanation.n_rows
     if torn >= TORN and explanation.profiles:
+        first = explanation.first_step
+        narrow = "sizes and traits" if first is None else "sizes"
         said.append(
             f"By the model, {percent_text(torn)} of the rows are not in their likeliest segment. "
-            "Where so many are not, the intervals of sizes and traits are too narrow: they take "
-            "the segments as known."
+            f"Where so many are not, the intervals of {narrow} are too narrow: they take the "
+            "segments as known."
         )
+        if first is not None and not first.trusted:
+            said.append(
+                f"Other rows would give other segments: a resample puts {first.spread:.0%} of the "
+                "rows elsewhere. The intervals of traits count that, and may still be too narrow."
+            )
     small = [s.cluster for s in segments if s.size.n_rows < SMALL]
     if small:
         said.append(

@@ -68,7 +68,8 @@ def latent_map(
     """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     rows = order[:MOST_POINTS].sort().values
-    z = fitted.embed(data.x[rows]).double().numpy()
+    drawn = data.subset(rows)
+    z = fitted.embed(drawn.x, drawn.w).double().numpy()
     centred = z - z.mean(0)
     _, size, directions = np.linalg.svd(centred, full_matrices=False)
     flat = centred @ directions[:2].T

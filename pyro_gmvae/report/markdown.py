@@ -86,6 +86,11 @@ def _lines(report: Report) -> Iterator[str]:
         f"* Log-likelihood {report.fit.log_likelihood:.2f} ± {report.fit.error:.2f} nats per row, "
         f"of {report.fit.n:,} rows."
     )
+    if origin.covariates:
+        yield (
+            "* The segment of a row depends on these columns too, which it is not made of: "
+            f"{', '.join(map(markdown_text, origin.covariates))}."
+        )
     if origin.fingerprint:
         yield f"* Training rows: SHA-256 {origin.fingerprint}."
     if origin.command:

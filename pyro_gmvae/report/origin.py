@@ -29,6 +29,7 @@ class Origin:
         versions: the versions of the packages that wrote the report.
         command: the command that trains such a model, or None.
         sample: how stable the clusters are in the number of rows, if they are those of a sample.
+        covariates: the columns that the clusters depend on and are not made of.
     """
 
     method: str
@@ -45,10 +46,12 @@ class Origin:
     versions: dict[str, str]
     command: str | None = None
     sample: str | None = None
+    covariates: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        lists = {"columns": list(self.columns), "left_out": list(self.left_out)}
+        names = ("columns", "left_out", "covariates")
+        lists = {name: list(getattr(self, name)) for name in names}
         return asdict(self) | lists
 
 
@@ -92,6 +95,7 @@ def origin_of(fitted: FittedModel) -> Origin:
         versions(),
         None if settings.get("data") is None else train_command(settings),
         None if about.sample is None else about.sample.sentence,
+        () if fitted.covariates is None else fitted.covariates.names,
     )
 
 

@@ -163,7 +163,7 @@ def make_report(
     weights = scored.weights
     if weights is not None and not (weights > 0).any():
         raise InputError(f"too few rows of {data.name} have a weight above 0: name other rows")
-    figures = fitted.log_likelihood(scored.x, seed=seed, weights=weights)
+    figures = fitted.log_likelihood(scored.x, scored.w, seed=seed, weights=weights)
     shown = sorted({m.row for m in _members(explanation)})
     profiles = {p.name: p for p in explanation.profiles}
     return Report(

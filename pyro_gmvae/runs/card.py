@@ -69,6 +69,13 @@ def _lines(fitted: FittedModel, digest: str) -> Iterator[str]:
     if schema is not None:
         yield "## Columns\n"
         yield from _columns(schema)
+    if fitted.covariates is not None:
+        yield "## Covariates\n"
+        yield (
+            "The cluster of a row depends on these columns too, which it is not made of. New rows "
+            "need them, and in Python `model.predict(rows, covariates=columns)` takes them: "
+            f"{', '.join(map(markdown_text, fitted.covariates.names))}.\n"
+        )
     yield "## Training\n"
     yield from _training(fitted, digest)
     yield "## Figures\n"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_gmvae.data import Encoding, encoding_from_config
+from pyro_gmvae.data.covariates import CovariateDesign
 from pyro_gmvae.evaluation import Calibration
 from pyro_gmvae.files import under_prefix, with_prefix
 from pyro_gmvae.files.tensors import (
@@ -47,6 +48,8 @@ def read_model(path: Path, config: dict[str, Any]) -> FittedModel:
     model = typed(dict[str, Any], config.get("model"), "model")
     dtype: torch.dtype = getattr(torch, typed(Dtype, config.get("dtype"), "dtype"))
     about = About.from_dict(config.get("about"))
+    stored = config.get("covariates")
+    covariates = None if stored is None else CovariateDesign.from_config(stored)
     calibrated = CalibrationForm.from_config(config.get("calibration"))
     try:
         with torch.device("meta"):
@@ -55,6 +58,8 @@ def read_model(path: Path, config: dict[str, Any]) -> FittedModel:
         raise DamagedError(cut(error)) from error
     if blank[0].event_shape != blank[1].model_shape:
         raise DamagedError("the model and its encoding are for rows of different shapes")
+    if blank[0].options["n_covariates"] != (0 if covariates is None else len(covariates)):
+        raise DamagedError("the model and its covariates do not fit together")
 
     wanted = {name: form_of(tensor) for name, tensor in tensors_of(*blank).items()}
     if is_old:
@@ -82,7 +87,9 @@ def read_model(path: Path, config: dict[str, Any]) -> FittedModel:
     for part, module in _parts(gmvae, encoding):
         module.load_state_dict(under_prefix(part, tensors))
     calibration = None if calibrated is None else calibrated.read(tensors)
-    return FittedModel(gmvae.eval(), encoding, about, calibration=calibration)
+    return FittedModel(
+        gmvae.eval(), encoding, about, calibration=calibration, covariates=covariates
+    )
 
 
 def _check_digest(path: Path, digest: Any, wanted: dict[str, TensorForm]) -> None:

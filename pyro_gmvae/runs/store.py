@@ -83,6 +83,7 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
         "encoding": fitted.encoding.to_config(),
         "about": fitted.about.to_dict(),
         "calibration": None if form is None else form.to_config(),
+        **({} if fitted.covariates is None else {"covariates": fitted.covariates.to_config()}),
         "weights_sha256": digest,
     }
     text = json.dumps(config, indent=2) + "\n"

@@ -1,5 +1,6 @@
 """Turn clusters into segments that people can use."""
 
+from pyro_gmvae.segments.covariates.effects import effects_of_run
 from pyro_gmvae.segments.covariates.logit import covariates_of_run, segment_logit
 from pyro_gmvae.segments.covariates.results import SegmentLogit
 from pyro_gmvae.segments.explanation.explain import Explanation, explain
@@ -24,7 +25,9 @@ __all__ = [
     "covariates_of_run",
     "cross_calibrate",
     "describe_outcomes",
+    "effects_of_run",
     "describe_run",
+    "effects_of_run",
     "distil_rules",
     "explain",
     "refit_segments",

@@ -26,5 +26,5 @@ def responsibilities_of_rows(
     >>> q.shape, weights
     ((4, 3), array([1., 1., 1., 1.]))
     """
-    q = fitted.responsibilities(data.x).double().numpy()
+    q = fitted.responsibilities(data.x, data.w).double().numpy()
     return q, np.ones(len(q)) if data.weights is None else data.weights.double().numpy()

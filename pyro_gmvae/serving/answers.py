@@ -69,6 +69,7 @@ class AnswersOfRows(nn.Module):
 
     def __init__(self, fitted: FittedModel, elbo_at: ElboAt = "points") -> None:
         super().__init__()
+        fitted.given(None)  # refuses a model with covariates, which rows alone do not have
         self.gmvae, self.encoding = fitted.gmvae, fitted.encoding
         latent_dim = fitted.gmvae.latent_dim
         points = balanced_signs(latent_dim) if elbo_at == "points" else torch.zeros(1, latent_dim)

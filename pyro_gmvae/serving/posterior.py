@@ -35,7 +35,11 @@ def checked_rows(fitted: FittedModel, x: Shaped[Tensor, "N D"], source: str) -> 
 
 @torch.no_grad()
 def cluster_posterior(
-    fitted: FittedModel, x: Shaped[Tensor, "N *event"], *, batch_size: int | None = None
+    fitted: FittedModel,
+    x: Shaped[Tensor, "N *event"],
+    w: Shaped[Tensor, "N Q"] | None = None,
+    *,
+    batch_size: int | None = None,
 ) -> Float[Tensor, "N K"]:
     """Compute q(y|x) as `FittedModel.responsibilities` does, on the CPU, faster for many rows.
 
@@ -45,6 +49,7 @@ def cluster_posterior(
     Args:
         fitted: the model, in evaluation mode.
         x: raw rows that conform; there may be none.
+        w: their covariates, of a model that has some.
         batch_size: rows at a time; None is as many as `FittedModel.responsibilities` takes, so that
             the figures are the same to the last bit.
 
@@ -56,13 +61,14 @@ def cluster_posterior(
     >>> bool((cluster_posterior(fitted, x) == fitted.responsibilities(x)).all())
     True
     """
-    gmvae, encode = fitted.gmvae, fitted.encoding.encode_mean
+    gmvae, encode, given = fitted.gmvae, fitted.encoding.encode_mean, fitted.given(w)
     like = gmvae.model.component_loc
     found = torch.empty(len(x), gmvae.n_components, dtype=like.dtype)
     size = batch_size or default_batch_size(gmvae)
     for start in range(0, len(x), size):
         batch = encode(x[start : start + size].to(like.device)).to(like.dtype)
-        found[start : start + size] = gmvae.responsibilities(batch)
+        own = (c[start : start + size] for c in given)
+        found[start : start + size] = gmvae.responsibilities(batch, *own)
     return found
 
 

@@ -34,6 +34,8 @@ def is_large(fitted: FittedModel, source: str) -> bool:
         fitted: the model.
         source: a name of data, as in `pyro_gmvae.data.load`.
     """
+    if fitted.covariates is not None:  # they are read with the whole table
+        return False
     named = fitted.encoding.feature_names is not None and source not in BUILT_IN
     if not (named and can_stream(source) and Path(source).exists()):
         return False

@@ -79,8 +79,13 @@ def require_pieces(fitted: FittedModel, source: str) -> None:
 
     Raises:
         InputError: for other sources than Parquet and text, and a model whose columns have no
-            names.
+            names, or that has covariates.
     """
+    if fitted.covariates is not None:
+        raise InputError(
+            f"rows are not placed in pieces by a model with covariates: name a file to write, and "
+            f"not a folder, for {source}"
+        )
     if source in BUILT_IN or fitted.encoding.feature_names is None:
         raise InputError(f"{source} cannot be read in pieces: name a file to write")
     parts_of(source)

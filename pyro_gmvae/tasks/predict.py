@@ -75,8 +75,8 @@ def predict_run(
     rows: dict[str, Any] = {"row": range(len(data))}
     if data.row_names is not None:
         rows["file"] = [unicode_text(name) for name in data.row_names]
-    probabilities = cluster_posterior(fitted, data.x)
+    probabilities = cluster_posterior(fitted, data.x, data.w)
     found = assign(
-        fitted, data.x, density=density, reject=reject, responsibilities=probabilities
+        fitted, data.x, data.w, density=density, reject=reject, responsibilities=probabilities
     ).to_frame()
     return pandas.concat([pandas.DataFrame(rows), found], axis=1)

@@ -61,7 +61,7 @@ def prune_run(
     """
     least_share = real("the least share", least_share, least=0, below=1)
     rows = splits.train
-    share = cluster_usage(fitted.responsibilities(rows.x), rows.weights).share
+    share = cluster_usage(fitted.responsibilities(rows.x, rows.w), rows.weights).share
     stays = (share > 0) & (share >= least_share)
     kept = stays.nonzero().squeeze(-1)
     if len(kept) == 0:

@@ -53,7 +53,7 @@ def sample_stability(fitted: FittedModel, settings: Settings, splits: Splits) ->
         models.append(train(plan(settings, part)).to(fitted.device))
     drawn = len(splits.train) + len(splits.validation)
     return SampleStability.of_clusters(
-        [model.responsibilities(splits.rest.x).argmax(-1) for model in models],
+        [model.responsibilities(splits.rest.x, splits.rest.w).argmax(-1) for model in models],
         n_clusters=fitted.gmvae.n_components,
         rows=drawn,
         of=drawn + len(splits.rest),

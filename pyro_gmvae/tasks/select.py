@@ -83,6 +83,7 @@ class _Parts:
     splits: Splits
     held_out: Dataset
     compared: Tensor
+    compared_w: Tensor | None
     compared_weights: Tensor | None
 
 
@@ -200,7 +201,8 @@ def _parts(splits: Splits) -> _Parts:
     weights = [p.weights for p in splits if p.weights is not None]
     step = -(-len(rows) // JUDGED_ROWS)
     compared_weights = torch.cat(weights)[::step] if weights else None
-    return _Parts(splits, held_out, rows[::step], compared_weights)
+    w = None if splits.w is None else splits.w[::step]
+    return _Parts(splits, held_out, rows[::step], w, compared_weights)
 
 
 @contextmanager
@@ -237,11 +239,12 @@ def _trained(
     fitted = train(planned).to(planned.config.device or "cpu")
     log_p = fitted.log_likelihood(
         parts.held_out.x,
+        parts.held_out.w,
         num_samples=num_samples,
         seed=settings.training.seed,
         diagnostics=False,
     ).log_p
-    return log_p, fitted.responsibilities(parts.compared).argmax(-1)
+    return log_p, fitted.responsibilities(parts.compared, parts.compared_w).argmax(-1)
 
 
 def _write(file: Path, log_p: Tensor, clusters: Tensor) -> None:

@@ -46,7 +46,7 @@ def compare_runs(models: Sequence[FittedModel], data: Sequence[Dataset]) -> Stab
         InputError: for fewer than two models.
     """
     each = zip(models, data, strict=True)
-    q = [fitted.responsibilities(rows.x) for fitted, rows in each]
+    q = [fitted.responsibilities(rows.x, rows.w) for fitted, rows in each]
     return stability(q, data[0].weights if data else None)
 
 
@@ -85,7 +85,7 @@ def resampled(
     resamples = whole("resamples", resamples, least=1, most=MOST_TRAININGS)
     x = torch.cat([part.x for part in splits])
     weights = [part.weights for part in splits if part.weights is not None]
-    reference = fitted.responsibilities(x).argmax(-1)
+    reference = fitted.responsibilities(x, splits.w).argmax(-1)
     generator = torch.Generator().manual_seed(seed)
     others = []
     for resample in range(resamples):
@@ -93,7 +93,7 @@ def resampled(
         settings = settings_of(fitted).with_(seed=own, device=device)
         half = splits.with_share(RESAMPLED_SHARE, seed=own)
         trained = train(plan(settings, half), reporters=reporters(resample))
-        others.append(trained.responsibilities(x).argmax(-1))
+        others.append(trained.responsibilities(x, splits.w).argmax(-1))
     return cluster_stability(
         reference, others, fitted.gmvae.n_components, torch.cat(weights) if weights else None
     )

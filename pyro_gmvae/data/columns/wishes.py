@@ -81,6 +81,17 @@ class Wishes:
             None if self.only is None else tuple(n for n in self.only if n != name),
         )
 
+    def of(self, names: Sequence[str]) -> Wishes:
+        """Keep what is said about some columns, which are all used.
+
+        >>> Wishes(kinds={"kind": "binary", "age": "count"}, only=("kind",)).of(["age"]).kinds
+        {'age': 'count'}
+        """
+        return Wishes(
+            {n: kind for n, kind in self.kinds.items() if n in names},
+            {n: levels for n, levels in self.levels.items() if n in names},
+        )
+
     def and_then(self, other: Wishes) -> Wishes:
         """Join the wishes; where they contradict one another, ``other`` decides."""
         drop = [n for n in self.drop if n not in other.kinds and n not in (other.only or ())]

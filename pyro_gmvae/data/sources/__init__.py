@@ -38,6 +38,7 @@ def load(
     download: bool = False,
     label_column: str | None = None,
     weight_column: str | None = None,
+    covariates: Sequence[str] = (),
     image_size: int | None = None,
     purpose: Purpose = "fit",
     wishes: Wishes | None = None,
@@ -56,6 +57,7 @@ def load(
         download: whether a missing data set may be downloaded.
         label_column: the column of a table that becomes ``class_labels``.
         weight_column: the column of a table that becomes ``weights``.
+        covariates: the columns of a table that become ``covariates``.
         image_size: the height and width to resize and crop the images of a folder to.
         purpose: ``"fit"`` guesses what the columns of a table mean, leaves out those that say
             nothing about clusters, and refuses fewer than 2 rows; ``"apply"`` does none of these.
@@ -70,7 +72,8 @@ def load(
     folder = is_folder(source)
     _check(source)
     table = source not in BUILT_IN and is_table(source)
-    for what, column in (("label", label_column), ("weight", weight_column)):
+    columns = [("covariate", column) for column in covariates]
+    for what, column in (("label", label_column), ("weight", weight_column), *columns):
         if column is not None and not table:
             raise InputError(
                 f"{source} is not a table, so it has no {what} column {column}: leave it out."
@@ -91,6 +94,7 @@ def load(
             path,
             label_column=label_column,
             weight_column=weight_column,
+            covariates=covariates,
             purpose=purpose,
             wishes=wishes,
             may_lack=may_lack,
@@ -115,12 +119,14 @@ def load_splits(
     download: bool = False,
     label_column: str | None = None,
     weight_column: str | None = None,
+    covariates: Sequence[str] = (),
     image_size: int | None = None,
     labels: str | Path | None = None,
     must_link: str | Path | None = None,
     known: Sequence[int] | None = None,
     least_validation: int = MIN_VALIDATION,
     schema: Schema | None = None,
+    covariate_schema: Schema | None = None,
     wishes: Wishes | None = None,
     stream: bool = False,
 ) -> Splits:
@@ -141,6 +147,7 @@ def load_splits(
         download: as in `load`.
         label_column: as in `load`.
         weight_column: as in `load`.
+        covariates: as in `load`.
         image_size: as in `load`.
         labels: a file with the known clusters of some rows (see `read_known`). The file of a set
             with an official test part is about the training rows.
@@ -148,6 +155,7 @@ def load_splits(
         known: the rows that these files name, where the files are not given.
         least_validation: the fewest rows that are worth holding out for validation.
         schema: the columns by which a table is to be read, where a training described them.
+        covariate_schema: likewise those of the covariates.
         wishes: as in `load`, where they were not described.
         stream: whether the parts hold a sample of a table that is too large for memory (see
             `pyro_gmvae.data.shards.stream.stream_splits`).
@@ -159,7 +167,7 @@ def load_splits(
     if stream:
         _check(source)
         known_files = {"a weight column": weight_column, "labels": labels, "groups": must_link}
-        for what, said in known_files.items():
+        for what, said in {**known_files, "covariates": covariates or None}.items():
             if said is not None:
                 raise InputError(
                     f"{source} is read in stream, which takes no {what}: leave it out, or choose "
@@ -184,6 +192,7 @@ def load_splits(
         download=download,
         label_column=label_column,
         weight_column=weight_column,
+        covariates=covariates,
         image_size=image_size,
         wishes=wishes,
         purpose="fit" if schema is None else "apply",
@@ -191,6 +200,9 @@ def load_splits(
     whole = read(split="train" if source in TORCHVISION_CLASSES else "all")
     if schema is not None:
         whole = conform_columns(whole, schema, takes_gaps=True)
+    if covariate_schema is not None and whole.covariates is not None:
+        own = conform_columns(whole.covariates, covariate_schema, takes_gaps=False)
+        whole = replace(whole, covariates=own)
     if labels is not None:
         whole = replace(whole, labels=read_known(Path(labels), "label", len(whole)))
     if must_link is not None:

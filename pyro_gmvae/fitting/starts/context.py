@@ -30,6 +30,7 @@ class StartContext:
         epochs: passes over the data for what a start trains itself, at least.
         reporters: objects that report the progress of the start.
         weights: how much each datum counts, ``(N,)``; None if all count alike.
+        covariates: w on model scale, ``(N, P)``; None for a model without.
 
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,))
@@ -46,6 +47,7 @@ class StartContext:
     epochs: float = 4.0
     reporters: Sequence[Reporter] = ()
     weights: Float[Tensor, " N"] | None = None
+    covariates: Float[Tensor, "N P"] | None = None
 
     @property
     def n_clusters(self) -> int:

@@ -9,6 +9,7 @@ from pyro_gmvae.evaluation import responsibilities
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.context import StartContext
 from pyro_gmvae.fitting.starts.heads import begin_style, set_posterior
+from pyro_gmvae.fitting.starts.membership import MembershipRows, join
 from pyro_gmvae.fitting.starts.mixture_fit import (
     KnownRows,
     fit_mixture,
@@ -65,6 +66,8 @@ def begin_table(
     else:
         found = _clusters(context, name, clusters, x, points)
         mixture = mixture_of(rows, responsibilities_of(found, gmvae.n_components), uniform=uniform)
+    if name in ("mixture", CONTINUED) and not len(known.places()):
+        mixture = _with_covariates(mixture, rows, context)
     begin_at_mixture(gmvae, mixture, features, teach=name != "information")
 
 
@@ -102,6 +105,22 @@ def begin_at_mixture(
     begin_style(gmvae)
     if teach:
         set_posterior(gmvae, mixture.natural(), mixture.log_p_y)
+
+
+def _with_covariates(
+    mixture: ColumnMixture, rows: TableRows, context: StartContext
+) -> ColumnMixture:
+    """Let a fit go on by p(y|w), if there are covariates; they tell clusters apart too."""
+    if context.covariates is None:
+        return mixture
+
+    def laws(r: Tensor) -> Tensor:
+        found = mixture_of(rows, r)
+        return found.log_joint(rows) - found.log_p_y + found.log_base(rows).unsqueeze(-1)
+
+    membership = MembershipRows.of(context.covariates, context.weights)
+    begun = mixture.log_joint(rows).softmax(-1)
+    return mixture_of(rows, join(membership, begun, laws).responsibilities)
 
 
 def _clusters(

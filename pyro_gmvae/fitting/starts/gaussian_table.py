@@ -9,13 +9,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from pyro_gmvae.fitting.starts.context import StartContext
-from pyro_gmvae.fitting.starts.gaussians import GaussianRows, Gaussians
+from pyro_gmvae.fitting.starts.gaussians import GaussianRows, Gaussians, Shape
 from pyro_gmvae.fitting.starts.heads import (
     begin_style,
     cluster_head,
     n_statistics,
     set_posterior,
 )
+from pyro_gmvae.fitting.starts.membership import MembershipRows, join
 from pyro_gmvae.fitting.starts.portfolio import (
     Found,
     best_mixture,
@@ -66,11 +67,34 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
         found = mixture_of_clusters(rows, r, uniform=uniform)
         if name == "random":
             found = Found(found.mixture, found.shape)
+    if name in ("portfolio", "mixture", CONTINUED) and found.clusters is None:
+        found = _with_covariates(found, rows, context)
     begin_at_gaussians(gmvae, found.mixture)
     if found.clusters is not None:
         _forget_posterior(gmvae, seed)
         learned = found.clusters if clusters is None else clusters
         teach_clusters(gmvae, x, learned, seed=seed, weights=context.weights)
+
+
+def _with_covariates(found: Found, rows: GaussianRows, context: StartContext) -> Found:
+    """Let a fit go on with p(y|w) until it converges, if there are covariates.
+
+    A fit that ends early is still near k-means, and would draw the coefficients of p(y|w) towards
+    0. Full covariances that go on may collapse on a few rows, so shrunk ones take their place.
+    """
+    if context.covariates is None or context.n_clusters == 1:
+        return found
+
+    shape: Shape = "shrunk" if found.shape == "full" else found.shape
+
+    def laws(r: Tensor) -> Tensor:
+        own = Gaussians.of(rows, r, shape)
+        return own.log_joint(rows) - own.log_p_y
+
+    membership = MembershipRows.of(context.covariates, context.weights)
+    begun = found.mixture.log_joint(rows).softmax(-1)
+    r = join(membership, begun, laws).responsibilities
+    return Found(Gaussians.of(rows, r, shape), shape)
 
 
 class _Axes(NamedTuple):

@@ -8,37 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from pyro_gmvae.data.covariates import DAYS, SAME, Term
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.segments.outcomes.columns import OutcomeColumn
 from pyro_gmvae.stored import cut
 
 __all__ = ["Design", "Term"]
-
-DAYS = 365.25  # of a year, in which dates count
-SAME = 1e-8  # share of the largest singular value that is 0 but for rounding
-
-
-@dataclass(frozen=True)
-class Term:
-    """Name a column of the regression.
-
-    Attributes:
-        covariate: the column; None for the constant.
-        level: the level that it stands for; None for a number or a date.
-        base: the level that it is compared with.
-
-    >>> str(Term("tier", "gold", "iron")), str(Term(None))
-    ('tier: gold', 'constant')
-    """
-
-    covariate: str | None
-    level: str | None = None
-    base: str | None = None
-
-    def __str__(self) -> str:
-        if self.covariate is None:
-            return "constant"
-        return self.covariate if self.level is None else f"{self.covariate}: {self.level}"
 
 
 @dataclass(frozen=True, eq=False)

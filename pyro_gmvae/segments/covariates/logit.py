@@ -12,13 +12,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pyro_gmvae.data import Dataset
+from pyro_gmvae.data.beside import frame_beside
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.ranges import MOST_TRAININGS, SEEDS, real, whole
 from pyro_gmvae.segments.classification_error import Assignment, assigned, classification_error
 from pyro_gmvae.segments.covariates.design import Design
 from pyro_gmvae.segments.covariates.results import SegmentLogit, logit_of
-from pyro_gmvae.segments.outcomes.columns import outcome_frame, read_outcome
+from pyro_gmvae.segments.outcomes.columns import read_outcome
 from pyro_gmvae.segments.outcomes.estimates import covariance_of
 from pyro_gmvae.segments.outcomes.parts import Part, refuse_clustered
 from pyro_gmvae.segments.refitting.refit import RESAMPLES, Refit, first_step
@@ -85,7 +86,7 @@ def segment_logit(
     seed = whole("seed", seed, least=0, below=SEEDS)
     q = np.asarray(responsibilities, dtype=np.float64)
     w = np.ones(len(q)) if weights is None else np.asarray(weights, dtype=np.float64)
-    frame = outcome_frame(covariates, len(q))
+    frame = frame_beside(covariates, len(q), "covariate")
     columns = [read_outcome(frame, str(name), kinds) for name in frame.columns]
     known = np.all([column.known for column in columns], 0)
     part = Part.of(q, w, known, "every covariate")
@@ -118,7 +119,7 @@ def segment_logit(
         draws = [fitted(rng.choice(every, len(every))).parameters for _ in range(bootstrap)]
         resampled = np.stack([design.in_user_units(each) for each in draws])
     return logit_of(
-        design,
+        design.terms,
         segments=part.segments,
         reference=reference,
         values=design.in_user_units(found.parameters),
@@ -192,7 +193,7 @@ def covariates_of_run(
     >>> [c.covariate for c in found.coefficients]
     [None, 'age']
     """
-    frame = outcome_frame(covariates, len(data))
+    frame = frame_beside(covariates, len(data), "covariate")
     refuse_clustered(fitted, frame.columns)
     first = first_step(fitted, data, resamples=resamples, seed=seed)
     options |= {"weights": first.weights, "seed": seed, "refit": first.refit}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from pyro_gmvae.segments.covariates.design import Design
+from pyro_gmvae.data.covariates import Term
 from pyro_gmvae.segments.outcomes.equality import EqualityTest, chi_square
 from pyro_gmvae.segments.outcomes.text import aligned, shown_p
 from pyro_gmvae.segments.refitting.refit import FirstStep
@@ -30,7 +30,7 @@ class Coefficient:
         value: the change of log p(segment) - log p(reference).
         low: lower end of the interval.
         high: upper end of the interval.
-        standard_error: robust, by the sandwich.
+        standard_error: robust, by the sandwich; by resamples for covariates inside a model.
         bootstrap_error: by resamples of the rows; None if there were none.
 
     >>> Coefficient(1, "age", None, None, 0.1, 0.08, 0.12, 0.01, None).value
@@ -116,7 +116,7 @@ def _shown(test: EqualityTest) -> str:
 
 
 def logit_of(
-    design: Design,
+    terms: Sequence[Term],
     *,
     segments: Sequence[int],
     reference: int,
@@ -131,7 +131,7 @@ def logit_of(
     """Put estimates in the user's units into words.
 
     Args:
-        design: the columns.
+        terms: what each column of the regression is, the constant first.
         segments: the numbers of the K segments.
         reference: the place of the reference among them.
         values: the coefficients of the others.
@@ -150,8 +150,8 @@ def logit_of(
         Coefficient(
             segment,
             term.covariate,
-            term.level,
-            term.base,
+            "missing" if term.gap else term.level,
+            "known" if term.gap else term.base,
             float(values[t, p]),
             float(values[t, p] - half[t, p]),
             float(values[t, p] + half[t, p]),
@@ -159,9 +159,9 @@ def logit_of(
             None if again is None else float(again[t, p]),
         )
         for t, segment in enumerate(others)
-        for p, term in enumerate(design.terms)
+        for p, term in enumerate(terms)
     )
-    named = [term.covariate for term in design.terms]
+    named = [term.covariate for term in terms]
     tests = []
     for name in dict.fromkeys(n for n in named if n is not None):
         at = np.flatnonzero(np.tile([n == name for n in named], len(others)))

@@ -37,7 +37,8 @@ class Evidence:
         cluster, probability: the likeliest cluster and its responsibility.
         next_cluster, next_probability: the second one.
         columns: the evidence of each column, by its name, the largest first.
-        size: the log ratio of p(y): larger clusters are likelier.
+        size: the log ratio of p(y): larger clusters are likelier. With covariates it is that of
+            p(y|w).
         rest: what is left of the log ratio of the responsibilities.
     """
 
@@ -56,12 +57,15 @@ class Evidence:
 
 @alone
 @torch.no_grad()
-def row_evidence(fitted: FittedModel, x: Shaped[Tensor, "N *event"]) -> list[Evidence]:
+def row_evidence(
+    fitted: FittedModel, x: Shaped[Tensor, "N *event"], w: Shaped[Tensor, "N Q"] | None = None
+) -> list[Evidence]:
     """Return the evidence of each row of a table.
 
     Args:
         fitted: a model of a table, of two clusters or more.
         x: rows ``(N, D)`` in raw units that conform to the model.
+        w: their covariates, of a model that has some.
 
     Raises:
         InputError: for images, or a model of one cluster.
@@ -80,15 +84,16 @@ def row_evidence(fitted: FittedModel, x: Shaped[Tensor, "N *event"]) -> list[Evi
         raise InputError("the columns of a table tell clusters apart, images have none")
     if fitted.gmvae.n_components < 2:
         raise InputError("with one cluster there is no next one: train with two clusters or more")
-    q = fitted.responsibilities(x).double()
+    q = fitted.responsibilities(x, w).double()
     top = q.topk(2, -1)
     like = model.component_loc
     encoded = encoding.encode_mean(x.to(like.device)).to(like.dtype)
     with eval_mode(fitted.gmvae):
         log_p = _by_column(_column_log_prob(fitted, encoded, top.indices), encoding)
     difference = (log_p[0] - log_p[1]).double()
-    log_p_y = model.log_p_y().double().cpu()
-    size = log_p_y[top.indices[:, 0]] - log_p_y[top.indices[:, 1]]
+    log_p_y = model.log_p_y(*fitted.given(w)).double().cpu().expand_as(q)
+    of_top = log_p_y.gather(-1, top.indices)
+    size = of_top[:, 0] - of_top[:, 1]
     ratio = (top.values[:, 0] / top.values[:, 1].clamp(min=1e-30)).log()
     rest = ratio - size - difference.sum(-1)
     names = encoding.schema.shown_names

@@ -14,6 +14,7 @@ from pyro_gmvae.data.columns.profiles import ColumnProfile, profiles_of
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.segments.explanation.evidence import Evidence, row_evidence
+from pyro_gmvae.segments.explanation.first_step import Refitted, refitted
 from pyro_gmvae.segments.explanation.imputation import DRAWS, Memberships, draw_memberships
 from pyro_gmvae.segments.explanation.members import borderline_rows, typical_rows
 from pyro_gmvae.segments.explanation.sizes import (
@@ -24,6 +25,7 @@ from pyro_gmvae.segments.explanation.sizes import (
 )
 from pyro_gmvae.segments.explanation.telling import telling_traits
 from pyro_gmvae.segments.explanation.traits import Trait, Traits, pairs_of, traits_of
+from pyro_gmvae.segments.refitting.refit import FirstStep
 from pyro_gmvae.segments.rows import responsibilities_of_rows
 
 __all__ = ["Explanation", "Member", "Segment", "explain"]
@@ -106,6 +108,8 @@ class Explanation:
         draws: how often the clusters of the rows were drawn.
         profiles: the columns by cluster; empty for images.
         weighted: whether rows count by weights.
+        first_step: how far the segments are known, by fits to resampled rows, which the intervals
+            of traits count; None if they take the segments as known.
 
     >>> one = np.ones(3)
     >>> Explanation(3, (), (0,), np.ones((1, 1)), 0 * one.astype(int), one, 0).to_dict()["n_rows"]
@@ -122,6 +126,7 @@ class Explanation:
     draws: int = DRAWS
     profiles: tuple[ColumnProfile, ...] = field(default=(), repr=False)
     weighted: bool = False
+    first_step: FirstStep | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; what is not finite is null."""
@@ -133,6 +138,7 @@ class Explanation:
             "confusion": [[_plain(v) for v in row] for row in self.confusion.tolist()],
             "comparisons": self.comparisons,
             "draws": self.draws,
+            "first_step": None if self.first_step is None else self.first_step.to_dict(),
         }
 
 
@@ -165,7 +171,12 @@ def explain(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Explanation
     sizes = sizes_of(q, draws, mass)
     used = [k for k, size in enumerate(sizes) if size.n_rows]
     schema = fitted.encoding.schema
-    profiles, nearest, traits = _columns(schema, data, q, draws, mass, used)
+    again = None if schema is None or len(used) < 2 else refitted(fitted, data, q, seed=seed)
+    if again is not None:
+        drawn = draw_memberships(again.responsibilities, seed=seed)
+    profiles, nearest, traits = _columns(
+        schema, data, q, draws if again is None else drawn, mass, used, again
+    )
     members = _members(fitted, data, q, schema is not None and q.shape[1] > 1, seed)
     segments = [
         Segment(
@@ -190,6 +201,7 @@ def explain(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Explanation
         len(draws.members),
         tuple(profiles),
         data.weights is not None,
+        None if again is None else again.summary,
     )
 
 
@@ -200,6 +212,7 @@ def _columns(
     draws: Memberships,
     mass: np.ndarray,
     used: list[int],
+    again: Refitted | None,
 ) -> tuple[list[ColumnProfile], dict[int, int], Traits]:
     """Compare the clusters in the columns of a table."""
     if schema is None:
@@ -210,18 +223,19 @@ def _columns(
     pairs = pairs_of(used, nearest)
     if not pairs:
         return profiles, nearest, Traits({}, 0)
-    return profiles, nearest, traits_of(schema, data.x.double().numpy(), draws, pairs, mass)
+    return profiles, nearest, traits_of(schema, data.x.double().numpy(), draws, pairs, mass, again)
 
 
 def _members(
     fitted: FittedModel, data: Dataset, q: np.ndarray, with_evidence: bool, seed: int
 ) -> tuple[dict[int, list[Member]], dict[int, list[Member]]]:
     """Choose the typical and the borderline rows of each cluster."""
-    chosen = typical_rows(fitted, data.x, q, SHOWN, seed=seed), borderline_rows(q, SHOWN)
+    chosen = typical_rows(fitted, data.x, q, SHOWN, w=data.w, seed=seed), borderline_rows(q, SHOWN)
     rows = sorted({i for each in chosen for places in each.values() for i in places})
     evidence: dict[int, Evidence] = {}
     if with_evidence:
-        found = row_evidence(fitted, data.x[torch.tensor(rows)])
+        shown = data.subset(torch.tensor(rows))
+        found = row_evidence(fitted, shown.x, shown.w)
         evidence = dict(zip(rows, found, strict=True))
     typical, borderline = (
         {k: [Member(i, float(q[i, k]), evidence.get(i)) for i in places] for k, places in e.items()}

@@ -99,6 +99,14 @@ class Pooled:
     error: np.ndarray
     df: np.ndarray
 
+    def with_variance(self, more: np.ndarray) -> Pooled:
+        """Add the variance of another, independent source of error.
+
+        >>> Pooled(np.zeros(1), np.full(1, 3.0), np.ones(1)).with_variance(np.full(1, 16.0)).error
+        array([5.])
+        """
+        return Pooled(self.estimate, np.sqrt(self.error**2 + more), self.df)
+
     def interval(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the ends of the interval that misses the truth with probability ``alpha``.
 

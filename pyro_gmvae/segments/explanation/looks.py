@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,9 +22,8 @@ from pyro_gmvae.segments.explanation.effects import (
     log_rate_ratio,
     standardised,
 )
-from pyro_gmvae.segments.explanation.imputation import Memberships
 
-__all__ = ["MOST_LOOKED_AT", "Look", "Measure", "Part", "looks_at"]
+__all__ = ["MOST_LOOKED_AT", "Look", "Measure", "Part", "Sums", "looks_at"]
 
 Measure = Literal["standardised difference", "log odds ratio", "log rate ratio"]
 Part = Literal["value", "level", "unusual", "gap"]
@@ -32,6 +31,14 @@ MOST_LOOKED_AT = 100  # levels of one column, the commonest ones
 FEW = 5.0  # effective rows of a group, below which nothing is said of it
 
 Pairs = Sequence[tuple[int, int | None]]
+
+
+@runtime_checkable
+class Sums(Protocol):
+    """Sum features over the rows of clusters: drawn ones, or those that rows are shared out to."""
+
+    def sums(self, features: Any) -> np.ndarray:
+        """Sum features ``(N, F)`` over the rows of each cluster, shape ``(M, K, F)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +61,7 @@ class Look:
 
 
 def looks_at(
-    column: Column, cells: np.ndarray, mass: np.ndarray, draws: Memberships, pairs: Pairs
+    column: Column, cells: np.ndarray, mass: np.ndarray, draws: Sums, pairs: Pairs
 ) -> Iterator[Look]:
     """Compare clusters in a column.
 
@@ -65,6 +72,7 @@ def looks_at(
         draws: draws of the rows' clusters.
         pairs: a cluster and the one that it is compared with; None is all rows but its own.
 
+    >>> from pyro_gmvae.segments.explanation.imputation import Memberships
     >>> age, two = np.arange(20.0), np.repeat([0, 1], 10)
     >>> draws = Memberships(np.stack([two, two]), 2)
     >>> look, = looks_at(Column("age"), age, np.ones(20), draws, [(1, None)])
@@ -88,7 +96,7 @@ def looks_at(
 
 
 def _level_looks(
-    column: Column, codes: np.ndarray, mass: np.ndarray, draws: Memberships, pairs: Pairs
+    column: Column, codes: np.ndarray, mass: np.ndarray, draws: Sums, pairs: Pairs
 ) -> Iterator[Look]:
     known = codes >= 0
     common = np.argsort(-np.bincount(codes[known], minlength=len(column.levels)), kind="stable")
@@ -103,7 +111,7 @@ def _levels(
     names: tuple[str, ...],
     is_level: np.ndarray,
     weights: np.ndarray,
-    draws: Memberships,
+    draws: Sums,
     pairs: Pairs,
 ) -> Look:
     from scipy.sparse import csr_matrix
@@ -120,7 +128,7 @@ def _levels(
 
 
 def _number_looks(
-    column: Column, cells: np.ndarray, weights: np.ndarray, draws: Memberships, pairs: Pairs
+    column: Column, cells: np.ndarray, weights: np.ndarray, draws: Sums, pairs: Pairs
 ) -> Iterator[Look]:
     counted = weights > 0
     if not counted.any():
@@ -150,7 +158,7 @@ def _number_looks(
 
 
 def _means(
-    x: np.ndarray, weights: np.ndarray, draws: Memberships, pairs: Pairs
+    x: np.ndarray, weights: np.ndarray, draws: Sums, pairs: Pairs
 ) -> tuple[Contrast, np.ndarray]:
     """Compare means of standardised cells; and tell which groups are too small."""
     sums = _sums(x, weights, draws, powers=4)
@@ -161,7 +169,7 @@ def _means(
 
 
 def _sums(
-    x: np.ndarray, weights: np.ndarray, draws: Memberships, *, powers: int
+    x: np.ndarray, weights: np.ndarray, draws: Sums, *, powers: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the sums of w, w² and of w times the powers of x, by draws and clusters."""
     columns = [weights, weights**2, *(weights * x**p for p in range(1, powers + 1))]

@@ -17,7 +17,13 @@ SAMPLES = 20  # importance samples of a density
 
 
 def typical_rows(
-    fitted: FittedModel, x: Shaped[Tensor, "N *event"], q: np.ndarray, count: int, *, seed: int = 0
+    fitted: FittedModel,
+    x: Shaped[Tensor, "N *event"],
+    q: np.ndarray,
+    count: int,
+    *,
+    w: Shaped[Tensor, "N Q"] | None = None,
+    seed: int = 0,
 ) -> dict[int, list[int]]:
     """Find rows of high responsibility and high density p(x) in each cluster.
 
@@ -30,6 +36,7 @@ def typical_rows(
         x: rows in raw units.
         q: ``(N, K)`` their responsibilities.
         count: rows for each cluster.
+        w: covariates of the rows, of a model that has some.
         seed: fixes the choice of candidates and the samples of densities.
 
     Returns:
@@ -46,8 +53,13 @@ def typical_rows(
         chosen = generator.permutation(certain)[:CANDIDATES]
         candidates[k] = chosen
     every = np.concatenate(list(candidates.values()))
+    chosen_rows = torch.from_numpy(every)
     figures = fitted.log_likelihood(
-        x[torch.from_numpy(every)], num_samples=SAMPLES, seed=seed, diagnostics=False
+        x[chosen_rows],
+        None if w is None else w[chosen_rows],
+        num_samples=SAMPLES,
+        seed=seed,
+        diagnostics=False,
     )
     density = dict(zip(every.tolist(), figures.log_p.tolist(), strict=True))
     found = {}

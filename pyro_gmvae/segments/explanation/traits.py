@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyro_gmvae.data.schema import Schema
+from pyro_gmvae.segments.explanation.first_step import Refitted
 from pyro_gmvae.segments.explanation.imputation import Memberships, Pooled, pooled
 from pyro_gmvae.segments.explanation.looks import Look, Measure, Pairs, Part, looks_at
 
@@ -25,7 +26,8 @@ class Effect:
     Attributes:
         measure: the kind of effect.
         estimate: the effect.
-        error: its standard error, of sampling and of the draws of the clusters.
+        error: its standard error: of sampling, of the draws of the clusters, and of the clusters
+            themselves where they were fitted again.
         df: degrees of freedom of Student's t.
         low, high: the ends of the simultaneous interval.
 
@@ -101,7 +103,12 @@ class Traits:
 
 
 def traits_of(
-    schema: Schema, x: np.ndarray, draws: Memberships, pairs: Pairs, weights: np.ndarray
+    schema: Schema,
+    x: np.ndarray,
+    draws: Memberships,
+    pairs: Pairs,
+    weights: np.ndarray,
+    again: Refitted | None = None,
 ) -> Traits:
     """Compare clusters in all columns.
 
@@ -115,6 +122,8 @@ def traits_of(
         draws: draws of the rows' clusters.
         pairs: a cluster and the one that it is compared with; None is all rows but its own.
         weights: ``(N,)`` how much each row counts.
+        again: the segments fitted again, whose variance the intervals count too; None takes the
+            segments as known.
 
     >>> x, two = np.arange(40.0)[:, None], np.repeat([0, 1], 20)
     >>> draws = Memberships(np.stack([two, two]), 2)
@@ -125,9 +134,12 @@ def traits_of(
     """
     found: list[tuple[str, Look, Pooled]] = []
     for column, name, cells in zip(schema.columns, schema.shown_names, x.T, strict=True):
+        of_segments = {} if again is None else again.variances(column, cells, weights, pairs)
         for look in looks_at(column, cells, weights, draws, pairs):
-            contrast = look.contrast
-            found.append((name, look, pooled(contrast.estimate, contrast.variance)))
+            own = pooled(look.contrast.estimate, look.contrast.variance)
+            if again is not None:
+                own = own.with_variance(again.added(look, of_segments))
+            found.append((name, look, own))
     comparisons = max(sum(_number_of(p.estimate) for *_, p in found), 1)
     by_pair: dict[tuple[int, int | None], tuple[Trait, ...]] = {}
     for place, pair in enumerate(pairs):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from pyro_gmvae.data.beside import frame_beside
 from pyro_gmvae.data.columns.wishes import Wishes, wishes_of
-from pyro_gmvae.data.tables import as_frame, from_frame
+from pyro_gmvae.data.tables import from_frame
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.stored import cut, shortened
 
@@ -59,48 +60,7 @@ def outcome_frame(outcomes: Any, n_rows: int) -> pandas.DataFrame:
     0      0
     1      1
     """
-    import pandas
-
-    if isinstance(outcomes, Mapping):
-        columns = {str(name): _cells(column) for name, column in outcomes.items()}
-        lengths = {len(column) for column in columns.values()}
-        if len(lengths) > 1:
-            raise InputError(
-                f"the outcomes have {sorted(lengths)} rows: give columns of one length"
-            )
-        frame = pandas.DataFrame(columns)
-    elif hasattr(outcomes, "columns"):
-        frame = as_frame(outcomes).reset_index(drop=True)
-    else:
-        name = getattr(outcomes, "name", None)
-        cells = _cells(outcomes)
-        frame = pandas.DataFrame({"outcome" if name is None else str(name): cells})
-    if len(frame) != n_rows:
-        raise InputError(
-            f"the outcomes have {len(frame)} rows and X has {n_rows}: give the same rows in the "
-            "same order"
-        )
-    if not frame.shape[1]:
-        raise InputError("the outcomes have no column: name at least one to describe")
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise InputError(f"two outcomes are called {cut(repeated[0])}: rename one of them")
-    return frame
-
-
-def _cells(column: Any) -> Any:
-    """Return a column without its index; a list or an array must have one axis."""
-    import pandas
-
-    if isinstance(column, pandas.Series):
-        return column.reset_index(drop=True)
-    if hasattr(column, "to_pandas"):
-        return column.to_pandas()
-    array = column.detach().cpu().numpy() if hasattr(column, "detach") else column
-    shape = np.shape(array)
-    if len(shape) != 1:
-        raise InputError(f"an outcome has the shape {shape}: give one value for each row")
-    return pandas.Series(array)
+    return frame_beside(outcomes, n_rows, "outcome")
 
 
 def read_outcome(

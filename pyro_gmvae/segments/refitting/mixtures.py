@@ -16,16 +16,18 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
+from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.gaussians import (
     GaussianRows,
+    Gaussians,
     Shape,
     expectation_maximization,
 )
+from pyro_gmvae.fitting.starts.membership import Joined, MembershipRows, join
 from pyro_gmvae.fitting.starts.mixture_fit import refine_mixture
 from pyro_gmvae.likelihoods import Table
 
-__all__ = ["ColumnFits", "GaussianFits", "MixtureFits", "mixtures_for"]
+__all__ = ["ColumnFits", "CovariateFits", "GaussianFits", "MixtureFits", "mixtures_for"]
 
 CHUNK = 2**14  # rows whose terms are held at a time
 GAIN = 1e-6  # nats a row by which a round must raise a fit that goes on
@@ -40,7 +42,7 @@ class MixtureFits(Protocol):
     def __call__(
         self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
     ) -> Iterator[Float[Tensor, "_ K"]]:
-        """Yield responsibilities.
+        """Yield p(y|x), or p(y|x,w).
 
         Args:
             begun: the responsibilities of the m rows that the fits begin with.
@@ -111,6 +113,16 @@ class GaussianFits:
         for place in range(times):
             yield fits[place].log_joint(self.fitted).softmax(-1)
 
+    def log_p_x(
+        self, r: Float[Tensor, "m K"], weights: Float[Tensor, " m"], *, of_all: bool = False
+    ) -> Float[Tensor, "_ K"]:
+        """Fit the Gaussians by responsibilities; give log p(x|y) of the m rows or of all."""
+        own = Gaussians.of(self.fitted, r, self.shape, weights=weights)
+        if not of_all:
+            return own.log_joint(self.fitted) - own.log_p_y
+        parts = (GaussianRows.of(part) for part in self.every.split(CHUNK))
+        return torch.cat([own.log_joint(part) for part in parts]) - own.log_p_y
+
 
 @dataclass(frozen=True, eq=False)
 class ColumnFits:
@@ -139,8 +151,55 @@ class ColumnFits:
             rows = self.fitted.weighted(weights)
             yield self._fit(rows, begun, rounds).log_joint(self.fitted).softmax(-1)
 
+    def log_p_x(
+        self, r: Float[Tensor, "m K"], weights: Float[Tensor, " m"], *, of_all: bool = False
+    ) -> Float[Tensor, "_ K"]:
+        """Fit the laws by responsibilities; give log p(x|y) of the m rows or of all."""
+        own = mixture_of(self.fitted.weighted(weights), r)
+        if not of_all:
+            return own.log_joint(self.fitted) - own.log_p_y
+        parts = (TableRows.of(part, self.fitted.structure) for part in self.every.split(CHUNK))
+        return torch.cat([own.log_joint(part) for part in parts]) - own.log_p_y
+
     def _fit(self, rows: TableRows, r: Float[Tensor, "m K"], rounds: int) -> ColumnMixture:
         return refine_mixture(rows, r, uniform=self.uniform, rounds=rounds)
+
+
+@dataclass(frozen=True, eq=False)
+class CovariateFits:
+    """Fit laws of clusters together with p(y|w).
+
+    Attributes:
+        laws: fits the laws.
+        every: the covariates of all N rows.
+        fitted: those of the m rows that the fits are made by.
+    """
+
+    laws: GaussianFits | ColumnFits
+    every: MembershipRows
+    fitted: MembershipRows
+
+    def __call__(
+        self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
+    ) -> Iterator[Float[Tensor, "_ K"]]:
+        """Yield the responsibilities under each fit."""
+        own = self.fitted.weights
+        if counts is None:
+            found = self._join(begun, rounds, own)
+            log_p_x = self.laws.log_p_x(found.responsibilities, own, of_all=True)
+            yield (log_p_x + self.every.log_p(found.coefficients)).softmax(-1)
+            return
+        for weights in counts * own:
+            yield self._join(begun, rounds, weights).responsibilities
+
+    def _join(self, begun: Tensor, rounds: int, weights: Tensor) -> Joined:
+        return join(
+            self.fitted.weighted(weights),
+            begun,
+            lambda r: self.laws.log_p_x(r, weights),
+            rounds=rounds,
+            least_gain=GAIN,
+        )
 
 
 def mixtures_for(
@@ -150,6 +209,7 @@ def mixtures_for(
     rows: Int64[Tensor, " m"],
     weights: Float[Tensor, " N"],
     rounds: int,
+    w: Shaped[Tensor, "N Q"] | None = None,
 ) -> MixtureFits | None:
     """Choose the mixtures that a model begins at; None for one that begins at none.
 
@@ -160,6 +220,7 @@ def mixtures_for(
         rows: the places of those that the fits are made by.
         weights: how much each row counts.
         rounds: of the fits that choose a shape, at most.
+        w: the rows' covariates, of a model that has some.
     """
     model = fitted.gmvae.model
     if not isinstance(model.likelihood, Table):
@@ -168,7 +229,14 @@ def mixtures_for(
     uniform = not isinstance(model.mixture_logits, nn.Parameter)
     like = model.component_loc
     encoded = fitted.encoding.encode_mean(x.to(like.device)).to(like.dtype)
+    fits: GaussianFits | ColumnFits
     if structure.correlated:
         own = GaussianRows.of(encoded[rows], weights[rows], structure.all_floors)
-        return GaussianFits.of(encoded, own, q[rows], uniform, rounds)
-    return ColumnFits(encoded, TableRows.of(encoded[rows], structure, weights[rows]), uniform)
+        fits = GaussianFits.of(encoded, own, q[rows], uniform, rounds)
+    else:
+        laws = TableRows.of(encoded[rows], structure, weights[rows])
+        fits = ColumnFits(encoded, laws, uniform)
+    for covariates in fitted.given(w):
+        every = MembershipRows.of(covariates, weights)
+        return CovariateFits(fits, every, every.take(rows))
+    return fits

@@ -105,6 +105,7 @@ class Refit:
         rows: the places of m rows, ``(m,)``.
         resampled: their responsibilities by fits to R resamples of them, ``(R, m, K)``.
         summary: how much they differ.
+        counts: how often each of the m rows is in each resample, ``(R, m)``; None if unknown.
 
     >>> q = np.eye(2)[[0, 0, 1, 1]]
     >>> refit = Refit(q, np.arange(4), np.stack([q, q]), FirstStep(2, 0.0, 0.0))
@@ -116,6 +117,7 @@ class Refit:
     rows: Int64[np.ndarray, " m"]
     resampled: Float[np.ndarray, "R m K"]
     summary: FirstStep
+    counts: Float[np.ndarray, "R m"] | None = None
 
     @cached_property
     def keeping(self) -> Bool[np.ndarray, " R"]:
@@ -185,7 +187,7 @@ def refit_segments(
     q = torch.from_numpy(own)
     # With mean 1 they have no unit, and a fit's few pseudo-rows stay few.
     counts_of_rows = torch.from_numpy(weights / weights.mean())
-    fit = mixtures_for(fitted, data.x, q, rows, counts_of_rows, ROUNDS)
+    fit = mixtures_for(fitted, data.x, q, rows, counts_of_rows, ROUNDS, data.w)
     if fit is None:
         return None
     return refit_by(fit, own, weights, rows, resamples, generator)
@@ -227,7 +229,7 @@ def refit_by(
     found, places = best.numpy(), rows.numpy()
     spread = np.mean([_apart(each, found[places], weights[places]) for each in again])
     summary = FirstStep(resamples, _apart(own, found, weights), float(spread))
-    made = Refit(found, places, again, summary)
+    made = Refit(found, places, again, summary, counts.numpy())
     return replace(made, summary=replace(summary, lost=int((~made.keeping).sum())))
 
 

@@ -114,13 +114,15 @@ def calibrate(
     """
     parts = (splits.validation, splits.test)
     x = torch.cat([part.x for part in parts])
+    known = [part.w for part in parts if part.w is not None]
     weighted = [part.weights for part in parts if part.weights is not None]
     weights = torch.cat(weighted) if weighted else torch.ones(len(x), dtype=torch.float64)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
     chosen = order[weights[order] > 0][:MOST_HELD_OUT]
     if not len(chosen):
         return None
-    scores = score_held_out(fitted, x[chosen], num_samples)
+    w = torch.cat(known)[chosen] if known else None
+    scores = score_held_out(fitted, x[chosen], num_samples, w)
     return scores.calibration(num_samples, weights[chosen] if weighted else None)
 
 
@@ -128,6 +130,7 @@ def calibrate(
 def assign(
     fitted: FittedModel,
     x: Shaped[Tensor, "N *event"],
+    w: Shaped[Tensor, "N Q"] | None = None,
     *,
     density: bool = False,
     reject: float | None = None,
@@ -140,6 +143,7 @@ def assign(
     Args:
         fitted: the model.
         x: raw rows.
+        w: their covariates, of a model that has some.
         density: whether to give log p(x) and typicality, which take 100 passes of the decoder.
         reject: the share of rows of the training's own source to reject, whose cluster is -1 (see
             `pyro_gmvae.evaluation.Calibration.reject`); None rejects none.
@@ -166,22 +170,28 @@ def assign(
             )
         calibration.check_rate(reject)
     if responsibilities is None:
-        responsibilities = fitted.responsibilities(x)
+        responsibilities = fitted.responsibilities(x, w)
     probability, likeliest = responsibilities.max(-1)
     others = responsibilities.scatter(1, likeliest.unsqueeze(1), -1.0)
     second_probability, second = others.max(-1)
     if responsibilities.shape[1] == 1:
         second_probability, second = torch.zeros_like(probability), likeliest - 1
     found = ClusterAssignment(likeliest, likeliest, probability, second, second_probability)
-    return _with_density(found, fitted, x, reject) if density or reject is not None else found
+    if not density and reject is None:
+        return found
+    return _with_density(found, fitted, x, w, reject)
 
 
 def _with_density(
-    found: ClusterAssignment, fitted: FittedModel, x: Tensor, reject: float | None
+    found: ClusterAssignment,
+    fitted: FittedModel,
+    x: Tensor,
+    w: Tensor | None,
+    reject: float | None,
 ) -> ClusterAssignment:
     calibration = fitted.calibration
     num_samples = NUM_SAMPLES if calibration is None else calibration.num_samples
-    log_p = fitted.log_likelihood(x, num_samples=num_samples, diagnostics=False).log_p
+    log_p = fitted.log_likelihood(x, w, num_samples=num_samples, diagnostics=False).log_p
     found = replace(found, log_p=log_p)
     if calibration is None:
         return found

@@ -80,4 +80,5 @@ def _scored(plan: Plan, fold: Tensor, num_samples: int) -> HeldOutScores:
         start=replace(plan.start, clusters=None if clusters is None else clusters[stay]),
     )
     fitted = train(without).to(plan.config.device or "cpu")
-    return score_held_out(fitted, rows.subset(fold).x, num_samples)
+    held_out = rows.subset(fold)
+    return score_held_out(fitted, held_out.x, num_samples, held_out.w)

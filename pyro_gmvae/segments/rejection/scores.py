@@ -64,7 +64,10 @@ class HeldOutScores(NamedTuple):
 
 
 def score_held_out(
-    fitted: FittedModel, x: Shaped[Tensor, "n *event"], num_samples: int
+    fitted: FittedModel,
+    x: Shaped[Tensor, "n *event"],
+    num_samples: int,
+    w: Shaped[Tensor, "n Q"] | None = None,
 ) -> HeldOutScores:
     """Score rows that a model was not trained on.
 
@@ -72,10 +75,11 @@ def score_held_out(
         fitted: the model.
         x: raw rows.
         num_samples: importance samples for each row.
+        w: their covariates, of a model that has some.
     """
-    figures = fitted.log_likelihood(x, num_samples=num_samples, diagnostics=False)
-    certainty = fitted.responsibilities(x).max(-1).values
-    return HeldOutScores(figures.log_p, certainty, _cells(fitted, x), known_cells(fitted, x))
+    figures = fitted.log_likelihood(x, w, num_samples=num_samples, diagnostics=False)
+    certainty = fitted.responsibilities(x, w).max(-1).values
+    return HeldOutScores(figures.log_p, certainty, _cells(fitted, x, w), known_cells(fitted, x))
 
 
 def known_cells(fitted: FittedModel, x: Shaped[Tensor, "n *event"]) -> Bool[Tensor, "n D"]:
@@ -88,12 +92,14 @@ def _takes_gaps(fitted: FittedModel) -> bool:
     return isinstance(likelihood, Table) and not likelihood.structure.correlated
 
 
-def _cells(fitted: FittedModel, x: Tensor) -> Float64[Tensor, "n D"]:
+def _cells(fitted: FittedModel, x: Tensor, w: Tensor | None) -> Float64[Tensor, "n D"]:
     if not _takes_gaps(fitted):
         return torch.zeros(len(x), 0, dtype=torch.float64)
     encoding = fitted.encoding
     raw, scores = x.to(encoding.scale.device), torch.zeros(x.shape, dtype=torch.float64)
-    each = cell_log_p(fitted.gmvae, x, transform=encoding.encode_mean).double()
+    each = cell_log_p(
+        fitted.gmvae, x, covariates=fitted.given(w), transform=encoding.encode_mean
+    ).double()
     # A column of the data may be several of the model's.
     mixed = getattr(encoding, "mixed", None)
     places = range(x.shape[1]) if mixed is None else mixed.places
