@@ -23,6 +23,16 @@ class SkipUnscored(Messenger):
     which the drawn value is scored (see `pyro_gmvae.distributions.SparseOneHotCategorical`); the
     networks after that skip the other rows of the drawn value. The ELBO is the same without this
     handler.
+
+    >>> from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+    >>> from pyro_gmvae.models import SparseGMVAE
+    >>> gmvae = SparseGMVAE(4, n_components=5, latent_dim=2, hidden=(5,), drawn_share=0.25).train()
+    >>> elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)  # it uses the handler
+    >>> rows = []
+    >>> hook = gmvae.model.decoder.register_forward_hook(lambda *call: rows.append(len(call[2])))
+    >>> terms = elbo.terms(gmvae.model, gmvae.guide, torch.ones(8, 4))
+    >>> rows  # the likeliest cluster of all eight data, and the drawn one of two
+    [10]
     """
 
     def __init__(self) -> None:
