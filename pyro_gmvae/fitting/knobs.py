@@ -62,6 +62,13 @@ def knob(
         flags: the option's names where they are not the setting's.
         resumable: whether a resumed training may change it.
         passed: whether the model of the method takes it as it is.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Ovens(Checked):
+    ...     heat: float = knob(180, "float", "Temperature of the oven.", least=0, metavar="C")
+    >>> Ovens().heat, Ovens.__dataclass_fields__["heat"].metadata["metavar"]
+    (180.0, 'C')
     """
     if kind == "sizes":
         least, most = 1, MOST_WIDTH
@@ -85,7 +92,11 @@ def knob(
 
 
 def choices_of(described: Field[Any]) -> tuple[str, ...]:
-    """Return the words that a setting allows."""
+    """Return the words that a setting allows.
+
+    >>> choices_of(knob("rye", "text", "Bread.", choices=("rye", "wheat")))
+    ('rye', 'wheat')
+    """
     choices = described.metadata["choices"]
     return tuple(choices() if callable(choices) else choices)
 

@@ -59,6 +59,12 @@ class GaussianFits:
         fitted: the m that the fits are made by.
         shape: of the covariances.
         uniform: whether all clusters are equally likely.
+
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fits = GaussianFits.of(x, GaussianRows.of(x), q, False, 10)
+    >>> (found,) = fits(q, 10)
+    >>> found.argmax(-1).tolist()
+    [0, 0, 1, 1]
     """
 
     every: Tensor
@@ -120,6 +126,13 @@ class ColumnFits:
         every: all N rows on model scale, ``(N, D)``.
         fitted: the m that the fits are made by.
         uniform: whether all clusters are equally likely.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fits = ColumnFits(x, TableRows.of(x, TableStructure(("real",))), uniform=False)
+    >>> (found,) = fits(q, 10)
+    >>> found.argmax(-1).tolist()
+    [0, 0, 1, 1]
     """
 
     every: Tensor
@@ -160,6 +173,14 @@ def mixtures_for(
         rows: the places of those that the fits are made by.
         weights: how much each row counts.
         rounds: of the fits that choose a shape, at most.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x, q = torch.arange(8.0, dtype=torch.float64).view(4, 2), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> mixtures_for(fitted, x, q, torch.arange(4), torch.ones(4), 10) is None  # it begins at none
+    True
     """
     model = fitted.gmvae.model
     if not isinstance(model.likelihood, Table):
