@@ -38,6 +38,13 @@ def read_rows(
 
     Raises:
         ValueError: for other features than in training, or data that cannot be used.
+
+    >>> class Rows(BaseEstimator):
+    ...     pass
+    >>> estimator = Rows()
+    >>> data, precision = read_rows(estimator, [[1.0, 2.0], [3.0, 4.0]], wishes=Wishes())
+    >>> estimator.n_features_in_, data.x.tolist(), precision
+    (2, [[1.0, 2.0], [3.0, 4.0]], torch.float64)
     """
     fitting = wishes is not None
     # Constant columns may come from a fold of the data; they do no harm.

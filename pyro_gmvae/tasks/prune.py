@@ -27,6 +27,16 @@ class Pruned:
         fitted: the model with the clusters that stay, numbered anew in the same order.
         kept: the former numbers of the clusters that stay.
         dropped: the numbers of the clusters that were dropped.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> pruned = Pruned(fitted, kept=[0, 3], dropped=[1, 2])
+    >>> len(pruned.kept), pruned.dropped
+    (2, [1, 2])
     """
 
     fitted: FittedModel

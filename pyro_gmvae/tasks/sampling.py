@@ -20,6 +20,12 @@ def check_sample(settings: Settings) -> None:
 
     Raises:
         InputError: naming the least sample, or the settings that exclude one another.
+
+    >>> check_sample(Settings.of("a.csv", clusters=5, sample=10_000))
+    >>> check_sample(Settings.of("a.csv", clusters=5, sample=10))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: a sample of 10 rows is too small for 5 clusters...
     """
     data = settings.data
     if data.sample is not None and (data.labels is not None or data.must_link is not None):
