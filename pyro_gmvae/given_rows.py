@@ -107,6 +107,12 @@ def filled_as_given(
     Returns:
         A data frame of the columns of ``x`` if it is one, of pandas or polars, else an array. Cells
         that are not missing are as they were.
+
+    >>> class Rows(BaseEstimator):
+    ...     pass
+    >>> x, filled = np.array([[1.0, np.nan], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> filled_as_given(Rows(), x, filled, TableEncoding((2,))).tolist()  # an array, as x is
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     import pandas
 

@@ -90,6 +90,15 @@ def resampled(
         NonFiniteLossError: if a training fails.
 
     Reference: Hennig 2007 (see `pyro_gmvae.evaluation.cluster_stability`), the scheme of subsets.
+
+    >>> from pyro_gmvae.data import ImageEncoding, load_splits
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)))
+    >>> resampled(fitted, load_splits("digits", seed=0), 2)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: this run was not trained from a named source...
     """
     resamples = whole("resamples", resamples, least=1, most=MOST_TRAININGS)
     x = torch.cat([part.x for part in splits])
