@@ -46,12 +46,25 @@ class AssignMixin:
         Raises:
             InputError: for data that do not fit the model, or if rows are to be rejected and the
                 model was fitted without ``reject`` on fewer rows than can be held out.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> np.bincount(gmvae.predict(X)).tolist()
+        [30, 30]
         """
         data, fitted = self._ready(X)
         return self._assigned(data, fitted).cluster.numpy()
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Return q(y|x), shape ``(N, K)``."""
+        """Return q(y|x), shape ``(N, K)``.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae.predict_proba(X).shape
+        (60, 2)
+        """
         data, fitted = self._ready(X)
         return fitted.responsibilities(data.x).numpy()
 
@@ -75,6 +88,12 @@ class AssignMixin:
         Raises:
             InputError: as `predict`, or for a share that is none, or too small for the rows held
                 out.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> list(gmvae.assign(X).columns[:3]), len(gmvae.assign(X))
+        (['cluster', 'probability', 'second_cluster'], 60)
         """
         data, fitted = self._ready(X)
         frame = self._assigned(data, fitted, reject=reject, density=True).to_frame()

@@ -51,6 +51,13 @@ class DensityMixin:
         not depend on the other rows. Missing cells are left out, so that it is log p of the others.
         ``pyro-gmvae evaluate`` gives their mean for the same rows. Images are scored on [0, 1],
         under a discretised logistic by the probability of their levels.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> log_p = gmvae.score_samples([[0.0, 0.0], [90.0, 90.0]])
+        >>> bool(log_p[0] > log_p[1])  # the second row is far from all others
+        True
         """
         data, fitted = self._ready(X)
         figures = self._figures(data, fitted)
@@ -66,6 +73,12 @@ class DensityMixin:
 
         Raises:
             InputError: for data that do not fit the model, or weights that are none.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> bool(abs(gmvae.score(X) - gmvae.score_samples(X).mean()) < 1e-6)
+        True
         """
         return self._figures(*self._ready(X), sample_weight).mean
 
@@ -85,6 +98,13 @@ class DensityMixin:
 
         Raises:
             InputError: for data that do not fit the model, or weights that are none.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> one = GMVAE(1, max_iter=1, random_state=0).fit(X)
+        >>> gmvae.bic(X) < one.bic(X)
+        True
         """
         figures = self._figures(*self._ready(X), sample_weight)
         return bic(figures, free_parameters(self.fitted_.gmvae))
@@ -96,6 +116,13 @@ class DensityMixin:
         parameters of `bic`, and its limits.
 
         Args and errors: as in `bic`.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> one = GMVAE(1, max_iter=1, random_state=0).fit(X)
+        >>> gmvae.aic(X) < one.aic(X)
+        True
         """
         figures = self._figures(*self._ready(X), sample_weight)
         return aic(figures, free_parameters(self.fitted_.gmvae))
@@ -118,6 +145,13 @@ class DensityMixin:
         Raises:
             InputError: if ``n_samples`` is no whole number from 1 on, if so many rows do not fit
                 into memory, or if ``given`` does not fit the model, or the model takes no gaps.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> drawn, clusters = gmvae.sample(100)
+        >>> drawn.shape, np.unique(clusters).tolist()
+        ((100, 2), [0, 1])
         """
         check_is_fitted(self)
         number = whole("n_samples", n_samples, least=1, most=MOST_ROWS)
@@ -144,6 +178,13 @@ class DensityMixin:
 
         Raises:
             InputError: for data that do not fit the model, or a model that takes no gaps.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> X[0, 0] = np.nan
+        >>> filled = GMVAE(2, max_iter=1, random_state=0).fit(X).impute(X)
+        >>> int(np.isnan(X).sum()), int(np.isnan(filled).sum())
+        (1, 0)
         """
         data, fitted = self._ready(X)
         seed = int(generator_of(self.random_state).randint(2**31 - 1)) if draw else 0
@@ -174,6 +215,13 @@ class DensityMixin:
         Raises:
             InputError: for data that do not fit the model, a size out of range, or a wrong number
                 of feature names.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> data = gmvae.to_inference_data(X, num_draws=5, num_samples=20)
+        >>> data.posterior["responsibilities"].shape  # a chain, draws, rows, clusters
+        (1, 5, 60, 2)
         """
         data, _ = self._ready(X)
         if feature_names is None:

@@ -20,6 +20,10 @@ class SettingError(InputError):
     Attributes:
         name: the setting.
         reason: what is wrong with it, as text that follows the name.
+
+    >>> error = SettingError("latent_dim", "must be at least 1, got 0")
+    >>> str(error), error.name
+    ('latent dim must be at least 1, got 0', 'latent_dim')
     """
 
     def __init__(self, name: str, reason: str, shown: str | None = None) -> None:

@@ -22,7 +22,14 @@ MERGED = 0.1  # nats; components of p(z|y) closer than this count as one
 
 
 class ClusterWarning(RuntimeWarning):
-    """Warn that clusters die, merge or are not used."""
+    """Warn that clusters die, merge or are not used.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", ClusterWarning)
+    ...     warnings.warn("two clusters have merged", ClusterWarning)
+    >>> caught[0].category.__name__
+    'ClusterWarning'
+    """
 
 
 class ClusterWatch(Reporter):

@@ -23,11 +23,19 @@ CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 
 @runtime_checkable
 class Part(Protocol):
-    """Define what is needed of one file of a table, whatever its format.
+    r"""Define what is needed of one file of a table, whatever its format.
 
     Attributes:
         path: the file.
         names: its columns.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("age\n41\n52\n63\n")
+    ...     (part,) = parts_of(path)
+    ...     part.names, [len(piece) for piece in part.pieces(rows=2)]
+    (('age',), [2, 1])
     """
 
     path: Path

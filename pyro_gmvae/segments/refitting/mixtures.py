@@ -35,7 +35,15 @@ SHAPES: tuple[Shape, ...] = ("shrunk", "tied", "diagonal")
 
 @runtime_checkable
 class MixtureFits(Protocol):
-    """Fit mixtures to some rows, and give their responsibilities or those of all rows."""
+    """Fit mixtures to some rows, and give their responsibilities or those of all rows.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fits = ColumnFits(x, TableRows.of(x, TableStructure(("real",))), uniform=False)
+    >>> counts = torch.ones(3, 4, dtype=torch.float64)  # three fits, each row once
+    >>> [found.argmax(-1).tolist() for found in fits(q, 10, counts)]
+    [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]]
+    """
 
     def __call__(
         self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
