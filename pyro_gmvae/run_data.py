@@ -34,7 +34,12 @@ Part = Literal["test", "train", "validation", "all"]
 
 
 class ReadOptions(NamedTuple):
-    """Hold the options that new rows are read with."""
+    """Hold the options that new rows are read with.
+
+    >>> options = ReadOptions("data", label_column="tier", weight_column=None, image_size=None)
+    >>> options.label_column
+    'tier'
+    """
 
     data_dir: str
     label_column: str | None

@@ -70,6 +70,12 @@ class PackedRows:
     Args:
         subset: the data for which the drawn value, the last of the support, is scored.
         shape: shape of the support's values, ``(m + 1, *batch)``.
+
+    >>> drawn = Subset(torch.tensor([0, 3]), torch.ones(2))  # scored for two of four data
+    >>> packing = PackedRows(drawn, torch.Size([2, 4]))  # the likeliest value and the drawn one
+    >>> z = torch.arange(8.0).view(2, 4, 1)
+    >>> packing.pack_support(z).flatten().tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0, 7.0]
     """
 
     def __init__(self, subset: Subset, shape: torch.Size) -> None:

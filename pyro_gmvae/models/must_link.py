@@ -24,7 +24,14 @@ STRENGTH = 10.0  # nats per nat; a strength of 2 gave the same clusters
 
 @runtime_checkable
 class Linkable(Protocol):
-    """Stand for a model that can be trained with a `MustLink`, such as a GMVAE."""
+    """Stand for a model that can be trained with a `MustLink`, such as a GMVAE.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae: Linkable = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> gmvae.link(MustLink(torch.ones(2, 4), groups=torch.tensor([7, 7])))
+    >>> gmvae.must_link.x.shape
+    torch.Size([2, 4])
+    """
 
     @property
     def must_link(self) -> MustLink | None:

@@ -265,6 +265,18 @@ class Recorded:
         device: a CUDA device.
         fallback: takes the error if the step cannot be recorded; without it a `CaptureError` is
             raised.
+
+    >>> layer = nn.Linear(1, 1, bias=False)
+    >>> sgd = torch.optim.SGD(layer.parameters(), lr=1.0)
+    >>> def step(x):
+    ...     layer(x).sum().backward()
+    ...     sgd.step()
+    ...     sgd.zero_grad(set_to_none=False)
+    >>> before = layer.weight.item()
+    >>> recorded = Recorded(step, sgd, torch.device("cuda"))
+    >>> recorded(torch.ones(1, 1))  # the first three calls need no GPU
+    >>> round(before - layer.weight.item(), 4)
+    1.0
     """
 
     def __init__(

@@ -47,6 +47,11 @@ class Mass:
     Attributes:
         mass: the sum of the weights.
         squares: the sum of the squared weights.
+
+    >>> weights = np.array([1.0, 1.0, 2.0])
+    >>> group = Mass(weights.sum(keepdims=True), (weights**2).sum(keepdims=True))
+    >>> group.n.round(2)  # 16 / 6
+    array([2.67])
     """
 
     mass: np.ndarray
