@@ -49,7 +49,7 @@ class AssignMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> np.bincount(gmvae.predict(X)).tolist()
         [30, 30]
         """
@@ -61,7 +61,7 @@ class AssignMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> gmvae.predict_proba(X).shape
         (60, 2)
         """
@@ -91,7 +91,7 @@ class AssignMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> list(gmvae.assign(X).columns[:3]), len(gmvae.assign(X))
         (['cluster', 'probability', 'second_cluster'], 60)
         """

@@ -54,7 +54,7 @@ class DensityMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> log_p = gmvae.score_samples([[0.0, 0.0], [90.0, 90.0]])
         >>> bool(log_p[0] > log_p[1])  # the second row is far from all others
         True
@@ -76,7 +76,7 @@ class DensityMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> bool(abs(gmvae.score(X) - gmvae.score_samples(X).mean()) < 1e-6)
         True
         """
@@ -101,8 +101,8 @@ class DensityMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
-        >>> one = GMVAE(1, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> one = GMVAE(1, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> gmvae.bic(X) < one.bic(X)
         True
         """
@@ -119,8 +119,8 @@ class DensityMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
-        >>> one = GMVAE(1, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> one = GMVAE(1, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> gmvae.aic(X) < one.aic(X)
         True
         """
@@ -148,7 +148,7 @@ class DensityMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> drawn, clusters = gmvae.sample(100)
         >>> drawn.shape, np.unique(clusters).tolist()
         ((100, 2), [0, 1])
@@ -182,7 +182,7 @@ class DensityMixin:
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
         >>> X[0, 0] = np.nan
-        >>> filled = GMVAE(2, max_iter=1, random_state=0).fit(X).impute(X)
+        >>> filled = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X).impute(X)
         >>> int(np.isnan(X).sum()), int(np.isnan(filled).sum())
         (1, 0)
         """
@@ -218,7 +218,7 @@ class DensityMixin:
 
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> data = gmvae.to_inference_data(X, num_draws=5, num_samples=20)
         >>> data.posterior["responsibilities"].shape  # a chain, draws, rows, clusters
         (1, 5, 60, 2)

@@ -83,7 +83,7 @@ class DescribedMixin:
         >>> import numpy as np
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> churn = np.repeat(["no", "yes"], 30)
         >>> found = gmvae.describe(X, {"churn": churn}, resamples=0)
         >>> sorted(round(abs(s.estimates[1].value), 2) for s in found["churn"].segments)
@@ -131,7 +131,7 @@ class DescribedMixin:
         >>> import numpy as np
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> age = np.random.default_rng(1).normal(size=60) + np.repeat([40.0, 41.0], 30)
         >>> logit = gmvae.covariates(X, {"age": age}, resamples=0)
         >>> [c.covariate for c in logit.coefficients]
@@ -173,7 +173,7 @@ class DescribedMixin:
         >>> import numpy as np
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> gmvae.rules(X, max_depth=1).fidelity
         1.0
         """

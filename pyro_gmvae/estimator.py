@@ -275,7 +275,7 @@ class GMVAE(
                 did.
 
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X, init=np.repeat([0, 1], 30))
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> np.bincount(gmvae.predict(X)).tolist()
         [30, 30]
         """
@@ -315,7 +315,7 @@ class GMVAE(
         """Return the mean of z under q(z|x), shape ``(N, Z)``.
 
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> gmvae.transform(X).shape  # this table has two latent dimensions
         (60, 2)
         """

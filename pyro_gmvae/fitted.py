@@ -357,7 +357,8 @@ class FittedModel:
         >>> from pyro_gmvae import GMVAE
         >>> X = torch.randn(60, 2, dtype=torch.float64)
         >>> X[0, 1] = torch.nan
-        >>> fitted = GMVAE(2, max_iter=1, random_state=0).fit(X.numpy()).fitted_
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X.numpy())
+        >>> fitted = gmvae.fitted_
         >>> filled = fitted.impute(X)
         >>> bool(filled.isnan().any()), filled[0, 0].item() == X[0, 0].item()
         (False, True)
@@ -396,7 +397,8 @@ class FittedModel:
         >>> from pyro_gmvae import GMVAE
         >>> X = torch.randn(60, 2, dtype=torch.float64)
         >>> X[0, 1] = torch.nan
-        >>> fitted = GMVAE(2, max_iter=1, random_state=0).fit(X.numpy()).fitted_
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X.numpy())
+        >>> fitted = gmvae.fitted_
         >>> completed, clusters = fitted.sample_given(3, X[:1])
         >>> completed.shape, completed[:, 1].unique().numel()  # three draws of the missing cell
         (torch.Size([3, 2]), 3)

@@ -69,7 +69,7 @@ class SavedMixin:
         >>> from tempfile import TemporaryDirectory
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> with TemporaryDirectory() as folder:
         ...     gmvae.save(f"{folder}/a")
         ...     GMVAE.load(f"{folder}/a").n_components
@@ -93,7 +93,7 @@ class SavedMixin:
         >>> from tempfile import TemporaryDirectory
         >>> from pyro_gmvae import GMVAE
         >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
-        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
         >>> with TemporaryDirectory() as folder:
         ...     gmvae.save(f"{folder}/a")
         ...     again = GMVAE.load(f"{folder}/a")
