@@ -39,8 +39,10 @@ class Finder(doctest.DocTestFinder):
         super()._find(tests, obj, name, *args)
         if inspect.isclass(obj):
             for attribute, member in vars(obj).items():
-                if isinstance(member, cached_property):
-                    super()._find(tests, member.func, f"{name}.{attribute}", *args)
+                path = f"{name}.{attribute}"
+                known = any(test.name == path for test in tests)  # by a later Python's doctest
+                if isinstance(member, cached_property) and not known:
+                    super()._find(tests, member.func, path, *args)
 
 
 def found(module: ModuleType) -> list[doctest.DocTest]:
