@@ -57,12 +57,25 @@ class AssignMixin:
             InputError: for data or covariates that do not fit the model, or if rows are to be
                 rejected and the model was fitted without ``reject`` on fewer rows than can be held
                 out.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> np.bincount(gmvae.predict(X)).tolist()
+        [30, 30]
         """
         data, fitted = self._ready(X, covariates)
         return self._assigned(data, fitted).cluster.numpy()
 
     def predict_proba(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
-        """Return q(y|x), shape ``(N, K)``, or q(y|x,w) with ``covariates`` as in `predict`."""
+        """Return q(y|x), shape ``(N, K)``, or q(y|x,w) with ``covariates`` as in `predict`.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> gmvae.predict_proba(X).shape
+        (60, 2)
+        """
         data, fitted = self._ready(X, covariates)
         return fitted.responsibilities(data.x, data.w).numpy()
 
@@ -93,6 +106,12 @@ class AssignMixin:
         Raises:
             InputError: as `predict`, or for a share that is none, or too small for the rows held
                 out.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> list(gmvae.assign(X).columns[:3]), len(gmvae.assign(X))
+        (['cluster', 'probability', 'second_cluster'], 60)
         """
         data, fitted = self._ready(X, covariates)
         frame = self._assigned(data, fitted, reject=reject, density=True).to_frame()

@@ -57,6 +57,13 @@ class DensityMixin:
         under a discretised logistic by the probability of their levels.
 
         With ``covariates``, as in `predict`, it is log p(x|w).
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> log_p = gmvae.score_samples([[0.0, 0.0], [90.0, 90.0]])
+        >>> bool(log_p[0] > log_p[1])  # the second row is far from all others
+        True
         """
         data, fitted = self._ready(X, covariates)
         figures = self._figures(data, fitted)
@@ -80,6 +87,12 @@ class DensityMixin:
 
         Raises:
             InputError: for data that do not fit the model, or weights that are none.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> bool(abs(gmvae.score(X) - gmvae.score_samples(X).mean()) < 1e-6)
+        True
         """
         return self._figures(*self._ready(X, covariates), sample_weight).mean
 
@@ -99,6 +112,13 @@ class DensityMixin:
 
         Raises:
             InputError: for data that do not fit the model, or weights that are none.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> one = GMVAE(1, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> gmvae.bic(X) < one.bic(X)
+        True
         """
         figures = self._figures(*self._ready(X), sample_weight)
         return bic(figures, free_parameters(self.fitted_.gmvae))
@@ -110,6 +130,13 @@ class DensityMixin:
         parameters of `bic`, and its limits.
 
         Args and errors: as in `bic`.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> one = GMVAE(1, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> gmvae.aic(X) < one.aic(X)
+        True
         """
         figures = self._figures(*self._ready(X), sample_weight)
         return aic(figures, free_parameters(self.fitted_.gmvae))
@@ -132,6 +159,13 @@ class DensityMixin:
         Raises:
             InputError: if ``n_samples`` is no whole number from 1 on, if so many rows do not fit
                 into memory, or if ``given`` does not fit the model, or the model takes no gaps.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> drawn, clusters = gmvae.sample(100)
+        >>> drawn.shape, np.unique(clusters).tolist()
+        ((100, 2), [0, 1])
         """
         check_is_fitted(self)
         number = whole("n_samples", n_samples, least=1, most=MOST_ROWS)
@@ -158,6 +192,13 @@ class DensityMixin:
 
         Raises:
             InputError: for data that do not fit the model, or a model that takes no gaps.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> X[0, 0] = np.nan
+        >>> filled = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X).impute(X)
+        >>> int(np.isnan(X).sum()), int(np.isnan(filled).sum())
+        (1, 0)
         """
         data, fitted = self._ready(X)
         seed = int(generator_of(self.random_state).randint(2**31 - 1)) if draw else 0
@@ -188,6 +229,13 @@ class DensityMixin:
         Raises:
             InputError: for data that do not fit the model, a size out of range, or a wrong number
                 of feature names.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> data = gmvae.to_inference_data(X, num_draws=5, num_samples=20)
+        >>> data.posterior["responsibilities"].shape  # a chain, draws, rows, clusters
+        (1, 5, 60, 2)
         """
         data, _ = self._ready(X)
         if feature_names is None:

@@ -86,6 +86,15 @@ class DescribedMixin:
 
         Warns:
             DataWarning: for clusters of which few rows tell.
+
+        >>> import numpy as np
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> churn = np.repeat(["no", "yes"], 30)
+        >>> found = gmvae.describe(X, {"churn": churn}, resamples=0)
+        >>> sorted(round(abs(s.estimates[1].value), 2) for s in found["churn"].segments)
+        [0.0, 1.0]
         """
         data, fitted = self._weighted(X, sample_weight, covariates)
         return describe_run(
@@ -126,6 +135,15 @@ class DescribedMixin:
 
         Raises:
             InputError: for rows or covariates that do not fit, or one that was clustered on.
+
+        >>> import numpy as np
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> age = np.random.default_rng(1).normal(size=60) + np.repeat([40.0, 41.0], 30)
+        >>> logit = gmvae.covariates(X, {"age": age}, resamples=0)
+        >>> [c.covariate for c in logit.coefficients]
+        [None, 'age']
         """
         data, fitted = self._weighted(X, sample_weight)
         return covariates_of_run(
@@ -188,6 +206,13 @@ class DescribedMixin:
 
         Raises:
             InputError: for rows that do not fit, fewer than 20 of them, or images.
+
+        >>> import numpy as np
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> gmvae.rules(X, max_depth=1).fidelity
+        1.0
         """
         data, fitted = self._weighted(X, sample_weight, covariates)
         return rules_of_run(fitted, data, max_depth=max_depth)

@@ -288,6 +288,11 @@ class GMVAE(
         Warns:
             ConvergenceWarning: if rows were held out, and ``max_iter`` ended before early stopping
                 did.
+
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> np.bincount(gmvae.predict(X)).tolist()
+        [30, 30]
         """
         own, settings = self._own, settings_of_parameters(self.get_params())
         before = self._before(settings) if own.warm_start else None
@@ -324,7 +329,13 @@ class GMVAE(
         return self
 
     def transform(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
-        """Return the mean of z under q(z|x), shape ``(N, Z)``; ``covariates`` as in `predict`."""
+        """Return the mean of z under q(z|x), shape ``(N, Z)``; ``covariates`` as in `predict`.
+
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> gmvae.transform(X).shape  # this table has two latent dimensions
+        (60, 2)
+        """
         data, fitted = self._ready(X, covariates)
         return fitted.embed(data.x, data.w).numpy()
 

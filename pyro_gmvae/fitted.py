@@ -125,7 +125,16 @@ class FittedModel:
 
     @property
     def device(self) -> torch.device:
-        """Return the device of the model."""
+        """Return the device of the model.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> fitted.device
+        device(type='cpu')
+        """
         return self.gmvae.model.component_loc.device
 
     @alone
@@ -133,6 +142,14 @@ class FittedModel:
         """Return the model on a device and, if it is given, in another precision.
 
         The modules are copied unless they are there already.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> fitted.to("cpu", torch.float64).gmvae.model.component_loc.dtype
+        torch.float64
         """
         like = self.gmvae.model.component_loc
         dtype = like.dtype if dtype is None else dtype
@@ -150,6 +167,16 @@ class FittedModel:
 
         Raises:
             pyro_gmvae.errors.InputError: for rows that do not fit.
+
+        >>> import pandas
+        >>> from pyro_gmvae.data import Schema, TableEncoding, from_frame
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+        >>> new = from_frame(pandas.DataFrame({"spend": [9.5, 7.5], "age": [41.5, 52.0]}))
+        >>> FittedModel(gmvae.eval(), encoding).conform(new).x.tolist()  # in the order of training
+        [[41.5, 9.5], [52.0, 7.5]]
         """
         data = self.encoding.conform(data)
         likelihood = self.gmvae.options["likelihood"]
@@ -189,6 +216,15 @@ class FittedModel:
         Args:
             x: raw rows.
             w: their covariates, of a model that has some; see `given`.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> q = fitted.responsibilities(x)
+        >>> q.shape, bool((q.sum(-1) - 1).abs().max() < 1e-5)
+        (torch.Size([2, 3]), True)
         """
         return evaluation.responsibilities(
             self.gmvae, x, covariates=self.given(w), transform=self.encoding.encode_mean
@@ -201,6 +237,14 @@ class FittedModel:
         """Return the mean of z under q(z|x,w) for each row, on the CPU.
 
         Args: as in `responsibilities`.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> fitted.embed(x).shape
+        torch.Size([2, 1])
         """
         return evaluation.embed(
             self.gmvae, x, covariates=self.given(w), transform=self.encoding.encode_mean
@@ -230,6 +274,15 @@ class FittedModel:
             seed: fixes every draw.
             diagnostics: whether to fit Pareto k-hat, which needs ArviZ.
             weights: how much each row counts in the means of the result; None if all count alike.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> figures = fitted.log_likelihood(x, num_samples=20, diagnostics=False)
+        >>> figures.log_p.shape, figures.mean == figures.log_p.mean().item()
+        (torch.Size([2]), True)
         """
         figures = evaluation.log_likelihood(
             self.gmvae,
@@ -262,6 +315,16 @@ class FittedModel:
 
         Raises:
             InputError: if no row has a weight above zero.
+
+        >>> from pyro_gmvae.data import TableEncoding, from_array
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> data = from_array(x.numpy())
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> evaluation = fitted.evaluate(data, num_samples=20)
+        >>> len(evaluation.usage.share), evaluation.scores  # no classes are known
+        (3, None)
         """
         if data.weights is not None and not (data.weights > 0).any():
             raise InputError(
@@ -290,6 +353,15 @@ class FittedModel:
             clusters: a cluster for all draws, or one for each; drawn from p(y) if None.
             mean: give E[x|z] instead of a draw from p(x|z).
             seed: fixes every draw.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> drawn, clusters = fitted.sample(4, clusters=2)
+        >>> drawn.shape, clusters.tolist()
+        (torch.Size([4, 2]), [2, 2, 2, 2])
         """
         x, y = evaluation.sample(self.gmvae, n, y=clusters, mean=mean, seed=seed)
         return self._decoded(x), y
@@ -301,6 +373,14 @@ class FittedModel:
         """Return the reconstruction of each row, in raw units, on the CPU.
 
         Args: as in `responsibilities`.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> fitted.reconstruct(x).shape
+        torch.Size([2, 2])
         """
         made = evaluation.reconstruct(
             self.gmvae, x, covariates=self.given(w), transform=self.encoding.encode_mean
@@ -328,6 +408,15 @@ class FittedModel:
 
         Raises:
             InputError: for a model that takes no gaps, or has covariates.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = torch.randn(60, 2, dtype=torch.float64)
+        >>> X[0, 1] = torch.nan
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X.numpy())
+        >>> fitted = gmvae.fitted_
+        >>> filled = fitted.impute(X)
+        >>> bool(filled.isnan().any()), filled[0, 0].item() == X[0, 0].item()
+        (False, True)
         """
         self.given(None)
         keys = row_keys(x)
@@ -360,13 +449,31 @@ class FittedModel:
 
         Raises:
             InputError: for a model that takes no gaps.
+
+        >>> from pyro_gmvae import GMVAE
+        >>> X = torch.randn(60, 2, dtype=torch.float64)
+        >>> X[0, 1] = torch.nan
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X.numpy())
+        >>> fitted = gmvae.fitted_
+        >>> completed, clusters = fitted.sample_given(3, X[:1])
+        >>> completed.shape, completed[:, 1].unique().numel()  # three draws of the missing cell
+        (torch.Size([3, 2]), 3)
         """
         drawn = self.impute(x.repeat_interleave(n, 0), draw=True, seed=seed)
         return drawn, self.responsibilities(drawn).argmax(-1)
 
     @alone
     def means(self) -> Float[Tensor, "K *event"]:
-        """Return the decoded mean of each cluster, in raw units, on the CPU."""
+        """Return the decoded mean of each cluster, in raw units, on the CPU.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> fitted.means().shape
+        torch.Size([3, 2])
+        """
         return self._decoded(evaluation.cluster_means(self.gmvae))
 
     @alone
@@ -385,6 +492,15 @@ class FittedModel:
             feature_names: coordinates of the last dimension of x.
             seed: fixes every draw.
             options: options of `pyro_gmvae.evaluation.to_inference_data`, such as ``num_draws``.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+        >>> data = fitted.to_inference_data(x, num_draws=5, num_samples=20)
+        >>> data.posterior["z"].shape  # a chain, draws, rows, dimensions
+        (1, 5, 2, 1)
         """
         return evaluation.to_inference_data(
             self.gmvae,

@@ -38,6 +38,13 @@ def read_rows(
 
     Raises:
         ValueError: for other features than in training, or data that cannot be used.
+
+    >>> class Rows(BaseEstimator):
+    ...     pass
+    >>> estimator = Rows()
+    >>> data, precision = read_rows(estimator, [[1.0, 2.0], [3.0, 4.0]], wishes=Wishes())
+    >>> estimator.n_features_in_, data.x.tolist(), precision
+    (2, [[1.0, 2.0], [3.0, 4.0]], torch.float64)
     """
     fitting = wishes is not None
     # Constant columns may come from a fold of the data; they do no harm.
@@ -100,6 +107,12 @@ def filled_as_given(
     Returns:
         A data frame of the columns of ``x`` if it is one, of pandas or polars, else an array. Cells
         that are not missing are as they were.
+
+    >>> class Rows(BaseEstimator):
+    ...     pass
+    >>> x, filled = np.array([[1.0, np.nan], [3.0, 4.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> filled_as_given(Rows(), x, filled, TableEncoding((2,))).tolist()  # an array, as x is
+    [[1.0, 2.0], [3.0, 4.0]]
     """
     import pandas
 

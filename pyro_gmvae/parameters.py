@@ -78,6 +78,11 @@ def settings_of_parameters(parameters: Mapping[str, Any]) -> Settings:
     Raises:
         SettingError: for a value that is not allowed; it names the parameter.
         InputError: for a ``random_state`` that is none.
+
+    >>> from pyro_gmvae import GMVAE
+    >>> settings = settings_of_parameters(GMVAE(n_components=7, random_state=0).get_params())
+    >>> settings.model.clusters, settings.training.seed
+    (7, 0)
     """
     own = {f.name for f in fields(OwnParameters)} | {"schema"}  # it is read with the data
     values = {name: value for name, value in parameters.items() if name not in own}
@@ -107,6 +112,13 @@ def check_goes_on(settings: Settings, gmvae: GMVAE) -> None:
     Raises:
         SettingError: for a number of clusters, a method, a size or a likelihood that is not that of
             the model.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,))
+    >>> check_goes_on(Settings.of("a.csv", clusters=5, method="exact"), gmvae)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.fitting.knobs.SettingError: n_components must stay 3, for warm_start goes on...
     """
     model = {
         "clusters": gmvae.n_components,

@@ -28,7 +28,15 @@ PAIRS, COLUMNS = 4, 12  # pairs of rows, and columns, in a picture of reconstruc
 
 
 def pictures_of(fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
-    """Draw all pictures that a run has, by name."""
+    """Draw all pictures that a run has, by name.
+
+    >>> from pyro_gmvae.data import load_splits
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)))
+    >>> sorted(pictures_of(fitted, load_splits("digits", seed=0)))  # there is no history
+    ['clusters', 'reconstructions']
+    """
     pictures = {"clusters": draw_clusters(fitted, splits.train)}
     if fitted.history:
         pictures["history"] = plot_history(fitted.history)
@@ -36,7 +44,15 @@ def pictures_of(fitted: FittedModel, splits: Splits) -> dict[str, Figure]:
 
 
 def draw_clusters(fitted: FittedModel, data: Dataset) -> Figure:
-    """Draw the clusters: members and means of images, profiles of a table."""
+    """Draw the clusters: members and means of images, profiles of a table.
+
+    >>> from pyro_gmvae.data import load
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)))
+    >>> draw_clusters(fitted, load("digits")).texts[0].get_text()
+    'digits: 3 clusters, exact method'
+    """
     # At even steps, for a table may be sorted.
     rows = data.subset(torch.arange(0, len(data), -(-len(data) // DRAWN_ROWS)))
     k, method = fitted.gmvae.n_components, fitted.gmvae.method
@@ -84,7 +100,15 @@ def _reconstructions(
 
 
 def draw_reconstructions(fitted: FittedModel, data: Dataset, *, seed: int = 0) -> Figure:
-    """Draw images chosen at random, each above its reconstruction."""
+    """Draw images chosen at random, each above its reconstruction.
+
+    >>> from pyro_gmvae.data import load
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)))
+    >>> draw_reconstructions(fitted, load("digits")).texts[0].get_text()
+    'digits: reconstructions, exact method'
+    """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     some = data.subset(order[: PAIRS * COLUMNS])
     chosen = some.x
@@ -103,7 +127,15 @@ def draw_reconstructions(fitted: FittedModel, data: Dataset, *, seed: int = 0) -
 
 
 def draw_samples(fitted: FittedModel, per_cluster: int, *, seed: int = 0) -> Figure:
-    """Draw images from each cluster, one row for each cluster."""
+    """Draw images from each cluster, one row for each cluster.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)))
+    >>> figure = draw_samples(fitted, per_cluster=2)
+    >>> [text.get_text() for text in figure.axes[0].texts]  # a row for each cluster
+    ['0', '1', '2']
+    """
     k = fitted.gmvae.n_components
     y = torch.arange(k).repeat_interleave(per_cluster)
     x, _ = fitted.sample(len(y), clusters=y, mean=True, seed=seed)

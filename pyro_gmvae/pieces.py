@@ -190,6 +190,15 @@ class PiecesMixin:
         Raises:
             ValueError: as `fit`; for other columns than in the first piece, and for a saved run,
                 which does not tell how many rows it stands for (`InputError` is one).
+
+        >>> import numpy as np
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0)
+        >>> for piece in (X[::2], X[1::2]):
+        ...     gmvae = gmvae.partial_fit(piece)
+        >>> np.bincount(gmvae.predict(X)).tolist()
+        [30, 30]
         """
         settings = settings_of_parameters(self.get_params())
         seed = settings.training.seed

@@ -69,6 +69,10 @@ class OutOfRange(InputError):
 
     Attributes:
         reason: what is wrong with it, as text that follows the name.
+
+    >>> error = OutOfRange("epochs", "must be at least 1, got 0")
+    >>> str(error), error.reason
+    ('epochs must be at least 1, got 0', 'must be at least 1, got 0')
     """
 
     def __init__(self, name: str, reason: str) -> None:

@@ -35,7 +35,12 @@ Part = Literal["test", "train", "validation", "all"]
 
 
 class ReadOptions(NamedTuple):
-    """Hold the options that new rows are read with."""
+    """Hold the options that new rows are read with.
+
+    >>> options = ReadOptions("data", label_column="tier", weight_column=None, image_size=None)
+    >>> options.label_column
+    'tier'
+    """
 
     data_dir: str
     label_column: str | None
@@ -65,6 +70,10 @@ def load_settings_splits(
 
     Raises:
         InputError: without a source, and as `pyro_gmvae.data.load_splits`.
+
+    >>> splits = load_settings_splits(Settings.of("digits", test_fraction=0.2))
+    >>> len(splits.train), len(splits.validation), len(splits.test)
+    (1294, 144, 359)
     """
     if settings.source is None:
         raise InputError("this run was not trained from a named source: name the data to use")
@@ -116,6 +125,9 @@ def with_stream_chosen(settings: Settings) -> Settings:
 
     Raises:
         InputError: for a file of Parquet that cannot be read.
+
+    >>> with_stream_chosen(Settings.of("digits")).data.stream  # images are not read in stream
+    'auto'
     """
     data, source = settings.data, settings.source
     if source is None or not is_table(source):
@@ -139,7 +151,14 @@ def wishes_of_settings(data: DataSettings) -> Wishes:
 
 
 def sources_of(settings: Settings) -> list[str]:
-    """Return the files and folders that a training reads: its data, schema, labels and groups."""
+    """Return the files and folders that a training reads: its data, schema, labels and groups.
+
+    >>> from pathlib import Path
+    >>> [Path(source).name for source in sources_of(Settings.of("rows.csv", labels="known.csv"))]
+    ['rows.csv', 'known.csv']
+    >>> sources_of(Settings.of("digits"))
+    []
+    """
     named = settings.source if settings.source not in BUILT_IN else None
     every = (named, settings.data.schema, settings.data.labels, settings.data.must_link)
     return [source for source in every if source is not None]
@@ -150,6 +169,17 @@ def settings_of(fitted: FittedModel) -> Settings:
 
     Raises:
         InputError: if the model does not hold them.
+
+    >>> from pyro_gmvae.data import ImageEncoding
+    >>> from pyro_gmvae.fitted import About
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> settings = Settings.of("digits", clusters=3)
+    >>> splits = load_settings_splits(settings)
+    >>> about = About("digits", settings.to_dict(), fingerprint=splits.fingerprint())
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)), about)
+    >>> settings_of(fitted).source, settings_of(fitted).model.clusters
+    ('digits', 3)
     """
     if fitted.about.settings is None:
         raise InputError("this run was not trained from a named source: name the data to use")
@@ -173,6 +203,17 @@ def load_run_splits(
 
     Raises:
         InputError: if the model does not know the data, or they have changed since.
+
+    >>> from pyro_gmvae.data import ImageEncoding
+    >>> from pyro_gmvae.fitted import About
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> settings = Settings.of("digits", clusters=3)
+    >>> splits = load_settings_splits(settings)
+    >>> about = About("digits", settings.to_dict(), fingerprint=splits.fingerprint())
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)), about)
+    >>> len(load_run_splits(fitted).train) == len(splits.train)
+    True
     """
     settings = settings_of(fitted)
     if settings.source == STANDARD_INPUT:
@@ -207,6 +248,17 @@ def load_run_rows(
 
     Raises:
         InputError: as `load_run_splits`, or if the part is empty.
+
+    >>> from pyro_gmvae.data import ImageEncoding
+    >>> from pyro_gmvae.fitted import About
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> settings = Settings.of("digits", clusters=3)
+    >>> splits = load_settings_splits(settings)
+    >>> about = About("digits", settings.to_dict(), fingerprint=splits.fingerprint())
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)), about)
+    >>> len(load_run_rows(fitted, "all")), len(load_run_rows(fitted)) == len(splits.test)
+    (1797, True)
     """
     splits = load_run_splits(fitted, data_dir=data_dir, download=download)
     if part == "all" and splits.stream is not None:
@@ -236,6 +288,21 @@ def load_new_rows(
 
     Raises:
         InputError: for a source that cannot be read, or rows that do not fit.
+
+    >>> import pandas
+    >>> import torch
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52]}).to_csv(path, index=False)
+    ...     load_new_rows(fitted, path).x.tolist()  # the columns in the order of the model
+    [[41.0, 9.5], [52.0, 7.5]]
     """
     options = _read_options(fitted, source, data_dir, image_size)
     return fitted.conform(_read(source, options, download=download))
@@ -253,6 +320,21 @@ def load_rows(
     """Load all rows of another source, or without one a part of the model's own data.
 
     Args and errors: as in `load_new_rows` and `load_run_rows`.
+
+    >>> import pandas
+    >>> import torch
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52]}).to_csv(path, index=False)
+    ...     len(load_rows(fitted, path, "test"))
+    2
     """
     if source is None:
         return load_run_rows(fitted, part, data_dir=data_dir, download=download)
@@ -276,6 +358,21 @@ def load_rows_for_each(
 
     Raises:
         InputError: as `load_new_rows`, and for data of the first run that have changed since.
+
+    >>> import pandas
+    >>> import torch
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52]}).to_csv(path, index=False)
+    ...     [len(rows) for rows in load_rows_for_each([fitted, fitted], path)]
+    [2, 2]
     """
     read: dict[ReadOptions, Dataset] = {}
     if source is None:

@@ -65,6 +65,15 @@ class SavedMixin:
             InputError: if the folder exists, unless it is a run to ``overwrite``.
             ValueError: for a model that cannot be rebuilt from a file, or a wrong ``verbose`` or
                 ``num_samples``. Nothing is written then, and nothing overwritten.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> with TemporaryDirectory() as folder:
+        ...     gmvae.save(f"{folder}/a")
+        ...     GMVAE.load(f"{folder}/a").n_components
+        2
         """
         check_is_fitted(self)
         about = replace(self.fitted_.about, estimator=asdict(self._own))
@@ -80,6 +89,16 @@ class SavedMixin:
 
         Raises:
             InputError: if there is no run, or it is damaged.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> gmvae = GMVAE(2, init_params="mixture", max_iter=1, random_state=0).fit(X)
+        >>> with TemporaryDirectory() as folder:
+        ...     gmvae.save(f"{folder}/a")
+        ...     again = GMVAE.load(f"{folder}/a")
+        >>> bool((again.predict(X) == gmvae.predict(X)).all())
+        True
         """
         fitted = runs.load(folder)
         own = fitted.about.estimator

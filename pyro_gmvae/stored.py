@@ -45,6 +45,11 @@ class DamagedError(InputError):
     """Say what is wrong with the content of a file.
 
     The message is the reason alone. The reader of the file adds its name and the fix.
+
+    >>> parse_json(b"[1")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.stored.DamagedError: ...
     """
 
 

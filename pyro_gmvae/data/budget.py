@@ -14,12 +14,19 @@ CELLS_OF_TEXT = 1 / 6  # cells in a byte of text, about
 
 
 def bytes_in_memory(source: str | Path) -> int:
-    """Estimate the memory that a table takes while it is read, in bytes.
+    r"""Estimate the memory that a table takes while it is read, in bytes.
 
     It goes by what the files say of themselves: of Parquet the rows and columns, of text the size.
 
     Raises:
         InputError: if a file of Parquet cannot be read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     short, long = Path(folder, "short.csv"), Path(folder, "long.csv")
+    ...     _ = short.write_text("age\n" + "41\n" * 10), long.write_text("age\n" + "41\n" * 1000)
+    ...     bytes_in_memory(short) < bytes_in_memory(long)
+    True
     """
     from pyro_gmvae.data.shards.parts import CSV_SUFFIXES, ParquetPart, parts_of
 

@@ -326,6 +326,12 @@ def hold_out(
 
     Raises:
         InputError: for another fraction, or if no row would stay.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> data = Dataset("points", torch.arange(20.0).view(10, 2), None, TableEncoding)
+    >>> stay, held_out = hold_out(data, 0.2, "test", seed=0)
+    >>> len(stay), len(held_out)
+    (8, 2)
     """
     check_fraction(part, fraction)
     count = max(1, round(fraction * len(data))) if fraction else 0

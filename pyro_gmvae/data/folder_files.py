@@ -28,6 +28,9 @@ class FolderFiles:
         others: files of other types.
         special: pipes, sockets and devices that are called as images are.
         again: links, and further names, of a file or folder that is read already.
+
+    >>> FolderFiles(loose=[Path("cat.png")], empty=["drafts"]).left_out()
+    'the subfolder drafts without images'
     """
 
     loose: list[Path] = field(default_factory=list)
@@ -70,6 +73,16 @@ def find_files(path: Path) -> FolderFiles:
 
     Raises:
         InputError: for a link that leads nowhere, or a folder that may not be read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("cat/b.png", "cat/a.png", "notes.txt"):
+    ...         file = Path(folder, name)
+    ...         file.parent.mkdir(exist_ok=True)
+    ...         file.touch()
+    ...     found = find_files(Path(folder))
+    >>> [file.name for file in found.classes["cat"]], [file.name for file in found.others]
+    (['a.png', 'b.png'], ['notes.txt'])
     """
     found = FolderFiles()
     names: set[str] = set()
@@ -124,7 +137,11 @@ def text(name: object) -> str:
 
 
 def is_image(file: Path) -> bool:
-    """Recognise an image by its name."""
+    """Recognise an image by its name.
+
+    >>> is_image(Path("cat.PNG")), is_image(Path("notes.txt"))
+    (True, False)
+    """
     from torchvision.datasets.folder import is_image_file
 
     return is_image_file(file.name)

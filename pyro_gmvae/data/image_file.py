@@ -54,6 +54,10 @@ class Header:
         width: pixels in a row, of the upright image.
         height: rows of pixels, of the upright image.
         channels: 1 for grey, else 3.
+
+    >>> header = Header(width=640, height=480, channels=3)
+    >>> header.width * header.height * header.channels  # numbers in all
+    921600
     """
 
     width: int
@@ -67,6 +71,11 @@ class Remarks:
 
     Attributes:
         of: the first remark on each file.
+
+    >>> remarks = Remarks()
+    >>> remarks.of[Path("cat.png")] = "Truncated file"
+    >>> len(remarks.of)
+    1
     """
 
     of: dict[Path, str] = field(default_factory=dict)
@@ -83,6 +92,13 @@ def read_header(file: Path, image_size: int | None, remarks: Remarks) -> Header:
     Raises:
         InputError: for a file that is no image, or has too many pixels or more than 8 bits a
             channel.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "grey.png"
+    ...     Image.new("L", (30, 20)).save(file)
+    ...     read_header(file, None, Remarks())
+    Header(width=30, height=20, channels=1)
     """
     with _opened(file, remarks) as image:
         width, height = image.size
@@ -115,6 +131,14 @@ def read_image(file: Path, image_size: int | None, remarks: Remarks) -> UInt8[Te
 
     Raises:
         InputError: for a file that cannot be decoded.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "grey.png"
+    ...     Image.new("L", (30, 20), color=7).save(file)
+    ...     image = read_image(file, 8, Remarks())
+    >>> image.shape, int(image.min()), int(image.max())
+    (torch.Size([1, 8, 8]), 7, 7)
     """
     with _opened(file, remarks) as opened:
         mode = "L" if opened.mode in GREY else "RGB"

@@ -23,6 +23,12 @@ def encoding_from_config(config: Any) -> Encoding:
 
     Raises:
         InputError: for another kind, or if the structure is not what this version writes.
+
+    >>> import torch
+    >>> encoding = ImageEncoding((1, 1, 2), binarize="static")
+    >>> again = encoding_from_config(encoding.to_config())
+    >>> again(torch.tensor([[[[100, 200]]]], dtype=torch.uint8)).flatten()
+    tensor([0., 1.])
     """
     kind = config.get("kind") if isinstance(config, dict) else None
     if not isinstance(kind, str) or kind not in KINDS:

@@ -57,6 +57,13 @@ def read_npy(path: Path) -> np.ndarray:
 
     Raises:
         InputError: if the file is damaged, holds Python objects, or is larger than the memory.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "x.npy"
+    ...     np.save(path, np.arange(3))
+    ...     read_npy(path).tolist()
+    [0, 1, 2]
     """
     with _damage_reported(path), path.open("rb") as file:
         return _array(file, path.stat().st_size, str(path))
@@ -71,6 +78,14 @@ def read_npz(path: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> li
 
     Raises:
         InputError: as `read_npy`, and for an archive that is encrypted or of another program.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "data.npz"
+    ...     np.savez(path, x=np.arange(3), y=np.zeros(2))
+    ...     (x,) = read_npz(path, lambda names: [name for name in names if name == "x"])
+    >>> x.tolist()
+    [0, 1, 2]
     """
     with _damage_reported(path), zipfile.ZipFile(path) as archive:
         members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if not i.is_dir()}

@@ -43,12 +43,20 @@ def load_table(
     wishes: Wishes | None = None,
     may_lack: bool = False,
 ) -> Dataset:
-    """Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
+    r"""Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
 
     The ``notes`` of the data set say what was guessed, and which columns were left out.
 
     Raises:
         InputError: if the file cannot be read, or if `from_frame` refuses its columns.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("size,tier\n1.5,a\n2.5,b\n4.0,a\n")
+    ...     data = load_table(path)
+    >>> data.name, data.feature_names, data.x.tolist()
+    ('t', ('size', 'tier'), [[1.5, 0.0], [2.5, 1.0], [4.0, 0.0]])
     """
     table = read_table(path)
     if may_lack:
@@ -144,6 +152,10 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
 
     Raises:
         InputError: for anything else, such as a single column or a query that has not run.
+
+    >>> import pandas
+    >>> list(as_frame(pandas.DataFrame({2024: [1.5]})).columns)
+    ['2024']
     """
     import pandas
 

@@ -62,6 +62,13 @@ def checked_weights(
 
     Raises:
         InputError: for a weight that is negative, missing or infinite, or if all are zero.
+
+    >>> checked_weights(np.array([0.5, 1.5]), "w", str).tolist()  # a mean of 1
+    [0.5, 1.5]
+    >>> checked_weights(np.array([2.0, -1.0]), "w", lambda row: f"row {row}")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: w has the weight -1 in row 1: give each row a finite weight...
     """
     bad = ~np.isfinite(weights) | (weights < 0)
     if bad.any():

@@ -15,7 +15,11 @@ MIN_TAIL = 5  # least number of weights to fit a generalised Pareto distribution
 
 
 def import_arviz() -> ModuleType:
-    """Import ArviZ without the warning by which 0.23 announces 1.0."""
+    """Import ArviZ without the warning by which 0.23 announces 1.0.
+
+    >>> import_arviz().__name__
+    'arviz'
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         import arviz
@@ -23,7 +27,13 @@ def import_arviz() -> ModuleType:
 
 
 def is_before_1(arviz: ModuleType) -> bool:
-    """Return True if ArviZ is 0.x, with `InferenceData`, and not 1.x, with `DataTree`."""
+    """Return True if ArviZ is 0.x, with `InferenceData`, and not 1.x, with `DataTree`.
+
+    >>> newer = ModuleType("arviz")
+    >>> newer.__version__ = "1.1.0"
+    >>> is_before_1(newer)
+    False
+    """
     return arviz.__version__.startswith("0.")
 
 
@@ -37,6 +47,11 @@ def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
         ImportError: if the installed ArviZ has no PSIS in the expected places.
 
     Reference: Vehtari et al. 2024, Pareto smoothed importance sampling, JMLR 25(72).
+
+    >>> pareto_k(np.zeros((1, 100)))  # equal weights have no tail
+    array([0.])
+    >>> pareto_k(np.zeros((1, 10)))  # too few weights
+    array([nan])
     """
     highest = log_weights.max(-1)
     k = np.full(len(log_weights), np.nan)

@@ -69,6 +69,11 @@ def data_batches(
         InputError: for no data, data of another shape than the model's, or covariates of another
             length than ``x``.
         ValueError: if ``batch_size`` is below 1.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> [len(batch) for _, batch, _ in data_batches(gmvae, torch.zeros(8, 4), batch_size=5)]
+    [5, 3]
     """
     batch_size = whole("batch_size", batch_size, least=1, most=MOST_ROWS)
     if len(x) == 0:
@@ -103,12 +108,20 @@ def _transformed(
 
 
 def seed_of(seed: int, place: int) -> int:
-    """Derive a seed for the draws at a place in the data, different for every seed and place."""
+    """Derive a seed for the draws at a place in the data, different for every seed and place.
+
+    >>> seed_of(7, 0) == seed_of(7, 0), seed_of(7, 0) == seed_of(7, 1)
+    (True, False)
+    """
     return (seed + 0x9E3779B97F4A7C15 * (place + 1)) % 2**63
 
 
 def keys_of(rows: slice, keys: Sequence[int] | None) -> Sequence[int]:
-    """Return the keys of some rows, or their places where there are no keys."""
+    """Return the keys of some rows, or their places where there are no keys.
+
+    >>> list(keys_of(slice(2, 4), None)), keys_of(slice(2, 4), [90, 80, 70, 60])
+    ([2, 3], [70, 60])
+    """
     return range(rows.start, rows.stop) if keys is None else keys[rows]
 
 
@@ -121,7 +134,14 @@ def each_batch(
     batch_size: int | None,
     seed: int,
 ) -> Tensor:
-    """Compute ``function(batch, *covariates)`` for every batch and join the results on the CPU."""
+    """Compute ``function(batch, *covariates)`` for every batch and join the results on the CPU.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> x = torch.ones(5, 4)
+    >>> each_batch(lambda batch: batch.sum(-1), gmvae, x, (), None, batch_size=2, seed=0)
+    tensor([4., 4., 4., 4., 4.])
+    """
     if batch_size is None:
         batch_size = default_batch_size(gmvae)
     with eval_mode(gmvae):

@@ -21,6 +21,10 @@ def draw_z(q_z: dist.TorchDistribution, uniform: Float[Tensor, "S B _"]) -> Floa
 
     Raises:
         TypeError: for a q(z|x) of another family.
+
+    >>> q_z = dist.Normal(torch.tensor([[10.0, 20.0]]), torch.ones(1, 2)).to_event(1)
+    >>> draw_z(q_z, torch.full((1, 1, 3), 0.5))  # 0.5 is the median
+    tensor([[[10., 20.]]])
     """
     mixture = isinstance(q_z, dist.MixtureSameFamily)
     normal = q_z.component_distribution if mixture else q_z
@@ -52,6 +56,13 @@ def weighed(
         x: B data on model scale.
         uniform: as in `draw_z`.
         covariates: further arguments of model and guide.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> x = torch.ones(8, 4)
+    >>> p_x, log_weights = weighed(gmvae, gmvae.posterior(x), x, torch.rand(6, 8, 3))
+    >>> p_x.batch_shape, log_weights.shape  # six draws for each of eight data
+    (torch.Size([6, 8]), torch.Size([6, 8]))
     """
     z, model = draw_z(q_z, uniform), gmvae.model
     p_x = model.p_x(z, *model.covariates_of_x(covariates))

@@ -94,6 +94,12 @@ def to_inference_data(
     Raises:
         InputError: for data that do not fit the model, a size below 1 or too large for the memory,
             or a wrong number of feature names.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> data = to_inference_data(gmvae, torch.ones(8, 4), num_draws=6, num_samples=30)
+    >>> data.posterior["z"].dims, data.posterior["z"].shape
+    (('chain', 'draw', 'datum', 'latent'), (1, 6, 8, 2))
     """
     num_draws = whole("num_draws", num_draws, least=1, most=MOST_DRAWS)
     seed = whole("seed", seed, least=0, below=SEEDS)

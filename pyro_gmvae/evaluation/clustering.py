@@ -74,6 +74,10 @@ def cluster_usage(
 
     Raises:
         InputError: if there are no data.
+
+    >>> usage = cluster_usage(torch.eye(3)[[0, 0, 0, 2]])
+    >>> usage.clusters_in_use, usage.share.tolist()
+    (2, [0.75, 0.0, 0.25])
     """
     if len(responsibilities) == 0:
         raise InputError("There are no data to evaluate.")
@@ -104,6 +108,10 @@ def clustering_scores(
 
     Raises:
         InputError: if the lengths differ or there is no label at all.
+
+    >>> labels, clusters = torch.tensor([0, 0, 1, 1]), torch.tensor([2, 2, 0, 2])
+    >>> clustering_scores(labels, clusters).accuracy  # cluster 2 is class 0, and 0 is class 1
+    0.75
     """
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score

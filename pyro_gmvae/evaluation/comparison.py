@@ -52,6 +52,15 @@ def compare(
         InputError: for data that do not fit a model.
 
     Reference: Yao et al. 2018, Using stacking to average Bayesian predictive distributions.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> models = {
+    ...     name: ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(3,), likelihood="gaussian")
+    ...     for name in ("one", "other")
+    ... }
+    >>> table = compare(models, torch.zeros(30, 2), num_samples=30)
+    >>> sorted(table.index), sorted(table["rank"])
+    (['one', 'other'], [0, 1])
     """
     if len(models) < 2:
         raise ValueError(f"a comparison takes two models or more, got {len(models)}")

@@ -110,6 +110,13 @@ def evaluate(
     Raises:
         InputError: for data or labels that do not fit the model.
         ValueError: if a size is below 1.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> labels = torch.tensor([0, 0, 0, 0, 0, 0, -1, -1])
+    >>> evaluation = evaluate(gmvae, torch.ones(8, 4), labels=labels, num_samples=10)
+    >>> evaluation.scores.accuracy, evaluation.scores.n_labelled
+    (1.0, 6)
     """
     # Check before the long part, not after it.
     if labels is not None and len(labels) != len(x):
@@ -150,6 +157,13 @@ def summarize(
         likelihood: its log-likelihood of the data.
         responsibilities: its q(y|x).
         labels: known classes, -1 where missing.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae, x = ExactGMVAE(4, n_components=2, latent_dim=2, hidden=(5,)), torch.ones(8, 4)
+    >>> q_y = torch.eye(2)[[0, 0, 0, 0, 0, 0, 1, 1]]
+    >>> evaluation = summarize(gmvae, log_likelihood(gmvae, x, num_samples=10), q_y)
+    >>> evaluation.usage.share.tolist()
+    [0.75, 0.25]
     """
     scores = None
     if labels is not None and bool((labels >= 0).any()):

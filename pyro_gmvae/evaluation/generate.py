@@ -96,6 +96,11 @@ def cluster_means(gmvae: GMVAE, *covariates: Tensor) -> Float[Tensor, "K *event"
     Args:
         gmvae: a model of any method.
         covariates: further arguments of the model's `p_x`, K rows each.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> cluster_means(gmvae).shape  # one picture of four pixels for each cluster
+    torch.Size([3, 4])
     """
     like = gmvae.model.component_loc
     with eval_mode(gmvae):
@@ -125,6 +130,11 @@ def reconstruct(
     Raises:
         InputError: for data that do not fit the model.
         ValueError: if ``batch_size`` is below 1.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> reconstruct(gmvae, torch.ones(8, 4)).shape
+    torch.Size([8, 4])
     """
 
     def decode(batch: Tensor, *given: Tensor) -> Tensor:
@@ -135,7 +145,14 @@ def reconstruct(
 
 
 def likeliest_mean(q_z: dist.TorchDistribution) -> Float[Tensor, "B Z"]:
-    """Return the mean of q(z|x,y) for the likeliest y, where q(z|x) is a mixture, else its mean."""
+    """Return the mean of q(z|x,y) for the likeliest y, where q(z|x) is a mixture, else its mean.
+
+    >>> weights = dist.Categorical(torch.tensor([[0.9, 0.1]]))
+    >>> means = torch.tensor([[[0.0], [10.0]]])
+    >>> q_z = dist.MixtureSameFamily(weights, dist.Normal(means, 1.0).to_event(1))
+    >>> q_z.mean, likeliest_mean(q_z)
+    (tensor([[1.]]), tensor([[0.]]))
+    """
     if not isinstance(q_z, dist.MixtureSameFamily):
         return q_z.mean
     means = q_z.component_distribution.mean

@@ -58,6 +58,17 @@ def impute(
     Raises:
         InputError: for a model that takes no gaps, or data that do not fit the model.
         ValueError: for a number out of range.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> table = TableStructure(("real", "levels:2"))
+    >>> gmvae = ExactGMVAE(
+    ...     2, n_components=3, latent_dim=2, hidden=(5,), likelihood="table", table=table
+    ... )
+    >>> x = torch.tensor([[0.5, 1.0], [0.5, float("nan")]])
+    >>> filled = impute(gmvae, x)
+    >>> filled[0].tolist(), filled[1, 1].item() in (0.0, 1.0)  # one of the two levels
+    ([0.5, 1.0], True)
     """
     likelihood = gmvae.model.likelihood
     if not isinstance(likelihood, Table) or likelihood.structure.correlated:

@@ -65,6 +65,11 @@ def embed(
     Raises:
         InputError: for data that do not fit the model.
         ValueError: if ``batch_size`` is below 1.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> embed(gmvae, torch.zeros(8, 4)).shape
+    torch.Size([8, 2])
     """
 
     def mean(*batch: Tensor) -> Tensor:

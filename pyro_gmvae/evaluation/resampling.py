@@ -84,6 +84,11 @@ def cluster_stability(
 
     Reference: Hennig 2007, Cluster-wise assessment of cluster stability, Computational Statistics
     and Data Analysis 52.
+
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> result = cluster_stability(labels, [labels, 1 - labels], n_clusters=2)
+    >>> result.jaccard.tolist()  # both clusters come back, whatever their numbers
+    [[1.0, 1.0], [1.0, 1.0]]
     """
     if not others:
         raise InputError("there is no clustering of a resample to compare with: make one or more")
@@ -106,6 +111,9 @@ def best_jaccard(
     """Compute the largest Jaccard index with a cluster of ``others``, for each cluster.
 
     With weights, sums of weights take the place of numbers of data.
+
+    >>> best_jaccard(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1]), n_clusters=2)
+    tensor([0.6667, 0.5000], dtype=torch.float64)
     """
     first, second = one_hot(labels, n_clusters).double(), one_hot(others).double()
     counted = first if weights is None else first * weights.double().unsqueeze(-1)

@@ -189,6 +189,11 @@ def select(candidates: Sequence[Candidate]) -> Selection:
     Raises:
         InputError: for fewer than two candidates, the same number twice, or candidates of different
             data.
+
+    >>> two = Candidate(2, -torch.ones(2, 5), torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]]))
+    >>> three = Candidate(3, -torch.ones(2, 5), torch.tensor([[0, 1, 2, 2], [0, 2, 2, 1]]))
+    >>> select([three, two]).n_clusters  # two clusters are found again by the other training
+    2
     """
     ordered = tuple(sorted(candidates, key=lambda c: c.n_clusters))
     if len({c.n_clusters for c in ordered}) < max(2, len(ordered)):

@@ -102,6 +102,10 @@ def stability(
 
     Raises:
         InputError: for fewer than two clusterings, or clusterings of different data.
+
+    >>> first, second = torch.eye(2)[[0, 0, 1, 1]], torch.eye(2)[[1, 1, 0, 1]]
+    >>> stability([first, second]).agreement.tolist()  # they differ on the last row
+    [1.0, 1.0, 1.0, 0.5]
     """
     if len(responsibilities) < 2:
         raise InputError("one clustering cannot be compared with itself: give two or more")
@@ -154,6 +158,11 @@ def consensus(
     Returns:
         The mean, shape ``(N, K)`` with the largest K, and each clustering with the numbers of the
         mean.
+
+    >>> first, second = torch.eye(2)[[0, 0, 1]], torch.eye(2)[[1, 1, 0]]
+    >>> mean, matched = consensus([first, second])  # the same clusters with other numbers
+    >>> torch.equal(mean, matched[0]), torch.equal(matched[0], matched[1])
+    (True, True)
     """
     k = max(q.shape[-1] for q in responsibilities)
     padded = [
@@ -170,7 +179,12 @@ def consensus(
 
 
 def aligned(q: Float[Tensor, "N K"], reference: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
-    """Reorder the clusters of ``q`` so that they overlap most with those of ``reference``."""
+    """Reorder the clusters of ``q`` so that they overlap most with those of ``reference``.
+
+    >>> reference = torch.eye(2)[[0, 0, 1]]
+    >>> aligned(torch.eye(2)[[1, 1, 0]], reference).argmax(-1).tolist()
+    [0, 0, 1]
+    """
     return q[:, best_matching(reference, q)]
 
 
@@ -178,6 +192,10 @@ def best_matching(reference: Float[Tensor, "N K"], q: Float[Tensor, "N K"]) -> I
     """Match each cluster of ``reference`` one to one with the cluster of ``q`` it overlaps most.
 
     The Hungarian method maximises the total overlap.
+
+    >>> reference, q = torch.eye(3)[[0, 1, 2]], torch.eye(3)[[2, 0, 1]]
+    >>> best_matching(reference, q).tolist()  # cluster 0 is cluster 2 of q
+    [2, 0, 1]
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -195,6 +213,9 @@ def jaccard(
 
     The index is 0 if both clusters are empty. With weights, sums of weights take the place of
     numbers of data.
+
+    >>> jaccard(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1]), n_clusters=2)
+    tensor([0.6667, 0.5000], dtype=torch.float64)
     """
     first = torch.nn.functional.one_hot(labels, n_clusters).bool()
     second = torch.nn.functional.one_hot(others, n_clusters).bool()

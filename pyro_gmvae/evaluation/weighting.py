@@ -26,6 +26,10 @@ def standard_error(values: Float[Tensor, " N"], weights: Weights = None) -> Tens
     """Return the standard error of `weighted_mean` over random data, of two or more.
 
     With weights it is the linearised one of a ratio, which holds for the weights of a survey.
+
+    >>> values = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
+    >>> round(standard_error(values).item(), 4)  # 2.7386 / 3
+    0.9129
     """
     n = len(values)
     if weights is None:

@@ -39,6 +39,11 @@ def locked(folder: Path, *, shown: Path | None = None) -> Iterator[None]:
 
     Warns:
         RuntimeWarning: on a file system without locks.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked(Path(folder)):
+    ...     holder(Path(folder)).split()[0]
+    'process'
     """
     shown = shown or folder
     lock = FileLock(folder / LOCK)

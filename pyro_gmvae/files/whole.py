@@ -105,12 +105,20 @@ def is_partial(name: str) -> bool:
 
 
 def with_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
-    """Put the names of some tensors under ``prefix/``."""
+    """Put the names of some tensors under ``prefix/``.
+
+    >>> with_prefix("weights", {"bias": 1})
+    {'weights/bias': 1}
+    """
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def under_prefix(prefix: str, tensors: dict[str, T]) -> dict[str, T]:
-    """Find the tensors that `with_prefix` put under ``prefix/``."""
+    """Find the tensors that `with_prefix` put under ``prefix/``.
+
+    >>> under_prefix("weights", {"weights/bias": 1, "best/bias": 2})
+    {'bias': 1}
+    """
     start = f"{prefix}/"
     return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
 

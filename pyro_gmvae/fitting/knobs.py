@@ -20,6 +20,10 @@ class SettingError(InputError):
     Attributes:
         name: the setting.
         reason: what is wrong with it, as text that follows the name.
+
+    >>> error = SettingError("latent_dim", "must be at least 1, got 0")
+    >>> str(error), error.name
+    ('latent dim must be at least 1, got 0', 'latent_dim')
     """
 
     def __init__(self, name: str, reason: str, shown: str | None = None) -> None:
@@ -62,6 +66,13 @@ def knob(
         flags: the option's names where they are not the setting's.
         resumable: whether a resumed training may change it.
         passed: whether the model of the method takes it as it is.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Ovens(Checked):
+    ...     heat: float = knob(180, "float", "Temperature of the oven.", least=0, metavar="C")
+    >>> Ovens().heat, Ovens.__dataclass_fields__["heat"].metadata["metavar"]
+    (180.0, 'C')
     """
     if kind == "sizes":
         least, most = 1, MOST_WIDTH
@@ -85,7 +96,11 @@ def knob(
 
 
 def choices_of(described: Field[Any]) -> tuple[str, ...]:
-    """Return the words that a setting allows."""
+    """Return the words that a setting allows.
+
+    >>> choices_of(knob("rye", "text", "Bread.", choices=("rye", "wheat")))
+    ('rye', 'wheat')
+    """
     choices = described.metadata["choices"]
     return tuple(choices() if callable(choices) else choices)
 

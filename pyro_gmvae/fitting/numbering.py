@@ -24,6 +24,15 @@ def number_as(
         labels: the labels of rows that have one, all below K.
         gmvae: a model with the built-in networks.
         responsibilities: the responsibilities of the same rows.
+
+    >>> import torch
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> before = gmvae.model.component_loc.detach().clone()
+    >>> labels = torch.tensor([0, 0, 1])  # these rows are in the clusters 2, 2 and 0
+    >>> number_as(labels, gmvae, torch.eye(3)[[2, 2, 0]])
+    >>> torch.equal(gmvae.model.component_loc, before[[2, 0, 1]])
+    True
     """
     wanted = one_hot(labels, gmvae.n_components).to(responsibilities.dtype)
     reorder_components(gmvae, best_matching(wanted, responsibilities))
@@ -40,6 +49,14 @@ def number_by_size(
         gmvae: a model with the built-in networks.
         responsibilities: the responsibilities of the rows that are counted.
         weights: how much each of these rows counts; None if all count alike.
+
+    >>> import torch
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> before = gmvae.model.component_loc.detach().clone()
+    >>> number_by_size(gmvae, torch.eye(3)[[1, 1, 2]])  # cluster 1 has two rows, and 2 has one
+    >>> torch.equal(gmvae.model.component_loc, before[[1, 2, 0]])
+    True
     """
     sizes = weighted_sizes(responsibilities.argmax(-1), gmvae.n_components, weights)
     reorder_components(gmvae, sizes.argsort(descending=True, stable=True))

@@ -136,6 +136,11 @@ def plan(
 
     Raises:
         InputError: for settings that do not fit one another or the data.
+
+    >>> from pyro_gmvae.data import load_splits
+    >>> made = plan(Settings.of("digits", clusters=10, epochs=5), load_splits("digits", seed=0))
+    >>> made.config.epochs, made.model["n_components"], made.start.name
+    (5, 10, 'information')
     """
     given = splits
     if given.train.weights is not None:
@@ -245,7 +250,12 @@ def plan(
 
 
 def seeds_of(seed: int, n: int) -> tuple[int, ...]:
-    """Return the seeds of ``n`` trainings: its own, and others that no other training has."""
+    """Return the seeds of ``n`` trainings: its own, and others that no other training has.
+
+    >>> seeds = seeds_of(7, 3)
+    >>> seeds[0], len(set(seeds)), seeds == seeds_of(7, 3)
+    (7, 3, True)
+    """
     others = torch.randint(2**62, (n - 1,), generator=torch.Generator().manual_seed(seed))
     return (seed, *others.tolist())
 

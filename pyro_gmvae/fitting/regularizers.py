@@ -105,6 +105,9 @@ def neighbour_distance(
 
     Raises:
         InputError: if the distance is zero.
+
+    >>> neighbour_distance(torch.arange(21.0).unsqueeze(-1))  # five nearer ones on each side
+    5.0
     """
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MEASURED_ROWS]
     seen = x[order.to(x.device)]

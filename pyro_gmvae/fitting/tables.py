@@ -33,6 +33,13 @@ def structure_of(
         encoding: the encoding of a table.
         raw: its training rows.
         correlated: whether all columns are numbers, correlated within clusters from the start.
+
+    >>> import pandas
+    >>> from pyro_gmvae.data import from_frame
+    >>> frame = pandas.DataFrame({"size": [1.5, 2.5, 4.0, 3.25], "tier": ["a", "b", "a", "b"]})
+    >>> data = from_frame(frame)
+    >>> structure_of(TableEncoding.fit(data, "mixed"), data.x).columns
+    ('real', 'levels:2')
     """
     assert isinstance(encoding, TableEncoding)  # no other rows have columns of several kinds
     words, weights = encoding.columns, encoding.column_weights

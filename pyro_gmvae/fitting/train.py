@@ -122,7 +122,11 @@ def _number(plan: Plan, fitted: FittedModel) -> None:
 
 
 def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
-    """Return the file that keeps the state of one of several trainings."""
+    """Return the file that keeps the state of one of several trainings.
+
+    >>> [attempt_checkpoint(Path("run/state.pt"), attempt).name for attempt in (0, 1)]
+    ['state.pt', 'state-1.pt']
+    """
     if checkpoint is None or attempt == 0:
         return checkpoint
     return checkpoint.with_name(f"{checkpoint.stem}-{attempt}{checkpoint.suffix}")
@@ -266,6 +270,14 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
     """Make the model that the training loop takes, after its start or the best of several starts.
 
     If there are labels, cluster k is label k.
+
+    >>> from pyro_gmvae.data import load_splits
+    >>> from pyro_gmvae.fitting.plan import plan
+    >>> from pyro_gmvae.fitting.settings import Settings
+    >>> settings = Settings.of("digits", clusters=3, hidden=(4,), initialization="random")
+    >>> made = plan(settings, load_splits("digits", seed=0))
+    >>> begin(made, made.config).n_components
+    3
     """
     train, encoding = plan.splits.train, plan.encoding
     accelerator = make_accelerator(config.device or "cpu")

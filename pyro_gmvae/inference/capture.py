@@ -32,7 +32,13 @@ CPU_OPTIONS = OPTIONS | {"cpp_wrapper": True}
 
 
 class CaptureError(RuntimeError):
-    """Report a model that cannot be traced or compiled, or a machine that cannot compile."""
+    """Report a model that cannot be traced or compiled, or a machine that cannot compile.
+
+    >>> raise CaptureError("there is no compiler")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.inference.capture.CaptureError: there is no compiler
+    """
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,13 @@ class SomeRows(EnumMessenger):
     Args:
         first_available_dim: as in `EnumMessenger`.
         rows: indices of the support's values; None takes all.
+
+    >>> import pyro
+    >>> q_y = pyro.distributions.OneHotCategorical(torch.ones(3))
+    >>> with SomeRows(first_available_dim=-1, rows=torch.tensor([0, 2])):
+    ...     y = pyro.sample("y", q_y, infer={"enumerate": "parallel"})
+    >>> y.tolist()  # two of the three clusters
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
     def __init__(self, first_available_dim: int, rows: Rows | None) -> None:
@@ -40,10 +47,20 @@ class SomeRows(EnumMessenger):
 
 
 def enumerate_dim(site: Site) -> int | None:
-    """Return the dimension of a site's enumeration, counted from the right; None without one."""
+    """Return the dimension of a site's enumeration, counted from the right; None without one.
+
+    >>> enumerate_dim({"infer": {"_enumerate_dim": -2}})
+    -2
+    >>> enumerate_dim({"infer": {}}) is None
+    True
+    """
     return site["infer"].get("_enumerate_dim")
 
 
 def support_size(site: Site) -> int:
-    """Return the total number of values of a site that the guide enumerates."""
+    """Return the total number of values of a site that the guide enumerates.
+
+    >>> support_size({"infer": {"_enumerate_dim": -2, "_support_size": 10}})
+    10
+    """
     return site["infer"]["_support_size"]

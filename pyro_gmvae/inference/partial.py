@@ -23,6 +23,16 @@ class SkipUnscored(Messenger):
     which the drawn value is scored (see `pyro_gmvae.distributions.SparseOneHotCategorical`); the
     networks after that skip the other rows of the drawn value. The ELBO is the same without this
     handler.
+
+    >>> from pyro_gmvae.inference import TraceEnumMeanField_ELBO
+    >>> from pyro_gmvae.models import SparseGMVAE
+    >>> gmvae = SparseGMVAE(4, n_components=5, latent_dim=2, hidden=(5,), drawn_share=0.25).train()
+    >>> elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)  # it uses the handler
+    >>> rows = []
+    >>> hook = gmvae.model.decoder.register_forward_hook(lambda *call: rows.append(len(call[2])))
+    >>> terms = elbo.terms(gmvae.model, gmvae.guide, torch.ones(8, 4))
+    >>> rows  # the likeliest cluster of all eight data, and the drawn one of two
+    [10]
     """
 
     def __init__(self) -> None:
@@ -60,6 +70,12 @@ class PackedRows:
     Args:
         subset: the data for which the drawn value, the last of the support, is scored.
         shape: shape of the support's values, ``(m + 1, *batch)``.
+
+    >>> drawn = Subset(torch.tensor([0, 3]), torch.ones(2))  # scored for two of four data
+    >>> packing = PackedRows(drawn, torch.Size([2, 4]))  # the likeliest value and the drawn one
+    >>> z = torch.arange(8.0).view(2, 4, 1)
+    >>> packing.pack_support(z).flatten().tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0, 7.0]
     """
 
     def __init__(self, subset: Subset, shape: torch.Size) -> None:

@@ -15,7 +15,20 @@ NARROW, LONG = 10, 256
 
 
 def put_constants(graph: GraphModule, device: torch.device) -> None:
-    """Move the numbers that torch keeps as tensors in main memory to the device, once."""
+    """Move the numbers that torch keeps as tensors in main memory to the device, once.
+
+    >>> from torch.fx import symbolic_trace
+    >>> class Doubled(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.register_buffer("two", torch.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return x * self.two
+    >>> graph = symbolic_trace(Doubled())
+    >>> put_constants(graph, torch.device("cpu"))
+    >>> graph.two.device, graph(torch.tensor(3.0)).item()
+    (device(type='cpu'), 6.0)
+    """
     for node in graph.graph.find_nodes(op="get_attr"):
         tensor = getattr(graph, node.target)
         if tensor.dim() == 0 and tensor.device != device:
@@ -27,6 +40,15 @@ def turn_narrow_products(graph: GraphModule) -> None:
 
     The gradient of a decoder's first weights is such a product: it has a column for each latent
     dimension.
+
+    >>> from torch.fx.experimental.proxy_tensor import make_fx
+    >>> a, b = torch.ones(256, 256), torch.ones(256, 2)
+    >>> graph = make_fx(torch.mm, tracing_mode="fake")(a, b)
+    >>> turn_narrow_products(graph)
+    >>> [node.target.__name__ for node in graph.graph.nodes if node.op == "call_function"]
+    ['t.default', 't.default', 'mm.default', 't.default', 'clone.default']
+    >>> bool((graph(a, b) == 256).all())
+    True
     """
     for node in graph.graph.find_nodes(op="call_function", target=aten.mm.default):
         a, b = node.args

@@ -42,6 +42,15 @@ def summed_over_chunks(
 
     If gradients are enabled, each chunk's gradient for the parameters of ``modules`` is computed
     at once and its activations are freed. The gradient of the returned loss is the sum of these.
+
+    >>> layer = nn.Linear(1, 3, bias=False)
+    >>> def compute(rows):
+    ...     loss = layer.weight[rows].sum()
+    ...     return ELBOTerms(loss, {"x": -loss.detach()})
+    >>> chunks = [torch.tensor([0, 1]), torch.tensor([2])]
+    >>> summed_over_chunks(compute, chunks, [layer]).loss.backward()
+    >>> layer.weight.grad.flatten().tolist()
+    [1.0, 1.0, 1.0]
     """
     if len(chunks) == 1:
         return compute(chunks[0], *args, **kwargs)

@@ -67,6 +67,9 @@ def likelihood_class(name: str) -> type[Likelihood]:
 
     Raises:
         ValueError: for an unknown name.
+
+    >>> likelihood_class("bernoulli").__name__
+    'Bernoulli'
     """
     if name not in LIKELIHOODS:
         raise ValueError(f"unknown likelihood {name!r}; choose from {sorted(LIKELIHOODS)}")

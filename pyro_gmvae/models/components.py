@@ -23,6 +23,13 @@ def reorder_components(gmvae: GMVAE, order: Int64[Tensor, " K"]) -> None:
 
     Raises:
         ValueError: if ``order`` is not a permutation.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> before = gmvae.model.component_loc.detach().clone()
+    >>> reorder_components(gmvae, torch.tensor([2, 0, 1]))
+    >>> torch.equal(gmvae.model.component_loc, before[[2, 0, 1]])
+    True
     """
     if sorted(order.tolist()) != list(range(gmvae.n_components)):
         raise ValueError(f"order must hold each of 0 to {gmvae.n_components - 1} once, got {order}")

@@ -60,7 +60,12 @@ METHODS: dict[str, type[GMVAE]] = {}
 
 
 def built_in(pair: type[GMVAE]) -> type[GMVAE]:
-    """Enter a pair in `METHODS` under its method's name, so that runs and commands find it."""
+    """Enter a pair in `METHODS` under its method's name, so that runs and commands find it.
+
+    >>> from pyro_gmvae.models import METHODS, ExactGMVAE
+    >>> built_in(ExactGMVAE) is METHODS["exact"]  # as its decorator has done
+    True
+    """
     METHODS[pair.method] = pair
     return pair
 

@@ -160,7 +160,13 @@ class Guide(PyroModule):
 
 
 class ExactGuide(Guide):
-    """Enumerate ``y`` in parallel, which sums over all K clusters exactly."""
+    """Enumerate ``y`` in parallel, which sums over all K clusters exactly.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> guide = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).guide
+    >>> guide.q_y(torch.zeros(8, 3)).enumerate_support().shape  # every cluster for every datum
+    torch.Size([3, 8, 3])
+    """
 
     infer_y = ENUMERATED
 
@@ -174,6 +180,12 @@ class ConcreteGuide(Guide):
     Args:
         args, kwargs: the arguments of `Guide`.
         relaxed_kl: score the draw by its relaxed density instead of the categorical mass.
+
+    >>> from pyro_gmvae.models import ConcreteGMVAE
+    >>> guide = ConcreteGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).guide
+    >>> y = guide.q_y(torch.zeros(8, 3)).rsample()  # inside the simplex
+    >>> y.shape, bool((y.sum(-1) - 1).abs().max() < 1e-5)
+    (torch.Size([8, 3]), True)
     """
 
     def __init__(self, *args: Any, relaxed_kl: bool = False, **kwargs: Any) -> None:
@@ -208,6 +220,11 @@ class SparseGuide(Guide):
         n_likeliest: m, how many clusters are summed exactly.
         drawn_share: the share of a batch for which the drawn cluster is scored in training; in
             evaluation it is scored for all data.
+
+    >>> from pyro_gmvae.models import SparseGMVAE
+    >>> guide = SparseGMVAE(4, n_components=9, latent_dim=2, hidden=(5,), n_likeliest=2).guide
+    >>> guide.q_y(torch.zeros(8, 9)).enumerate_support().shape  # the two likeliest, and one draw
+    torch.Size([3, 8, 9])
     """
 
     infer_y = ENUMERATED_IN_PART

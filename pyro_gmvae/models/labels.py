@@ -40,7 +40,11 @@ Labels = Int[Tensor, " N"] | Float[Tensor, "N K"]
 
 
 def is_labels(y: Num[Tensor, "..."] | None) -> bool:
-    """Return True if ``y`` holds labels (integers, possibly missing) and not one-hot values."""
+    """Return True if ``y`` holds labels (integers, possibly missing) and not one-hot values.
+
+    >>> is_labels(torch.tensor([2, -1])), is_labels(torch.eye(3)), is_labels(None)
+    (True, False, False)
+    """
     return y is not None and not y.is_floating_point()
 
 
@@ -49,6 +53,12 @@ def check_labels(labels: Int[Tensor, " N"], n_components: int) -> None:
 
     Raises:
         InputError: for a label that is ``n_components`` or larger.
+
+    >>> check_labels(torch.tensor([0, 2, -1]), n_components=3)
+    >>> check_labels(torch.tensor([0, 2, -1]), n_components=2)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: label 2 has no cluster...
     """
     if int(labels.max()) >= n_components:
         raise InputError(
@@ -66,7 +76,13 @@ def _one_hot(labels: Int[Tensor, " B"], like: Tensor) -> tuple[Tensor, Tensor]:
 def pin_logits(
     logits: Float[Tensor, "*batch K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch K"]:
-    """Compute the logits of q(y|x, label), which has all mass on the label if there is one."""
+    """Compute the logits of q(y|x, label), which has all mass on the label if there is one.
+
+    >>> pin_logits(torch.zeros(2, 3), torch.tensor([1, -1])).softmax(-1)[0].tolist()
+    [0.0, 1.0, 0.0]
+    >>> pin_logits(torch.zeros(2, 3), torch.tensor([1, -1]))[1].tolist()  # the label is missing
+    [0.0, 0.0, 0.0]
+    """
     known, one_hot = _one_hot(labels, logits)
     return torch.where(known, PINNED * one_hot, logits)
 
@@ -74,7 +90,12 @@ def pin_logits(
 def label_log_evidence(
     y: Float[Tensor, "*enum K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch"]:
-    """Compute log p(label | y): zero if y agrees or the label is missing, else -`PINNED` nats."""
+    """Compute log p(label | y): zero if y agrees or the label is missing, else -`PINNED` nats.
+
+    >>> y = torch.eye(3)[[1, 1, 1]]
+    >>> label_log_evidence(y, torch.tensor([1, 0, -1])).tolist()  # agrees, differs, is missing
+    [0.0, -10000.0, 0.0]
+    """
     known, one_hot = _one_hot(labels, y)
     agreement = (y * one_hot).sum(-1)
     log_agreement = agreement.clamp(min=torch.finfo(y.dtype).tiny).log()
@@ -85,7 +106,12 @@ def label_log_evidence(
 def label_log_prob(
     logits: Float[Tensor, "*batch K"], labels: Int[Tensor, " B"]
 ) -> Float[Tensor, "*batch"]:
-    """Compute log q(label | x), by which q(y|x) learns the labels; zero if the label is missing."""
+    """Compute log q(label | x), by which q(y|x) learns the labels; zero if the label is missing.
+
+    >>> logits = torch.tensor([[0.25, 0.75], [0.25, 0.75]]).log()
+    >>> label_log_prob(logits, torch.tensor([1, -1])).exp()
+    tensor([0.7500, 1.0000])
+    """
     _, one_hot = _one_hot(labels, logits)
     return (one_hot * log_softmax(logits, -1)).sum(-1)
 
@@ -95,6 +121,12 @@ def check_label_rows(y: Tensor, n_data: int, n_components: int) -> None:
 
     Raises:
         InputError: for another shape, a label without a cluster, or rows that are no probabilities.
+
+    >>> check_label_rows(torch.tensor([0, 2, -1, 1]), n_data=4, n_components=3)
+    >>> check_label_rows(torch.tensor([0, 2, -1]), n_data=4, n_components=3)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: clusters of shape (3,) do not fit 4 rows and 3 clusters...
     """
     wanted = (n_data, n_components) if y.is_floating_point() else (n_data,)
     if tuple(y.shape) != wanted:
@@ -115,6 +147,11 @@ def drawn_labels(y: Labels) -> Int[Tensor, " N"]:
     Drawing gives an unbiased gradient of the objective's mean under the responsibilities, for every
     method. q(y|x), or p(y|z) in the marginal method, learns them by their cross-entropy. Nothing is
     read back from the device.
+
+    >>> drawn_labels(torch.tensor([2, 0, -1])).tolist()
+    [2, 0, -1]
+    >>> drawn_labels(torch.eye(3)[[2, 0]]).tolist()  # each row is certain of its cluster
+    [2, 0]
     """
     if not y.is_floating_point():
         return y

@@ -24,7 +24,14 @@ STRENGTH = 10.0  # nats per nat; a strength of 2 gave the same clusters
 
 @runtime_checkable
 class Linkable(Protocol):
-    """Stand for a model that can be trained with a `MustLink`, such as a GMVAE."""
+    """Stand for a model that can be trained with a `MustLink`, such as a GMVAE.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae: Linkable = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> gmvae.link(MustLink(torch.ones(2, 4), groups=torch.tensor([7, 7])))
+    >>> gmvae.must_link.x.shape
+    torch.Size([2, 4])
+    """
 
     @property
     def must_link(self) -> MustLink | None:
@@ -169,6 +176,12 @@ def check_must_link(groups: Int[Tensor, " groups"], n_rows: int) -> None:
 
     Raises:
         InputError: if there is not one number for each row, or no group has two rows.
+
+    >>> check_must_link(torch.tensor([7, 7, -1]), n_rows=3)
+    >>> check_must_link(torch.tensor([7, 8, -1]), n_rows=3)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: no group has two rows...
     """
     if len(groups) != n_rows:
         raise InputError(
@@ -200,6 +213,14 @@ def must_linked(
 
     Raises:
         InputError: for groups that tell nothing.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> with must_linked(gmvae, torch.zeros(3, 4), torch.tensor([7, 7, -1])):
+    ...     gmvae.must_link is None
+    False
+    >>> gmvae.must_link is None
+    True
     """
     before = gmvae.must_link
     if must_link is not None:

@@ -38,6 +38,13 @@ def check_table(
 
     Raises:
         ValueError: for another likelihood, or networks that a table does not have.
+
+    >>> table = TableStructure(("real", "levels:3"))
+    >>> check_table("table", table, convolves=False, own=False, shared_trunk=False)
+    >>> check_table("gaussian", table, convolves=False, own=False, shared_trunk=False)
+    Traceback (most recent call last):
+        ...
+    ValueError: the structure of a table is for likelihood="table"
     """
     found = likelihood_class(likelihood) if isinstance(likelihood, str) else likelihood
     normal = likelihood == "gaussian" and len(table.layout.real) == len(table.layout)
@@ -69,7 +76,13 @@ def _norm(point: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
 
 
 def table_decoder(options: Mapping[str, Any], n_clusters: int, latent_dim: int) -> nn.Module:
-    """Build the decoder: linear within each cluster, or with hidden layers."""
+    """Build the decoder: linear within each cluster, or with hidden layers.
+
+    >>> options = {"table": TableStructure(("real", "levels:3")), "hidden": (5,)}
+    >>> decoder = table_decoder(options, n_clusters=4, latent_dim=2)
+    >>> decoder.output_shape  # a mean, a scale and three logits
+    (5,)
+    """
     table = options["table"]
     layout = table.layout
     hidden = None if table.linear else options["hidden"]
@@ -77,7 +90,15 @@ def table_decoder(options: Mapping[str, Any], n_clusters: int, latent_dim: int) 
 
 
 def table_networks(options: Mapping[str, Any], n_clusters: int, latent_dim: int) -> dict[str, Any]:
-    """Build the networks of a guide that infers the cluster, as `Guide` takes them."""
+    """Build the networks of a guide that infers the cluster, as `Guide` takes them.
+
+    >>> table = TableStructure(("real", "levels:3"))
+    >>> options = {"table": table, "hidden": (5,), "label_weight": 50.0}
+    >>> networks = table_networks(options, n_clusters=4, latent_dim=2)
+    >>> features = networks["cluster_encoder"](torch.zeros(8, 2))
+    >>> networks["y_head"](features).shape  # a logit for each cluster
+    torch.Size([8, 4])
+    """
     table, hidden = options["table"], options["hidden"]
     encoder, clusters = _encoder(table), _cluster_encoder(table, hidden)
     size, cells = TableFeatures(table.layout).size, _n_cells(table)
@@ -95,7 +116,17 @@ def table_networks(options: Mapping[str, Any], n_clusters: int, latent_dim: int)
 def marginal_networks(
     options: Mapping[str, Any], n_clusters: int, latent_dim: int
 ) -> dict[str, Any]:
-    """Build the networks of a guide that infers z alone, as `MarginalGuide` takes them."""
+    """Build the networks of a guide that infers z alone, as `MarginalGuide` takes them.
+
+    >>> options = {"table": TableStructure(("real", "levels:3")), "hidden": (5,)}
+    >>> networks = marginal_networks(options, n_clusters=4, latent_dim=2)
+    >>> head = networks["z_head"]
+    >>> head.components = lambda: (torch.zeros(4, 2), torch.ones(4, 2))  # those of the model
+    >>> loc, scale = head(networks["encoder"](torch.zeros(8, 2)))
+    >>> loc.shape, scale.shape
+    (torch.Size([8, 2]), torch.Size([8, 2]))
+
+    """
     table, hidden = options["table"], options["hidden"]
     encoder, clusters = _encoder(table), _cluster_encoder(table, hidden)
     size, cells = TableFeatures(table.layout).size, _n_cells(table)

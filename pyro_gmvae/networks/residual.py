@@ -15,6 +15,9 @@ def convolution(n_in: int, n_out: int, *, stride: int = 1, gain: float = 1.0) ->
     """Build a 3 x 3 convolution that keeps height and width, or halves them, rounded up.
 
     Its initial weights are those of `pyro_gmvae.networks.linear`, multiplied by ``gain``.
+
+    >>> convolution(1, 8, stride=2)(torch.zeros(5, 1, 7, 7)).shape
+    torch.Size([5, 8, 4, 4])
     """
     layer = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1)
     _initialize(layer.weight, layer.bias, gain)
@@ -25,6 +28,9 @@ def normalized_silu(channels: int, groups: int) -> nn.Sequential:
     """Build a group normalisation followed by a SiLU.
 
     Group normalisation does not depend on the batch, so it is the same in training and evaluation.
+
+    >>> normalized_silu(channels=4, groups=2)(torch.zeros(5, 4, 7, 7)).shape
+    torch.Size([5, 4, 7, 7])
     """
     # With a ReLU a step is faster but learns less.
     return nn.Sequential(_PreciseGroupNorm(groups, channels), nn.SiLU())
@@ -49,6 +55,10 @@ def channels_last(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
 
     This makes a convolution of few channels faster on a CPU. The memory format of the weights
     makes no difference.
+
+    >>> x = torch.zeros(5, 3, 7, 7)
+    >>> x.stride(), channels_last(x).stride()  # the channels are one number apart
+    ((147, 49, 7, 1), (147, 1, 21, 3))
     """
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -57,6 +67,9 @@ class ResidualBlock(nn.Module):
     """Compute ``x + branch(x)`` with two convolutions in the branch, each after a normalised SiLU.
 
     Reference: He et al. 2016, Identity mappings in deep residual networks, arXiv 1603.05027.
+
+    >>> ResidualBlock(channels=4, groups=2)(torch.zeros(5, 4, 7, 7)).shape
+    torch.Size([5, 4, 7, 7])
     """
 
     def __init__(self, channels: int, groups: int) -> None:
@@ -77,6 +90,9 @@ class Upsample(nn.Module):
 
     A transposed 2 x 2 convolution turns each pixel into four, with a matrix for each of the four.
     The residual blocks that follow mix the neighbours.
+
+    >>> Upsample(8, 4, size=(7, 7))(torch.zeros(5, 8, 4, 4)).shape
+    torch.Size([5, 4, 7, 7])
     """
 
     # A transposed 2 x 2 convolution is faster on a CPU than transposed convolutions of 3 x 3 or

@@ -183,6 +183,11 @@ def ignore_missing_flags(first: nn.Linear, n_flags: int) -> None:
 
     A column without a gap in training teaches nothing about its flag. With a random weight the
     flag would be noise in rows that lack the cell later.
+
+    >>> first = nn.Linear(3, 2)
+    >>> ignore_missing_flags(first, n_flags=1)
+    >>> first.weight[:, -1].tolist()
+    [0.0, 0.0]
     """
     with torch.no_grad():
         first.weight[:, -n_flags:] = 0

@@ -92,6 +92,15 @@ def level_colours(profile: ColumnProfile, mass: np.ndarray) -> tuple[list[int], 
     Args:
         profile: a column of levels.
         mass: ``(K,)`` the share of each cluster, by which frequent levels are found.
+
+    >>> from pyro_gmvae.data import Column
+    >>> tier = ColumnProfile(
+    ...     Column("tier", "category", "text", levels=("a", "b")), "tier", *[np.zeros(2)] * 2,
+    ...     np.array([[0.9, 0.1], [0.2, 0.8]]), np.zeros(2), 0.5,
+    ... )
+    >>> order, colours = level_colours(tier, np.array([0.2, 0.8]))
+    >>> order, len(colours)  # level b is the more frequent one
+    ([1, 0], 2)
     """
     overall = np.nansum(profile.shares * mass[:, None], 0)
     if profile.column.kind == "ordinal" and len(overall) <= FEW_ORDERED:

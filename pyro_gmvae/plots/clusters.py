@@ -47,6 +47,11 @@ def plot_cluster_members(
         n_confident: surest members shown of each cluster.
         n_random: members shown at random.
         seed: of the random choice.
+
+    >>> images, clusters = torch.rand(6, 1, 4, 4), torch.eye(2)[[0, 0, 0, 1, 1, 1]]
+    >>> figure = plot_cluster_members(images, clusters, title="Digits")
+    >>> [text.get_text() for text in figure.axes[0].texts][:2]  # the first cluster and its share
+    ['0', '50.0%']
     """
     shares, shown, title = shown_clusters(responsibilities, title, weights)
     blocks = [] if means is None else [means[shown].unsqueeze(1)]

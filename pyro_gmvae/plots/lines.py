@@ -40,6 +40,17 @@ class Line:
         columns: the left edge, the width and the profile of each column.
         groups: the left edge and the title of each group of columns.
         width: the width of all.
+
+    >>> from pyro_gmvae.data import Column
+    >>> age = ColumnProfile(
+    ...     Column("age"), "age", np.array([20.0, 60.0]), np.array([-1.0, 1.0]),
+    ...     np.empty((2, 0)), np.zeros(2), 0.9,
+    ... )
+    >>> line = Line()
+    >>> line.begin("Numbers")
+    >>> line.columns.append((line.width, 0.5, age))
+    >>> line.groups, line.room() > 0
+    ([(0.0, 'Numbers')], True)
     """
 
     columns: list[tuple[float, float, ColumnProfile]] = field(default_factory=list)
@@ -60,12 +71,26 @@ class Line:
 
 
 def letters_of(profile: ColumnProfile) -> int:
-    """Count the characters of a column's heading."""
+    """Count the characters of a column's heading.
+
+    >>> from pyro_gmvae.data import Column
+    >>> age = ColumnProfile(
+    ...     Column("age"), "age", np.array([20.0, 60.0]), np.array([-1.0, 1.0]),
+    ...     np.empty((2, 0)), np.zeros(2), 0.9,
+    ... )
+    >>> letters_of(age)
+    3
+    """
     return len(heading(profile, 0.5 if profile.gaps.any() else 0.0, MAX_HEADING))
 
 
 def reach(letters: int) -> tuple[float, float]:
-    """Return how far a heading goes to the right and up."""
+    """Return how far a heading goes to the right and up.
+
+    >>> right, up = reach(10)
+    >>> 0 < up, reach(20)[0] == 2 * right
+    (True, True)
+    """
     turn = np.deg2rad(SLANT)
     return letters * LETTER * float(np.cos(turn)), letters * LETTER * float(np.sin(turn))
 
@@ -76,6 +101,14 @@ def lines_of(profiles: Sequence[ColumnProfile], n_rows: int) -> Iterator[Line]:
     Args:
         profiles: the columns.
         n_rows: the clusters that have a row.
+
+    >>> from pyro_gmvae.data import Column
+    >>> age = ColumnProfile(
+    ...     Column("age"), "age", np.array([20.0, 60.0]), np.array([-1.0, 1.0]),
+    ...     np.empty((2, 0)), np.zeros(2), 0.9,
+    ... )
+    >>> [len(line.columns) for line in lines_of([age] * 3, n_rows=2)]
+    [3]
     """
     most = WIDE if n_rows <= BROAD_ROWS else 2 * WIDE
     line = Line()

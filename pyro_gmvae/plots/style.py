@@ -31,7 +31,15 @@ def drawable(text: str) -> str:
 
 @contextmanager
 def font_set() -> Iterator[None]:
-    """Set the font of all pictures while the context lasts; the settings are the process's own."""
+    """Set the font of all pictures while the context lasts; the settings are the process's own.
+
+    >>> import matplotlib
+    >>> before = matplotlib.rcParams["font.family"]
+    >>> with font_set():
+    ...     inside = [name for name, value in FONT.items() if matplotlib.rcParams[name] != value]
+    >>> matplotlib.rcParams["font.family"] == before
+    True
+    """
     import matplotlib
 
     with turn(), matplotlib.rc_context(FONT):
@@ -45,6 +53,12 @@ def plain_axes(axes: Axes, title: str, x: str) -> None:
         axes: the diagram.
         title: title above the diagram.
         x: label of the x axis.
+
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().subplots()
+    >>> plain_axes(axes, "Training", "epoch")
+    >>> axes.get_title(loc="left"), axes.get_xlabel()
+    ('Training', 'epoch')
     """
     axes.set_title(title, loc="left", weight="bold", size=9)
     axes.spines[["top", "right"]].set_visible(False)

@@ -53,6 +53,15 @@ def cautions_of(
         bad_k: the share of rows whose Pareto k-hat is above 0.7.
         k_matters: whether so many make the log-likelihood untrustworthy.
         sample: how stable the segments are in the number of rows, if they are those of a sample.
+
+    >>> from pyro_gmvae.segments.explanation.explain import Segment
+    >>> from pyro_gmvae.segments.explanation.sizes import Size
+    >>> sizes = [Size(0.6, 0.5, 0.7, 60, 0.95, 0.9), Size(0.4, 0.3, 0.5, 40, 0.6, 0.5)]
+    >>> segments = tuple(Segment(k, size) for k, size in enumerate(sizes))
+    >>> found = Explanation(100, segments, (), np.eye(2), np.zeros(0), np.zeros(0), 0)
+    >>> said = cautions_of(found, {0: "young", 1: "old"}, {}, 0, bad_k=0.0, k_matters=False)
+    >>> said[1].split(": ")[0]
+    'The rows of segment 1 are assigned with a probability below 80% on average'
     """
     segments = explanation.segments
     said = [

@@ -28,6 +28,9 @@ class Cell:
         deviation: by how many standard deviations of all rows it differs from them; the share of a
             level by those of its indicator. NaN where there is nothing to compare.
         gaps: the share of missing cells, as text if it is 1 % or more.
+
+    >>> Cell("32", deviation=-1.0).strength, Cell("32", deviation=-9.0).strength
+    (0.67, 1.0)
     """
 
     text: str
@@ -43,7 +46,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """Hold a column of the table, with a cell for each segment."""
+    """Hold a column of the table, with a cell for each segment.
+
+    >>> line = Line("age", (Cell("32", -0.5), Cell("58", 0.75)))
+    >>> [cell.text for cell in line.cells]
+    ['32', '58']
+    """
 
     name: str
     cells: tuple[Cell, ...]
@@ -58,6 +66,15 @@ def heat_map(
         profiles: the columns.
         clusters: the segments, in their order.
         mass: ``(K,)`` the share of each cluster.
+
+    >>> from pyro_gmvae.data import Column
+    >>> age = ColumnProfile(
+    ...     Column("age"), "age", np.array([20.0, 60.0]), np.array([-1.0, 1.0]),
+    ...     np.empty((2, 0)), np.zeros(2), 0.9,
+    ... )
+    >>> (line,) = heat_map([age], clusters=[1, 0], mass=np.array([0.5, 0.5]))
+    >>> line.name, [cell.text for cell in line.cells]
+    ('age', ['60', '20'])
     """
     ordered = sorted(profiles, key=lambda p: -p.tells)[:MOST_LINES]
     made = []

@@ -51,6 +51,18 @@ def html_of(report: Report) -> str:
     `pyro_gmvae.visible.visible`. A policy in the page lets no script run but its own, and nothing
     be loaded. Each figure is a ``data`` element whose value is that of the JSON report, at the path
     ``data-path``.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.fitted import FittedModel
+    >>> from pyro_gmvae.report.report import make_report
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> page = html_of(make_report(fitted, data))
+    >>> "20 rows of array" in page, "http://" in page  # nothing is loaded
+    (True, False)
     """
     script = _file("report.js")
     values = report.to_dict()

@@ -25,6 +25,9 @@ class Point:
         row: its place in the data.
         cluster, probability: its likeliest cluster, with the responsibility.
         x, y: where it is, from 0 to 1.
+
+    >>> Point(row=7, cluster=2, probability=0.9, x=0.25, y=0.5).cluster
+    2
     """
 
     row: int
@@ -42,6 +45,10 @@ class LatentMap:
         points: the rows.
         explained: the share of the variance of E[z] that the two directions have.
         latent_dim: Z.
+
+    >>> points = (Point(row=7, cluster=2, probability=0.9, x=0.25, y=0.5),)
+    >>> LatentMap(points, explained=0.8, latent_dim=4).to_dict()["points"][0]["row"]
+    7
     """
 
     points: tuple[Point, ...]
@@ -65,6 +72,16 @@ def latent_map(
         data: rows that conform to it.
         explanation: the clusters of these rows.
         seed: fixes which rows are drawn.
+
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> from pyro_gmvae.segments.explanation.explain import explain
+    >>> found = latent_map(fitted, data, explain(fitted, data))
+    >>> len(found.points), found.latent_dim
+    (20, 1)
     """
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
     rows = order[:MOST_POINTS].sort().values

@@ -25,7 +25,19 @@ __all__ = ["markdown_of"]
 
 
 def markdown_of(report: Report) -> str:
-    """Write a report as Markdown."""
+    """Write a report as Markdown.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.fitted import FittedModel
+    >>> from pyro_gmvae.report.report import make_report
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> markdown_of(make_report(fitted, data)).splitlines()[1]
+    '# Segments of array'
+    """
     return "\n".join(_lines(report)) + "\n"
 
 

@@ -30,6 +30,16 @@ class Origin:
         command: the command that trains such a model, or None.
         sample: how stable the clusters are in the number of rows, if they are those of a sample.
         covariates: the columns that the clusters depend on and are not made of.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> origin = origin_of(fitted)
+    >>> origin.method, origin.n_components, origin.to_dict()["latent_dim"]
+    ('exact', 2, 1)
     """
 
     method: str
@@ -77,6 +87,16 @@ def origin_of(fitted: FittedModel) -> Origin:
 
     Args:
         fitted: the model.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> origin = origin_of(fitted)
+    >>> origin.likelihood, origin.command  # it was not trained from a named source
+    ('gaussian', None)
     """
     about, schema = fitted.about, fitted.encoding.schema
     settings = shared_settings(about.settings or {})

@@ -30,7 +30,17 @@ def outcome_cautions(found: SegmentDescription) -> tuple[str, ...]:
 
 
 def outcome_rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
-    """Give a line for each level that is shown: its name, and the value in each segment."""
+    """Give a line for each level that is shown: its name, and the value in each segment.
+
+    >>> from pyro_gmvae.segments.outcomes.equality import EqualityTest
+    >>> from pyro_gmvae.segments.outcomes.results import Estimate, SegmentOutcome
+    >>> figures = [Estimate("age", 30.0 + 20 * s, 28.0, 52.0, 1.0, None) for s in (0, 1)]
+    >>> segments = tuple(SegmentOutcome(s, 50.0, 45.0, (figures[s],)) for s in (0, 1))
+    >>> test = EqualityTest(100.0, 1, 1e-9)
+    >>> outcome = Outcome("age", "mean", ("age",), 100, 3, segments, test, ())
+    >>> list(outcome_rows(outcome))
+    [('age', '30 (28 to 52)', '50 (28 to 52)')]
+    """
     for place in level_places(outcome):
         values = [s.estimates[place] for s in outcome.segments]
         texts = [
@@ -41,7 +51,17 @@ def outcome_rows(outcome: Outcome) -> Iterator[tuple[str, ...]]:
 
 
 def outcome_sentences(outcome: Outcome) -> Iterator[str]:
-    """Say of how many rows it is known, and whether segments differ."""
+    """Say of how many rows it is known, and whether segments differ.
+
+    >>> from pyro_gmvae.segments.outcomes.equality import EqualityTest
+    >>> from pyro_gmvae.segments.outcomes.results import Estimate, SegmentOutcome
+    >>> figures = [Estimate("age", 30.0 + 20 * s, 28.0, 52.0, 1.0, None) for s in (0, 1)]
+    >>> segments = tuple(SegmentOutcome(s, 50.0, 45.0, (figures[s],)) for s in (0, 1))
+    >>> test = EqualityTest(100.0, 1, 1e-9)
+    >>> outcome = Outcome("age", "mean", ("age",), 100, 3, segments, test, ())
+    >>> next(outcome_sentences(outcome))
+    'It is known of 100 rows, and missing in 3.'
+    """
     yield f"It is known of {outcome.rows:,} rows, and missing in {outcome.gaps:,}."
     if outcome.test.p_value is not None:
         yield (

@@ -39,6 +39,10 @@ class Fit:
         n: the number of rows, drawn at random, that it is the mean of.
         bad_k: the share of rows whose Pareto k-hat is above 0.7.
         warning: why the figure is not to be trusted, or None.
+
+    >>> fit = Fit(log_likelihood=-3.5, error=0.1, n=500, bad_k=0.0, warning=None)
+    >>> fit.to_dict()["log_likelihood"]
+    -3.5
     """
 
     log_likelihood: float
@@ -76,6 +80,16 @@ class Report:
         places: the place in the source of each row that is shown, by the row's number.
         thumbnails: the images that are shown, as data addresses, by the row's number.
         command_run: how the run is called in commands that the report names.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> report = make_report(fitted, data)
+    >>> report.name, report.origin.method
+    ('array', 'exact')
     """
 
     name: str
@@ -156,6 +170,16 @@ def make_report(
 
     Raises:
         InputError: for no rows, or if none has a weight above zero.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> report = make_report(fitted, data)
+    >>> report.explanation.n_rows, sum(s.size.n_rows for s in report.explanation.segments)
+    (20, 20)
     """
     explanation = explain(fitted, data, seed=seed)
     order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))

@@ -11,7 +11,19 @@ __all__ = ["summary_of"]
 
 
 def summary_of(report: Report) -> list[str]:
-    """Write the summary, a sentence or two each."""
+    """Write the summary, a sentence or two each.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.fitted import FittedModel
+    >>> from pyro_gmvae.report.report import make_report
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> "20 rows of array" in summary_of(make_report(fitted, data))[0]
+    True
+    """
     found = report.explanation
     segments, n = found.segments, found.n_rows
     largest, smallest = segments[0], segments[-1]

@@ -80,6 +80,17 @@ def support_of(
 
     Raises:
         InputError: if a file is damaged, or no selection is in the folder that is named.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> with TemporaryDirectory() as folder:
+    ...     support_of(folder, fitted).to_dict()
+    {'selection': None, 'other_rows': False, 'stability': None}
     """
     folder = selection or selection_beside(run, fitted.about.fingerprint)
     if folder is None:
@@ -108,7 +119,11 @@ def selection_sentence(support: Support, given: int) -> str:
 
 
 def stability_sentence(found: FoundStability) -> str:
-    """Say how the stability of segments was measured."""
+    """Say how the stability of segments was measured.
+
+    >>> stability_sentence(FoundStability(90, 2, 0.9, 0.8, (1.0, 0.8), ())).split(". ")[0]
+    'The model was trained again 2 times, on halves of its rows'
+    """
     times = "once" if found.resamples == 1 else f"{found.resamples} times"
     return (
         f"The model was trained again {times}, on halves of its rows. The Jaccard index of a "
@@ -155,7 +170,12 @@ def commands_for(support: Support, run: str, settings: Mapping[str, Any]) -> tup
 
 
 def support_cautions(support: Support, given: int) -> Iterator[str]:
-    """Say where other trainings do not support the segments."""
+    """Say where other trainings do not support the segments.
+
+    >>> found = FoundNumber("customers", 3, 100, 4, True, (), ())
+    >>> next(support_cautions(Support(found), 6)).split(". ")[0]
+    'The model has 6 clusters, and a selection recommends 4'
+    """
     number = support.selection
     if number is not None and number.n_clusters != given:
         yield (

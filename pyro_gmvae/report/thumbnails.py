@@ -28,6 +28,14 @@ def thumbnails(
         fitted: a model.
         x: all rows in raw units.
         rows: the places of those that are shown.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 4, 4), n_components=2, latent_dim=1, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 4, 4)))
+    >>> images = torch.zeros(3, 1, 4, 4, dtype=torch.uint8)
+    >>> made = thumbnails(fitted, images, [0, 2])
+    >>> sorted(made), made[0][:22]
+    ([0, 2], 'data:image/png;base64,')
     """
     from PIL import Image
 

@@ -55,7 +55,13 @@ def trait_head(trait: Trait, profiles: Profiles) -> str:
 
 
 def trait_values(trait: Trait, profiles: Profiles) -> tuple[str, str]:
-    """Write what the segment has, and what the other rows have."""
+    """Write what the segment has, and what the other rows have.
+
+    >>> effect = Effect("log odds ratio", 1.0, 0.25, 1e9, 0.5, 1.5)
+    >>> trait = Trait("tier", "level", "gold", effect, here=0.5, there=0.27, difference=0.5)
+    >>> trait_values(trait, {})
+    ('50%', '27%')
+    """
     if trait.part == "value":
         profile = profiles[trait.column]
         here, there = (number_text(v, profile) for v in (trait.here, trait.there))
@@ -98,6 +104,13 @@ def names_of(segments: Sequence[Segment], profiles: Profiles) -> dict[int, str]:
 
     Names are different: where two would be the same, what sets a segment apart from its nearest one
     is added, and else its number.
+
+    >>> effect = Effect("log odds ratio", 1.0, 0.25, 1e9, 0.5, 1.5)
+    >>> trait = Trait("tier", "level", "gold", effect, here=0.5, there=0.27, difference=0.5)
+    >>> from pyro_gmvae.segments.explanation.sizes import Size
+    >>> segment = Segment(3, Size(0.6, 0.5, 0.7, 60, 0.95, 0.9), telling=(trait,))
+    >>> names_of([segment], {})
+    {3: 'tier: gold'}
     """
     made = {s.cluster: _name(s, profiles) for s in segments}
     alike = {s.cluster for s in segments if list(made.values()).count(made[s.cluster]) > 1}

@@ -25,6 +25,18 @@ def write_card(folder: Path, fitted: FittedModel, digest: str) -> None:
         folder: the folder of the run.
         fitted: the model.
         digest: the SHA-256 of the weights.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_card(Path(folder), fitted, digest="0" * 64)
+    ...     is_card(Path(folder, CARD))
+    True
     """
     path = folder / CARD
     if path.exists() and not is_card(path):
@@ -39,6 +51,15 @@ def card_of(fitted: FittedModel, digest: str) -> str:
     Args:
         fitted: the model.
         digest: the SHA-256 of the weights.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> card_of(fitted, digest="0" * 64).startswith(CARD_MARK)
+    True
     """
     return "\n".join(_lines(fitted, digest)) + "\n"
 

@@ -70,12 +70,25 @@ MOST_READ = 64 * 2**20  # bytes of a file whose content is looked at
 
 
 def checkpoint_path(folder: str | os.PathLike[str]) -> Path:
-    """Return the file that keeps the state of a run's training."""
+    """Return the file that keeps the state of a run's training.
+
+    >>> checkpoint_path("runs/a").as_posix()
+    'runs/a/checkpoint/state.safetensors'
+    """
     return Path(folder) / "checkpoint" / "state.safetensors"
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """List the entries of a run folder and those of its own subfolders."""
+    """List the entries of a run folder and those of its own subfolders.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("config.json", "checkpoint/state.safetensors"):
+    ...         Path(folder, name).parent.mkdir(exist_ok=True)
+    ...         Path(folder, name).touch()
+    ...     [file.name for file in files_of(Path(folder))]
+    ['state.safetensors', 'config.json']
+    """
     for entry in sorted(path.iterdir()):
         if entry.name in FOLDERS and entry.is_dir():
             yield from sorted(entry.iterdir())
@@ -106,6 +119,13 @@ def why_foreign(path: Path, file: Path) -> str | None:
     Args:
         path: the folder.
         file: a file in it, or in one of its `FOLDERS`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     notes = Path(folder, "notes.txt")
+    ...     notes.touch()
+    ...     why_foreign(Path(folder), notes)
+    'is no file of a run'
     """
     if is_leaving(file.name) and not file.is_dir():
         return None
@@ -119,7 +139,15 @@ def why_foreign(path: Path, file: Path) -> str | None:
 
 
 def is_card(file: Path) -> bool:
-    """Tell a model card of ours from a README that a user wrote."""
+    """Tell a model card of ours from a README that a user wrote.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     readme = Path(folder, "README.md")
+    ...     _ = readme.write_text("My notes")
+    ...     is_card(readme)
+    False
+    """
     return _read(file).startswith(CARD_MARK.encode())
 
 

@@ -122,6 +122,22 @@ def write_stability(folder: str | os.PathLike[str], found: ClusterStability) -> 
 
     Raises:
         InputError: if it cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.fitted import FittedModel
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> from pyro_gmvae.evaluation import cluster_stability
+    >>> from pyro_gmvae.runs import save_run
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     write_stability(folder, cluster_stability(labels, [labels], n_clusters=2)).name
+    'stability.json'
     """
     path = Path(folder, STABILITY)
     content = {"weights_sha256": _weights(Path(folder)), "stability": found.to_dict()}
@@ -135,6 +151,23 @@ def read_stability(folder: str | os.PathLike[str]) -> FoundStability | None:
 
     Raises:
         InputError: if the file is damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.fitted import FittedModel
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> from pyro_gmvae.evaluation import cluster_stability
+    >>> from pyro_gmvae.runs import save_run
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     _ = write_stability(folder, cluster_stability(labels, [labels], n_clusters=2))
+    ...     [each.verdict for each in read_stability(folder).clusters]
+    ['stable', 'stable']
     """
     path = Path(folder, STABILITY)
     if not path.is_file():
@@ -151,6 +184,13 @@ def read_selection(folder: str | os.PathLike[str]) -> FoundNumber:
 
     Raises:
         InputError: if there is none, or it is damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     read_selection(folder)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: there is no selection in ...: name the folder that `pyro-gmvae...
     """
     path = Path(folder, SELECTION)
     if not path.is_file():
@@ -171,6 +211,11 @@ def selection_beside(run: str | os.PathLike[str], fingerprint: str | None) -> Pa
     Args:
         run: the folder of the run.
         fingerprint: the digest of its training rows.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     selection_beside(Path(folder, "run"), "0" * 64) is None  # there is none
+    True
     """
     if fingerprint is None:
         return None
@@ -184,7 +229,16 @@ def selection_beside(run: str | os.PathLike[str], fingerprint: str | None) -> Pa
 
 
 def rows_of(folder: str | os.PathLike[str]) -> str | None:
-    """Return the digest of the rows that a selection was made with; None if it is not known."""
+    """Return the digest of the rows that a selection was made with; None if it is not known.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.fitting.settings import Settings
+    >>> from pyro_gmvae.runs import write_training
+    >>> with TemporaryDirectory() as folder:
+    ...     write_training(Path(folder), Settings.of("digits"), "0123")
+    ...     rows_of(folder)
+    '0123'
+    """
     try:
         return read_training(Path(folder))[1]
     except InputError:  # it is another program's, or of another version

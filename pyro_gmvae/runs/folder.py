@@ -40,6 +40,16 @@ def open_run_folder(
         InputError: if the folder holds a run and neither ``overwrite`` nor ``resume`` is set, if it
             holds something else than a run, a source lies in it, another process writes to it, or
             it cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with open_run_folder(Path(folder, "a")) as path:
+    ...         _ = Path(path, "notes.txt").write_text("mine")
+    ...     with open_run_folder(Path(folder, "a"), overwrite=True) as path:
+    ...         pass
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: ... because notes.txt in it is no file of a run...
     """
     given = Path(folder)
     try:
@@ -76,6 +86,14 @@ def clear(path: Path, *, keep: Collection[str] = ()) -> None:
 
     Raises:
         InputError: if a file cannot be removed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("metrics.csv", "notes.txt"):
+    ...         _ = Path(folder, name).write_text("epoch,step")
+    ...     clear(Path(folder))
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['notes.txt']
     """
     for file in files_of(path):
         ours = why_foreign(path, file) is None and not is_leaving(file.name)

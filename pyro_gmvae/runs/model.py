@@ -41,7 +41,22 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 
 @alone
 def read_model(path: Path, config: dict[str, Any]) -> FittedModel:
-    """Rebuild the model; nothing is allocated before the file of weights is known to fill it."""
+    """Rebuild the model; nothing is allocated before the file of weights is known to fill it.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> import json
+    >>> from pyro_gmvae.runs import save_run
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     config = json.loads(Path(folder, "config.json").read_text())
+    ...     read_model(Path(folder, "weights.safetensors"), config).gmvae.n_components
+    2
+    """
     is_old = config["version"] == 1
     if is_old:
         config = config_of_version_1(config)
@@ -102,13 +117,28 @@ def _check_digest(path: Path, digest: Any, wanted: dict[str, TensorForm]) -> Non
 
 
 def sha256_of(path: Path) -> str:
-    """Return the digest of a file, which is read piece by piece."""
+    """Return the digest of a file, which is read piece by piece.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.txt")
+    ...     _ = path.write_bytes(b"hello")
+    ...     sha256_of(path)[:8]
+    '2cf24dba'
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_numbers(tensors: dict[str, Tensor]) -> None:
-    """Refuse weights that are no numbers, scales of 0, and maps that are not in order."""
+    """Refuse weights that are no numbers, scales of 0, and maps that are not in order.
+
+    >>> check_numbers({"encoding/scale": torch.ones(2)})
+    >>> check_numbers({"encoding/scale": torch.zeros(2)})
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.stored.DamagedError: the tensor 'encoding/scale' has entries that are not positive
+    """
     require_finite(tensors)
     if not (tensors["encoding/scale"] > 0).all():
         raise DamagedError("the tensor 'encoding/scale' has entries that are not positive")
@@ -120,7 +150,17 @@ def check_numbers(tensors: dict[str, Tensor]) -> None:
 def tensors_of(
     gmvae: GMVAE, encoding: Encoding, calibration: Calibration | None = None
 ) -> dict[str, Tensor]:
-    """Return the state of the model, its encoding and its calibration by the names in the file."""
+    """Return the state of the model, its encoding and its calibration by the names in the file.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> tensors = tensors_of(fitted.gmvae, fitted.encoding)
+    >>> tensors["encoding/scale"].shape
+    torch.Size([2])
+    """
     parts = _parts(gmvae, encoding)
     state = {n: t for p, module in parts for n, t in with_prefix(p, module.state_dict()).items()}
     return state | calibration_tensors(calibration)

@@ -64,6 +64,18 @@ def save_run(folder: str | os.PathLike[str], fitted: FittedModel) -> None:
     Raises:
         InputError: if a weight is NaN or infinite, or there is too much to tell of the training.
         ValueError: if the model cannot be rebuilt from a file (see `pyro_gmvae.models.to_config`).
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['README.md', 'config.json', 'weights.safetensors']
     """
     path = Path(folder)
     model, calibration = to_config(fitted.gmvae), fitted.calibration
@@ -107,6 +119,19 @@ def replace_run(folder: Path, fitted: FittedModel) -> None:
 
     Raises:
         ValueError: as `save_run`, before anything is removed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "metrics.csv").write_text("epoch,step")  # of the run before
+    ...     replace_run(Path(folder), fitted)
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['README.md', 'config.json', 'weights.safetensors']
     """
     save_run(folder, fitted)
     clear(folder, keep=(CARD, CONFIG, WEIGHTS, *([METRICS] if fitted.history else [])))
@@ -127,6 +152,19 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> FittedModel:
     Raises:
         InputError: if there is no run, it is truncated or of another version, its weights are not
             those it was saved with, or the device is not there.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     again = load(folder)
+    >>> torch.equal(again.responsibilities(x), fitted.responsibilities(x))
+    True
     """
     where = make_accelerator(defaults.device(device)).device
     path = Path(folder)
@@ -169,7 +207,15 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def write_training(folder: Path, settings: Settings, fingerprint: str) -> None:
-    """Keep the settings of a training and the fingerprint of its rows in a run folder."""
+    """Keep the settings of a training and the fingerprint of its rows in a run folder.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_training(Path(folder), Settings.of("digits", clusters=7), "0123")
+    ...     settings, fingerprint = read_training(Path(folder))
+    >>> settings.model.clusters, fingerprint
+    (7, '0123')
+    """
     content = {
         "version": VERSION,
         "settings": settings.to_dict(),
@@ -184,6 +230,13 @@ def read_training(folder: Path) -> tuple[Settings, str]:
 
     Raises:
         InputError: if there is nothing, or it is damaged or of another version.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     read_training(Path(folder))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: there is no training to resume in ...: train it without --resume
     """
     path = folder / TRAINING
     if not path.is_file():

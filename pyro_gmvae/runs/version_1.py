@@ -29,6 +29,10 @@ def config_of_version_1(config: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         InputError: if it is not what version 0.1 wrote.
+
+    >>> old = {"details": {"feature_names": ["age"]}, "preprocessor": {"event_shape": [1]}}
+    >>> config_of_version_1(old)["encoding"]["columns"]
+    [{'name': 'age', 'kind': 'real'}]
     """
     details = typed(dict[str, Any], config.get("details"), "details")
     encoding = typed(dict[str, Any], config.get("preprocessor"), "preprocessor")

@@ -86,6 +86,11 @@ def classification_error(
 
     Source: Vermunt 2010, "Latent class modeling with covariates: two improved three-step
     approaches", Political Analysis 18, equation 6.
+
+    >>> error = classification_error(np.array([[0.9, 0.1], [0.2, 0.8]]), "modal")
+    >>> np.array(error.matrix).round(3)  # a row of segment 0 is assigned to it with p = 0.9 / 1.1
+    array([[0.818, 0.182],
+           [0.111, 0.889]])
     """
     weighted = q if weights is None else weights[:, None] * q
     joint = weighted.T @ assigned(q, assignment)

@@ -25,6 +25,10 @@ class Maximum:
     Attributes:
         parameters: ``(P,)``.
         sandwich: computes their covariance.
+
+    >>> found = Maximum(np.array([2.5]), sandwich=lambda: np.array([[0.25]]))
+    >>> float(found.covariance[0, 0] ** 0.5)  # the standard error, computed when it is asked for
+    0.5
     """
 
     parameters: Float[np.ndarray, " P"]

@@ -25,6 +25,11 @@ class RowAnswers(NamedTuple):
         responsibilities: ``(N, K)`` q(y|x).
         latent: ``(N, Z)`` the mean of z under q(z|x).
         elbo: ``(N,)`` see `AnswersOfRows`, in nats, in the units of the rows.
+
+    >>> q = torch.tensor([[0.9, 0.1], [0.3, 0.7]])
+    >>> answers = RowAnswers(q.argmax(1), q, torch.zeros(2, 1), torch.tensor([-3.0, -4.0]))
+    >>> answers.cluster.tolist()
+    [0, 1]
     """
 
     cluster: Int[Tensor, " N"]

@@ -54,6 +54,13 @@ def save_mlflow(
     Raises:
         InputError: without MLflow, for a folder that exists or cannot be written, and as
             `Predictor`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_mlflow(Path(folder, "no-run"), Path(folder, "model"))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: there is no run folder ...
     """
     mlflow = _mlflow()
     predictor = Predictor(run, density=density, reject=reject)
@@ -81,6 +88,20 @@ def python_model() -> Any:
 
     Raises:
         InputError: without MLflow.
+
+    >>> import torch
+    >>> from types import SimpleNamespace
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> model = python_model()
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     model.load_context(SimpleNamespace(artifacts={"run": folder}, model_config={}))
+    >>> model.predict(None, x.numpy()).shape[0]
+    20
     """
     mlflow = _mlflow()
 

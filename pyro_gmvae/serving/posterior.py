@@ -27,6 +27,14 @@ def checked_rows(fitted: FittedModel, x: Shaped[Tensor, "N D"], source: str) -> 
 
     Raises:
         InputError: as `FittedModel.conform`.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> torch.equal(checked_rows(fitted, x, "new rows"), x)
+    True
     """
     encoding = fitted.encoding
     names, schema = encoding.feature_names, encoding.schema

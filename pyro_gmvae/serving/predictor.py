@@ -81,12 +81,40 @@ class Predictor:
 
     @cached_property
     def fitted(self) -> FittedModel:
-        """Return the model, which is read once in each process."""
+        """Return the model, which is read once in each process.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> import torch
+        >>> from pyro_gmvae.data import Schema, TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> from pyro_gmvae.runs import save_run
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+        >>> with TemporaryDirectory() as folder:
+        ...     save_run(folder, FittedModel(gmvae.eval(), encoding))
+        ...     Predictor(folder).fitted.gmvae.n_components
+        3
+        """
         return load(self.run, self.device)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns that it reads; ``("x",)`` where rows have none."""
+        """Return the names of the columns that it reads; ``("x",)`` where rows have none.
+
+        >>> from tempfile import TemporaryDirectory
+        >>> import torch
+        >>> from pyro_gmvae.data import Schema, TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> from pyro_gmvae.runs import save_run
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+        >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+        >>> with TemporaryDirectory() as folder:
+        ...     save_run(folder, FittedModel(gmvae.eval(), encoding))
+        ...     Predictor(folder).columns
+        ('age', 'spend')
+        """
         return self.fitted.encoding.feature_names or (ROWS,)
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:

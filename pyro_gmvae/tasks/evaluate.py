@@ -20,6 +20,10 @@ class Figures:
         values: the figures as plain JSON, null where one is not finite. Likelihoods are in nats per
             row; ``bits_per_dim`` is there if p(x) is a probability over the levels of 8-bit images.
         warning: why the log-likelihood is not to be trusted, in plain words, or None.
+
+    >>> figures = Figures({"data": "customers", "log_likelihood": -3.5}, warning=None)
+    >>> figures.values["log_likelihood"], figures.warning
+    (-3.5, None)
     """
 
     values: dict[str, Any]
@@ -47,6 +51,16 @@ def evaluate_run(
 
     Raises:
         InputError: for ``num_samples`` out of range.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> figures = evaluate_run(fitted, data, num_samples=20)
+    >>> figures.values["clusters"], figures.values["data"]
+    (2, 'array')
     """
     num_samples = whole("samples", num_samples, least=1, most=MOST_DRAWS)
     evaluation = fitted.evaluate(data, num_samples=num_samples, seed=seed)

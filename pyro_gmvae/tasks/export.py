@@ -19,6 +19,9 @@ class Format(NamedTuple):
         module: the module that writes it, imported when it is asked for.
         function: takes the run, the path to write, and options by their names.
         writes: what is written, for the help.
+
+    >>> FORMATS["onnx"].module.rpartition(".")[2], FORMATS["onnx"].function
+    ('onnx', 'save_onnx')
     """
 
     module: str

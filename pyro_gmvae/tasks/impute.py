@@ -28,6 +28,11 @@ class Filled:
         frame: the columns of the file, in their order, those that the model does not know too.
         cells: how many cells of each column were filled.
         notes: a plain sentence for each guess that was made when the file was read.
+
+    >>> import pandas
+    >>> filled = Filled(pandas.DataFrame({"age": [41.0, 39.5]}), {"age": 1}, notes=())
+    >>> filled.cells["age"]  # one cell was missing
+    1
     """
 
     frame: pandas.DataFrame
@@ -55,6 +60,23 @@ def impute_source(
     Raises:
         InputError: for a source that is no table or cannot be read, rows that do not fit the model,
             or a model that takes no gaps.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> import torch
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> frame = pandas.DataFrame({"size": [1.5, 2.5, None, 4.0], "tier": ["a", "b", "a", "b"]})
+    >>> encoding = TableEncoding.fit(from_frame(frame), "mixed")
+    >>> gmvae = ExactGMVAE(
+    ...     2, n_components=2, latent_dim=1, hidden=(4,), likelihood="table",
+    ...     table=TableStructure(encoding.columns),
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     frame.to_csv(f"{folder}/t.csv", index=False)
+    ...     filled = impute_source(FittedModel(gmvae.eval(), encoding), f"{folder}/t.csv")
+    >>> filled.cells, int(filled.frame.isna().sum().sum())
+    ({'size': 1}, 0)
     """
     num_samples = whole("samples", num_samples, least=1, most=MOST_DRAWS)
     encoding = fitted.encoding

@@ -33,6 +33,17 @@ def is_large(fitted: FittedModel, source: str) -> bool:
     Args:
         fitted: the model.
         source: a name of data, as in `pyro_gmvae.data.load`.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import Schema
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> is_large(fitted, "no-such-file.csv"), is_large(fitted, "digits")
+    (False, False)
     """
     if fitted.covariates is not None:  # they are read with the whole table
         return False

@@ -43,6 +43,16 @@ class Parts:
     Attributes:
         kept: the parts that were there already.
         finished: whether all rows were there already.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> with TemporaryDirectory() as folder:
+    ...     parts = Parts(Path(folder), rows=2)
+    ...     parts.write(pandas.DataFrame({"cluster": [0, 1, 1]}))
+    ...     parts.finish()
+    ...     again = Parts(Path(folder), rows=2)
+    >>> [part.name for part in again.kept], again.finished
+    (['part-00000.parquet', 'part-00001.parquet'], True)
     """
 
     def __init__(self, folder: Path, rows: int) -> None:

@@ -80,6 +80,23 @@ def require_pieces(fitted: FittedModel, source: str) -> None:
     Raises:
         InputError: for other sources than Parquet and text, and a model whose columns have no
             names, or that has covariates.
+
+    >>> import pandas
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52]}).to_csv(path, index=False)
+    ...     require_pieces(fitted, path)
+    >>> require_pieces(fitted, "digits")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: digits cannot be read in pieces: name a file to write
     """
     if fitted.covariates is not None:
         raise InputError(
@@ -113,6 +130,22 @@ def place_in_pieces(
 
     Raises:
         InputError: as `placed_pieces`, `table_output` and `open_parts`.
+
+    >>> import pandas
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52]}).to_csv(path, index=False)
+    ...     tally = place_in_pieces(fitted, "run", path, f"{folder}/placed.csv")
+    ...     placed = pandas.read_csv(f"{folder}/placed.csv")
+    >>> tally.rows, list(placed.columns[:2])
+    (2, ['row', 'cluster'])
     """
     options: dict[str, Any] = {"density": density, "reject": reject}
     tally = Tally((0,) * fitted.gmvae.n_components)
@@ -134,7 +167,23 @@ def place_in_pieces(
 
 
 def notes_of(fitted: FittedModel, source: str) -> list[str]:
-    """Say which columns of a source, besides labels and weights, the model does not read."""
+    """Say which columns of a source, besides labels and weights, the model does not read.
+
+    >>> import pandas
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     frame = pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52], "id": [1, 2]})
+    ...     frame.to_csv(path, index=False)
+    ...     notes_of(fitted, path)
+    ['left out, for training did not have them: id']
+    """
     schema = fitted.encoding.schema
     assert schema is not None
     data = DataSettings() if fitted.about.settings is None else settings_of(fitted).data
@@ -170,6 +219,20 @@ def placed_pieces(
     Raises:
         InputError: if a file cannot be read, has no rows, or a row does not fit; it names the file,
             the column, the row and the cell.
+
+    >>> import pandas
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/new.csv"
+    ...     pandas.DataFrame({"spend": [9.5, 7.5], "age": [41, 52]}).to_csv(path, index=False)
+    ...     [frame["row"].tolist() for frame in placed_pieces(fitted, path, rows=1)]
+    [[0], [1]]
     """
     encoding = fitted.encoding
     assert encoding.schema is not None

@@ -30,6 +30,18 @@ def calibrated(fitted: FittedModel, *, data_dir: str | None = None) -> FittedMod
 
     Raises:
         InputError: if the model has none and its training held out no rows, or they are not found.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> from pyro_gmvae.evaluation import Calibration
+    >>> log_p = torch.arange(9.0, dtype=torch.float64)
+    >>> calibration = Calibration(log_p, torch.full((9,), 0.95), log_p[:0], num_samples=100)
+    >>> calibrated(replace(fitted, calibration=calibration)).calibration is calibration
+    True
     """
     if fitted.calibration is not None:
         return fitted
@@ -69,6 +81,16 @@ def predict_run(
 
     Raises:
         InputError: as `pyro_gmvae.segments.assign`.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> frame = predict_run(fitted, data)
+    >>> list(frame.columns[:3]), len(frame)
+    (['row', 'cluster', 'probability'], 20)
     """
     import pandas
 

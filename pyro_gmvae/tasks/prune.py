@@ -27,6 +27,16 @@ class Pruned:
         fitted: the model with the clusters that stay, numbered anew in the same order.
         kept: the former numbers of the clusters that stay.
         dropped: the numbers of the clusters that were dropped.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> pruned = Pruned(fitted, kept=[0, 3], dropped=[1, 2])
+    >>> len(pruned.kept), pruned.dropped
+    (2, [1, 2])
     """
 
     fitted: FittedModel
@@ -58,6 +68,20 @@ def prune_run(
     Raises:
         InputError: for a share outside [0, 1), if no cluster has so many rows, or for a folder that
             cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> none = data.subset(torch.arange(0))
+    >>> with TemporaryDirectory() as folder:
+    ...     pruned = prune_run(fitted, Splits(data, none, none), folder + "/smaller")
+    >>> sorted(pruned.kept + pruned.dropped), pruned.fitted.gmvae.n_components == len(pruned.kept)
+    ([0, 1], True)
     """
     least_share = real("the least share", least_share, least=0, below=1)
     rows = splits.train

@@ -77,6 +77,18 @@ def report_run(
 
     Raises:
         InputError: for a file or format that cannot be used, or rows that none counts of.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> with TemporaryDirectory() as folder:
+    ...     report = report_run(fitted, data, f"{folder}/report.md")
+    ...     Path(f"{folder}/report.md").read_text().splitlines()[1]
+    '# Segments of array'
     """
     chosen = format_of(path, form)
     with written_whole(path) as partial:
@@ -90,6 +102,11 @@ def own_report(run: str | os.PathLike[str], form: str | None = None) -> Path:
 
     Raises:
         InputError: if another program's file, or a user's own, has the name.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     own_report(folder).name, own_report(folder, "json").name
+    ('report.html', 'report.json')
     """
     path = Path(run, REPORT).with_suffix(f".{form or FORMATS[0]}")
     if path.exists() and why_foreign(Path(run), path) is not None:
@@ -101,7 +118,17 @@ def own_report(run: str | os.PathLike[str], form: str | None = None) -> Path:
 
 
 def text_of(report: Report, form: Format) -> str:
-    """Return a report as text in a format."""
+    """Return a report as text in a format.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> json.loads(text_of(make_report(fitted, data), "json"))["data"]
+    'array'
+    """
     if form == "html":
         return html_of(report)
     if form == "md":

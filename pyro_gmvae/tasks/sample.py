@@ -30,6 +30,20 @@ def sample_run(
 
     Raises:
         InputError: for a type of file that does not suit the data, or one that cannot be written.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import Schema
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> fitted = FittedModel(gmvae.eval(), encoding)
+    >>> with TemporaryDirectory() as folder:
+    ...     sample_run(fitted, f"{folder}/drawn.csv", per_cluster=2)
+    ...     Path(f"{folder}/drawn.csv").read_text().splitlines()[0]
+    'age,spend,cluster'
     """
     per_cluster = whole("per-cluster", per_cluster, least=1, most=MOST_DRAWS)
     _write(fitted.encoding, fitted, path, per_cluster, seed)

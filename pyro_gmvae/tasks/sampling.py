@@ -20,6 +20,12 @@ def check_sample(settings: Settings) -> None:
 
     Raises:
         InputError: naming the least sample, or the settings that exclude one another.
+
+    >>> check_sample(Settings.of("a.csv", clusters=5, sample=10_000))
+    >>> check_sample(Settings.of("a.csv", clusters=5, sample=10))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: a sample of 10 rows is too small for 5 clusters...
     """
     data = settings.data
     if data.sample is not None and (data.labels is not None or data.must_link is not None):
@@ -45,6 +51,13 @@ def sample_stability(fitted: FittedModel, settings: Settings, splits: Splits) ->
 
     Raises:
         NonFiniteLossError: if a training fails.
+
+    >>> from pyro_gmvae.data import load_splits
+    >>> splits = load_splits("digits", seed=0).sampled(100, seed=0)
+    >>> settings = Settings.of("digits", clusters=1, hidden=(4,), epochs=1, sample=100)
+    >>> found = sample_stability(train(plan(settings, splits)), settings, splits)
+    >>> found.rows, found.of  # of the rows that are no test rows
+    (100, 1617)
     """
     assert splits.rest is not None
     models, part = [fitted], splits

@@ -21,6 +21,15 @@ def describe_source(settings: Settings) -> Dataset:
 
     Raises:
         InputError: for a source that is no table, or cannot be read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = f"{folder}/t.csv"
+    ...     with open(path, "w") as file:
+    ...         print("size,tier", "1.5,a", "2.5,b", "4.0,a", sep=chr(10), file=file)
+    ...     data = describe_source(Settings.of(path))
+    >>> [(column.name, column.kind) for column in data.schema.columns]
+    [('size', 'real'), ('tier', 'binary')]
     """
     assert settings.source is not None
     data = load(
@@ -56,6 +65,13 @@ def write_schema(schema: Schema, path: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: for a name that does not end in ``.json``, or a file that cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> with TemporaryDirectory() as folder:
+    ...     write_schema(Schema.of_numbers(1, ["age"]), f"{folder}/columns.json")
+    ...     json.loads(Path(f"{folder}/columns.json").read_text())["columns"]
+    [{'name': 'age', 'kind': 'real'}]
     """
     check_schema_name(path)
     with written_whole(path) as partial:

@@ -46,6 +46,9 @@ def counts(text: str) -> list[int]:
 
     Raises:
         InputError: for anything else, a single number, or more than `MOST_TRAININGS` numbers.
+
+    >>> counts("2:5"), counts("2:20:6"), counts("5,10")
+    ([2, 3, 4, 5], [2, 8, 14, 20], [5, 10])
     """
     try:
         spans = [_span(part) for part in text.split(",")]
@@ -130,6 +133,11 @@ def select_clusters(
         InputError: for settings or data that cannot be used, too few runs or held-out rows, jobs
             out of range, or a folder that holds something else.
         NonFiniteLossError: if the loss of a training becomes NaN or infinite.
+
+    >>> select_clusters(Settings.of("digits"), [2, 3], "out", runs=1)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.ranges.OutOfRange: runs must be at least 2...
     """
     # One run cannot be compared with itself.
     runs = whole("runs", runs, least=2, most=MOST_TRAININGS)

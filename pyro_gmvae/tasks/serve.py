@@ -22,6 +22,14 @@ def token_of(file: str | os.PathLike[str] | None) -> str | None:
 
     Raises:
         InputError: for a file without a token.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "token")
+    ...     _ = file.write_text("correct horse battery")
+    ...     token_of(file)
+    'correct horse battery'
     """
     if file is None:
         return os.environ.get(TOKEN_VARIABLE) or None
@@ -44,5 +52,10 @@ def serve_run(
 
     Raises:
         InputError: as `token_of` and `pyro_gmvae.serving.http.serve`.
+
+    >>> serve_run("runs/a", token_file=None, limits=Limits(), host="0.0.0.0")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: 0.0.0.0 is reached from other machines: set a token, or listen ...
     """
     serve(run, token=token_of(token_file), limits=limits, **options)

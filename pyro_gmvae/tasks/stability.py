@@ -44,6 +44,15 @@ def compare_runs(models: Sequence[FittedModel], data: Sequence[Dataset]) -> Stab
 
     Raises:
         InputError: for fewer than two models.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> compare_runs([fitted, fitted], [data, data]).agreement.min().item()  # a model with itself
+    1.0
     """
     each = zip(models, data, strict=True)
     q = [fitted.responsibilities(rows.x, rows.w) for fitted, rows in each]
@@ -81,6 +90,15 @@ def resampled(
         NonFiniteLossError: if a training fails.
 
     Reference: Hennig 2007 (see `pyro_gmvae.evaluation.cluster_stability`), the scheme of subsets.
+
+    >>> from pyro_gmvae.data import ImageEncoding, load_splits
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE((1, 8, 8), n_components=3, latent_dim=2, hidden=(4,))
+    >>> fitted = FittedModel(gmvae.eval(), ImageEncoding((1, 8, 8)))
+    >>> resampled(fitted, load_splits("digits", seed=0), 2)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: this run was not trained from a named source...
     """
     resamples = whole("resamples", resamples, least=1, most=MOST_TRAININGS)
     x = torch.cat([part.x for part in splits])
@@ -104,6 +122,22 @@ def keep_resampled(run: str, found: ClusterStability) -> None:
 
     Warns:
         RuntimeWarning: if the folder cannot be written. Hours of training are not lost for a file.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> from pyro_gmvae.runs import save_run
+    >>> from pyro_gmvae.runs.findings import read_stability
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     keep_resampled(folder, cluster_stability(labels, [labels], n_clusters=2))
+    ...     [each.verdict for each in read_stability(folder).clusters]
+    ['stable', 'stable']
     """
     try:
         with open_run_folder(run, resume=True):
@@ -117,6 +151,16 @@ def agreed_clusters(report: Stability, data: Dataset) -> pandas.DataFrame:
 
     Agreement is the share of the runs that put the row into its cluster. The rows of a folder of
     images also have the column ``file``.
+
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> frame = agreed_clusters(compare_runs([fitted, fitted], [data, data]), data)
+    >>> list(frame.columns)
+    ['row', 'cluster', 'probability', 'agreement']
     """
     import pandas
 

@@ -50,6 +50,18 @@ class Trained:
         is_main: whether this is the process that writes and reports; there are others only under
             torchrun or ``accelerate launch``.
         report: the report of its segments, or None if none was written.
+
+    >>> import torch
+    >>> import numpy as np
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(40.0).reshape(20, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> none = data.subset(torch.arange(0))
+    >>> trained = Trained(fitted, Splits(data, none, none), is_main=True)
+    >>> len(trained.splits.train), trained.report
+    (20, None)
     """
 
     fitted: FittedModel
@@ -83,6 +95,11 @@ def train_run(
         TrainingInterrupted: after a signal, with the state saved.
 
     Processes that torchrun starts anew, after one of them was lost, resume the run.
+
+    >>> train_run(Settings.of("digits", clusters=5, sample=10), "runs/a")  # nothing is written
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: a sample of 10 rows is too small for 5 clusters...
     """
     if settings.training.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("TensorBoard is not installed: pip install 'pyro-gmvae[tensorboard]'")

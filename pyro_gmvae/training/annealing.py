@@ -18,6 +18,14 @@ class Annealing:
         weights: the weights of a model's objective.
         schedules: schedules of some weights, by name; the others stay as they are.
         steps_per_epoch: steps in an epoch, for schedules that count epochs.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> weights = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).weights
+    >>> rising = Schedule("linear", start=0.5, end=1.0, duration=10)  # epochs
+    >>> annealing = Annealing(weights, {"kl_weight": rising}, steps_per_epoch=20)
+    >>> annealing.at(100)
+    >>> weights.values()["kl_weight"]
+    0.75
     """
 
     def __init__(
@@ -37,7 +45,15 @@ class Annealing:
 
 @contextmanager
 def put_back(weights: ObjectiveWeights) -> Iterator[None]:
-    """Restore the weights at the end, so that a saved model has none of a training's."""
+    """Restore the weights at the end, so that a saved model has none of a training's.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> weights = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).weights
+    >>> with put_back(weights):
+    ...     weights.set(kl_weight=0.5)
+    >>> weights.values()["kl_weight"]
+    1.0
+    """
     before = weights.values()
     try:
         yield

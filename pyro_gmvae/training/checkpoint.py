@@ -27,7 +27,12 @@ PARTS = ("weights", "best", "optimizer", "meter", "rng")  # of the tensors, besi
 
 @dataclass(frozen=True)
 class StoppingState:
-    """Hold what `EarlyStopping.state` returns."""
+    """Hold what `EarlyStopping.state` returns.
+
+    >>> from dataclasses import asdict
+    >>> asdict(StoppingState(elbo=-3.5, epoch=2.0, waited=1))
+    {'elbo': -3.5, 'epoch': 2.0, 'waited': 1}
+    """
 
     elbo: float
     epoch: float | None
@@ -36,7 +41,12 @@ class StoppingState:
 
 @dataclass(frozen=True)
 class Position:
-    """Hold what a checkpoint keeps beside its tensors."""
+    """Hold what a checkpoint keeps beside its tensors.
+
+    >>> stopping = StoppingState(elbo=-3.5, epoch=2.0, waited=1)
+    >>> Position(config={}, history=[], step=7, batch=2, count=512, stopping=stopping).step
+    7
+    """
 
     config: dict[str, Any]
     history: list[Record]
@@ -58,6 +68,14 @@ def check_weights(path: Path, tensors: dict[str, Tensor], module: nn.Module) -> 
 
     Raises:
         InputError: naming the first tensor that differs.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> tensors = with_prefix("weights", layer.state_dict())
+    >>> check_weights(Path("state"), tensors, layer)
+    >>> check_weights(Path("state"), tensors, nn.Linear(3, 1))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: state is of another model...
     """
     try:
         compare_forms(_forms(under_prefix("weights", tensors)), _forms(module.state_dict()))
@@ -83,6 +101,14 @@ def check_tensors(
 
     Raises:
         DamagedError: naming the tensor.
+
+    >>> layer, order = nn.Linear(2, 1), torch.Generator()
+    >>> adam = torch.optim.Adam(layer.parameters())
+    >>> position = Position({}, [], 0, 0, 0, StoppingState(elbo=0.0, epoch=None, waited=0))
+    >>> check_tensors({"colour": torch.zeros(1)}, position, layer, adam, order)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.stored.DamagedError: the tensor 'colour' is unknown
     """
     parts = {part: under_prefix(part, tensors) for part in PARTS}
     if unknown := {n for n in tensors if n.partition("/")[0] not in PARTS} - {"order"}:

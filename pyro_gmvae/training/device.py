@@ -40,6 +40,9 @@ def make_accelerator(device: str) -> Accelerator:
 
     Raises:
         InputError: as `check_device`.
+
+    >>> make_accelerator("cpu").device
+    device(type='cpu')
     """
     check_device(device)
     # accelerate keeps one state for a process and refuses another device; each fit may change it.
@@ -54,6 +57,12 @@ def training_context(gmvae: GMVAE, config: TrainConfig, accelerator: Accelerator
 
     Raises:
         InputError: for weights that torch does not allow to change.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,)).eval()
+    >>> with training_context(gmvae, TrainConfig(), make_accelerator("cpu")):
+    ...     gmvae.training
+    True
     """
     if any(t.is_inference() for t in [*gmvae.parameters(), *gmvae.buffers()]):
         raise InputError(

@@ -22,7 +22,14 @@ MERGED = 0.1  # nats; components of p(z|y) closer than this count as one
 
 
 class ClusterWarning(RuntimeWarning):
-    """Warn that clusters die, merge or are not used."""
+    """Warn that clusters die, merge or are not used.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always", ClusterWarning)
+    ...     warnings.warn("two clusters have merged", ClusterWarning)
+    >>> caught[0].category.__name__
+    'ClusterWarning'
+    """
 
 
 class ClusterWatch(Reporter):
@@ -88,7 +95,16 @@ class ClusterWatch(Reporter):
 
 @torch.no_grad()
 def merged_clusters(gmvae: GMVAE) -> list[tuple[int, int]]:
-    """Find pairs whose components p(z|y) are less than 0.1 nats apart, by the mean of both KLs."""
+    """Find pairs whose components p(z|y) are less than 0.1 nats apart, by the mean of both KLs.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> apart = torch.tensor([[0.0, 0.0], [9.0, 0.0], [0.0, 0.0]])
+    >>> with torch.no_grad():
+    ...     loc = gmvae.model.component_loc.copy_(apart)
+    >>> merged_clusters(gmvae)
+    [(0, 2)]
+    """
     model = gmvae.model
     distance = symmetric_kl(model.component_loc, model.component_scale)
     close = (distance < MERGED).triu(1)

@@ -42,6 +42,19 @@ class Epochs:
     Attributes:
         state: the state of the training, to be saved and loaded.
         total_steps: the number of steps, at most.
+
+    >>> from pyro_gmvae.data import ResidentBatches
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training.loop import elbo_objective, make_accelerator
+    >>> x, config = torch.zeros(20, 2), TrainConfig(epochs=2, batch_size=10)
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> epochs = Epochs(
+    ...     gmvae, config, make_accelerator("cpu"), elbo_objective(gmvae, config),
+    ...     ResidentBatches(x, 10), torch.Generator(), held_out=None, counted=[x],
+    ... )
+    >>> record = epochs.run(on_step=lambda step: None, interrupted=lambda: False)
+    >>> record["epoch"], record["step"], epochs.done
+    (1, 2, False)
     """
 
     def __init__(

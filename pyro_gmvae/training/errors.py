@@ -25,6 +25,10 @@ class NonFiniteLossError(RuntimeError):
         step: the step at which it was seen.
         site: the Pyro site it came from, or ``"gradient"``.
         fitted: the model with its last good weights, where `pyro_gmvae.fitting` trained it.
+
+    >>> error = NonFiniteLossError(7, "x")
+    >>> error.step, error.site
+    (7, 'x')
     """
 
     fitted: Any = None
@@ -49,6 +53,10 @@ class TrainingInterrupted(SignalReceived):
     Attributes:
         checkpoint: the file that training can resume from.
         number: the number of the signal.
+
+    >>> error = TrainingInterrupted(Path("state"), signal.SIGTERM)
+    >>> str(error), error.checkpoint.name
+    ('training was interrupted; its state is in state', 'state')
     """
 
     def __init__(self, checkpoint: Path, number: int = signal.SIGINT) -> None:

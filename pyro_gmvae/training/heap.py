@@ -25,6 +25,11 @@ def keeping_freed_memory() -> Iterator[None]:
     The GNU C library gives large blocks back to the system as they are freed. The next step then
     asks for the same memory again, page by page. Nothing is changed with another library, or where
     environment variables set the library's thresholds.
+
+    >>> with keeping_freed_memory():
+    ...     total = sum(float(torch.ones(1000).sum()) for _ in range(3))
+    >>> total
+    3000.0
     """
     libc = _glibc()
     if libc is None or _set_by_user():

@@ -24,6 +24,18 @@ class HeldOut:
     Args:
         batches: the held-out data, in order.
         device: the device of the objective.
+
+    >>> from pyro_gmvae.data import ResidentBatches
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> from pyro_gmvae.training.loop import elbo_objective
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> batches = ResidentBatches(torch.zeros(20, 2), 10, shuffle=False)
+    >>> held_out = HeldOut(batches, torch.device("cpu"))
+    >>> objective = elbo_objective(gmvae, TrainConfig())
+    >>> first = held_out.elbo(objective, gmvae.weights)
+    >>> held_out.elbo(objective, gmvae.weights) == first  # the same draws
+    True
     """
 
     def __init__(self, batches: BatchSource, device: torch.device) -> None:

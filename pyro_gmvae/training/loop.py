@@ -122,6 +122,12 @@ def fit(
         TrainingInterrupted: after a signal, with the state saved.
         SignalReceived: after a signal, if no state could ever be saved.
         ValueError: for a resume without a checkpoint.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> result = fit(gmvae, torch.zeros(20, 2), TrainConfig(epochs=2, batch_size=10))
+    >>> result.n_steps, [record["epoch"] for record in result.history]
+    (4, [1, 2])
     """
     config = config or TrainConfig()
     if resume and checkpoint is None:
@@ -226,6 +232,12 @@ def elbo_objective(gmvae: GMVAE, config: TrainConfig) -> ELBOObjective:
 
     Raises:
         InputError: for chunks of clusters where the method does not sum over all of them.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> objective = elbo_objective(gmvae, TrainConfig())
+    >>> sorted(objective(torch.zeros(20, 2), None).sites)
+    ['x', 'y', 'z']
     """
     if config.chunk_size is not None and gmvae.method != "exact":
         raise InputError(

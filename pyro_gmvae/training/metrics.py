@@ -23,6 +23,13 @@ class Meter:
     Attributes:
         count: number of data whose terms were added; the caller of `add` counts them.
         sums: the sums by name, on the device, changed in place.
+
+    >>> meter = Meter()
+    >>> for loss in (10.0, 20.0):  # two batches of five data
+    ...     meter.add(ELBOTerms(torch.tensor(loss), {"x": torch.tensor(-loss)}))
+    ...     meter.count += 5
+    >>> meter.means()["loss"]
+    3.0
     """
 
     def __init__(self, apart: Collection[str] = ()) -> None:
@@ -67,5 +74,11 @@ class Meter:
 
 @torch.no_grad()
 def clusters_in_use(gmvae: GMVAE, x: Tensor, *covariates: Tensor) -> int:
-    """Count the clusters that are the likeliest one of at least one datum."""
+    """Count the clusters that are the likeliest one of at least one datum.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> clusters_in_use(gmvae, torch.ones(8, 4))  # eight equal rows
+    1
+    """
     return int(gmvae.responsibilities(x, *covariates).argmax(-1).unique().numel())

@@ -19,7 +19,12 @@ PEAK = 2  # how many times the memory saved for the gradient a whole step takes,
 
 
 def records_steps(config: TrainConfig, accelerator: Accelerator) -> bool:
-    """Return True if steps are recorded as CUDA graphs: on one GPU, if the config allows it."""
+    """Return True if steps are recorded as CUDA graphs: on one GPU, if the config allows it.
+
+    >>> from pyro_gmvae.training.device import make_accelerator
+    >>> records_steps(TrainConfig(), make_accelerator("cpu"))
+    False
+    """
     on_one = accelerator.device.type == "cuda" and accelerator.num_processes == 1
     return on_one and config.record
 
@@ -33,6 +38,13 @@ def bytes_per_cluster(
         gmvae: a model of the exact method.
         elbo: the ELBO of the training.
         batch: the pair's arguments for as many rows as a step has, on the model's device.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
+    >>> few, many = (bytes_per_cluster(gmvae, elbo, (torch.ones(n, 4), None)) for n in (10, 1000))
+    >>> 0 < few < many
+    True
     """
     one = torch.zeros(1, dtype=torch.long, device=gmvae.model.component_loc.device)
     training = gmvae.training

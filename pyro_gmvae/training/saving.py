@@ -18,6 +18,26 @@ class Checkpoints:
         epochs: the training.
         path: the file; None writes none, as in all processes but the first.
         seconds: the least time between two checkpoints.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pyro_gmvae.data import ResidentBatches
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> from pyro_gmvae.training.loop import elbo_objective, make_accelerator
+    >>> x, config = torch.zeros(20, 2), TrainConfig(epochs=2, batch_size=10)
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> epochs = Epochs(
+    ...     gmvae, config, make_accelerator("cpu"), elbo_objective(gmvae, config),
+    ...     ResidentBatches(x, 10), torch.Generator(), held_out=None, counted=[x],
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     checkpoints = Checkpoints(epochs, Path(folder) / "state", seconds=3600)
+    ...     checkpoints.if_due()  # an hour has not passed
+    ...     print(checkpoints.path.exists())
+    ...     checkpoints.now()
+    ...     print(checkpoints.path.exists())
+    False
+    True
     """
 
     def __init__(self, epochs: Epochs, path: Path | None, seconds: float) -> None:

@@ -77,6 +77,15 @@ class AgreedEnd:
     Args:
         signals: the signals of this process.
         accelerator: accelerate's view of the processes.
+
+    >>> from pyro_gmvae.training.device import make_accelerator
+    >>> with Interruption() as signals:
+    ...     end = AgreedEnd(signals, make_accelerator("cpu"))
+    ...     print(end.asked_after_step())
+    ...     signal.raise_signal(signal.SIGTERM)
+    ...     print(end.asked_after_step())
+    False
+    True
     """
 
     def __init__(self, signals: Interruption, accelerator: Accelerator) -> None:

@@ -37,6 +37,19 @@ class TrainState:
         history: records of the epochs done.
         step: gradient steps done.
         batch: batches done in the current epoch.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> def new_state():
+    ...     layer, stopping = nn.Linear(2, 1), EarlyStopping(None, keep_best=False)
+    ...     adam = torch.optim.Adam(layer.parameters())
+    ...     return TrainState(layer, adam, Meter(), stopping, torch.Generator(), TrainConfig())
+    >>> state, other = new_state(), new_state()
+    >>> state.step = 7
+    >>> with TemporaryDirectory() as folder:
+    ...     state.save(Path(folder) / "state")
+    ...     other.load(Path(folder) / "state")
+    >>> other.step, torch.equal(other.gmvae.weight, state.gmvae.weight)
+    (7, True)
     """
 
     def __init__(
@@ -139,6 +152,15 @@ def save_or_warn(state: TrainState, path: Path) -> None:
 
     A full disk today need not cost the training, which may find room tomorrow. The last whole
     checkpoint stays.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> layer, stopping = nn.Linear(2, 1), EarlyStopping(None, keep_best=False)
+    >>> adam = torch.optim.Adam(layer.parameters())
+    >>> state = TrainState(layer, adam, Meter(), stopping, torch.Generator(), TrainConfig())
+    >>> with TemporaryDirectory() as folder:
+    ...     save_or_warn(state, Path(folder) / "state")
+    ...     (Path(folder) / "state").is_file()
+    True
     """
     try:
         state.save(path)
@@ -153,7 +175,14 @@ def save_or_warn(state: TrainState, path: Path) -> None:
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-    """Write ``tensors`` and JSON ``values`` to ``path``, whole or not at all."""
+    """Write ``tensors`` and JSON ``values`` to ``path``, whole or not at all.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_checkpoint(Path(folder) / "state", {"weights/bias": torch.ones(2)}, {"step": 7})
+    ...     load_checkpoint(Path(folder) / "state")
+    ({'weights/bias': tensor([1., 1.])}, {'step': 7})
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"version": VERSION, **values})
     # Clones: safetensors refuses tensors that share memory.
@@ -172,6 +201,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         InputError: if there is no file, or it is damaged or of another version.
+
+    >>> load_checkpoint(Path("no-such-state"))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: there is no checkpoint at no-such-state to resume from...
     """
     if not path.is_file():
         raise InputError(f"there is no checkpoint at {path} to resume from: train without --resume")

@@ -68,6 +68,13 @@ class ELBOObjective(Objective):
         gmvae: the model and guide.
         elbo: the ELBO.
         compiled: ``"try"`` warns if compilation is impossible; True raises.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
+    >>> objective = ELBOObjective(gmvae, elbo, compiled=False)
+    >>> sorted(objective.backward(1 / 8, torch.ones(8, 4), None).sites)
+    ['x', 'y', 'z']
     """
 
     def __init__(
@@ -97,7 +104,14 @@ class ELBOObjective(Objective):
 
 
 def warn_uncompiled(error: CaptureError) -> None:
-    """Warn that training continues without compilation."""
+    """Warn that training continues without compilation.
+
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn_uncompiled(CaptureError("there is no compiler"))
+    >>> str(caught[0].message)
+    'training continues without compilation: there is no compiler'
+    """
     warnings.warn(f"training continues without compilation: {error}", RuntimeWarning, stacklevel=2)
 
 
@@ -110,6 +124,18 @@ class TrainingStep:
         clip_norm: the norm that the gradient is clipped to; None does not clip.
         meter: sums the terms of each step.
         watch: looks at the terms, and checks before the update that they are finite.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training.device import make_accelerator
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> elbo, accelerator = TraceEnumMeanField_ELBO(max_plate_nesting=1), make_accelerator("cpu")
+    >>> objective = ELBOObjective(gmvae, elbo, compiled=False)
+    >>> adam, watch = torch.optim.Adam(gmvae.parameters()), FiniteWatch(gmvae, accelerator.device)
+    >>> step = TrainingStep(objective, adam, accelerator, clip_norm=1.0, meter=Meter(), watch=watch)
+    >>> before = gmvae.model.component_loc.detach().clone()
+    >>> step(0, 8, torch.ones(8, 4), None)
+    >>> step.meter.count, torch.equal(gmvae.model.component_loc, before)
+    (8, False)
     """
 
     def __init__(
@@ -190,6 +216,19 @@ class RecordedStep:
         step: the step.
         batch_size: rows in a whole batch.
         fallback: as in `Recorded`.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training.device import make_accelerator
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> elbo, accelerator = TraceEnumMeanField_ELBO(max_plate_nesting=1), make_accelerator("cpu")
+    >>> objective = ELBOObjective(gmvae, elbo, compiled=False)
+    >>> sgd, watch = torch.optim.SGD(gmvae.parameters()), FiniteWatch(gmvae, accelerator.device)
+    >>> step = TrainingStep(objective, sgd, accelerator, clip_norm=None, meter=Meter(), watch=watch)
+    >>> recorded = RecordedStep(step, batch_size=8)
+    >>> for number in range(3):  # the first three steps need no GPU
+    ...     recorded(number, 8, torch.ones(8, 4), None)
+    >>> step.meter.count
+    24
     """
 
     def __init__(
@@ -226,6 +265,18 @@ class Recorded:
         device: a CUDA device.
         fallback: takes the error if the step cannot be recorded; without it a `CaptureError` is
             raised.
+
+    >>> layer = nn.Linear(1, 1, bias=False)
+    >>> sgd = torch.optim.SGD(layer.parameters(), lr=1.0)
+    >>> def step(x):
+    ...     layer(x).sum().backward()
+    ...     sgd.step()
+    ...     sgd.zero_grad(set_to_none=False)
+    >>> before = layer.weight.item()
+    >>> recorded = Recorded(step, sgd, torch.device("cuda"))
+    >>> recorded(torch.ones(1, 1))  # the first three calls need no GPU
+    >>> round(before - layer.weight.item(), 4)
+    1.0
     """
 
     def __init__(

@@ -15,6 +15,12 @@ class EarlyStopping:
     Args:
         patience: evaluations without an improvement before `should_stop`; None never stops.
         keep_best: whether to keep the weights for `restore`.
+
+    >>> stopping, layer = EarlyStopping(patience=2, keep_best=True), torch.nn.Linear(2, 1)
+    >>> for epoch, elbo in enumerate([-5.0, -3.0, -4.0, -4.5]):
+    ...     stopping.update(epoch, elbo, layer)
+    >>> stopping.best_epoch, stopping.should_stop
+    (1, True)
     """
 
     def __init__(self, patience: int | None, keep_best: bool) -> None:

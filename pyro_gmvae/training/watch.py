@@ -17,6 +17,14 @@ class FiniteWatch:
     On CPU every step is checked, before it can spoil the weights. On CUDA the flags stay on the
     device and are read every ``every`` steps and whenever `read` is called; the weights of the
     last good reading are restored.
+
+    >>> watch = FiniteWatch(torch.nn.Linear(2, 1), torch.device("cpu"))
+    >>> terms = ELBOTerms(torch.tensor(float("nan")), {"x": torch.tensor(float("nan"))})
+    >>> watch.see(terms, gradient_norm=torch.tensor(1.0))
+    >>> watch.check(step=7)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.training.errors.NonFiniteLossError: ... at step 7: it comes from site 'x'...
     """
 
     def __init__(self, module: nn.Module, device: torch.device, every: int = 50) -> None:

@@ -39,6 +39,13 @@ def conform_columns(data: Dataset, schema: Schema, *, takes_gaps: bool) -> Datas
     Raises:
         InputError: if columns are missing where the model takes no gaps, if all are, or for cells
             that are not of the kind in training.
+
+    >>> import pandas
+    >>> from pyro_gmvae.data import from_frame
+    >>> new = from_frame(pandas.DataFrame({"weight": [60.5, 70.5], "size": [1.7, 1.8]}))
+    >>> schema = Schema((Column("size"), Column("weight")))  # in training
+    >>> conform_columns(new, schema, takes_gaps=False).x.tolist()
+    [[1.7, 60.5], [1.8, 70.5]]
     """
     if data.schema == schema:
         return data

@@ -52,6 +52,9 @@ class DateForm(NamedTuple):
     Attributes:
         format: a format of ``strptime``; `DAY` and `TIME` stand for ISO 8601 in all its variants.
         ambiguous: whether day and month could change places in every cell.
+
+    >>> DateForm("%d/%m/%Y", ambiguous=True)
+    DateForm(format='%d/%m/%Y', ambiguous=True)
     """
 
     format: str

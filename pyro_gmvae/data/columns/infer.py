@@ -32,6 +32,10 @@ class Described:
         schema: the columns, and those that are left out.
         values: ``(N, D)`` float64, NaN where a cell is missing.
         notes: a plain sentence for each guess.
+
+    >>> found = describe([RawColumn("spend", "number", np.array([1.5, np.nan, 4.0]))], "t")
+    >>> found.schema.names, found.values.shape, found.notes
+    (('spend',), (3, 1), ())
     """
 
     schema: Schema

@@ -27,6 +27,10 @@ class Matched:
         values: ``(N,)`` float64, NaN where a cell is missing, or is of no level in training.
         unseen: the cells that became gaps since training had none of their kind.
         words: the words that are taken for a gap, with the number of their cells.
+
+    >>> found = Matched(np.array([0.0, np.nan]), unseen=("bronze",))
+    >>> found.values, found.unseen, sum(found.words.values())
+    (array([ 0., nan]), ('bronze',), 0)
     """
 
     def __init__(

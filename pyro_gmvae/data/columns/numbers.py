@@ -34,7 +34,11 @@ CHANCE = 7.0  # minus the log of the probability from which chance is ruled out,
 
 
 class Guess(NamedTuple):
-    """Hold a kind and the one line that says by what it was chosen."""
+    """Hold a kind and the one line that says by what it was chosen.
+
+    >>> Guess("count", "whole numbers from 0 on").kind
+    'count'
+    """
 
     kind: Kind
     why: str

@@ -19,6 +19,14 @@ def refuse_mixed(data: Dataset, schema: Schema, likelihood: str) -> None:
 
     Raises:
         InputError: naming the columns.
+
+    >>> import pandas
+    >>> from pyro_gmvae.data import from_frame
+    >>> data = from_frame(pandas.DataFrame({"size": [1.5, 2.5, 4.0], "tier": ["a", "b", "a"]}))
+    >>> refuse_mixed(data, data.schema, "gaussian")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: table has columns that are not numbers: tier; ...
     """
     columns = zip(schema.shown_names, schema.columns, strict=True)
     other = [name for name, column in columns if column.cells != "number"]

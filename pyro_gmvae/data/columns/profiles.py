@@ -35,6 +35,12 @@ class ColumnProfile:
             shares of usual and unusual cells; empty for numbers.
         gaps: ``(K,)`` the share of a cluster's cells that are missing.
         tells: how much of the column's variance lies between clusters, from 0 to 1.
+
+    >>> import torch
+    >>> x, clusters = torch.tensor([[20.0], [30.0], [50.0], [60.0]]), torch.tensor([0, 0, 1, 1])
+    >>> (age,) = profiles_of(Schema((Column("age"),)), x, clusters, 2)
+    >>> age.name, age.typical.round(6).tolist(), age.gaps.tolist()
+    ('age', [25.0, 55.0], [0.0, 0.0])
     """
 
     column: Column

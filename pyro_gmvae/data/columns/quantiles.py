@@ -23,6 +23,10 @@ class Knots(NamedTuple):
     Attributes:
         at: ``(M,)`` numbers, increasing.
         scores: ``(M,)`` what they are mapped to, increasing.
+
+    >>> knots = Knots(at=np.array([0.0, 1.0, 100.0]), scores=np.array([-1.0, 0.0, 1.0]))
+    >>> dict(zip(knots.at.tolist(), knots.scores.tolist(), strict=True))
+    {0.0: -1.0, 1.0: 0.0, 100.0: 1.0}
     """
 
     at: np.ndarray

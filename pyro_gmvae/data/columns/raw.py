@@ -37,6 +37,10 @@ class RawColumn:
             0 and 1, dates as days since 1970-01-01, text as the codes of its levels.
         levels: the names of the codes of text.
         declared: the kind that the type of the column declares, if it does.
+
+    >>> raw = RawColumn("tier", "text", np.array([0.0, 1.0, np.nan]), levels=("gold", "silver"))
+    >>> raw.known.tolist(), raw.column.kind
+    ([0.0, 1.0], 'category')
     """
 
     name: str | None

@@ -26,13 +26,23 @@ def made_column(
     levels: tuple[str | float, ...] = (),
     format: str | None = None,
 ) -> Column:
-    """Describe a column whose cells are written as they were read, or that has a date format."""
+    """Describe a column whose cells are written as they were read, or that has a date format.
+
+    >>> raw = RawColumn("age", "number", np.array([41.0, 52.0]))
+    >>> made_column(raw, "count", "whole numbers")
+    Column(name='age', kind='count', why='whole numbers')
+    """
     cells = "date" if format is not None else raw.cells
     return Column(raw.name, kind, cells, levels, format=format, why=why)
 
 
 def of_numbers(raw: RawColumn, guess: Guess) -> Column:
-    """Describe a column of numbers of a kind that suits them."""
+    """Describe a column of numbers of a kind that suits them.
+
+    >>> raw = RawColumn("children", "number", np.array([0.0, 2.0, 1.0, np.nan]))
+    >>> of_numbers(raw, Guess("ordinal", "3 whole numbers")).levels
+    (0.0, 1.0, 2.0)
+    """
     made = Column(raw.name, guess.kind, why=guess.why)
     distinct, counts = np.unique(raw.known, return_counts=True)
     if guess.kind in OF_LEVELS:
@@ -49,6 +59,10 @@ def as_said(
 
     Raises:
         InputError: if its cells are not of that kind.
+
+    >>> raw = RawColumn("children", "number", np.array([0.0, 2.0, 1.0, 2.0]))
+    >>> as_said(raw, "count", "t.csv", None).kind
+    'count'
     """
     name = raw.name or ""
     if kind in OF_LEVELS:

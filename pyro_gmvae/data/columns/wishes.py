@@ -206,6 +206,13 @@ def read_schema_file(path: Path) -> Schema:
 
     Raises:
         InputError: if there is no such file, or its content is no schema.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "columns.json")
+    ...     _ = path.write_text('{"columns": [{"name": "age", "kind": "count"}]}')
+    ...     read_schema_file(path).columns
+    (Column(name='age', kind='count'),)
     """
     if not os.path.isfile(path):  # also where a name is too long for the system
         raise InputError(f"There is no schema file {path}: check its path.")

@@ -47,7 +47,11 @@ def stands_for_a_gap(text: str) -> bool:
 
 
 def guess_dates(levels: Sequence[str]) -> DateForm | None:
-    """Recognise dates among the levels that do not stand for a gap."""
+    """Recognise dates among the levels that do not stand for a gap.
+
+    >>> guess_dates(["21-08-2013", "n/a", "03-04-2014"])
+    DateForm(format='%d-%m-%Y', ambiguous=False)
+    """
     return recognise_dates([v for v in levels if not stands_for_a_gap(v)])
 
 

@@ -44,6 +44,22 @@ class ShardBatches:
 
     Raises:
         ValueError: for a ``batch_size`` below ``lanes``, or fewer rows than lanes.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> from pyro_gmvae.data.schema import Column
+    >>> from pyro_gmvae.data.shards.groups import groups_of
+    >>> from pyro_gmvae.data.shards.parts import ParquetPart
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": range(25)}).to_parquet(path, row_group_size=10)
+    ...     groups, schema = groups_of([ParquetPart(path)], np.array([7])), Schema((Column("age"),))
+    ...     sampled = torch.zeros(2, 1, dtype=torch.float64)
+    ...     batches = ShardBatches(groups, schema, 16, sampled=sampled)
+    ...     rows = [len(x) for x, *_ in batches.epoch()]
+    >>> rows  # row 7 is held out
+    [16, 8]
     """
 
     def __init__(

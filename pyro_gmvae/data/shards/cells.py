@@ -51,6 +51,10 @@ class Cells:
         values: ``(n,)`` float64, NaN where a cell is missing, or is of no level in training.
         unseen: the different cells that became gaps since training had none of their kind.
         n_unseen: how many cells these are.
+
+    >>> cells = Cells(np.array([0.0, np.nan, np.nan]), unseen=("bronze",), n_unseen=2)
+    >>> cells.unseen, cells.n_unseen
+    (('bronze',), 2)
     """
 
     values: np.ndarray

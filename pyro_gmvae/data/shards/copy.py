@@ -17,7 +17,7 @@ __all__ = ["parquet_copy"]
 def parquet_copy(
     parts: Sequence[Part],
 ) -> tuple[list[ParquetPart], TemporaryDirectory[str] | None]:
-    """Return files in Parquet as they are, and copies of others, whose cells stay text.
+    r"""Return files in Parquet as they are, and copies of others, whose cells stay text.
 
     Returns:
         The files, and the folder that the copies are in, which is removed once nothing refers to
@@ -25,6 +25,14 @@ def parquet_copy(
 
     Raises:
         InputError: if a file cannot be read, holds no rows, or the copy cannot be written.
+
+    >>> from pyro_gmvae.data.shards.parts import parts_of
+    >>> with TemporaryDirectory() as given:
+    ...     _ = Path(given, "t.csv").write_text("age;tier\n41;a\n52;b\n")
+    ...     (part,), folder = parquet_copy(parts_of(Path(given, "t.csv")))
+    >>> part.names, part.n_rows
+    (('age', 'tier'), 2)
+    >>> folder.cleanup()
     """
     if all(isinstance(part, ParquetPart) for part in parts):
         return [part for part in parts if isinstance(part, ParquetPart)], None

@@ -25,6 +25,18 @@ class Group:
         first_row: its first row, counted in the file.
         n_rows: its rows.
         held_out: ``(H,)`` int64, increasing: its rows that are held out, counted in the group.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> from pyro_gmvae.data.schema import Column, Schema
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": [41, 52, 63]}).to_parquet(path)
+    ...     group = Group(ParquetPart(path), 0, first_row=0, n_rows=3, held_out=np.array([1]))
+    ...     rows = group.read(Conformer(Schema((Column("age"),))))
+    >>> rows.tolist(), group.n_trained
+    ([[41.0], [63.0]], 2)
     """
 
     part: ParquetPart

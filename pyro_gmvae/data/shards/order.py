@@ -16,7 +16,12 @@ __all__ = ["Block", "Piece", "blocks_of", "lane_rows", "stretch"]
 
 
 class Piece(NamedTuple):
-    """Name some of the training rows of a group: those from ``low`` up to below ``high``."""
+    """Name some of the training rows of a group: those from ``low`` up to below ``high``.
+
+    >>> piece = Piece(group=2, low=3, high=5)
+    >>> piece.high - piece.low  # rows
+    2
+    """
 
     group: int
     low: int
@@ -30,6 +35,9 @@ class Block(NamedTuple):
         pieces: the pieces.
         n_rows: all their rows.
         number: the number of the block in its lane.
+
+    >>> Block((Piece(0, 0, 6), Piece(1, 0, 3)), n_rows=9, number=0).n_rows
+    9
     """
 
     pieces: tuple[Piece, ...]

@@ -23,11 +23,19 @@ CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 
 @runtime_checkable
 class Part(Protocol):
-    """Define what is needed of one file of a table, whatever its format.
+    r"""Define what is needed of one file of a table, whatever its format.
 
     Attributes:
         path: the file.
         names: its columns.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("age\n41\n52\n63\n")
+    ...     (part,) = parts_of(path)
+    ...     part.names, [len(piece) for piece in part.pieces(rows=2)]
+    (('age',), [2, 1])
     """
 
     path: Path
@@ -52,6 +60,15 @@ class ParquetPart:
 
     Raises:
         InputError: if the file cannot be read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": range(25)}).to_parquet(path, row_group_size=10)
+    ...     part = ParquetPart(path)
+    ...     part.names, part.group_rows, part.read(2)["age"].to_pylist()
+    (('age',), (10, 10, 5), [20, 21, 22, 23, 24])
     """
 
     def __init__(
@@ -148,6 +165,14 @@ def parts_of(source: str | Path) -> list[Part]:
 
     Raises:
         InputError: if it cannot be read in pieces, or a file is damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("b", "a"):
+    ...         pandas.DataFrame({"age": [41, 52]}).to_parquet(f"{folder}/{name}.parquet")
+    ...     [part.path.name for part in parts_of(folder)]
+    ['a.parquet', 'b.parquet']
     """
     path = Path(source)
     if path.is_dir():

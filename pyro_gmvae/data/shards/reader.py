@@ -26,6 +26,9 @@ class RawRows:
             is missing (see `pyro_gmvae.data.Dataset`).
         path: the file that the rows are from.
         first_row: the row of the file that the first one is, counted from 0.
+
+    >>> RawRows(np.array([[52.0]]), Path("t.parquet"), first_row=2).x.tolist()
+    [[52.0]]
     """
 
     x: np.ndarray

@@ -22,7 +22,12 @@ HELD_OUT_ROWS = 10_000  # rows for validation, and for testing, at most
 
 
 class Drawn(NamedTuple):
-    """Hold rows of a table by their places, each array ``(n,)`` int64 and increasing."""
+    """Hold rows of a table by their places, each array ``(n,)`` int64 and increasing.
+
+    >>> drawn = Drawn(np.array([0, 2, 5]), np.array([4]), np.array([1, 3]))
+    >>> drawn.held_out.tolist()
+    [1, 3, 4]
+    """
 
     train: np.ndarray
     validation: np.ndarray
@@ -85,6 +90,15 @@ def read_rows(parts: Sequence[ParquetPart], places: np.ndarray) -> pa.Table:
 
     Raises:
         InputError: if a file cannot be read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> import pandas
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": range(25)}).to_parquet(path, row_group_size=10)
+    ...     read_rows([ParquetPart(path)], np.array([3, 20]))["age"].to_pylist()
+    [3, 20]
     """
     found: list[pa.Table] = []
     place = 0

@@ -45,6 +45,19 @@ class Stream:
         extremes: ``(2, D)``, the smallest and the greatest cell of each column; None where the rows
             were not looked at.
         copied: the folder of a copy that is removed with this object; None if there is none.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> from pyro_gmvae.data.schema import Column
+    >>> from pyro_gmvae.data.shards.parts import ParquetPart
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": range(25)}).to_parquet(path, row_group_size=10)
+    ...     groups = groups_of([ParquetPart(path)], np.array([7]))
+    ...     stream = Stream(groups, Schema((Column("age"),)), (path.stat().st_size,))
+    >>> stream.n_rows  # row 7 is held out
+    24
     """
 
     groups: tuple[Group, ...]
@@ -114,6 +127,18 @@ def stream_splits(
     Raises:
         InputError: if a file cannot be read, has other columns than the first, or holds a cell that
             is not as the others of its column; it names the file, the column and the row.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> with TemporaryDirectory() as folder:
+    ...     frame = pandas.DataFrame({"age": [41.5, 52.0, 63.0, 70.5] * 100})
+    ...     frame.to_parquet(f"{folder}/t.parquet")
+    ...     splits = stream_splits(
+    ...         f"{folder}/t.parquet", seed=0, validation_fraction=0.1, test_fraction=0.2,
+    ...         least_validation=10,
+    ...     )
+    >>> len(splits.validation), len(splits.test), splits.stream.n_rows
+    (32, 80, 288)
     """
     given = parts_of(source)
     check_same_columns(given)

@@ -32,6 +32,12 @@ class Survey:
             column without a cell.
         unseen: in words, which cells became gaps since the sample had none of their level; None if
             none did.
+
+    >>> from pyro_gmvae.data.schema import Column
+    >>> extremes = torch.tensor([[18.0], [90.0]], dtype=torch.float64)
+    >>> found = Survey(n_rows=200, gaps=np.array([50]), extremes=extremes, unseen=None)
+    >>> found.applied(Schema((Column("age"),))).columns[0].gaps
+    0.25
     """
 
     n_rows: int
@@ -59,6 +65,20 @@ def survey(groups: Sequence[Group], schema: Schema) -> Survey:
     Raises:
         InputError: for the first cell that is not as in the sample, such as text in a column of
             numbers; it names the file, the column and the row.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> from pyro_gmvae.data.schema import Column
+    >>> from pyro_gmvae.data.shards.groups import groups_of
+    >>> from pyro_gmvae.data.shards.parts import ParquetPart
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.parquet")
+    ...     pandas.DataFrame({"age": [41.0, None, 63.0]}).to_parquet(path)
+    ...     groups = groups_of([ParquetPart(path)], np.array([], dtype=int))
+    ...     found = survey(groups, Schema((Column("age"),)))
+    >>> found.n_rows, found.gaps.tolist(), found.extremes.flatten().tolist()
+    (3, [1], [41.0, 63.0])
     """
     conformer = Conformer(schema)
     width = len(schema)
@@ -81,6 +101,17 @@ def check_same_columns(parts: Sequence[Part]) -> None:
 
     Raises:
         InputError: naming the file and the column.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import pandas
+    >>> from pyro_gmvae.data.shards.parts import parts_of
+    >>> with TemporaryDirectory() as folder:
+    ...     pandas.DataFrame({"age": [41]}).to_parquet(f"{folder}/a.parquet")
+    ...     pandas.DataFrame({"size": [1.8]}).to_parquet(f"{folder}/b.parquet")
+    ...     check_same_columns(parts_of(folder))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: ...b.parquet lacks the column age, which ...a.parquet has: ...
     """
     first = parts[0]
     for part in parts[1:]:

@@ -30,7 +30,7 @@ class _Layout(NamedTuple):
 
 
 class CSVPart:
-    """Read a file of text, whose separator and header are guessed by its first megabyte.
+    r"""Read a file of text, whose separator and header are guessed by its first megabyte.
 
     Its encoding must be UTF-8. Columns whose name is blank are left out.
 
@@ -39,6 +39,14 @@ class CSVPart:
 
     Raises:
         InputError: if it is no such text.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("age;tier\n41;a\n52;b\n")
+    ...     part = CSVPart(path)
+    ...     part.names, [piece["age"].to_pylist() for piece in part.pieces()]
+    (('age', 'tier'), [['41', '52']])
     """
 
     def __init__(self, path: Path) -> None:

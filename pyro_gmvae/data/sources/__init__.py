@@ -44,7 +44,7 @@ def load(
     wishes: Wishes | None = None,
     may_lack: bool = False,
 ) -> Dataset:
-    """Load a built-in data set, a file or a folder of images.
+    r"""Load a built-in data set, a file or a folder of images.
 
     Args:
         source: one of `BUILT_IN`, a table (a path ending in one of `TABLE_SUFFIXES`, a folder of
@@ -67,6 +67,14 @@ def load(
 
     Raises:
         InputError: if there is no such source, or its content cannot be used.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "t.csv")
+    ...     _ = path.write_text("size;tier\n1.5;a\n2.5;b\n4.0;a\n")
+    ...     data = load(str(path), label_column="tier")
+    >>> data.feature_names, data.class_labels.tolist()
+    (('size',), [0, 1, 0])
     """
     path = Path(source)
     folder = is_folder(source)
@@ -163,6 +171,10 @@ def load_splits(
     Raises:
         InputError: as `load` and `read_known`, for fractions outside [0, 1), or for too few rows to
             split.
+
+    >>> splits = load_splits("digits", seed=0, validation_fraction=0.1, test_fraction=0.2)
+    >>> len(splits.train), len(splits.validation), len(splits.test)
+    (1294, 144, 359)
     """
     if stream:
         _check(source)

@@ -18,7 +18,7 @@ _SEP_LINE = re.compile(rb'"?sep=([,;\t|:^~])"?[ \t,;]*\n', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Dialect:
-    """Describe the cells of a text.
+    r"""Describe the cells of a text.
 
     Attributes:
         separator: the character between cells; a blank stands for any number of blanks and tabs.
@@ -27,6 +27,10 @@ class Dialect:
         comments: the lines before them that are no rows, such as a title.
         skip: how many lines, blank ones among them, are before the first row.
         fixed: whether the file names its separator in a line ``sep=``.
+
+    >>> dialect = guess_dialect(b"age;tier\n41;a\n52;b\n")
+    >>> dialect.separator, dialect.width, dialect.rows[0]
+    (';', 2, ['age', 'tier'])
     """
 
     separator: str

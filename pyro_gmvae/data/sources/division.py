@@ -15,7 +15,11 @@ from pyro_gmvae.errors import InputError
 
 
 class Place(NamedTuple):
-    """Name a file, and count the lines before its rows, for messages."""
+    """Name a file, and count the lines before its rows, for messages.
+
+    >>> Place("customers.csv", before=1).name
+    'customers.csv'
+    """
 
     name: str
     before: int

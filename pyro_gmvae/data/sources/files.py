@@ -120,7 +120,16 @@ def read_table(
 def read_frame(
     path: Path, *, blank_lines: bool = False, missing: Sequence[str] = MISSING_WORDS
 ) -> "pandas.DataFrame":
-    """Read only the columns of a file; see `read_table`."""
+    r"""Read only the columns of a file; see `read_table`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "t.csv"
+    ...     _ = path.write_text("spend;tier\n10,85;a\n-;b\n")
+    ...     frame = read_frame(path)
+    >>> frame["spend"].tolist(), frame["tier"].tolist()
+    ([10.85, nan], ['a', 'b'])
+    """
     return read_table(path, blank_lines=blank_lines, missing=missing).frame
 
 

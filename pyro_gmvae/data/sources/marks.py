@@ -19,6 +19,10 @@ class Marked:
     Attributes:
         bare: digits with a sign, and with commas and points; null where a cell is missing.
         kinds: words for the marks that are gone.
+
+    >>> marked = Marked(pa.chunked_array([["10.85", None]]), kinds=("signs of currency",))
+    >>> marked.bare.to_pylist(), marked.kinds
+    (['10.85', None], ('signs of currency',))
     """
 
     bare: pa.ChunkedArray

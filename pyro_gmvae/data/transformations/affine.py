@@ -72,6 +72,12 @@ def affine(
         right, down: shift of each image, in pixels, shape ``(B,)``.
         scale: factor of size of each image, shape ``(B,)``.
         shear: angle by which the columns of each image lean, in radians, shape ``(B,)``.
+
+    >>> image = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> no, one = torch.zeros(1), torch.ones(1)
+    >>> affine(image, angle=no, right=one, down=no, scale=one, shear=no)
+    tensor([[[[0., 1.],
+              [0., 3.]]]])
     """
     height, width = x.shape[2:]
     cos, sin, tan = angle.cos(), angle.sin(), shear.tan()

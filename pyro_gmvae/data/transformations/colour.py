@@ -59,6 +59,10 @@ def adjust_colour(
     Args:
         x: grey or colour images in [0, 1], C = 1 or 3; so is the result.
         brightness, contrast, saturation: factors of each image, at least 0, shape ``(B,)``.
+
+    >>> one = torch.ones(1)
+    >>> adjust_colour(torch.full((1, 1, 1, 1), 0.25), 2 * one, one, one)
+    tensor([[[[0.5000]]]])
     """
     x = (x * _per_image(brightness)).clamp(0, 1)
     mean = _grey(x).mean((1, 2, 3), keepdim=True)

@@ -31,5 +31,8 @@ def start_names() -> tuple[str, ...]:
 
     ``"information"`` finds clusters by the regulariser alone (`best_start`), ``"random"`` begins
     without any, and ``"auto"`` stands for the one that suits the data.
+
+    >>> "kmeans" in start_names(), start_names()[-1]
+    (True, 'random')
     """
     return ("auto", "information", *CLUSTERINGS, "random")

@@ -142,7 +142,11 @@ class ColumnMixture:
 
 
 def statistic_weights(structure: TableStructure) -> Float[Tensor, " F"]:
-    """Return the weight of the column that each statistic belongs to."""
+    """Return the weight of the column that each statistic belongs to.
+
+    >>> statistic_weights(TableStructure(("real", "levels:2"), weights=(1.0, 0.5))).tolist()
+    [1.0, 1.0, 1.0, 0.5, 0.5]
+    """
     layout = structure.layout
     weights = torch.tensor(structure.all_weights, dtype=torch.float64)
     sizes = torch.tensor(layout.sizes, dtype=torch.long)
@@ -160,6 +164,11 @@ def mixture_of(
         rows: the rows.
         responsibilities: p(y|x) of each row.
         uniform: whether all clusters are equally likely.
+
+    >>> rows = TableRows.of(torch.tensor([[1.0], [3.0], [8.0]]), TableStructure(("real",)))
+    >>> mixture = mixture_of(rows, torch.eye(2)[[0, 0, 1]])
+    >>> mixture.loc.flatten().round(decimals=1).tolist()  # the mean of each cluster
+    [2.0, 8.0]
     """
     layout = rows.structure.layout
     n_real, n_count = len(layout.real), len(layout.count)

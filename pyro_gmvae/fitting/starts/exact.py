@@ -42,6 +42,19 @@ def begin_table(
         name: the start.
         clusters: the clusters or responsibilities of the starts ``"given"`` and ``"continued"``.
         known: what is known of the clusters of some rows.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="table",
+    ...     table=TableStructure(("real",)),
+    ... )
+    >>> x = torch.tensor([[0.0], [0.5], [1.0], [5.0], [5.5], [6.0]])
+    >>> begin_table(StartContext(gmvae, x, TrainConfig(seed=0)), "mixture", None, KnownRows())
+    >>> clusters = responsibilities(gmvae, x).argmax(-1)
+    >>> [part.unique().numel() for part in (clusters, clusters[:3], clusters[3:])]
+    [2, 1, 1]
     """
     gmvae = context.gmvae
     likelihood = gmvae.model.likelihood
@@ -85,6 +98,17 @@ def begin_at_mixture(
         mixture: the laws of its K clusters.
         features: the standardisation of the counts.
         teach: whether q(y|x) is set; otherwise it stays as it is.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> table = TableStructure(("real", "real"))
+    >>> gmvae = ExactGMVAE(
+    ...     2, n_components=2, latent_dim=1, hidden=(4,), likelihood="table", table=table
+    ... )
+    >>> x, r = torch.tensor([[0.0, 0.0], [0.5, 0.5], [5.0, 5.0]]), torch.eye(2)[[1, 1, 0]]
+    >>> begin_at_mixture(gmvae, mixture_of(TableRows.of(x, table), r), table_features(table, x))
+    >>> responsibilities(gmvae, x).argmax(-1).tolist()
+    [1, 1, 0]
     """
     model = gmvae.model
     decoder, likelihood = model.decoder, model.likelihood

@@ -45,6 +45,20 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
         context: data and model.
         name: the start; ``"portfolio"`` compares several (see `best_of_portfolio`).
         clusters: the clusters or responsibilities of the starts ``"given"`` and ``"continued"``.
+
+    >>> from pyro_gmvae.evaluation import responsibilities
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="table",
+    ...     table=TableStructure(("real",), correlated=True),
+    ... )
+    >>> x = torch.tensor([[0.0], [0.5], [1.0], [5.0], [5.5], [6.0]])
+    >>> begin_gaussian_table(StartContext(gmvae, x, TrainConfig(seed=0)), "mixture", None)
+    >>> clusters = responsibilities(gmvae, x).argmax(-1)
+    >>> [part.unique().numel() for part in (clusters, clusters[:3], clusters[3:])]
+    [2, 1, 1]
     """
     gmvae = context.gmvae
     likelihood = gmvae.model.likelihood
@@ -158,6 +172,18 @@ def begin_at_gaussians(gmvae: GMVAE, mixture: Gaussians) -> None:
     Args:
         gmvae: a pair with the networks of a table whose real columns are correlated.
         mixture: the Gaussians of its K clusters.
+
+    >>> from pyro_gmvae.evaluation import responsibilities
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="table",
+    ...     table=TableStructure(("real",), correlated=True),
+    ... )
+    >>> x, r = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[1, 1, 0, 0]]
+    >>> begin_at_gaussians(gmvae, Gaussians.of(GaussianRows.of(x), r, "full"))
+    >>> responsibilities(gmvae, x).argmax(-1).tolist()
+    [1, 1, 0, 0]
     """
     model, guide = gmvae.model, gmvae.guide
     decoder, likelihood = model.decoder, model.likelihood

@@ -186,6 +186,12 @@ def expectation_maximization(
 
     Returns:
         The mixtures, and the mean log-likelihood of the rows under each, in nats.
+
+    >>> rows = GaussianRows.of(torch.tensor([[0.0], [1.0], [8.0], [9.0]]))
+    >>> begun = torch.tensor([[[0.6, 0.4], [0.6, 0.4], [0.4, 0.6], [0.4, 0.6]]])
+    >>> found, value = expectation_maximization(rows, begun, "full", rounds=50, least_gain=1e-6)
+    >>> found.loc.flatten().round(decimals=3).tolist()
+    [0.5, 8.5]
     """
     kept = rows.weights.expand(len(begun), -1) if weights is None else weights
     most = max(1, MOST_NUMBERS // (begun.shape[1] * begun.shape[2]))

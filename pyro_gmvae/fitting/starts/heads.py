@@ -17,14 +17,29 @@ FIRST_STYLE = 0.3  # factor of the first weights of the style's mean
 
 
 def cluster_head(gmvae: GMVAE) -> nn.Linear:
-    """Return the layer that gives the logits of the clusters."""
+    """Return the layer that gives the logits of the clusters.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> cluster_head(ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))).out_features
+    3
+    """
     head = gmvae.guide.z_head
     found: nn.Linear = head.y_head if isinstance(head, PlacedMixtureHead) else gmvae.guide.y_head
     return found
 
 
 def n_statistics(gmvae: GMVAE) -> int:
-    """Count the statistics of the columns among the features of q(y|x); 0 without a table."""
+    """Count the statistics of the columns among the features of q(y|x); 0 without a table.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> table = TableStructure(("real", "levels:2"))
+    >>> gmvae = ExactGMVAE(
+    ...     2, n_components=3, latent_dim=2, hidden=(5,), likelihood="table", table=table
+    ... )
+    >>> n_statistics(gmvae)  # x, its square and whether it is seen; each of two levels
+    5
+    """
     statistics = (m for m in gmvae.guide.modules() if isinstance(m, TableStatistics))
     return sum(m.size for m in statistics)
 
@@ -39,6 +54,18 @@ def set_posterior(
         gmvae: a pair with the networks of a table.
         factors: of the statistics.
         constant: the logits where all statistics are 0.
+
+    >>> import torch
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="table",
+    ...     table=TableStructure(("real",)),
+    ... )
+    >>> factors = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])  # of x, x squared, and 1
+    >>> set_posterior(gmvae, factors, torch.zeros(2))
+    >>> gmvae.guide.log_responsibilities(torch.tensor([[-3.0], [3.0]])).argmax(-1).tolist()
+    [1, 0]
     """
     y_head = cluster_head(gmvae)
     y_head.weight.zero_()
@@ -49,7 +76,19 @@ def set_posterior(
 
 @torch.no_grad()
 def begin_style(gmvae: GMVAE, factor: float = FIRST_STYLE) -> None:
-    """Let hidden layers change the mean of the style by ``factor`` at first, its scale not."""
+    """Let hidden layers change the mean of the style by ``factor`` at first, its scale not.
+
+    >>> import torch
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="table",
+    ...     table=TableStructure(("real",)),
+    ... )
+    >>> begin_style(gmvae, 0.0)
+    >>> gmvae.guide.z_head.output.weight.abs().max().item()
+    0.0
+    """
     output, latent_dim = gmvae.guide.z_head.output, gmvae.latent_dim
     output.weight[:latent_dim] *= factor
     output.weight[latent_dim:] = 0

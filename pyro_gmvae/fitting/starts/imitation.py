@@ -49,6 +49,16 @@ def imitate(
 
     Raises:
         InputError: for clusters that do not fit the data and the model.
+
+    >>> import torch
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(8,), likelihood="gaussian")
+    >>> clusters = torch.arange(40) % 2
+    >>> x = torch.stack([3.0 * clusters, -3.0 * clusters], -1)
+    >>> imitate(gmvae, x, clusters, TrainConfig(seed=0), steps=1)
+    >>> found = gmvae.responsibilities(x).argmax(-1)
+    >>> torch.equal(found, clusters)
+    True
     """
     steps_per_epoch = ceil(len(x) / config.batch_size)
     epochs = max(MIN_EPOCHS, ceil(steps / steps_per_epoch))

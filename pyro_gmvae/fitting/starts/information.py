@@ -107,6 +107,13 @@ def maximize_information(
 
     Raises:
         ValueError: without a regulariser.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,))
+    >>> maximize_information(gmvae, torch.zeros(8, 1), TrainConfig(), epochs=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: there is nothing to start by: give the model a regulariser first
     """
     objective = PenaltyObjective(gmvae)
     batches = ResidentBatches(
@@ -157,6 +164,13 @@ def information_loss(
 
     Raises:
         ValueError: without a regulariser.
+
+    >>> from pyro_gmvae.models import ExactGMVAE, Regularizer
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,))
+    >>> gmvae.regularize(Regularizer(lambda x: x + 0.1 * torch.randn_like(x)))
+    >>> x = torch.tensor([[-3.0], [3.0]])
+    >>> information_loss(gmvae, x) == information_loss(gmvae, x)  # the same draws
+    True
     """
     device = gmvae.model.component_loc.device
     with forked_rng(device, seed=0), pyro.settings.context(module_local_params=True):
@@ -193,6 +207,14 @@ def best_start(
             with all data alike.
         judged: data outside ``x`` to compare the starts on; ``x`` itself if None.
         reporters: objects that report the progress of the start.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> def make(seed):
+    ...     return ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,))
+    >>> best_start(make, [0, 1], torch.zeros(8, 1), TrainConfig(), epochs=1)
+    Traceback (most recent call last):
+        ...
+    ValueError: there is nothing to start by: give the model a regulariser first
     """
     rounds = [len(seeds)]
     while rounds[-1] > 1:

@@ -31,14 +31,24 @@ NEIGHBOURS, MOST_AXES = 20, 10  # settings of UMAP; N2D has as many axes as clus
 
 
 def latent_kmeans(context: StartContext) -> Int64[Tensor, " N"]:
-    """Find the clusters of the start ``"latent-kmeans"``."""
+    """Find the clusters of the start ``"latent-kmeans"``.
+
+    >>> from pyro_gmvae.fitting.starts.registry import start_by_name
+    >>> start_by_name("latent-kmeans") is latent_kmeans
+    True
+    """
     return kmeans_clusters(
         latents(context), context.n_clusters, seed=context.seed, weights=context.weights
     )
 
 
 def latent_mixture(context: StartContext) -> Float[Tensor, "N K"]:
-    """Find the responsibilities of the start ``"latent-mixture"``, a Gaussian mixture."""
+    """Find the responsibilities of the start ``"latent-mixture"``, a Gaussian mixture.
+
+    >>> from pyro_gmvae.fitting.starts.registry import start_by_name
+    >>> start_by_name("latent-mixture") is latent_mixture
+    True
+    """
     return mixture_responsibilities(latents(context).double().numpy(), context)
 
 
@@ -47,6 +57,10 @@ def latent_umap(context: StartContext) -> Float[Tensor, "N K"]:
 
     Raises:
         InputError: if umap-learn is not installed.
+
+    >>> from pyro_gmvae.fitting.starts.registry import start_by_name
+    >>> start_by_name("latent-umap") is latent_umap
+    True
     """
     check_start("latent-umap", regularized=False)
     points = latents(context).numpy()
@@ -71,6 +85,15 @@ def latents(context: StartContext) -> Float[Tensor, "N Z"]:
 
     Raises:
         InputError: for a model with networks or a class of the user's own.
+
+    >>> from torch import nn
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), encoder=nn.Linear(2, 4))
+    >>> latents(StartContext(gmvae, torch.zeros(20, 2), TrainConfig()))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: a start in the latent space builds a VAE, and cannot build...
     """
     vae = _vae(context.gmvae, context.seed)
     steps_per_epoch = ceil(len(context.x) / context.config.batch_size)

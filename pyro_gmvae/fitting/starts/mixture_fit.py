@@ -127,6 +127,12 @@ def fit_mixture(
         uniform: whether all clusters are equally likely.
         known: what is known of the clusters of some rows.
         tries: number of starts.
+
+    >>> structure = TableStructure(("real",))
+    >>> x = torch.tensor([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0]])
+    >>> mixture = fit_mixture(TableRows.of(x, structure), x, 2, seed=0)
+    >>> mixture.loc.flatten().sort().values.round(decimals=2).tolist()
+    [1.0, 21.0]
     """
     known = known or KnownRows()
     generator = torch.Generator().manual_seed(seed)
@@ -165,6 +171,12 @@ def refine_mixture(
         rows, uniform, known: as in `fit_mixture`.
         responsibilities: those of the rows at first.
         rounds: of the fit, at most.
+
+    >>> x = torch.tensor([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0]])
+    >>> begun = torch.eye(2)[[0, 0, 0, 0, 1, 1]]  # the fourth row is in the wrong cluster
+    >>> mixture = refine_mixture(TableRows.of(x, TableStructure(("real",))), begun)
+    >>> mixture.loc.flatten().round(decimals=2).tolist()
+    [1.0, 21.0]
     """
     return _rounds(rows, responsibilities, known or KnownRows(), rounds, CLOSE, uniform)[0]
 
@@ -222,7 +234,12 @@ def _rounds(
 
 
 def table_features(structure: TableStructure, x: Float[Tensor, "N D"]) -> TableFeatures:
-    """Make the features of rows on model scale, standardised by these rows."""
+    """Make the features of rows on model scale, standardised by these rows.
+
+    >>> features = table_features(TableStructure(("count",)), torch.tensor([[0.0], [3.0], [8.0]]))
+    >>> features(torch.tensor([[3.0], [torch.nan]]))[:, 1].tolist()  # whether the cell is missing
+    [0.0, 1.0]
+    """
     features = TableFeatures(structure.layout)
     logs = x[:, list(structure.layout.count)].log1p()
     if logs.shape[1]:

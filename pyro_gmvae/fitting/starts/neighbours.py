@@ -65,6 +65,12 @@ def spectral_clusters(
         x: rows, in float64.
         n_clusters: K.
         seed: the seed of what is drawn.
+
+    >>> x = torch.arange(60.0, dtype=torch.float64).unsqueeze(-1)
+    >>> x[30:] += 1_000  # two groups of 30 rows
+    >>> found = spectral_clusters(x, 2, seed=0)
+    >>> [part.unique().numel() for part in (found, found[:30], found[30:])]
+    [2, 1, 1]
     """
     from sklearn.cluster import SpectralClustering
 

@@ -24,6 +24,15 @@ def portfolio_start(context: StartContext) -> Tensor:
 
     Raises:
         InputError: for rows with gaps.
+
+    >>> import torch
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.linspace(0, 1, 40).unsqueeze(-1) + 9 * (torch.arange(40) // 20).unsqueeze(-1)
+    >>> found = portfolio_start(StartContext(gmvae, x, TrainConfig(seed=0))).argmax(-1)
+    >>> [part.unique().numel() for part in (found, found[:20], found[20:])]
+    [2, 1, 1]
     """
     x = context.encoded().flatten(1).double()
     if x.isnan().any():
@@ -45,6 +54,15 @@ def spectral_start(context: StartContext) -> Tensor:
 
     Raises:
         InputError: for data whose graph cannot be cut, such as few rows or many equal ones.
+
+    >>> import torch
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.linspace(0, 1, 40).unsqueeze(-1) + 9 * (torch.arange(40) // 20).unsqueeze(-1)
+    >>> found = spectral_start(StartContext(gmvae, x, TrainConfig(seed=0)))
+    >>> [part.unique().numel() for part in (found, found[:20], found[20:])]
+    [2, 1, 1]
     """
     x = context.encoded().flatten(1).double().nan_to_num(nan=0.0)
     found = spectral_clusters(x, context.n_clusters, seed=context.seed)

@@ -102,12 +102,23 @@ def best_of_portfolio(
         n_clusters: K.
         seed: the seed of all that is drawn.
         uniform: whether all clusters are equally likely.
+
+    >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    >>> found = best_of_portfolio(GaussianRows.of(x, floors=(0.001,)), 2, seed=0)
+    >>> found.mixture.loc.flatten().sort().values.round(decimals=2).tolist()
+    [0.1, 5.1]
     """
     return _best(rows, n_clusters, seed=seed, uniform=uniform, spectral=True)
 
 
 def best_mixture(rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool = False) -> Found:
-    """Find the best Gaussian mixture, likewise."""
+    """Find the best Gaussian mixture, likewise.
+
+    >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    >>> found = best_mixture(GaussianRows.of(x, floors=(0.001,)), 2, seed=0)
+    >>> found.mixture.log_p_y.exp().round(decimals=2).tolist()
+    [0.5, 0.5]
+    """
     return _best(rows, n_clusters, seed=seed, uniform=uniform, spectral=False)
 
 
@@ -117,7 +128,14 @@ def mixture_of_clusters(
     *,
     uniform: bool = False,
 ) -> Found:
-    """Find the shape of covariances that suits given clusters or responsibilities."""
+    """Find the shape of covariances that suits given clusters or responsibilities.
+
+    >>> x = torch.tensor([[0.0], [0.2], [5.0], [5.2]])
+    >>> r = torch.eye(2)[[0, 0, 1, 1]]
+    >>> found = mixture_of_clusters(GaussianRows.of(x, floors=(0.001,)), r)
+    >>> found.mixture.loc.flatten().round(decimals=2).tolist()
+    [0.1, 5.1]
+    """
     near = nearest(rows.x)
     candidates = [_raw(rows, responsibilities, shape, near, uniform) for shape in SHAPES]
     return max(candidates, key=lambda c: rows.mean(c.score)).found
@@ -129,7 +147,14 @@ def refined_mixture(
     *,
     uniform: bool = False,
 ) -> Found:
-    """Fit a mixture from responsibilities on, in the shape of covariances that suits it."""
+    """Fit a mixture from responsibilities on, in the shape of covariances that suits it.
+
+    >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
+    >>> begun = torch.eye(2)[[0, 0, 0, 0, 1, 1]]  # the fourth row is in the wrong cluster
+    >>> found = refined_mixture(GaussianRows.of(x, floors=(0.001,)), begun)
+    >>> found.mixture.loc.flatten().round(decimals=2).tolist()
+    [0.1, 5.1]
+    """
     near, begun = nearest(rows.x), responsibilities.double().unsqueeze(0)
     return _of_clear_shape([_fitted(rows, begun, s, near, uniform) for s in SHAPES], rows).found
 

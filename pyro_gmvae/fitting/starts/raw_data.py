@@ -31,6 +31,10 @@ def kmeans_clusters(
         n_clusters: K; with fewer data than that, each gets a cluster of its own.
         seed: the seed of the first centres and of the choice of data to fit.
         weights: how much each datum counts; None if all count alike.
+
+    >>> found = kmeans_clusters(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), 2, seed=0)
+    >>> bool(found[0] == found[1] != found[2] == found[3])
+    True
     """
     flat = x.flatten(1).cpu().numpy()
     fitted = kmeans(flat, n_clusters, seed=seed, n_init=5, weights=weights)
@@ -38,19 +42,45 @@ def kmeans_clusters(
 
 
 def kmeans_start(context: StartContext) -> Int64[Tensor, " N"]:
-    """Find the clusters of the start ``"kmeans"``."""
+    """Find the clusters of the start ``"kmeans"``.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.1]])
+    >>> found = kmeans_start(StartContext(gmvae, x, TrainConfig(seed=0)))
+    >>> bool(found[0] == found[1] != found[2] == found[3])
+    True
+    """
     return kmeans_clusters(
         context.encoded(), context.n_clusters, seed=context.seed, weights=context.weights
     )
 
 
 def mixture_start(context: StartContext) -> Float[Tensor, "N K"]:
-    """Find the responsibilities of the start ``"mixture"``, a Gaussian mixture."""
+    """Find the responsibilities of the start ``"mixture"``, a Gaussian mixture.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.tensor([[0.0], [0.1], [5.0], [5.1]])
+    >>> found = mixture_start(StartContext(gmvae, x, TrainConfig(seed=0))).argmax(-1)
+    >>> bool(found[0] == found[1] != found[2] == found[3])
+    True
+    """
     return mixture_responsibilities(context.encoded().flatten(1).cpu().double().numpy(), context)
 
 
 def mixture_responsibilities(points: np.ndarray, context: StartContext) -> Float[Tensor, "N K"]:
-    """Find the responsibilities of a mixture of ``points`` ``(N, F)``, one for each row."""
+    """Find the responsibilities of a mixture of ``points`` ``(N, F)``, one for each row.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> context = StartContext(gmvae, torch.zeros(2, 1), TrainConfig(seed=0))
+    >>> mixture_responsibilities(np.array([[0.0], [5.0]]), context).shape  # K is 3
+    torch.Size([2, 3])
+    """
     n_init = MIXTURES_OF_FEW if len(points) < FEW_POINTS else MIXTURES
     fitted = mixture(
         drawn_rows(points, context.seed, context.weights),

@@ -20,7 +20,11 @@ GIVEN, CONTINUED = "given", "continued"
 
 
 def start_by_name(name: str) -> Start:
-    """Return the function that has a name in `pyro_gmvae.fitting.starts.CLUSTERINGS`."""
+    """Return the function that has a name in `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+
+    >>> start_by_name("kmeans").__name__
+    'kmeans_start'
+    """
     found = CLUSTERINGS[name]
     if isinstance(found, str):
         module, _, function = found.partition(":")
@@ -37,6 +41,16 @@ def clusters_of(name: str, context: StartContext, given: Labels | None) -> Label
             `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         context: data and model.
         given: the clusters or responsibilities of the first two.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> context = StartContext(gmvae, torch.tensor([[0.0], [0.1], [5.0]]), TrainConfig(seed=0))
+    >>> clusters_of("given", context, torch.tensor([1, 1, 0])).tolist()
+    [1, 1, 0]
+    >>> found = clusters_of("kmeans", context, None)
+    >>> bool(found[0] == found[1] != found[2])
+    True
     """
     if name in (GIVEN, CONTINUED):
         assert given is not None
@@ -53,6 +67,12 @@ def check_start(name: str, *, regularized: bool) -> None:
     Raises:
         InputError: for a start by information without a regulariser, or one by UMAP where it is
             not installed.
+
+    >>> check_start("kmeans", regularized=False)
+    >>> check_start("information", regularized=False)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: a start by information needs a regulariser...
     """
     if name == "information" and not regularized:
         raise InputError(
@@ -73,6 +93,14 @@ def start_from(name: str, context: StartContext, *, steps: int = MIN_STEPS) -> N
 
     Raises:
         InputError: for data that the start refuses.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(8,), likelihood="gaussian")
+    >>> x = torch.tensor([[-3.0], [3.0]]).repeat(20, 1)
+    >>> start_from("kmeans", StartContext(gmvae, x, TrainConfig(seed=0)), steps=1)
+    >>> gmvae.responsibilities(x).argmax(-1).unique().tolist()
+    [0, 1]
     """
     clusters = start_by_name(name)(context)
     imitate(

@@ -29,6 +29,9 @@ def drawn_rows(
     """Draw 10,000 of ``points`` ``(N, F)``, or all of them in another order.
 
     With weights, each point is drawn in proportion to its own, some several times.
+
+    >>> sorted(drawn_rows(np.array([[1.0], [2.0], [3.0]]), seed=0).flatten().tolist())
+    [1.0, 2.0, 3.0]
     """
     return points[_drawn(len(points), seed, weights).numpy()]
 
@@ -52,7 +55,12 @@ def kmeans(
     n_init: int,
     weights: Float[Tensor, " N"] | None = None,
 ) -> Any:
-    """Fit k-means to 10,000 of ``points`` ``(N, F)``, with fewer clusters if N is below them."""
+    """Fit k-means to 10,000 of ``points`` ``(N, F)``, with fewer clusters if N is below them.
+
+    >>> fitted = kmeans(np.array([[0.0], [1.0], [8.0], [9.0]]), 2, seed=0, n_init=1)
+    >>> sorted(fitted.cluster_centers_.flatten().round(6).tolist())
+    [0.5, 8.5]
+    """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -69,7 +77,12 @@ def kmeans(
 
 
 def mixture(points: np.ndarray, n_clusters: int, *, seed: int, n_init: int) -> Any:
-    """Fit a Gaussian mixture to ``points`` ``(N, F)``, with fewer clusters likewise."""
+    """Fit a Gaussian mixture to ``points`` ``(N, F)``, with fewer clusters likewise.
+
+    >>> fitted = mixture(np.array([[0.0], [1.0], [8.0], [9.0]]), 2, seed=0, n_init=1)
+    >>> sorted(fitted.means_.flatten().round(3).tolist())
+    [0.5, 8.5]
+    """
     from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture

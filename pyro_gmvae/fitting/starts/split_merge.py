@@ -45,6 +45,16 @@ def moved_clusters(
 
     Returns:
         The mixture whose rows are likeliest, or the one given.
+
+    >>> groups = torch.arange(40) // 8
+    >>> x = (5.0 * groups + torch.arange(40) % 8 / 100).unsqueeze(-1)
+    >>> begun = torch.tensor([0, 2, 3, 4, 4])[groups]
+    >>> begun[:4] = 1  # the clusters 0 and 1 share a group, and 4 has two groups
+    >>> rows = GaussianRows.of(x, floors=(0.001,))
+    >>> mixture = Gaussians.of(rows, torch.eye(5)[begun], "full")
+    >>> moved = moved_clusters(rows, mixture, "full")
+    >>> moved.loc.flatten().sort().values.round(decimals=1).tolist()
+    [0.0, 5.0, 10.0, 15.0, 20.0]
     """
     value = rows.mean(mixture.log_joint(rows).logsumexp(-1))
     several = int(MOVED * len(mixture.loc))

@@ -74,6 +74,12 @@ def teach_clusters(
 
     Warns:
         ClusterWarning: if it has learned less than nine tenths of what can be agreed on.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(8,), likelihood="gaussian")
+    >>> x = torch.tensor([[-3.0], [3.0]]).repeat(20, 1)
+    >>> teach_clusters(gmvae, x, torch.arange(40) % 2, seed=0)  # the share that it has learned
+    1.0
     """
     device = gmvae.model.component_loc.device
     wanted = responsibilities_of(clusters, gmvae.n_components)

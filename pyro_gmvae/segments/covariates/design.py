@@ -25,6 +25,13 @@ class Design:
         standard: ``(N, P)`` the columns with mean 0 and variance 1, but for the constant.
         shift: ``(P,)`` the means in the user's units; dates in years since 1970.
         scale: ``(P,)`` the standard deviations.
+
+    >>> known = np.ones(4, dtype=bool)
+    >>> years = np.array([[20.0], [30.0], [40.0], [50.0]])
+    >>> age = OutcomeColumn("age", "mean", ("age",), years, known)
+    >>> design = Design.of([age], known, np.ones(4))
+    >>> [str(term) for term in design.terms], design.shift.tolist()
+    (['constant', 'age'], [0.0, 35.0])
     """
 
     terms: tuple[Term, ...]

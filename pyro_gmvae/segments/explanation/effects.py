@@ -26,6 +26,11 @@ class Contrast(NamedTuple):
         difference: the difference of means in standard deviations of the column, by which effects
             of all kinds are put in order.
         here, there: the mean of each group.
+
+    >>> one = np.ones((1, 1))
+    >>> contrast = Contrast(2 * one, one / 4, one, here=5 * one, there=3 * one)
+    >>> float(contrast.estimate[0, 0] / contrast.variance[0, 0] ** 0.5)  # in standard errors
+    4.0
     """
 
     estimate: np.ndarray
@@ -42,6 +47,11 @@ class Mass:
     Attributes:
         mass: the sum of the weights.
         squares: the sum of the squared weights.
+
+    >>> weights = np.array([1.0, 1.0, 2.0])
+    >>> group = Mass(weights.sum(keepdims=True), (weights**2).sum(keepdims=True))
+    >>> group.n.round(2)  # 16 / 6
+    array([2.67])
     """
 
     mass: np.ndarray
@@ -59,6 +69,11 @@ class Numbers(Mass):
 
     Attributes:
         powers: ``(..., P)`` the sums of w x, w x², ...
+
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> group = Numbers(np.full(1, 3.0), np.full(1, 3.0), np.stack([x, x**2], -1).sum(0)[None])
+    >>> group.moment(1), group.variance.round(3)
+    (array([2.]), array([0.667]))
     """
 
     powers: np.ndarray
@@ -86,6 +101,10 @@ class Levels(Mass):
 
     Attributes:
         counts: ``(..., L)`` the sum of the weights at each level.
+
+    >>> group = Levels(np.full(1, 4.0), np.full(1, 4.0), np.array([[1.0, 3.0]]))
+    >>> group.shares
+    array([[0.25, 0.75]])
     """
 
     counts: np.ndarray

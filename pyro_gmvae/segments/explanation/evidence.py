@@ -40,6 +40,10 @@ class Evidence:
         size: the log ratio of p(y): larger clusters are likelier. With covariates it is that of
             p(y|w).
         rest: what is left of the log ratio of the responsibilities.
+
+    >>> evidence = Evidence(0, 0.9, 1, 0.1, (("age", 1.5), ("spend", 0.5)), size=0.2, rest=0.0)
+    >>> evidence.columns[0], evidence.to_dict()["columns"]
+    (('age', 1.5), [['age', 1.5], ['spend', 0.5]])
     """
 
     cluster: int

@@ -41,6 +41,9 @@ class Member:
         row: its place among the rows that were given.
         probability: its responsibility of the cluster.
         evidence: why it is in the cluster rather than in the next one; None for images.
+
+    >>> Member(row=7, probability=0.98).to_dict()
+    {'row': 7, 'probability': 0.98, 'evidence': None}
     """
 
     row: int
@@ -67,6 +70,11 @@ class Segment:
             say nearly the same of each row.
         typical: rows of high responsibility and density.
         borderline: rows that might as well be in another cluster.
+
+    >>> size = Size(share=0.4, low=0.3, high=0.5, n_rows=40, certainty=0.9, certain_share=0.75)
+    >>> segment = Segment(0, size, typical=(Member(row=7, probability=0.98),))
+    >>> segment.to_dict()["size"]["n_rows"], segment.typical[0].row
+    (40, 7)
     """
 
     cluster: int

@@ -93,6 +93,10 @@ class Pooled:
         estimate: the mean of the draws' estimates.
         error: the standard error, of sampling and of the draws together.
         df: degrees of freedom of Student's t.
+
+    >>> mean = Pooled(estimate=np.array([5.0]), error=np.array([2.0]), df=np.array([np.inf]))
+    >>> [end.round(2).tolist() for end in mean.interval(0.05)]
+    [[1.08], [8.92]]
     """
 
     estimate: np.ndarray

@@ -51,6 +51,14 @@ class Look:
         levels: the levels ``(L,)``, or one empty name.
         contrast: the comparisons, arrays ``(M, pairs, L)``.
         to_unit: brings means to the units of the table.
+
+    >>> age, two = np.repeat([1.0, 2.0, 3.0, 4.0], 5), np.repeat([0, 1], 10)
+    >>> draws = Memberships(np.stack([two, two]), 2)
+    >>> (look,) = looks_at(Column("age"), age, np.ones(20), draws, [(1, None)])
+    >>> look.part, look.measure
+    ('value', 'standardised difference')
+    >>> look.to_unit(look.contrast.here).ravel().round(2)  # the mean of cluster 1 in each draw
+    array([3.5, 3.5])
     """
 
     part: Part

@@ -41,6 +41,15 @@ def typical_rows(
 
     Returns:
         The places of the rows by cluster, for clusters that have rows.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(8.0, dtype=torch.float64).view(4, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> typical_rows(fitted, x, np.array([[0.99, 0.01], [0.6, 0.4], [0.0, 1.0], [0.3, 0.7]]), 1)
+    {0: [0], 1: [2]}
     """
     generator = np.random.default_rng(seed)
     gaps = x.flatten(1).isnan().sum(1).numpy() if x.is_floating_point() else np.zeros(len(x))

@@ -25,6 +25,10 @@ class Size:
         n_rows: the rows whose likeliest cluster it is.
         certainty: the mean responsibility of these rows; NaN if there are none.
         certain_share: the share of these rows whose responsibility is above 0.9.
+
+    >>> size = Size(share=0.4, low=0.3, high=0.5, n_rows=40, certainty=0.9, certain_share=0.75)
+    >>> f"{size.share:.0%}, {size.low:.0%} to {size.high:.0%}"
+    '40%, 30% to 50%'
     """
 
     share: float

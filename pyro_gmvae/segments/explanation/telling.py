@@ -33,6 +33,17 @@ def telling_traits(
         x: rows in raw units.
         traits: the traits of a cluster, the strongest first.
         count: the most that are chosen.
+
+    >>> import torch
+    >>> from pyro_gmvae.segments.explanation.imputation import Memberships
+    >>> from pyro_gmvae.segments.explanation.traits import traits_of
+    >>> age, two = np.arange(40.0), np.repeat([0, 1], 20)
+    >>> x = np.stack([age, 12 * age], 1)  # the same in years and in months
+    >>> schema = Schema.of_numbers(2, ["years", "months"])
+    >>> draws = Memberships(np.stack([two, two]), 2)
+    >>> traits = traits_of(schema, x, draws, [(1, None)], np.ones(40)).by_pair[1, None]
+    >>> len(traits), len(telling_traits(schema, torch.from_numpy(x), traits))
+    (2, 1)
     """
     places = {name: i for i, name in enumerate(schema.shown_names)}
     chosen: list[Trait] = []

@@ -69,6 +69,11 @@ class Trait:
             the mean of their logarithms.
         difference: the difference in standard deviations of the column, or of the indicator of the
             level, by which traits are ordered.
+
+    >>> effect = Effect("log odds ratio", 1.0, 0.25, 1e9, 0.5, 1.5)
+    >>> trait = Trait("tier", "level", "gold", effect, here=0.5, there=0.27, difference=0.5)
+    >>> trait.to_dict()["level"], trait.to_dict()["clear"]
+    ('gold', True)
     """
 
     column: str
@@ -95,6 +100,13 @@ class Traits:
         by_pair: the traits of each pair of clusters that were compared.
         comparisons: how many effects were looked at, by which the intervals are corrected.
         alpha: the probability that any of all intervals misses.
+
+    >>> x, two = np.arange(40.0)[:, None], np.repeat([0, 1], 20)
+    >>> draws = Memberships(np.stack([two, two]), 2)
+    >>> schema, pairs = Schema.of_numbers(1, ["age"]), [(0, None), (1, None)]
+    >>> found = traits_of(schema, x, draws, pairs, np.ones(40))
+    >>> [round(found.by_pair[pair][0].here, 6) for pair in pairs], found.comparisons
+    ([9.5, 29.5], 2)
     """
 
     by_pair: dict[tuple[int, int | None], tuple[Trait, ...]]

@@ -35,6 +35,11 @@ class OutcomeColumn:
         levels: the names of the L levels; of a number, its own name.
         z: ``(N, L)`` indicators of levels, or the number; 0 where it is missing.
         known: ``(N,)`` whether the cell is not missing.
+
+    >>> z = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> tier = OutcomeColumn("tier", "share", ("gold", "silver"), z, np.array([True, True, False]))
+    >>> dict(zip(tier.levels, tier.z[tier.known].mean(0).tolist(), strict=True))
+    {'gold': 0.5, 'silver': 0.5}
     """
 
     name: str

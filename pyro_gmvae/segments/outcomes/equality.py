@@ -57,6 +57,10 @@ def chi_square(
     Args:
         difference: estimates.
         covariance: their covariance.
+
+    >>> found = chi_square(np.array([3.0, 4.0]), np.eye(2))
+    >>> found.statistic, found.degrees  # 9 + 16
+    (25.0, 2)
     """
     from scipy import stats
 

@@ -33,6 +33,11 @@ class KnownRows:
         q: ``(N, K)`` responsibilities.
         a: ``(N, K)`` assignments.
         weights: ``(N,)`` how much each row counts.
+
+    >>> q, a = np.array([[0.9, 0.1], [0.2, 0.8]]), np.eye(2)
+    >>> KnownRows(np.ones((2, 1)), q, a, np.ones(2)).d.round(2)
+    array([[0.82, 0.18],
+           [0.11, 0.89]])
     """
 
     z: Float[np.ndarray, "N L"]
@@ -58,6 +63,12 @@ class Estimates:
         effective: ``(K,)`` the number of certain rows that would tell as much of a segment.
         test: of the hypothesis that all segments have one law.
         pair_tests: of that hypothesis for each two segments, in the order of `pairs_of`.
+
+    >>> means, test = np.array([[0.2], [0.5]]), EqualityTest(9.0, 1, 0.003)
+    >>> covariances = np.diag([0.01, 0.01])[None]
+    >>> found = Estimates(means, covariances, means - 0.2, means + 0.2, np.ones(2), test, (test,))
+    >>> found.highs.ravel().round(2).tolist()
+    [0.4, 0.7]
     """
 
     means: Float[np.ndarray, "K L"]

@@ -23,6 +23,18 @@ def refuse_clustered(fitted: FittedModel, names: Iterable[str]) -> None:
 
     Raises:
         InputError: naming the first.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.tensor([[1.0, 20.0], [3.0, 10.0]], dtype=torch.float64)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "spend"]))
+    >>> refuse_clustered(FittedModel(gmvae.eval(), encoding), ["churn"])
+    >>> refuse_clustered(FittedModel(gmvae.eval(), encoding), ["age"])
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: the model clusters by age, so that no correction...
     """
     clustered = set(fitted.encoding.feature_names or ())
     for name in names:
@@ -42,6 +54,11 @@ class Part:
         segments: the numbers of the segments.
         q: their responsibilities, which sum to 1 over these segments.
         weights: how much each counts.
+
+    >>> q, known = np.eye(3)[[0, 0, 1, 1, 2]], np.array([True, True, True, True, False])
+    >>> part = Part.of(q, np.ones(5), known, "churn")  # no row of segment 2 is known
+    >>> part.segments, part.q.shape
+    ((0, 1), (4, 2))
     """
 
     rows: Bool[np.ndarray, " N"]

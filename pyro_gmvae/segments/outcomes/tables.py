@@ -25,6 +25,14 @@ def segments_of(
         levels: the names of the L levels.
         known: the rows.
         found: what was estimated of them.
+
+    >>> from pyro_gmvae.segments.outcomes.equality import EqualityTest
+    >>> q, means, test = np.eye(2)[[0, 0, 1]], np.array([[0.5], [1.0]]), EqualityTest(0.0, 0, None)
+    >>> known = KnownRows(np.array([[0.0], [1.0], [1.0]]), q, q, np.ones(3))
+    >>> found = Estimates(means, np.eye(2)[None], means, means, np.ones(2), test, (test,))
+    >>> made = segments_of((0, 4), ("churn",), known, found)
+    >>> [(s.segment, s.rows, s.estimates[0].value) for s in made]
+    [(0, 2.0, 0.5), (4, 1.0, 1.0)]
     """
     likeliest = known.weights[:, None] * assigned(known.q, "modal")
     sizes, sums = likeliest.sum(0), likeliest.T @ known.z
@@ -51,7 +59,15 @@ def segments_of(
 def pairs_between(
     names: Sequence[int], levels: Sequence[str], found: Estimates
 ) -> tuple[Pair, ...]:
-    """Return the difference of each two segments, with p-values adjusted for all pairs."""
+    """Return the difference of each two segments, with p-values adjusted for all pairs.
+
+    >>> from pyro_gmvae.segments.outcomes.equality import EqualityTest
+    >>> means, test = np.array([[0.5], [0.9]]), EqualityTest(4.0, 1, 0.046)
+    >>> found = Estimates(means, np.eye(2)[None], means, means, np.ones(2), test, (test,))
+    >>> (pair,) = pairs_between((0, 4), ("churn",), found)
+    >>> pair.first, pair.second, pair.p_value, round(pair.differences[0].value, 6)
+    (0, 4, 0.046, -0.4)
+    """
     p_values = [test.p_value for test in found.pair_tests]
     pairs = zip(combinations(range(len(names)), 2), p_values, holm(p_values), strict=True)
     return tuple(

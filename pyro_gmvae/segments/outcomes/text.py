@@ -31,7 +31,13 @@ CORRECTIONS = {"bch": "BCH", "ml": "maximum likelihood"}
 
 
 def text_of(description: SegmentDescription) -> str:
-    """Write all outcomes, one table each, and how they were corrected."""
+    """Write all outcomes, one table each, and how they were corrected.
+
+    >>> from pyro_gmvae.segments.classification_error import ClassificationError
+    >>> error = ClassificationError(((0.9, 0.1), (0.1, 0.9)), 0.1)
+    >>> text_of(SegmentDescription((), error, "bch", "modal", 0.95)).split(". ")[0]
+    'By the model, 10.0% of the rows are not in their likeliest segment'
+    """
     error = description.error
     closing = (
         f"By the model, {error.rate:.1%} of the rows are not in their likeliest segment. Values "

@@ -37,7 +37,15 @@ SHAPES: tuple[Shape, ...] = ("shrunk", "tied", "diagonal")
 
 @runtime_checkable
 class MixtureFits(Protocol):
-    """Fit mixtures to some rows, and give their responsibilities or those of all rows."""
+    """Fit mixtures to some rows, and give their responsibilities or those of all rows.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fits = ColumnFits(x, TableRows.of(x, TableStructure(("real",))), uniform=False)
+    >>> counts = torch.ones(3, 4, dtype=torch.float64)  # three fits, each row once
+    >>> [found.argmax(-1).tolist() for found in fits(q, 10, counts)]
+    [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]]
+    """
 
     def __call__(
         self, begun: Float[Tensor, "m K"], rounds: int, counts: Float[Tensor, "T m"] | None = None
@@ -61,6 +69,12 @@ class GaussianFits:
         fitted: the m that the fits are made by.
         shape: of the covariances.
         uniform: whether all clusters are equally likely.
+
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fits = GaussianFits.of(x, GaussianRows.of(x), q, False, 10)
+    >>> (found,) = fits(q, 10)
+    >>> found.argmax(-1).tolist()
+    [0, 0, 1, 1]
     """
 
     every: Tensor
@@ -132,6 +146,13 @@ class ColumnFits:
         every: all N rows on model scale, ``(N, D)``.
         fitted: the m that the fits are made by.
         uniform: whether all clusters are equally likely.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fits = ColumnFits(x, TableRows.of(x, TableStructure(("real",))), uniform=False)
+    >>> (found,) = fits(q, 10)
+    >>> found.argmax(-1).tolist()
+    [0, 0, 1, 1]
     """
 
     every: Tensor
@@ -221,6 +242,14 @@ def mixtures_for(
         weights: how much each row counts.
         rounds: of the fits that choose a shape, at most.
         w: the rows' covariates, of a model that has some.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x, q = torch.arange(8.0, dtype=torch.float64).view(4, 2), torch.eye(2)[[0, 0, 1, 1]]
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> mixtures_for(fitted, x, q, torch.arange(4), torch.ones(4), 10) is None  # it begins at none
+    True
     """
     model = fitted.gmvae.model
     if not isinstance(model.likelihood, Table):

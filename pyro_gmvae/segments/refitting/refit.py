@@ -241,6 +241,10 @@ class First(NamedTuple):
         weights: how much each row counts, ``(N,)``.
         refit: the refit, where the segments stay the model's; else None.
         summary: how much the refit differs from the model; None if there is none.
+
+    >>> first = First(np.eye(2)[[0, 1]], np.ones(2), refit=None, summary=None)
+    >>> first.q.argmax(1).tolist()
+    [0, 1]
     """
 
     q: Float[np.ndarray, "N K"]
@@ -253,6 +257,15 @@ def first_step(fitted: FittedModel, data: Dataset, *, resamples: int, seed: int)
     """Give the responsibilities that a three-step correction of a fitted model takes.
 
     Args and errors: as `refit_segments`.
+
+    >>> from pyro_gmvae.data import TableEncoding, from_array
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> data = from_array(np.arange(16.0).reshape(8, 2))
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> first = first_step(fitted, data, resamples=5, seed=0)
+    >>> first.q.shape, first.refit  # no mixture is behind this model
+    ((8, 2), None)
     """
     q, weights = responsibilities_of_rows(fitted, data)
     refit = refit_segments(fitted, data, resamples=resamples, seed=seed)

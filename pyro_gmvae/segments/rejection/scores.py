@@ -27,6 +27,14 @@ class HeldOutScores(NamedTuple):
         cells: log p(x_j given z) of each cell, in nats, in raw units, 0 where it is missing, shape
             ``(n, D)``; ``(n, 0)`` for data without gaps.
         known: which cells are known, shape ``(n, D)``, or ``(n, 0)``.
+
+    >>> log_p = torch.tensor([-3.0, -1.0], dtype=torch.float64)
+    >>> cells, known = torch.zeros(2, 0, dtype=torch.float64), torch.zeros(2, 0, dtype=torch.bool)
+    >>> scores = HeldOutScores(log_p, torch.tensor([0.9, 0.6]), cells, known)
+    >>> HeldOutScores.joined([scores, scores]).certainty
+    tensor([0.9000, 0.6000, 0.9000, 0.6000])
+    >>> scores.calibration(num_samples=10).log_p.tolist()
+    [-3.0, -1.0]
     """
 
     log_p: Float64[Tensor, " n"]
@@ -76,6 +84,14 @@ def score_held_out(
         x: raw rows.
         num_samples: importance samples for each row.
         w: their covariates, of a model that has some.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(8.0, dtype=torch.float64).view(4, 2)
+    >>> scores = score_held_out(FittedModel(gmvae.eval(), TableEncoding.standardize(x)), x, 10)
+    >>> scores.log_p.shape, bool((scores.certainty >= 1 / 3).all())
+    (torch.Size([4]), True)
     """
     figures = fitted.log_likelihood(x, w, num_samples=num_samples, diagnostics=False)
     certainty = fitted.responsibilities(x, w).max(-1).values
@@ -83,7 +99,15 @@ def score_held_out(
 
 
 def known_cells(fitted: FittedModel, x: Shaped[Tensor, "n *event"]) -> Bool[Tensor, "n D"]:
-    """Return which cells are known; shape ``(n, 0)`` for a model that takes no gaps."""
+    """Return which cells are known; shape ``(n, 0)`` for a model that takes no gaps.
+
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(8.0, dtype=torch.float64).view(4, 2)
+    >>> known_cells(FittedModel(gmvae.eval(), TableEncoding.standardize(x)), x).shape
+    torch.Size([4, 0])
+    """
     return (~x.isnan()).cpu() if _takes_gaps(fitted) else torch.zeros(len(x), 0, dtype=torch.bool)
 
 

@@ -83,7 +83,12 @@ def _has_order(column: Column) -> bool:
 def questions(
     features: Sequence[Feature], x: Float[np.ndarray, "N D"]
 ) -> Float32[np.ndarray, "N F"]:
-    """Ask all rows all questions."""
+    """Ask all rows all questions.
+
+    >>> x = np.array([[20.0], [40.0], [30.0]])
+    >>> questions(features_of(Schema((Column("age"),)), x, 1), x).ravel().tolist()
+    [0.0, 2.0, 1.0]
+    """
     return np.stack([f.codes(x[:, f.column]) for f in features], 1)
 
 

@@ -55,6 +55,13 @@ class SegmentTree:
         schema: the columns.
         features: the questions that it may ask.
         tree: scikit-learn's tree of their answers.
+
+    >>> from pyro_gmvae.data.schema import Column
+    >>> x = np.arange(20.0)[:, None]
+    >>> q = np.eye(2)[(x[:, 0] > 8).astype(int)]
+    >>> tree = SegmentTree.fit(Schema((Column("age"),)), x, q, np.ones(20), 3)
+    >>> [str(leaf.conditions[0]) for leaf in tree.leaves()]
+    ['age <= 8', 'age > 8']
     """
 
     schema: Schema

@@ -34,6 +34,22 @@ def make_app(
         predictor: places the rows, one request at a time.
         token: what clients have to send, but for ``/health``; None asks for none.
         limits: the limits of requests.
+
+    >>> import torch
+    >>> from tempfile import TemporaryDirectory
+    >>> from starlette.testclient import TestClient
+    >>> from pyro_gmvae.fitted import FittedModel
+    >>> from pyro_gmvae.runs import save_run
+    >>> from pyro_gmvae.data import TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(x))
+    >>> with TemporaryDirectory() as folder:
+    ...     save_run(folder, fitted)
+    ...     app = make_app(Predictor(folder))
+    >>> TestClient(app).get("/health").json()["clusters"]
+    2
     """
     from fastapi import FastAPI, Request
     from fastapi.exceptions import RequestValidationError

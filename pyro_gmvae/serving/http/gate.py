@@ -27,6 +27,15 @@ class Gate:
         token: what clients have to send; None asks for none.
         limits: the limits of requests.
         metrics: counts every request.
+
+    >>> from starlette.responses import PlainTextResponse
+    >>> from starlette.testclient import TestClient
+    >>> gate = Gate(PlainTextResponse("inside"), "secret", Limits(), Metrics())
+    >>> client = TestClient(gate)
+    >>> client.get("/predict").status_code
+    401
+    >>> client.get("/predict", headers={"Authorization": "Bearer secret"}).text
+    'inside'
     """
 
     def __init__(self, app: Any, token: str | None, limits: Limits, metrics: Metrics) -> None:

@@ -28,6 +28,15 @@ def request_model(encoding: Encoding, most_rows: int) -> Any:
     Args:
         encoding: that of the model.
         most_rows: the most records of a request.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> schema = Schema.of_numbers(2, ["age", "spend"])
+    >>> x = torch.arange(8.0, dtype=torch.float64).view(4, 2)
+    >>> encoding = TableEncoding.standardize(x, schema)
+    >>> request = request_model(encoding, 10)(records=[{"age": 41, "spend": 9.5}])
+    >>> len(request.records)
+    1
     """
     from pydantic import ConfigDict, Field, create_model
 
@@ -38,7 +47,17 @@ def request_model(encoding: Encoding, most_rows: int) -> Any:
 
 
 def columns_of(encoding: Encoding, request: Any) -> dict[str, Any]:
-    """Turn a request into the columns that a `Predictor` takes."""
+    """Turn a request into the columns that a `Predictor` takes.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> schema = Schema.of_numbers(2, ["age", "spend"])
+    >>> x = torch.arange(8.0, dtype=torch.float64).view(4, 2)
+    >>> encoding = TableEncoding.standardize(x, schema)
+    >>> request = request_model(encoding, 10)(records=[{"age": 41, "spend": 9.5}])
+    >>> {name: cells.tolist() for name, cells in columns_of(encoding, request).items()}
+    {'age': [41.0], 'spend': [9.5]}
+    """
     names, records = encoding.feature_names, request.records
     if names is None:
         kind = np.uint8 if encoding.schema is None else np.float64

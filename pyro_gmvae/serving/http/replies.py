@@ -27,6 +27,10 @@ def error_reply(status: int, sentence: str, headers: Any = None) -> Any:
         status: the code of HTTP.
         sentence: what is wrong.
         headers: further headers, by name; None for none.
+
+    >>> reply = error_reply(401, "send the token")
+    >>> reply.status_code, reply.body
+    (401, b'{"error":"send the token"}')
     """
     from fastapi.responses import JSONResponse
 

@@ -73,6 +73,8 @@ def require_http() -> None:
 
     Raises:
         InputError: naming the one that is missing.
+
+    >>> require_http()  # fastapi and uvicorn are installed
     """
     for name in ("fastapi", "uvicorn"):
         if find_spec(name) is None:

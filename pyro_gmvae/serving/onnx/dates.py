@@ -71,6 +71,11 @@ def days_of_texts(graph: Graph, texts: Value, format: str) -> Value:
 
     Raises:
         InputError: for a format that no graph reads.
+
+    >>> graph = Graph()
+    >>> days = days_of_texts(graph, Value(graph, "day"), "%d/%m/%Y")
+    >>> any(days.name in node.output for node in graph.nodes)
+    True
     """
     others = () if format in (DAY, TIME) else (format,)
     days = graph.value(np.array(np.nan))

@@ -57,6 +57,17 @@ def onnx_model(fitted: FittedModel, *, dates: Dates = "text", elbo_at: ElboAt = 
     Raises:
         InputError: if onnx is not installed, for dates as text of a format that no graph reads,
             or for columns of text that have no names.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import Schema, TableEncoding
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> x = torch.arange(40.0, dtype=torch.float64).view(20, 2)
+    >>> encoding = TableEncoding.standardize(x, Schema.of_numbers(2, ["age", "cluster"]))
+    >>> onnx_model(FittedModel(gmvae.eval(), encoding))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: the column cluster has the name of an output of the graph...
     """
     _require_onnx()
     fitted = fitted.to("cpu")
@@ -96,6 +107,11 @@ def save_onnx(
     Raises:
         InputError: as `onnx_model`, for a run that cannot be read, or a file that cannot be
             written.
+
+    >>> save_onnx("no-such-run", "a.onnx")
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: there is no run folder no-such-run...
     """
     with written_whole(out) as partial:
         partial.write_bytes(

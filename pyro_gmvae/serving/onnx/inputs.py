@@ -36,6 +36,11 @@ def add_columns(graph: Graph, columns: Sequence[Column], dates: Dates) -> tuple[
     Returns:
         The inputs, as `onnx.ValueInfoProto`, ``(N,)`` each, named as the columns; and the matrix
         ``(N, D)`` of float64.
+
+    >>> columns = (Column("age"), Column("tier", "category", "text", levels=("gold", "silver")))
+    >>> inputs, matrix = add_columns(Graph(), columns, "text")
+    >>> [put.name for put in inputs]
+    ['age', 'tier']
     """
     from onnx import TensorProto, helper
 
