@@ -43,9 +43,11 @@ def compare(
             `pyro_gmvae.evaluation.log_likelihood`, the same for all models.
 
     Returns:
-        ArviZ's table, best model first. ArviZ 0.x calls the column of the elpd ``elpd_loo``, but
-        nothing here is leave-one-out. ``warning`` is True if Pareto k-hat makes the figure
-        untrustworthy.
+        ArviZ's table, best model first. ``dse`` is the standard error of ``elpd_diff``, of paired
+        rows. ArviZ 0.x calls the column of the elpd ``elpd_loo``, but nothing here is
+        leave-one-out; its ``warning`` is True if Pareto k-hat makes the figure untrustworthy. ArviZ
+        1.x counts the rows of a bad k-hat in ``diag_elpd``, and says in ``p_worse`` how probably a
+        model is worse than the best.
 
     Raises:
         ValueError: for fewer than two models.
