@@ -20,6 +20,7 @@ from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.impute import impute
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
+from pyro_gmvae.evaluation.predictive import PredictiveCheck, predictive_checks
 from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
 from pyro_gmvae.evaluation.sampling import SampleStability
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
@@ -39,6 +40,7 @@ __all__ = [
     "ClusteringScores",
     "Evaluation",
     "LogLikelihood",
+    "PredictiveCheck",
     "Rejection",
     "Selection",
     "SampleStability",
@@ -60,6 +62,7 @@ __all__ = [
     "impute",
     "log_likelihood",
     "pairwise_ari",
+    "predictive_checks",
     "reconstruct",
     "responsibilities",
     "sample",
