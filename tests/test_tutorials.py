@@ -24,6 +24,8 @@ NAMES = [
     "03_many_clusters",
     "04_mixed_tables",
     "05_customer_segments",
+    "06_likelihood_and_comparison",
+    "07_extend_it",
 ]
 # What a reader may write below a page to solve its exercise.
 SOLUTIONS = {
@@ -41,6 +43,26 @@ assert (gm.assign(usual, reject=0.05)["cluster"] == -1).mean() < 0.1
 segment = decided["likeliest_cluster"].map(name_of)
 assert rejected.groupby(segment).mean().idxmax() == "families"
 """,
+    "06_likelihood_and_comparison": """
+found = {n: difference("8 clusters", "4 clusters", n) for n in range(20, 1001, 20)}
+paired = [n for n, (gain, error, _) in found.items() if gain > 2 * error]
+unpaired = [n for n, (gain, _, error) in found.items() if gain > 2 * error]
+assert paired and (not unpaired or paired[0] < unpaired[0])
+assert all(error < wider for _, error, wider in found.values())
+""",
+    "07_extend_it": """
+class Forgetful(ClaimsModel):
+    def p_x(self, z, years):
+        return self.likelihood(self.decoder(z))
+
+class ForgetfulGMVAE(ExactGMVAE):
+    model_class = Forgetful
+
+forgetful = trained(ForgetfulGMVAE)
+worse = log_likelihood(forgetful, claims, covariates=(years,), num_samples=100).mean
+better = log_likelihood(models["uniform"], claims, covariates=(years,), num_samples=100).mean
+assert worse < better
+""",
 }
 # What makes a page shorter for the test, beside fewer steps.
 SHORTER = {
@@ -48,7 +70,8 @@ SHORTER = {
         "n_rows=6_000": "n_rows=600",
         "[2, 20, 200]": "[2, 20]",
         "in compared(k)": "in compared(2)",
-    }
+    },
+    "07_extend_it": {"epochs=30": "epochs=5", "range(300)": "range(60)"},
 }
 # A path of the machine that made the outputs; not a web address, not a fraction.
 LOCAL_PATH = re.compile(r"(?<![\w/.:])/(?:home|root|work|tmp|private|usr|opt|Users)/\S+|[A-Z]:\\")

@@ -13,7 +13,7 @@ from pyro_gmvae.evaluation.clustering import (
     cluster_usage,
     clustering_scores,
 )
-from pyro_gmvae.evaluation.comparison import compare
+from pyro_gmvae.evaluation.comparison import compare, compare_likelihoods
 from pyro_gmvae.evaluation.criteria import aic, bic, free_parameters
 from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate, summarize
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
@@ -54,6 +54,7 @@ __all__ = [
     "cluster_usage",
     "clustering_scores",
     "compare",
+    "compare_likelihoods",
     "consensus",
     "default_batch_size",
     "embed",

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.evaluation import _arviz, compare, log_likelihood, sample, to_inference_data
+from pyro_gmvae.evaluation import (
+    _arviz,
+    compare,
+    compare_likelihoods,
+    log_likelihood,
+    sample,
+    to_inference_data,
+)
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.models import METHODS, ConcreteGMVAE, GenerativeModel
 from tests.helpers.linear_gaussian import linear_gaussian
@@ -159,6 +166,20 @@ def test_compare_ranks_the_truth_first() -> None:
     difference = expected["truth"].log_p - expected["other"].log_p
     assert abs(table["elpd_diff"]["other"]) == pytest.approx(difference.sum().item())
     assert table["dse"]["other"] == pytest.approx(difference.std().item() * 200**0.5, rel=0.01)
+
+
+def test_likelihoods_of_one_table_are_compared() -> None:
+    models = {"truth": linear_gaussian("exact"), "other": linear_gaussian("exact", seed=7)}
+    x, _ = sample(models["truth"], 60, mean=False, seed=1)
+    results = {n: log_likelihood(m, x, num_samples=50) for n, m in models.items()}
+    assert compare_likelihoods(results).equals(compare(models, x, num_samples=50))
+    with pytest.raises(InputError, match="different numbers of rows"):
+        compare_likelihoods(results | {"few": log_likelihood(models["truth"], x[:9])})
+    unchecked = log_likelihood(models["truth"], x, diagnostics=False)
+    with pytest.raises(InputError, match="needs Pareto k-hat"):
+        compare_likelihoods(results | {"unchecked": unchecked})
+    with pytest.raises(ValueError, match="two models"):
+        compare_likelihoods({"truth": results["truth"]})
 
 
 def test_compare_does_not_underflow() -> None:
