@@ -166,7 +166,8 @@ print(f"the truth: {true_log_p(moved.numpy()).mean():.0f}")
 figure, axes = plt.subplots(figsize=(5, 3))
 axes.scatter(k_hat, spread, s=6)
 axes.axvline(0.7, color="0.6", linestyle="--")
-axes.set(xlabel="k-hat", ylabel="spread of log p(x), nats", yscale="log")
+axes.set(xlabel="k-hat (rows above 5 left out)", ylabel="spread of log p(x), nats")
+axes.set(xlim=(-0.5, 5), yscale="log")
 axes.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
