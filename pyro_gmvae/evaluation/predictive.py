@@ -147,7 +147,8 @@ def predictive_checks(
     if feature_names is not None and len(feature_names) != size:
         raise InputError(f"There are {len(feature_names)} feature names for {size} features.")
     check_memory(24 * len(x) * prod(gmvae.event_shape), f"{len(x)} data", "check fewer rows")
-    batch_size = batch_size or default_batch_size(gmvae)
+    if batch_size is None:
+        batch_size = default_batch_size(gmvae)
     same: dict[str, Any] = {"batch_size": batch_size, "covariates": covariates, "seed": seed}
     batches = data_batches(gmvae, x, transform=transform, **same)
     observed = np.concatenate([batch.cpu().numpy() for _, batch, _ in batches])
