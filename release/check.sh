@@ -7,6 +7,7 @@
 # the answers of a model that the wheel wrote; make release names that of the clone.
 # dist/ holds the wheel and the sdist afterwards. The last line says that all went well.
 set -euo pipefail
+unset PYTHONPATH # pip would take the clone for an installed package
 clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=${PYTHON:-python3}
 place=$(mktemp -d)
@@ -27,7 +28,6 @@ pip "$place/user" "$clone"/dist/*.whl
 mkdir "$place/work"
 cp -r "$clone"/release/*.py "$clone/tests/helpers/runs_v1" "$place/work"
 cd "$place/work" # so that nothing is found in the clone
-unset PYTHONPATH
 
 say "smoke tests"
 "$place/user/bin/python" smoke.py runs_v1 written
