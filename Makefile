@@ -6,8 +6,9 @@
 # make docs    build the documentation into build/site, from its pages and the docstrings
 # make oldest      run the tests with the oldest versions that pyproject.toml admits
 # make audit       look for known vulnerabilities in the installed versions
+# make release     build wheel and sdist into dist/, and use the wheel alone
 # make robustness  kill and damage for half an hour, and write docs/reliability.md
-.PHONY: demo test test-programs coverage lint format docs oldest audit robustness clean
+.PHONY: demo test test-programs coverage lint format docs oldest audit release robustness clean
 
 PYTHON ?= python3
 STAMP := .venv/.installed
@@ -61,6 +62,10 @@ audit: $(STAMP)
 	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	.venv/bin/python -m pip freeze --exclude-editable > .audit/requirements.txt
 	.audit/bin/pip-audit --strict --disable-pip --no-deps --requirement .audit/requirements.txt
+
+# The wheel is installed into an environment of its own, which takes 6 GB for as long as it runs.
+release: $(STAMP)
+	PYTHON=$(PYTHON) OTHER_PYTHON=$(CURDIR)/.venv/bin/python bash release/check.sh
 
 # The tables are written whether or not there is a fault.
 robustness: $(STAMP)

@@ -212,6 +212,7 @@ class DensityMixin:
         *,
         num_draws: int = 100,
         num_samples: int | None = None,
+        prior: bool = True,
         feature_names: Sequence[str] | None = None,
         batch_size: int | None = None,
         seed: int = 0,
@@ -222,6 +223,7 @@ class DensityMixin:
             X: data.
             num_draws: draws of z and x for each row.
             num_samples: importance samples for each row; None is the estimator's parameter.
+            prior: whether to draw from the model without ``X`` too.
             feature_names: coordinates of the last dimension of x; None takes the names of the
                 columns.
             batch_size, seed: as in `pyro_gmvae.evaluation.to_inference_data`.
@@ -244,6 +246,7 @@ class DensityMixin:
             data.x,
             num_draws=num_draws,
             num_samples=self._own.num_samples if num_samples is None else num_samples,
+            prior=prior,
             feature_names=feature_names,
             batch_size=batch_size,
             seed=seed,

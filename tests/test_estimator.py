@@ -371,7 +371,8 @@ class TestKeeping:
         x, _ = blobs()
         data = fitted.to_inference_data(x[:10], num_draws=4, num_samples=20)
         assert data["posterior"]["z"].shape == (1, 4, 10, 2)
-        assert data["log_likelihood"]["x"].shape == (1, 4, 10)
+        assert data["sample_stats"]["log_p"].shape == (1, 1, 10)
+        assert data["prior_predictive"]["x"].shape == data["posterior_predictive"]["x"].shape
 
 
 class TestCompany:

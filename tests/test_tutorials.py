@@ -24,9 +24,41 @@ NAMES = [
     "03_many_clusters",
     "04_mixed_tables",
     "05_customer_segments",
+    "06_likelihood_and_comparison",
+    "07_extend_it",
+    "08_images_and_scale",
 ]
 # What a reader may write below a page to solve its exercise.
 SOLUTIONS = {
+    "01_first_clusters": """
+shown = pd.crosstab(gm.predict(X), digits.train.class_labels.numpy())
+digit_of = shown.idxmax(axis=1)
+p_new = gm.predict_proba(X_new)
+right = digit_of.reindex(p_new.argmax(1)).to_numpy() == digits.test.class_labels.numpy()
+doubtful = p_new.max(1) <= np.quantile(p_new.max(1), 0.1)
+assert 0.05 < doubtful.mean() < 0.2
+assert right[doubtful].mean() < right[~doubtful].mean()
+""",
+    "02_the_model_in_pyro": """
+class Known(Poisson):
+    def log_p(self, output, counts):
+        return self(output, mask=counts >= 0).log_prob(counts.clamp(min=0))
+
+output, counts = kinds.log(), kinds.round()
+hidden = counts.clone()
+hidden[:, 5:] = -1
+assert torch.equal(Known((7,)).log_p(output, counts), Poisson((7,))(output).log_prob(counts))
+five_days = dist.Poisson(kinds[:, :5]).log_prob(counts[:, :5]).sum(-1)
+assert torch.allclose(Known((7,)).log_p(output, hidden), five_days, atol=1e-4)
+""",
+    "04_mixed_tables": """
+_, X_new, segment_new = customers(500, seed=3)
+blanked = X_new.mask(np.random.default_rng(0).random(X_new.shape) < 0.5)
+before, after = free.predict_proba(X_new), free.predict_proba(blanked)
+assert after.max(1).mean() < before.max(1).mean()
+agreement = [adjusted_rand_score(segment_new, p.argmax(1)) for p in (before, after)]
+assert 0 < agreement[1] < agreement[0]
+""",
     "03_many_clusters": """
 ratio = {k: seconds_of_step("exact", k) / seconds_of_step("sparse", k) for k in (2, 10, 40)}
 assert ratio[2] < 3 < ratio[40]
@@ -41,6 +73,41 @@ assert (gm.assign(usual, reject=0.05)["cluster"] == -1).mean() < 0.1
 segment = decided["likeliest_cluster"].map(name_of)
 assert rejected.groupby(segment).mean().idxmax() == "families"
 """,
+    "06_likelihood_and_comparison": """
+found = {n: difference("8 clusters", "4 clusters", n) for n in range(20, 1001, 20)}
+paired = [n for n, (gain, error, _) in found.items() if gain > 2 * error]
+unpaired = [n for n, (gain, _, error) in found.items() if gain > 2 * error]
+assert paired and (not unpaired or paired[0] < unpaired[0])
+assert all(error < wider for _, error, wider in found.values())
+""",
+    "07_extend_it": """
+class Forgetful(ClaimsModel):
+    def p_x(self, z, years):
+        return self.likelihood(self.decoder(z))
+
+class ForgetfulGMVAE(ExactGMVAE):
+    model_class = Forgetful
+
+forgetful = trained(ForgetfulGMVAE)
+worse = log_likelihood(forgetful, claims, covariates=(years,), num_samples=100).mean
+better = log_likelihood(models["uniform"], claims, covariates=(years,), num_samples=100).mean
+assert worse < better
+""",
+    "08_images_and_scale": """
+named = pd.DataFrame(E, columns=[f"e{i}" for i in range(16)])
+rows = pd.DataFrame(E_new, columns=named.columns)
+with tempfile.TemporaryDirectory() as place:
+    GMVAE(10, max_iter=1, random_state=0).fit(named).save(Path(place) / "named")
+    by_name = Predictor(Path(place) / "named")
+    backwards = by_name(dict(rows[rows.columns[::-1]].items()))
+    assert np.array_equal(backwards["cluster"], by_name(dict(rows.items()))["cluster"])
+    try:
+        by_name(dict(rows.drop(columns="e3").items()))
+    except ValueError as error:
+        assert "e3" in str(error)
+    else:
+        raise AssertionError("a model of numbers takes no gaps")
+""",
 }
 # What makes a page shorter for the test, beside fewer steps.
 SHORTER = {
@@ -48,7 +115,9 @@ SHORTER = {
         "n_rows=6_000": "n_rows=600",
         "[2, 20, 200]": "[2, 20]",
         "in compared(k)": "in compared(2)",
-    }
+    },
+    "08_images_and_scale": {"n_many = 200_000": "n_many = 4_000"},
+    "07_extend_it": {"epochs=30": "epochs=5", "range(300)": "range(60)"},
 }
 # A path of the machine that made the outputs; not a web address, not a fraction.
 LOCAL_PATH = re.compile(r"(?<![\w/.:])/(?:home|root|work|tmp|private|usr|opt|Users)/\S+|[A-Z]:\\")

@@ -314,12 +314,12 @@ print("same probabilities:", np.array_equal(loaded.predict_proba(X_new), gm.pred
 # %% [markdown]
 # ## On to ArviZ
 #
-# `to_inference_data` hands draws of the style, of new data at each, and the pointwise
-# log-likelihood to [ArviZ](https://python.arviz.org), with named dimensions.
+# `to_inference_data` hands draws of the style, of new data at each, and log p(x) to
+# [ArviZ](https://python.arviz.org), with named dimensions.
 
 # %%
 idata = gm.to_inference_data(X_new[:50], num_draws=40)
-for group in ("posterior", "posterior_predictive", "log_likelihood", "sample_stats"):
+for group in ("posterior", "posterior_predictive", "prior_predictive", "sample_stats"):
     for name, values in idata[group].data_vars.items():
         print(f"{group:21} {name:17} {dict(values.sizes)}")
 
@@ -340,5 +340,12 @@ plot_grid(
 # Replace `X` by your table, as a data frame or an array. Columns are standardised for you, the
 # likelihood becomes Gaussian, and `plot_cluster_profiles` draws a heat map in place of the images.
 # Then ask the same questions: clusters in use, I(x;y), another seed.
+#
+# ## Exercise
+#
+# Which of the new digits does the model doubt, and is it right to? Take the tenth of `X_new` whose
+# likeliest cluster has the smallest probability, and the rest. Match each cluster with the digit
+# that most of its training images show, `digits.train.class_labels`, and compare how often that
+# digit is the right one in the two parts.
 #
 # Next: [the model in Pyro](02_the_model_in_pyro.ipynb), for those who would like to change it.

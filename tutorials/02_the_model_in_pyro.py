@@ -445,6 +445,12 @@ for panel in (left, right):
 pyro.settings.set(module_local_params=False)  # as Pyro has it
 
 # %% [markdown]
+# ## Exercise
+#
+# A shop has told its sales of Monday to Friday, and not of the weekend. Write a likelihood that
+# leaves cells out where they are negative, by `mask` of `Likelihood.forward`, and check on the
+# sales of `kinds` that a row with no hidden cell has the log p(x|z) that it had before.
+#
 # ## Where next
 #
 # * `docs/architecture.md`: who imports whom, and how to add a likelihood, a network, a method.

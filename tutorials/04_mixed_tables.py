@@ -307,5 +307,12 @@ drawn.drop(columns="customer_id", errors="ignore").assign(cluster=clusters).roun
 # How many segments? `pyro-gmvae select` compares numbers of clusters. The kinds of columns, and
 # what no rule can know, are explained in [docs/tables.md](../docs/tables.md).
 
+# %% [markdown]
+# ## Exercise
+#
+# How much can be missing? Blank half of the cells of `X_new`, beside the gaps that it has, and
+# compare the mean probability of the likeliest cluster, and the agreement of the clusters with the
+# segments, before and after. `customers` returns the segments as its third value.
+
 # %%
 folder.cleanup()

@@ -13,13 +13,14 @@ from pyro_gmvae.evaluation.clustering import (
     cluster_usage,
     clustering_scores,
 )
-from pyro_gmvae.evaluation.comparison import compare
+from pyro_gmvae.evaluation.comparison import compare, compare_likelihoods
 from pyro_gmvae.evaluation.criteria import aic, bic, free_parameters
 from pyro_gmvae.evaluation.evaluate import Evaluation, evaluate, summarize
 from pyro_gmvae.evaluation.generate import cluster_means, reconstruct, sample
 from pyro_gmvae.evaluation.impute import impute
 from pyro_gmvae.evaluation.latents import embed, responsibilities
 from pyro_gmvae.evaluation.likelihood import LogLikelihood, log_likelihood
+from pyro_gmvae.evaluation.predictive import PredictiveCheck, predictive_checks
 from pyro_gmvae.evaluation.resampling import ClusterStability, cluster_stability
 from pyro_gmvae.evaluation.sampling import SampleStability
 from pyro_gmvae.evaluation.selection import Candidate, Selection, select
@@ -39,6 +40,7 @@ __all__ = [
     "ClusteringScores",
     "Evaluation",
     "LogLikelihood",
+    "PredictiveCheck",
     "Rejection",
     "Selection",
     "SampleStability",
@@ -52,6 +54,7 @@ __all__ = [
     "cluster_usage",
     "clustering_scores",
     "compare",
+    "compare_likelihoods",
     "consensus",
     "default_batch_size",
     "embed",
@@ -60,6 +63,7 @@ __all__ = [
     "impute",
     "log_likelihood",
     "pairwise_ari",
+    "predictive_checks",
     "reconstruct",
     "responsibilities",
     "sample",

@@ -65,6 +65,7 @@ def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
     return k
 
 
+@np.errstate(over="ignore")  # of a very heavy tail ArviZ computes an infinite quantile
 def _fit(log_weights: np.ndarray) -> np.ndarray:
     psislw = getattr(import_arviz(), "psislw", None)
     if psislw is None:

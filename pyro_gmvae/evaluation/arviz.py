@@ -12,23 +12,14 @@ from torch import Tensor
 
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
-from pyro_gmvae.evaluation._batches import (
-    Transform,
-    data_batches,
-    default_batch_size,
-    keys_of,
-    seed_of,
-)
-from pyro_gmvae.evaluation._draws import draw_z
+from pyro_gmvae.evaluation._batches import Transform
+from pyro_gmvae.evaluation._groups import posterior_draws, prior_draws
 from pyro_gmvae.evaluation.latents import responsibilities
 from pyro_gmvae.evaluation.likelihood import log_likelihood
 from pyro_gmvae.models import GMVAE
-from pyro_gmvae.modes import eval_mode
-from pyro_gmvae.noise import RowNoise
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.process.memory import check_memory
 from pyro_gmvae.ranges import MOST_DRAWS, SEEDS, whole
-from pyro_gmvae.rng import forked_rng
 
 __all__ = ["to_inference_data"]
 
@@ -39,12 +30,10 @@ _FEATURE_DIMS = {
 }
 
 _NOTE = (
-    "importance-sampled log p(x_i), z integrated out. The parameters are a point estimate, so that "
-    "every draw has the same number. az.loo leaves nothing out: its elpd is the sum of log p(x_i), "
-    "p_loo is 0, and no Pareto k can be fitted. The sum is an elpd for data that the model was not "
-    "trained on; rank models with pyro_gmvae.evaluation.compare."
+    "log_p is importance-sampled log p(x_i), z integrated out. It is no group log_likelihood, so "
+    "that az.loo refuses: leave-one-out reweights draws of the parameters, and these are a point "
+    "estimate. Rank models with pyro_gmvae.evaluation.compare, by data that they have not seen."
 )
-_LEAST_DRAWS = 2  # with a single draw az.loo and az.compare end in an IndexError
 
 
 @alone
@@ -54,6 +43,7 @@ def to_inference_data(
     *,
     num_draws: int = 100,
     num_samples: int = 500,
+    prior: bool = True,
     covariates: Sequence[Tensor] = (),
     transform: Transform | None = None,
     encode_mean: Transform | None = None,
@@ -70,22 +60,32 @@ def to_inference_data(
     posterior              z                   chain, draw, datum, latent
     posterior              responsibilities    chain, draw, datum, cluster; q(y|x), every draw alike
     posterior_predictive   x                   chain, draw, datum, features...
-    log_likelihood         x                   chain, draw, datum; log p(x), every draw alike
+    prior                  z                   chain, draw, datum, latent; from p(z)
+    prior                  cluster             chain, draw, datum; from p(y)
+    prior_predictive       x                   chain, draw, datum, features...
+    sample_stats           log_p               chain, draw (one each), datum; log p(x) in nats
     sample_stats           ess, pareto_k       chain, draw (one each), datum
     observed_data          x                   datum, features...; on model scale
     ====================== =================== ================================================
 
-    Everything is held in memory, which takes ``num_draws`` times the size of the data.
+    The posterior is that of each datum's z, and the prior is p(y) p(z|y): the model, before it has
+    seen the datum. Both predict x under the same covariates.
 
-    The parameters are a point estimate, so that ``az.loo`` leaves nothing out: its elpd is the sum
-    of log p(x), and an estimate for new data only if ``x`` was not trained on. ArviZ warns of it,
-    because no Pareto k can be fitted. To rank models by data they have not seen, use `compare`.
+    Everything is held in memory, which takes ``num_draws`` times the size of the data for each
+    predictive group.
+
+    There is no group ``log_likelihood``, so that ``az.loo`` and ``az.compare`` refuse the export.
+    Leave-one-out cross-validation reweights draws of the parameters. Here the parameters are a
+    point estimate: there is nothing to reweight, and the sum of log p(x) over training data would
+    pass for a figure of new data. To rank models by data they have not seen, use `compare`.
 
     Args:
         gmvae: a model of any method.
         x: data, shape ``(N, *event)``.
         num_draws: draws of z and x for each datum.
-        num_samples: importance samples behind log_likelihood and sample_stats.
+        num_samples: importance samples behind sample_stats.
+        prior: whether to draw the groups prior and prior_predictive, which takes as long as the
+            posterior ones.
         covariates, transform, encode_mean, batch_size, seed, keys: as in
             `pyro_gmvae.evaluation.evaluate` and `log_likelihood`; another ``batch_size`` gives
             other draws of x.
@@ -104,7 +104,8 @@ def to_inference_data(
     num_draws = whole("num_draws", num_draws, least=1, most=MOST_DRAWS)
     seed = whole("seed", seed, least=0, below=SEEDS)
     # The draws of x and z, twice while they are joined.
-    needed = 8 * num_draws * len(x) * (prod(gmvae.event_shape) + gmvae.latent_dim)
+    kinds = 2 if prior else 1
+    needed = 8 * kinds * num_draws * len(x) * (prod(gmvae.event_shape) + gmvae.latent_dim)
     what = f"num_draws = {num_draws} draws for each of {len(x)} data"
     check_memory(needed, what, "lower num_draws")
     if feature_names is not None and len(feature_names) != gmvae.event_shape[-1]:
@@ -124,22 +125,25 @@ def to_inference_data(
     q_y = responsibilities(
         gmvae, x, covariates=covariates, transform=encode_mean or transform, **same
     ).numpy()
-    observed, z, x_new = _draws(gmvae, x, num_draws, covariates, transform, keys, **same)
+    observed, z, x_new = posterior_draws(gmvae, x, num_draws, covariates, transform, keys, **same)
 
-    log_p = figures.log_p.numpy()
     groups = {
         "posterior": {
             "z": z[None],
             "responsibilities": np.broadcast_to(q_y, (1, num_draws, *q_y.shape)),
         },
         "posterior_predictive": {"x": x_new[None]},
-        "log_likelihood": {"x": np.broadcast_to(log_p, (1, max(num_draws, _LEAST_DRAWS), len(x)))},
         "sample_stats": {
+            "log_p": figures.log_p.numpy()[None, None],
             "ess": figures.ess.numpy()[None, None],
             "pareto_k": figures.pareto_k.numpy()[None, None],
         },
         "observed_data": {"x": observed},
     }
+    if prior:
+        clusters, z, x_new = prior_draws(gmvae, len(x), num_draws, covariates, **same)
+        groups["prior"] = {"z": z[None], "cluster": clusters[None]}
+        groups["prior_predictive"] = {"x": x_new[None]}
     attrs: dict[str, dict[str, Any]] = {
         "/": {
             "inference_library": "pyro_gmvae",
@@ -147,39 +151,9 @@ def to_inference_data(
             "n_components": gmvae.n_components,
             "latent_dim": gmvae.latent_dim,
         },
-        "log_likelihood": {"num_samples": num_samples, "note": _NOTE},
-        "sample_stats": {"num_samples": num_samples},
+        "sample_stats": {"num_samples": num_samples, "note": _NOTE},
     }
     return _from_groups(groups, attrs, *_names(gmvae, len(x), feature_names))
-
-
-def _draws(
-    gmvae: GMVAE,
-    x: Tensor,
-    num_draws: int,
-    covariates: Sequence[Tensor],
-    transform: Transform | None,
-    keys: Sequence[int] | None,
-    batch_size: int | None,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the data on model scale, draws of z from q(z|x), and a draw of x for each z."""
-    if batch_size is None:
-        batch_size = default_batch_size(gmvae, num_draws * gmvae.latent_dim)
-    like = gmvae.model.component_loc
-    parts = []
-    with eval_mode(gmvae):
-        for rows, batch, given in data_batches(
-            gmvae, x, batch_size=batch_size, covariates=covariates, transform=transform, seed=seed
-        ):
-            noise = RowNoise(seed, keys_of(rows, keys), 1 + gmvae.latent_dim)
-            z = draw_z(gmvae.posterior(batch, *given), noise.draw(num_draws, like))
-            # A negative place gives another seed than those of the transform.
-            with forked_rng(like.device, seed=seed_of(seed, -2 - rows.start)):
-                x_new = gmvae.model.p_x(z, *gmvae.model.covariates_of_x(given)).sample()
-            parts.append([t.cpu().numpy() for t in (batch, z, x_new)])
-    observed, z_parts, x_parts = zip(*parts, strict=True)
-    return np.concatenate(observed), np.concatenate(z_parts, 1), np.concatenate(x_parts, 1)
 
 
 def _names(
@@ -200,6 +174,8 @@ def _names(
         "z": ["datum", "latent"],
         "responsibilities": ["datum", "cluster"],
         "x": ["datum", *features],
+        "cluster": ["datum"],
+        "log_p": ["datum"],
         "ess": ["datum"],
         "pareto_k": ["datum"],
     }

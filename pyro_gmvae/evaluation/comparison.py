@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation._arviz import import_arviz, is_before_1
 from pyro_gmvae.evaluation._batches import Transform
 from pyro_gmvae.evaluation.likelihood import MAX_PARETO_K, LogLikelihood, log_likelihood
@@ -16,7 +17,7 @@ from pyro_gmvae.process.alone import alone
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["compare"]
+__all__ = ["compare", "compare_likelihoods"]
 
 
 @alone
@@ -43,9 +44,11 @@ def compare(
             `pyro_gmvae.evaluation.log_likelihood`, the same for all models.
 
     Returns:
-        ArviZ's table, best model first. ArviZ 0.x calls the column of the elpd ``elpd_loo``, but
-        nothing here is leave-one-out. ``warning`` is True if Pareto k-hat makes the figure
-        untrustworthy.
+        ArviZ's table, best model first. ``dse`` is the standard error of ``elpd_diff``, of paired
+        rows. ArviZ 0.x calls the column of the elpd ``elpd_loo``, but nothing here is
+        leave-one-out; its ``warning`` is True if Pareto k-hat makes the figure untrustworthy. ArviZ
+        1.x counts the rows of a bad k-hat in ``diag_elpd``, and says in ``p_worse`` how probably a
+        model is worse than the best.
 
     Raises:
         ValueError: for fewer than two models.
@@ -76,6 +79,41 @@ def compare(
         )
         for name, gmvae in models.items()
     }
+    return compare_likelihoods(results)
+
+
+def compare_likelihoods(results: Mapping[str, LogLikelihood]) -> "pandas.DataFrame":
+    """Rank models by log p(x) of the same held-out rows, estimated by each on its own.
+
+    Take it where models were not trained on one scale, or see other covariates:
+    `pyro_gmvae.fitted.FittedModel.log_likelihood` gives log p(x) in the units of the data, in which
+    models of one table can be compared.
+
+    Args:
+        results: two or more figures by name, of the same rows in the same order.
+
+    Returns:
+        ArviZ's table, as `compare` does.
+
+    Raises:
+        ValueError: for fewer than two models.
+        InputError: if they are of different numbers of rows, or k-hat was not computed.
+
+    >>> import torch
+    >>> log_p, k = -torch.arange(30.0), torch.zeros(30)
+    >>> results = {
+    ...     name: LogLikelihood(log_p - worse, log_p, 50 + k, k, num_samples=100)
+    ...     for name, worse in (("a", 0.5), ("b", 0.0))
+    ... }
+    >>> list(compare_likelihoods(results).index)
+    ['b', 'a']
+    """
+    if len(results) < 2:
+        raise ValueError(f"a comparison takes two models or more, got {len(results)}")
+    if len({len(result.log_p) for result in results.values()}) > 1:
+        raise InputError("The figures are of different numbers of rows: give all models the same.")
+    if not all(result.diagnosed for result in results.values()):
+        raise InputError("A comparison needs Pareto k-hat: ask for it by diagnostics=True.")
     # ArviZ exponentiates the pointwise figures, which gives 0 for images. It uses only differences
     # between models, so each datum's best figure may be set to 0.
     best = np.max([r.log_p.numpy() for r in results.values()], 0)

@@ -69,7 +69,7 @@ def sample(
     model, like = gmvae.model, gmvae.model.component_loc
     with eval_mode(gmvae), forked_rng(like.device, seed=seed):
         if y is None:
-            logits = model.log_p_y(*(c.to(like.device) for c in covariates[:1]))
+            logits = model.log_p_y(*(c.to(like.device) for c in model.covariates_of_y(covariates)))
             clusters = dist.Categorical(logits=logits).sample((n,) if logits.dim() == 1 else ())
         else:
             clusters = torch.as_tensor(y, device=like.device).long()
@@ -83,7 +83,7 @@ def sample(
         size = default_batch_size(gmvae)
         for start in range(0, n, size):
             rows = slice(start, start + size)
-            of_x = model.covariates_of_x(tuple(covariates))
+            of_x = model.covariates_of_x(covariates)
             p_x = model.p_x(z[rows], *(c[rows].to(like.device) for c in of_x))
             parts.append((p_x.mean if mean else p_x.sample()).cpu())
     return torch.cat(parts), clusters.cpu()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import expm1, log
 from typing import ClassVar
 
@@ -121,9 +121,13 @@ class GenerativeModel(PyroModule):
         tilt: Tensor = self.membership(covariates[0])
         return tilt
 
-    def covariates_of_x(self, covariates: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def covariates_of_y(self, covariates: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the arguments of `p_y` and `log_p_y`: w, of a model that has p(y|w)."""
+        return () if self.membership is None else tuple(covariates[:1])
+
+    def covariates_of_x(self, covariates: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the arguments of `p_x` after z: all covariates but that of p(y|w)."""
-        return covariates if self.membership is None else covariates[1:]
+        return tuple(covariates if self.membership is None else covariates[1:])
 
     def y_logits(self, *covariates: Tensor) -> Float[Tensor, "*batch K"]:
         """Compute the logits of p(y|w), of p(y) without covariates."""
@@ -165,8 +169,7 @@ class GenerativeModel(PyroModule):
         """
         labels = y if is_labels(y) else None
         of_x = self.covariates_of_x(covariates)
-        # A subclass without covariates may have a `p_y` that takes none.
-        p_y = self.p_y() if self.membership is None else self.p_y(*covariates)
+        p_y = self.p_y(*self.covariates_of_y(covariates))
         with pyro.plate("data", self._batch_size(x, y), dim=-1):
             with poutine.scale(scale=self.weights.kl_weight):
                 y = pyro.sample(
@@ -202,13 +205,16 @@ class GenerativeModel(PyroModule):
 
     def log_p_z(self, z: Float[Tensor, "*batch Z"], *covariates: Tensor) -> Float[Tensor, "*batch"]:
         r"""Compute :math:`\log p(z|w) = \log \sum_y p(y|w) p(z|y)`."""
-        return (self.log_p_y(*covariates) + self.log_p_z_given_y(z)).logsumexp(-1)
+        return self._log_joint(z, covariates).logsumexp(-1)
 
     def log_p_y_given_z(
         self, z: Float[Tensor, "*batch Z"], *covariates: Tensor
     ) -> Float[Tensor, "*batch K"]:
         """Compute the log of the posterior p(y|z,w), exactly by Bayes' rule."""
-        return (self.log_p_y(*covariates) + self.log_p_z_given_y(z)).log_softmax(-1)
+        return self._log_joint(z, covariates).log_softmax(-1)
+
+    def _log_joint(self, z: Tensor, covariates: Sequence[Tensor]) -> Tensor:
+        return self.log_p_y(*self.covariates_of_y(covariates)) + self.log_p_z_given_y(z)
 
     def gates(self, z: Float[Tensor, "B Z"]) -> Gates:
         """Compute p(y|z) and (z - mu_y) / sigma_y, of many clusters those of the nearest."""
