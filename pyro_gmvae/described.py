@@ -180,6 +180,15 @@ class DescribedMixin:
 
         Raises:
             InputError: for rows that do not fit, or a model that was fitted without covariates.
+
+        >>> import numpy as np
+        >>> from pyro_gmvae import GMVAE
+        >>> X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [9.0]], 30, 0)
+        >>> w = {"age": np.random.default_rng(1).normal(size=60) + np.repeat([40.0, 41.0], 30)}
+        >>> gmvae = GMVAE(2, max_iter=1, random_state=0).fit(X, covariates=w)
+        >>> effects = gmvae.covariate_effects(X, w, resamples=2)
+        >>> [c.covariate for c in effects.coefficients]
+        [None, 'age']
         """
         data, fitted = self._weighted(X, sample_weight, covariates)
         return effects_of_run(fitted, data, confidence=confidence, resamples=resamples)

@@ -195,6 +195,12 @@ class FittedModel:
 
         Raises:
             InputError: for a model with covariates without those of the rows, or the reverse.
+
+        >>> from pyro_gmvae.data import TableEncoding
+        >>> from pyro_gmvae.models import ExactGMVAE
+        >>> gmvae = ExactGMVAE(2, n_components=3, latent_dim=1, hidden=(4,), likelihood="gaussian")
+        >>> FittedModel(gmvae.eval(), TableEncoding((2,))).given(None)  # a model without covariates
+        ()
         """
         if self.covariates is None:
             _refuse_covariates(w is not None)

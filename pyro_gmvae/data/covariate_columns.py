@@ -28,6 +28,10 @@ def read_covariates(given: Any, n_rows: int, *, purpose: Purpose = "fit") -> Dat
 
     Raises:
         InputError: for other rows than those of X, or a column that says nothing.
+
+    >>> data = read_covariates({"age": [31, 42, 53], "tier": ["a", "b", "a"]}, 3)
+    >>> data.feature_names, len(data)
+    (('age', 'tier'), 3)
     """
     frame = frame_beside(given, n_rows, "covariate")
     return checked_covariates(from_frame(frame, name="the table of covariates", purpose=purpose))
@@ -89,6 +93,13 @@ def checked_covariates(data: Dataset) -> Dataset:
 
     Raises:
         InputError: naming the column and the reason.
+
+    >>> import pandas
+    >>> data = from_frame(pandas.DataFrame({"age": [31, 42, 53], "unit": ["year"] * 3}))
+    >>> checked_covariates(data)
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: the covariate unit cannot be used, because ...
     """
     assert data.schema is not None
     for column in data.schema.left_out:

@@ -36,7 +36,14 @@ def posterior_draws(
     batch_size: int | None,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the data on model scale, draws of z from q(z|x), and a draw of x for each z."""
+    """Return the data on model scale, draws of z from q(z|x), and a draw of x for each z.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> parts = posterior_draws(gmvae, torch.ones(8, 4), 6, (), None, None, None, seed=0)
+    >>> [part.shape for part in parts]
+    [(8, 4), (6, 8, 2), (6, 8, 4)]
+    """
     if batch_size is None:
         batch_size = default_batch_size(gmvae, num_draws * gmvae.latent_dim)
     like = gmvae.model.component_loc
@@ -64,7 +71,14 @@ def prior_draws(
     batch_size: int | None,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return draws of the cluster, of z and of x from the model for each of n data."""
+    """Return draws of the cluster, of z and of x from the model for each of n data.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(4, n_components=3, latent_dim=2, hidden=(5,))
+    >>> parts = prior_draws(gmvae, 8, 6, (), batch_size=None, seed=0)
+    >>> [part.shape for part in parts]
+    [(6, 8), (6, 8, 2), (6, 8, 4)]
+    """
     if batch_size is None:
         batch_size = default_batch_size(gmvae, num_draws * gmvae.latent_dim)
     model, like = gmvae.model, gmvae.model.component_loc

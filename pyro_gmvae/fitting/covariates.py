@@ -23,6 +23,12 @@ def covariates_of(
 
     Raises:
         InputError: for covariates that say nothing, or settings that leave no room for them.
+
+    >>> import pandas
+    >>> from pyro_gmvae.data import from_frame
+    >>> rows = from_frame(pandas.DataFrame({"spend": [1.5, 2.5, 9.5]}))
+    >>> covariates_of(Settings.of("rows.csv"), Splits(rows, rows, rows), None) is None
+    True
     """
     known = splits.train.covariates
     if before is not None and (known is not None or before.covariates is not None):

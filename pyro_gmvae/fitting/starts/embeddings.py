@@ -45,6 +45,14 @@ def neighbours_start(context: StartContext) -> Tensor:
 
     Raises:
         InputError: for rows with gaps, images, or fewer than three rows.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> from pyro_gmvae.training import TrainConfig
+    >>> gmvae = ExactGMVAE(2, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> neighbours_start(StartContext(gmvae, torch.eye(2), TrainConfig()))
+    Traceback (most recent call last):
+        ...
+    pyro_gmvae.errors.InputError: the start neighbours is for three rows of numbers or more, ...
     """
     x = context.encoded()
     if x.ndim != 2 or x.isnan().any() or len(x) < 3:

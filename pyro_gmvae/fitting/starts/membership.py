@@ -183,6 +183,16 @@ def begin_membership(
         q: q(y|x) of the rows.
         w: their covariates on model scale.
         weights: how much each row counts; None if all count alike.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian", learn_mixture=True,
+    ...     n_covariates=1,
+    ... )
+    >>> w, q = torch.tensor([[-1.0], [-1.0], [1.0], [1.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> begin_membership(gmvae, q, w, None)
+    >>> gmvae.model.log_p_y(w).argmax(-1).tolist()
+    [0, 0, 1, 1]
     """
     rows = MembershipRows.of(w, weights)
     log_p_y = gmvae.model.log_p_y().double().cpu()
@@ -204,6 +214,18 @@ def centre_membership(gmvae: GMVAE, w: Float[Tensor, "N P"], weights: Tensor | N
 
     Args:
         gmvae, w, weights: as in `begin_membership`.
+
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> gmvae = ExactGMVAE(
+    ...     1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian", learn_mixture=True,
+    ...     n_covariates=1,
+    ... )
+    >>> _ = gmvae.model.membership.constant.data.copy_(torch.tensor([0.0, 3.0]))
+    >>> w = torch.tensor([[-1.0], [1.0]])
+    >>> centre_membership(gmvae, w, None)
+    >>> mean = gmvae.model.log_p_y(w).exp().mean(0)
+    >>> bool((gmvae.model.log_p_y().exp() - mean).abs().max() < 1e-5)
+    True
     """
     model, membership = gmvae.model, gmvae.model.membership
     assert membership is not None

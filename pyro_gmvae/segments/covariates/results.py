@@ -140,14 +140,10 @@ def logit_of(
         confidence: the probability of the intervals.
         rows, gaps, first_step: as in `SegmentLogit`.
 
-    >>> from pyro_gmvae.segments.outcomes.columns import OutcomeColumn
-    >>> known = np.ones(4, dtype=bool)
-    >>> years = np.array([[20.0], [30.0], [40.0], [50.0]])
-    >>> age = OutcomeColumn("age", "mean", ("age",), years, known)
     >>> logit = logit_of(
-    ...     Design.of([age], known, np.ones(4)),
-    ...     segments=(0, 1), reference=0, values=np.array([[0.5, 0.1]]), covariance=np.eye(2) / 100,
-    ...     resampled=None, confidence=0.95, rows=4, gaps=0, first_step=None,
+    ...     (Term(None), Term("age")), segments=(0, 1), reference=0, values=np.array([[0.5, 0.1]]),
+    ...     covariance=np.eye(2) / 100, resampled=None, confidence=0.95, rows=4, gaps=0,
+    ...     first_step=None,
     ... )
     >>> [(c.segment, c.covariate, c.value) for c in logit.coefficients]
     [(1, None, 0.5), (1, 'age', 0.1)]

@@ -54,6 +54,13 @@ class Refitted:
         rows: the places of the m rows that the fits were made by.
         fits: the responsibilities of these rows: of that fit, and of each resample.
         summary: how much they differ.
+
+    >>> column, cells = Column("age"), np.arange(20.0)
+    >>> own = np.eye(2)[np.repeat([0, 1], 10)]
+    >>> fits = SharedMemberships(np.stack([own, own]))  # a resample that gives the same segments
+    >>> segments = Refitted(own, np.arange(20), fits, FirstStep(1, 0.0, 0.0))
+    >>> segments.variances(column, cells, np.ones(20), [(1, None)])
+    {('value', ('',)): array([[0.]])}
     """
 
     responsibilities: Float[np.ndarray, "N K"]
@@ -112,6 +119,16 @@ def refitted(
         data: rows that conform to it.
         q: ``(N, K)`` their responsibilities.
         seed: fixes the resamples.
+
+    >>> import torch
+    >>> from pyro_gmvae.data import TableEncoding, from_frame
+    >>> from pyro_gmvae.models import ExactGMVAE
+    >>> import pandas
+    >>> data = from_frame(pandas.DataFrame({"spend": [1.5, 2.5, 9.5]}))
+    >>> gmvae = ExactGMVAE(1, n_components=2, latent_dim=1, hidden=(4,), likelihood="gaussian")
+    >>> fitted = FittedModel(gmvae.eval(), TableEncoding.standardize(data.x))
+    >>> refitted(fitted, data, np.eye(2)[[0, 0, 1]]) is None  # all rows are sure
+    True
     """
     if 1 - float(q.max(1).mean()) < SURE:
         return None

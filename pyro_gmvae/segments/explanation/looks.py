@@ -35,7 +35,13 @@ Pairs = Sequence[tuple[int, int | None]]
 
 @runtime_checkable
 class Sums(Protocol):
-    """Sum features over the rows of clusters: drawn ones, or those that rows are shared out to."""
+    """Sum features over the rows of clusters: drawn ones, or those that rows are shared out to.
+
+    >>> from pyro_gmvae.segments.explanation.imputation import Memberships
+    >>> draws = Memberships(np.array([[0, 1, 1]]), 2)
+    >>> isinstance(draws, Sums), draws.sums(np.array([[1.0], [2.0], [3.0]]))[0].tolist()
+    (True, [[1.0], [5.0]])
+    """
 
     def sums(self, features: Any) -> np.ndarray:
         """Sum features ``(N, F)`` over the rows of each cluster, shape ``(M, K, F)``."""
@@ -52,6 +58,7 @@ class Look:
         contrast: the comparisons, arrays ``(M, pairs, L)``.
         to_unit: brings means to the units of the table.
 
+    >>> from pyro_gmvae.segments.explanation.imputation import Memberships
     >>> age, two = np.repeat([1.0, 2.0, 3.0, 4.0], 5), np.repeat([0, 1], 10)
     >>> draws = Memberships(np.stack([two, two]), 2)
     >>> (look,) = looks_at(Column("age"), age, np.ones(20), draws, [(1, None)])

@@ -194,6 +194,14 @@ class CovariateFits:
         laws: fits the laws.
         every: the covariates of all N rows.
         fitted: those of the m rows that the fits are made by.
+
+    >>> from pyro_gmvae.likelihoods import TableStructure
+    >>> x, q = torch.tensor([[0.0], [1.0], [5.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]]
+    >>> laws = ColumnFits(x, TableRows.of(x, TableStructure(("real",))), uniform=False)
+    >>> w = MembershipRows.of(torch.tensor([[-1.0], [1.0], [-1.0], [1.0]]))
+    >>> (found,) = CovariateFits(laws, w, w)(q, 10)
+    >>> found.argmax(-1).tolist()
+    [0, 0, 1, 1]
     """
 
     laws: GaussianFits | ColumnFits
