@@ -322,8 +322,8 @@ for panel, k in zip(axes, largest, strict=True):
 # ## What else
 #
 # * `p_z` is the third law: heavy tails of the style, or a covariance shared by all clusters.
-# * `p_y` gets no arguments. A p(y) that depends on a covariate of the person needs another
-#   `forward` of the model, as its source shows.
+# * A p(y) that depends on covariates of the person is built in: give the pair `n_covariates`, and
+#   the covariates come first after `y`. `GMVAE.fit(X, covariates=W)` is the short way.
 # * A run folder keeps built-in models only. Keep one of yours by `torch.save(gmvae.state_dict(),
 #   file)`.
 #

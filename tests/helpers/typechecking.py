@@ -22,7 +22,7 @@ _beartype = beartype(
 SELF_CHECKED = (
     "pyro_gmvae.fitting.data_settings",
     "pyro_gmvae.fitting.groups",
-    "pyro_gmvae.parameters",
+    "pyro_gmvae.estimator.parameters",
 )
 
 # Wrong words are left to the errors that the library itself raises; beartype knows `Self` only in

@@ -22,7 +22,7 @@ import pyro_gmvae
 from pyro_gmvae import GMVAE
 from pyro_gmvae.data import ImageEncoding, TableEncoding, load
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.parameters import settings_of_parameters
+from pyro_gmvae.estimator.parameters import settings_of_parameters
 from pyro_gmvae.run_data import load_run_rows, settings_of
 from pyro_gmvae.runs import read_training
 from tests.cli.conftest import run_cli

@@ -13,13 +13,13 @@ from torch import Tensor
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.estimator.given_rows import read_rows
+from pyro_gmvae.estimator.parameters import check_goes_on, settings_of_parameters
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.heads import cluster_head, n_statistics
 from pyro_gmvae.fitting.starts.registry import CONTINUED, GIVEN
-from pyro_gmvae.given_rows import read_rows
-from pyro_gmvae.parameters import check_goes_on, settings_of_parameters
 from pyro_gmvae.process.alone import alone
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks.tables.generators import bar
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.estimator.pieces import EarlierRows, _typed_like
 from pyro_gmvae.fitting.plan import Plan
-from pyro_gmvae.pieces import EarlierRows, _typed_like
 
 BRIEF: dict[str, Any] = {"hidden": (8,), "random_state": 0, "init_params": "mixture"}
 

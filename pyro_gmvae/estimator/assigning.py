@@ -8,8 +8,8 @@ import numpy as np
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.estimator.parameters import OwnParameters
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.parameters import OwnParameters
 from pyro_gmvae.segments import ClusterAssignment, assign
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from sklearn.base import clone
 
 from pyro_gmvae import GMVAE, estimator
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.estimator.parameters import generator_of
 from pyro_gmvae.fitting import capacity
-from pyro_gmvae.parameters import generator_of
 from tests.helpers.odd_values import ODD
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")

@@ -21,32 +21,32 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from pyro_gmvae.assigning import AssignMixin
 from pyro_gmvae.data import MIN_VALIDATION, Dataset, Schema, Splits, hold_out
 from pyro_gmvae.data.columns.wishes import wishes_of
 from pyro_gmvae.data.covariate_columns import read_covariates
 from pyro_gmvae.data.known import array_of, codes_of, known_of_rows
 from pyro_gmvae.data.weights import weights_of_rows
-from pyro_gmvae.density import DensityMixin
-from pyro_gmvae.described import DescribedMixin
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.estimator.assigning import AssignMixin
+from pyro_gmvae.estimator.density import DensityMixin
+from pyro_gmvae.estimator.described import DescribedMixin
+from pyro_gmvae.estimator.given_rows import read_rows
+from pyro_gmvae.estimator.parameters import (
+    OwnParameters,
+    check_goes_on,
+    checked_device,
+    settings_of_parameters,
+)
+from pyro_gmvae.estimator.pieces import PiecesMixin
+from pyro_gmvae.estimator.saved import SavedMixin
 from pyro_gmvae.evaluation import Calibration
 from pyro_gmvae.fitted import NUM_SAMPLES, FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
-from pyro_gmvae.given_rows import read_rows
 from pyro_gmvae.models.labels import check_label_rows
-from pyro_gmvae.parameters import (
-    OwnParameters,
-    check_goes_on,
-    checked_device,
-    settings_of_parameters,
-)
-from pyro_gmvae.pieces import PiecesMixin
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.saved import SavedMixin
 from pyro_gmvae.segments import calibrate, cross_calibrate
 from pyro_gmvae.training import ProgressBar
 

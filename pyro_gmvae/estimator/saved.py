@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from pyro_gmvae import models, runs
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.estimator.given_rows import features_of
+from pyro_gmvae.estimator.parameters import SHOWN, OwnParameters
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.settings import Settings
-from pyro_gmvae.given_rows import features_of
-from pyro_gmvae.parameters import SHOWN, OwnParameters
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.runs.folder import open_run_folder
 from pyro_gmvae.stored import shortened

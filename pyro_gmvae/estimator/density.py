@@ -10,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from pyro_gmvae.data import Dataset, Encoding
 from pyro_gmvae.data.weights import weights_of_rows
+from pyro_gmvae.estimator.given_rows import filled_as_given
+from pyro_gmvae.estimator.parameters import OwnParameters, generator_of
 from pyro_gmvae.evaluation import LogLikelihood, aic, bic, free_parameters
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.given_rows import filled_as_given
-from pyro_gmvae.parameters import OwnParameters, generator_of
 from pyro_gmvae.ranges import MOST_ROWS, whole
 
 __all__ = ["DensityMixin"]
