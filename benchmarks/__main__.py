@@ -101,6 +101,9 @@ NAMES = {
     "tables-report": Benchmark(
         "tables.report", "seconds and memory of the report of a large table"
     ),
+    "covariates": Benchmark(
+        "segments.covariates", "what covariates tell of the cluster, on tables with known answers"
+    ),
     "coverage": Benchmark(
         "segments.coverage", "how often intervals of segments hold the truth, on known tables"
     ),

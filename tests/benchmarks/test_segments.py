@@ -59,3 +59,12 @@ def test_coverage(bench: Bench) -> None:
     assert row["tables"] == 2 and 0 <= row["rejected"] < 0.2
     assert {"spend, known", "spend, refit", "slopes, refit", "traits"} <= row["covered"].keys()
     assert all(0 <= share <= 1 for share in row["covered"].values())
+
+
+@pytest.mark.slow
+def test_covariates(bench: Bench) -> None:
+    result = bench("covariates", "--small", "--device", "cpu", "--out", "found.json")
+    assert result.exit_code == 0, result.stderr
+    (row,) = json.loads(Path("found.json").read_text())["results"]
+    assert 0.3 < row["ari"] <= 1 and 0.3 < row["ari_without"] <= 1
+    assert np.array(row["holds"]).shape == np.array(row["estimates"]).shape == (2, 5)

@@ -11,24 +11,11 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score, confusion_matrix
 
+from benchmarks.segments.covariates import TRUTH, simulated
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
 
-# Coefficients of two clusters against the first: constant, age, income, south, west (not north).
-TRUTH = np.array([[-5.0, 0.1, 0.0, 0.0, 0.0], [-3.4, 0.0, 0.8, 1.2, -0.7]])
 QUICK: dict[str, Any] = {"max_iter": 2, "random_state": 0, "hidden": (8,)}
-
-
-def simulated(n: int, apart: float, seed: int = 0) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
-    """Three clusters in the plane, whose shares depend on two numbers and a category."""
-    rng = np.random.default_rng(seed)
-    age, income = rng.normal(45, 12, n), rng.normal(3, 1, n)
-    region = rng.choice(["north", "south", "west"], n, p=[0.5, 0.3, 0.2])
-    design = np.stack([np.ones(n), age, income, region == "south", region == "west"], 1)
-    odds = np.exp(np.c_[np.zeros(n), design @ TRUTH.T])
-    y = (rng.random(n)[:, None] > (odds / odds.sum(1, keepdims=True)).cumsum(1)).sum(1)
-    centres = apart * np.array([[0, 0], [1, 0], [0.5, 0.87]])
-    return rng.normal(centres[y], 1.0), {"age": age, "income": income, "region": region}, y
 
 
 def test_coefficients_and_clusters_of_a_simulation() -> None:
