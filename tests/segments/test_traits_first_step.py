@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from pyro_gmvae import GMVAE
 from pyro_gmvae.data import Schema, from_array
@@ -46,3 +47,12 @@ def test_segments_that_overlap_are_fitted_again() -> None:
         if found is not None:
             assert found.fits.shares.shape[1:] == (300, 2)
             assert found.summary.same
+
+
+def test_sparse_features_are_summed_as_dense_ones() -> None:
+    rng = np.random.default_rng(0)
+    q = rng.dirichlet(np.ones(3), size=(2, 8))
+    features = rng.random((8, 4)) * (rng.random((8, 4)) < 0.3)
+    dense = SharedMemberships(q).sums(features)
+    np.testing.assert_allclose(SharedMemberships(q).sums(csr_matrix(features)), dense)
+    np.testing.assert_allclose(dense[1, 2], q[1, :, 2] @ features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -39,8 +40,8 @@ class SharedMemberships:
     def _flat(self) -> Float[np.ndarray, "groups N"]:
         return self.shares.transpose(0, 2, 1).reshape(-1, self.shares.shape[1])
 
-    def sums(self, features: np.ndarray) -> Float[np.ndarray, "M K F"]:
-        """Sum features ``(N, F)`` over the rows of each cluster, by their shares."""
+    def sums(self, features: Any) -> Float[np.ndarray, "M K F"]:
+        """Sum features ``(N, F)``, dense or sparse, over the rows of each cluster."""
         made = np.asarray(self._flat @ features)
         return made.reshape(self.shares.shape[0], self.shares.shape[2], -1)
 
