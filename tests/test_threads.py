@@ -99,7 +99,7 @@ def exported(gmvae: GMVAE, call: int, folder: Path) -> list[np.ndarray]:
     return [
         data.posterior.z.values,
         data.posterior_predictive.x.values,
-        data.log_likelihood.x.values,
+        data.sample_stats.log_p.values,
     ]
 
 

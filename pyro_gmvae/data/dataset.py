@@ -224,7 +224,9 @@ class Splits:
         return replace(self, train=train, validation=validation)
 
     def of_kind(self, kind: type[Encoding]) -> Splits:
-        """Take the rows in memory for another kind of data."""
+        """Take the rows in memory for a kind of data, which may be their own."""
+        if self.train.kind is kind:
+            return self
         parts = (self.train, self.validation, self.test)
         train, validation, test = (replace(part, kind=kind) for part in parts)
         return replace(self, train=train, validation=validation, test=test)

@@ -78,6 +78,7 @@ def test_options_reach_the_model(cli: Cli) -> None:
         "likelihood": "continuous_bernoulli",
         "shared_trunk": True,
         "learn_mixture": True,
+        "n_covariates": 0,
         "label_weight": 1.0,
         "network": "mlp",
         "cluster_network": None,

@@ -59,7 +59,8 @@ def test_what_is_known_is_trained_on_not_held_out(monkeypatch: pytest.MonkeyPatc
     options = BRIEF | {"validation_fraction": 0.9, "max_iter": 1}
     with pytest.warns(ConvergenceWarning):
         GMVAE(2, **options).fit(X, labels=labels)
-    assert len(seen["validation"]) == 144
+    (held_out,) = seen["validation"]
+    assert len(held_out) == 144
     assert sorted(seen["labels"][seen["labels"] >= 0].tolist()) == [0, 1]
 
 

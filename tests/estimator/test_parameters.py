@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from pyro_gmvae import GMVAE, estimator
+from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.estimator.parameters import generator_of
 from pyro_gmvae.fitting import capacity
@@ -33,7 +33,7 @@ def begins(monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*args: Any, **options: Any) -> None:
         raise Begun
 
-    monkeypatch.setattr(estimator, "train", train)
+    monkeypatch.setattr("pyro_gmvae.estimator.gmvae.train", train)
 
 
 @pytest.fixture(scope="module")

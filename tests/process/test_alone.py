@@ -247,7 +247,7 @@ class TestDecorator:
 
 
 def test_everything_public_that_runs_a_model_is_alone() -> None:
-    """A new function would otherwise be forgotten; `summarize` runs no model."""
+    """A new function would otherwise be forgotten; `summarize` and `given` run no model."""
     functions = {name: getattr(evaluation, name) for name in evaluation.__all__}
     doors = {
         name: function
@@ -264,4 +264,4 @@ def test_everything_public_that_runs_a_model_is_alone() -> None:
     open_ones = {
         n for n, f in doors.items() if "@alone" not in inspect.getsource(inspect.unwrap(f))
     }
-    assert open_ones == {"default_batch_size", "free_parameters", "summarize"}
+    assert open_ones == {"default_batch_size", "free_parameters", "given", "summarize"}
