@@ -19,13 +19,15 @@ import torch  # noqa: E402
 
 from tests.helpers.global_state import unchanged_global_state  # noqa: E402
 
-# What runs whole programs, pages or engines; `make test-programs`.
+# What runs whole programs, pages, engines, threads and the examples; `make test-programs`.
 PROGRAMS = (
     "benchmarks",
     "robustness",
     "serving",
     "test_bertopic.py",
     "test_docs.py",
+    "test_docstrings.py",
+    "test_threads.py",
     "test_tutorials.py",
 )
 
