@@ -126,6 +126,10 @@ class ColumnMixture:
         """Compute log p(y) + log p(x|y) of each row, without the term that no cluster changes."""
         return rows.statistics @ self.natural(weighted=weighted).T + self.log_p_y
 
+    def log_p_x(self, rows: TableRows) -> Float[Tensor, "N K"]:
+        """Compute log p(x|y) of each row, without the term that no cluster changes."""
+        return self.log_joint(rows) - self.log_p_y
+
     def log_base(self, rows: TableRows, *, weighted: bool = True) -> Float[Tensor, " N"]:
         """Compute the term that no cluster changes, which is that of the counts."""
         x, r = rows.base, self.dispersion

@@ -140,7 +140,7 @@ def _with_covariates(
 
     def laws(r: Tensor) -> Tensor:
         found = mixture_of(rows, r)
-        return found.log_joint(rows) - found.log_p_y + found.log_base(rows).unsqueeze(-1)
+        return found.log_p_x(rows) + found.log_base(rows).unsqueeze(-1)
 
     membership = MembershipRows.of(context.covariates, context.weights)
     begun = mixture.log_joint(rows).softmax(-1)

@@ -102,8 +102,7 @@ def _with_covariates(found: Found, rows: GaussianRows, context: StartContext) ->
     shape: Shape = "shrunk" if found.shape == "full" else found.shape
 
     def laws(r: Tensor) -> Tensor:
-        own = Gaussians.of(rows, r, shape)
-        return own.log_joint(rows) - own.log_p_y
+        return Gaussians.of(rows, r, shape).log_p_x(rows)
 
     membership = MembershipRows.of(context.covariates, context.weights)
     begun = found.mixture.log_joint(rows).softmax(-1)

@@ -162,6 +162,10 @@ class Gaussians:
         of_x, of_products, constant = self.factors()
         return rows.terms @ torch.cat([constant.unsqueeze(-1), of_x, of_products], -1).mT
 
+    def log_p_x(self, rows: GaussianRows) -> Float[Tensor, "*batch N K"]:
+        """Compute log p(x|y) of each row, in nats, on model scale."""
+        return self.log_joint(rows) - self.log_p_y.unsqueeze(-2)
+
 
 def expectation_maximization(
     rows: GaussianRows,

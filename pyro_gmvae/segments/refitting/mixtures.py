@@ -133,9 +133,9 @@ class GaussianFits:
         """Fit the Gaussians by responsibilities; give log p(x|y) of the m rows or of all."""
         own = Gaussians.of(self.fitted, r, self.shape, weights=weights)
         if not of_all:
-            return own.log_joint(self.fitted) - own.log_p_y
+            return own.log_p_x(self.fitted)
         parts = (GaussianRows.of(part) for part in self.every.split(CHUNK))
-        return torch.cat([own.log_joint(part) for part in parts]) - own.log_p_y
+        return torch.cat([own.log_p_x(part) for part in parts])
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +178,9 @@ class ColumnFits:
         """Fit the laws by responsibilities; give log p(x|y) of the m rows or of all."""
         own = mixture_of(self.fitted.weighted(weights), r)
         if not of_all:
-            return own.log_joint(self.fitted) - own.log_p_y
+            return own.log_p_x(self.fitted)
         parts = (TableRows.of(part, self.fitted.structure) for part in self.every.split(CHUNK))
-        return torch.cat([own.log_joint(part) for part in parts]) - own.log_p_y
+        return torch.cat([own.log_p_x(part) for part in parts])
 
     def _fit(self, rows: TableRows, r: Float[Tensor, "m K"], rounds: int) -> ColumnMixture:
         return refine_mixture(rows, r, uniform=self.uniform, rounds=rounds)
