@@ -20,7 +20,7 @@ from pyro_gmvae.stored import DamagedError, cut, typed
 if TYPE_CHECKING:
     from pyro_gmvae.data.dataset import Dataset
 
-__all__ = ["CovariateDesign", "Term"]
+__all__ = ["CovariateDesign", "Term", "refuse_dependent", "units_matrix"]
 
 DAYS = 365.25  # of a year, in which dates count
 SAME = 1e-8  # share of the largest singular value that is 0 but for rounding
@@ -51,6 +51,42 @@ class Term:
             return "constant"
         level = "missing" if self.gap else self.level
         return self.covariate if level is None else f"{self.covariate}: {level}"
+
+
+def refuse_dependent(standard: Float[np.ndarray, "N P"]) -> None:
+    """Refuse covariates of which one follows from the others.
+
+    Args:
+        standard: the standardised columns of the regression.
+
+    Raises:
+        InputError: if the columns do not span as many dimensions as there are.
+
+    >>> refuse_dependent(np.eye(3))
+    """
+    sizes = np.linalg.svd(standard, compute_uv=False)
+    if len(sizes) < standard.shape[1] or sizes[-1] < SAME * sizes[0]:
+        raise InputError(
+            "one of the covariates follows from the others, such as a total from its parts: "
+            "leave it out"
+        )
+
+
+def units_matrix(
+    shift: Float[np.ndarray, " P"], scale: Float[np.ndarray, " P"]
+) -> Float[np.ndarray, "P P"]:
+    """Return the matrix that takes coefficients of standardised columns to the user's units.
+
+    Args:
+        shift: the means of the columns; 0 for the constant, which comes first.
+        scale: their standard deviations; 1 for the constant.
+
+    >>> units_matrix(np.array([0.0, 30.0]), np.array([1.0, 10.0])) @ np.array([0.5, 2.0])
+    array([-5.5,  0.2])
+    """
+    matrix = np.diag(1 / scale)
+    matrix[0] -= shift / scale
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -113,12 +149,7 @@ class CovariateDesign:
             raise InputError(
                 f"the covariate {name} does not vary in the training rows: leave it out"
             )
-        sizes = torch.linalg.svdvals((filled - shift) / scale)
-        if len(sizes) < len(kept) or sizes[-1] < SAME * sizes[0]:
-            raise InputError(
-                "one of the covariates follows from the others, such as a total from its parts: "
-                "leave it out"
-            )
+        refuse_dependent(((filled - shift) / scale).numpy(force=True))
         chosen = tuple(terms[i] for i in kept)
         return cls(data.schema, chosen, tuple(shift.tolist()), tuple(scale.tolist()))
 
@@ -152,10 +183,7 @@ class CovariateDesign:
 
         The constant comes first.
         """
-        scale = np.array([1.0, *self.scale])
-        matrix = np.diag(1 / scale)
-        matrix[0, 1:] = -np.array(self.shift) / scale[1:]
-        return matrix
+        return units_matrix(np.array([0.0, *self.shift]), np.array([1.0, *self.scale]))
 
     def to_config(self) -> dict[str, Any]:
         """Return plain JSON values."""

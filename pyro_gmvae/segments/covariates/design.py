@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pyro_gmvae.data.covariates import DAYS, SAME, Term
+from pyro_gmvae.data.covariates import DAYS, SAME, Term, refuse_dependent, units_matrix
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.segments.outcomes.columns import OutcomeColumn
 from pyro_gmvae.stored import cut
@@ -79,21 +79,13 @@ class Design:
         if flat.any():
             raise _constant(str(terms[int(flat.argmax())]))
         standard = (x - shift) / scale
-        sizes = np.linalg.svd(standard * np.sqrt(share)[:, None], compute_uv=False)
-        if sizes[-1] < SAME * sizes[0]:
-            raise InputError(
-                "one of the covariates follows from the others, such as a total from its parts: "
-                "leave it out"
-            )
+        refuse_dependent(standard * np.sqrt(share)[:, None])
         return cls(tuple(terms), standard, shift, scale)
 
     @property
     def to_user(self) -> Float[np.ndarray, "P P"]:
         """Return the matrix that takes coefficients to the user's units."""
-        matrix = np.diag(1 / self.scale)
-        matrix[0] -= self.shift / self.scale
-        matrix[0, 0] = 1.0
-        return matrix
+        return units_matrix(self.shift, self.scale)
 
     def in_user_units(self, parameters: Float[np.ndarray, " Q"]) -> Float[np.ndarray, "others P"]:
         """Return the coefficients of each segment but the reference."""

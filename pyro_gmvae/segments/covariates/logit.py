@@ -15,6 +15,7 @@ from pyro_gmvae.data import Dataset
 from pyro_gmvae.data.beside import frame_beside
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.starts.membership import WIDE
 from pyro_gmvae.ranges import MOST_TRAININGS, SEEDS, real, whole
 from pyro_gmvae.segments.classification_error import Assignment, assigned, classification_error
 from pyro_gmvae.segments.covariates.design import Design
@@ -26,8 +27,6 @@ from pyro_gmvae.segments.refitting.refit import RESAMPLES, Refit, first_step
 from pyro_gmvae.segments.three_step import Maximum, assignment_log_likelihoods, maximise
 
 __all__ = ["covariates_of_run", "segment_logit"]
-
-WIDE = 10.0  # standard deviation of the prior of a coefficient, per deviation of its column
 
 
 def segment_logit(
