@@ -8,6 +8,8 @@ from torch import Tensor
 
 from pyro_gmvae.ranges import whole
 
+NEIGHBOURS = 10
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NearestRow:
@@ -29,7 +31,12 @@ class NearestRow:
     """
 
     known: Float[Tensor, "N D"]
-    count: int = 10
+    count: int = NEIGHBOURS
+
+    @classmethod
+    def among(cls, known: Float[Tensor, "N D"]) -> "NearestRow":
+        """Draw from ten neighbours, or from all other rows if there are fewer."""
+        return cls(known, min(NEIGHBOURS, len(known) - 1))
 
     def __post_init__(self) -> None:
         whole("count", self.count, least=1, below=len(self.known))

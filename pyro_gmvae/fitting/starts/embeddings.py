@@ -22,7 +22,6 @@ from pyro_gmvae.fitting.starts.context import StartContext, StartProgress
 from pyro_gmvae.fitting.starts.information import maximize_information
 from pyro_gmvae.fitting.starts.neighbours import (
     LANDMARKS,
-    MOST_NEIGHBOURS,
     nearest,
     shared_information,
     spectral_clusters,
@@ -93,8 +92,8 @@ def _informed(
     with forked_rng(seed=seed):
         gmvae = from_config(to_config(context.gmvae)).to(context.device)
     gmvae.model.mixture_logits.requires_grad_(False)  # a learned p(y) would follow any clusters
-    count = min(MOST_NEIGHBOURS, len(known) - 1)
-    gmvae.regularize(Regularizer(NearestRow(known.to(context.device), count), balance=BALANCE))
+    near = NearestRow.among(known.to(context.device))
+    gmvae.regularize(Regularizer(near, balance=BALANCE))
     maximize_information(
         gmvae,
         context.x,
