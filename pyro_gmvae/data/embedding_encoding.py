@@ -27,7 +27,6 @@ __all__ = ["EmbeddingEncoding", "unit_length"]
 FEWEST_COLUMNS = 64  # of a table that is taken for embeddings by the length of its rows
 LENGTH_TOLERANCE = 1e-3  # what float16 leaves of a unit length, with room
 KNOWN_ROWS = 5_000  # rows that neighbours are looked up in
-MOST_NEIGHBOURS = 10  # neighbours that a row may be replaced by
 
 
 def unit_length(x: Shaped[Tensor, "*rows D"]) -> Float[Tensor, "*rows D"]:
@@ -154,7 +153,7 @@ class EmbeddingEncoding(TableEncoding):
             return super().move(name, rows)
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
         known = self.encode_mean(rows[order[:KNOWN_ROWS].to(rows.device)].to(self.scale.device))
-        return NearestRow(known, min(MOST_NEIGHBOURS, len(known) - 1))
+        return NearestRow.among(known)
 
     def conform(self, data: Dataset) -> Dataset:
         """Find the columns of training; see `TableEncoding.conform`.

@@ -157,6 +157,11 @@ class Encoding(nn.Module, ABC):
         """
 
     @classmethod
+    def recognizes(cls, data: Dataset) -> bool:
+        """Return True for rows that were read as another kind and are of this one."""
+        return False
+
+    @classmethod
     @abstractmethod
     def suitable_moves(cls, event_shape: Sequence[int]) -> str:
         """Name the moves that leave such rows in their clusters, joined by +; or ``"none"``."""

@@ -15,16 +15,9 @@ import pyro
 import torch
 from torch import Tensor
 
-from pyro_gmvae.data import (
-    KINDS,
-    Binarize,
-    Dataset,
-    EmbeddingEncoding,
-    Encoding,
-    KindDefaults,
-    TableEncoding,
-)
+from pyro_gmvae.data import Binarize, Dataset, Encoding, KindDefaults
 from pyro_gmvae.data.budget import wants_stream
+from pyro_gmvae.data.kinds import named_kind, suitable_kind
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitting.groups import ModelSettings
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS
@@ -88,19 +81,12 @@ def stream(said: str, source: str, *, known: bool) -> str:
 
 
 def kind(said: str, data: Dataset) -> type[Encoding]:
-    """Take rows of unit length for embeddings, others for what they were read as.
+    """Take the kind that recognises the rows, or else the one that they were read as.
 
     Raises:
         InputError: for images that are to be a table or embeddings.
     """
-    if said == AUTO:
-        return EmbeddingEncoding if EmbeddingEncoding.recognizes(data) else data.kind
-    if not issubclass(data.kind, TableEncoding):
-        raise InputError(
-            f"{data.name} has {data.kind.plural}, and the kind {said} is for rows of numbers: "
-            "leave kind out"
-        )
-    return KINDS[said]
+    return suitable_kind(data) if said == AUTO else named_kind(said, data)
 
 
 def likelihood(said: str, binarize: str, data: Dataset) -> str:
