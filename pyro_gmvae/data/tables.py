@@ -1,7 +1,6 @@
 """Turn table files and data frames into data sets, whatever their columns hold."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from pyro_gmvae.data.dataset import Dataset
 from pyro_gmvae.data.labels import factorize
 from pyro_gmvae.data.numerals import is_code, is_masked_number, is_number, shown
 from pyro_gmvae.data.schema import MOST_LEVELS, Column, Schema
-from pyro_gmvae.data.sources.files import PACKED, TABLE_SUFFIXES, read_frame, read_table
-from pyro_gmvae.data.sources.raw import STANDARD_INPUT
+from pyro_gmvae.data.sources.files import TABLE_SUFFIXES, read_frame
 from pyro_gmvae.data.sources.table import Table
 from pyro_gmvae.data.table_encoding import TableEncoding
 from pyro_gmvae.data.weights import checked_weights
@@ -27,53 +25,10 @@ from pyro_gmvae.stored import cut, why_unwritable
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TABLE_SUFFIXES", "as_frame", "from_frame", "from_table", "load_table", "read_frame"]
+__all__ = ["TABLE_SUFFIXES", "as_frame", "check_column", "from_frame", "from_table", "read_frame"]
 
 LineOf = Callable[[int], int | None]
 MOSTLY_NUMBERS, MANY = 0.8, 20  # share of the cells, and different ones, of a column of numbers
-
-
-def load_table(
-    path: Path,
-    *,
-    label_column: str | None = None,
-    weight_column: str | None = None,
-    covariates: Sequence[str] = (),
-    purpose: Purpose = "fit",
-    wishes: Wishes | None = None,
-    may_lack: bool = False,
-) -> Dataset:
-    r"""Read a table file; see `pyro_gmvae.data.sources.files.read_table` and `from_frame`.
-
-    The ``notes`` of the data set say what was guessed, and which columns were left out.
-
-    Raises:
-        InputError: if the file cannot be read, or if `from_frame` refuses its columns.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder, "t.csv")
-    ...     _ = path.write_text("size,tier\n1.5,a\n2.5,b\n4.0,a\n")
-    ...     data = load_table(path)
-    >>> data.name, data.feature_names, data.x.tolist()
-    ('t', ('size', 'tier'), [[1.5, 0.0], [2.5, 1.0], [4.0, 0.0]])
-    """
-    table = read_table(path)
-    if may_lack:
-        there = {str(column) for column in table.frame.columns}
-        label_column = label_column if label_column in there else None
-        weight_column = weight_column if weight_column in there else None
-    name = Path(path.stem).stem if path.suffix.lower() == PACKED else path.stem
-    if str(path) == STANDARD_INPUT:
-        name = "standard input"
-    if covariates:
-        # It reads columns by this module.
-        from pyro_gmvae.data.covariate_columns import from_table_with
-
-        return from_table_with(
-            table, name, covariates, label_column, weight_column, purpose=purpose, wishes=wishes
-        )
-    return from_table(table, name, label_column, weight_column, purpose=purpose, wishes=wishes)
 
 
 def from_table(
@@ -224,7 +179,14 @@ def _from_frame(
 
 
 def check_column(column: str, what: str, frame: "pandas.DataFrame", name: str) -> None:
-    """Refuse a column that a table does not have, and name one like it if there is one."""
+    """Refuse a column that a table does not have, and name one like it if there is one.
+
+    Raises:
+        InputError: naming the column and what it was to serve as.
+
+    >>> import pandas
+    >>> check_column("tier", "label", pandas.DataFrame({"tier": ["a"], "age": [3]}), "customers")
+    """
     if column not in frame.columns:
         known = near_or_all(column, list(frame.columns))
         raise InputError(f"{name} has no {what} column {column}: {known}")

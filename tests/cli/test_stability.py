@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pyro_gmvae.data import Dataset
-from pyro_gmvae.data.tables import load_table
+from pyro_gmvae.data.table_file import load_table
 from tests.cli.conftest import TINY, Cli, run_cli, write_table
 
 

@@ -22,7 +22,7 @@ from pyro_gmvae.data.known import read_known
 from pyro_gmvae.data.schema import Schema
 from pyro_gmvae.data.sources.files import TABLE_SUFFIXES, check_file, is_table, table_suffix
 from pyro_gmvae.data.sources.raw import STANDARD_INPUT
-from pyro_gmvae.data.tables import load_table
+from pyro_gmvae.data.table_file import load_table
 from pyro_gmvae.errors import InputError
 
 BUILT_IN = ("digits", *TORCHVISION_CLASSES)

@@ -19,7 +19,7 @@ import pytest
 
 from pyro_gmvae.data import Dataset, from_frame
 from pyro_gmvae.data.schema import Schema
-from pyro_gmvae.data.tables import load_table
+from pyro_gmvae.data.table_file import load_table
 from pyro_gmvae.errors import InputError
 
 ROWS = 60

@@ -10,7 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
-from pyro_gmvae.data.tables import load_table
+from pyro_gmvae.data.table_file import load_table
 from pyro_gmvae.errors import InputError
 
 FRAME = pandas.DataFrame(
