@@ -8,7 +8,7 @@ import numpy as np
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.estimator.parameters import OwnParameters
+from pyro_gmvae.estimator.room import Room
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.segments import ClusterAssignment, assign
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["AssignMixin"]
 
 
-class AssignMixin:
+class AssignMixin(Room):
     """Add `predict`, `predict_proba` and `assign` to an estimator that holds a `FittedModel`.
 
     >>> from pyro_gmvae import GMVAE
@@ -30,19 +30,6 @@ class AssignMixin:
     >>> model.assign([[50.0, -50.0]])["rejected_because"].tolist()
     ['unlike']
     """
-
-    fitted_: FittedModel
-
-    if TYPE_CHECKING:
-
-        @property
-        def _own(self) -> OwnParameters: ...
-
-        def _ready(
-            self,
-            X: Any,  # noqa: N803
-            covariates: Any = None,
-        ) -> tuple[Dataset, FittedModel]: ...
 
     def predict(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
         """Return the likeliest cluster of each row, shape ``(N,)``; -1 if `reject` rejects it.

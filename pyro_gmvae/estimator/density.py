@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from pyro_gmvae.data import Dataset, Encoding
 from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.estimator.given_rows import filled_as_given
-from pyro_gmvae.estimator.parameters import OwnParameters, generator_of
+from pyro_gmvae.estimator.parameters import generator_of
+from pyro_gmvae.estimator.room import Room
 from pyro_gmvae.evaluation import LogLikelihood, aic, bic, free_parameters
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.ranges import MOST_ROWS, whole
@@ -19,7 +20,7 @@ from pyro_gmvae.ranges import MOST_ROWS, whole
 __all__ = ["DensityMixin"]
 
 
-class DensityMixin:
+class DensityMixin(Room):
     """Add scores, criteria, draws and filled gaps to an estimator that holds a `FittedModel`.
 
     >>> from pyro_gmvae import GMVAE
@@ -33,20 +34,8 @@ class DensityMixin:
     True
     """
 
-    fitted_: FittedModel
     encoding_: Encoding
     random_state: Any
-
-    if TYPE_CHECKING:
-
-        @property
-        def _own(self) -> OwnParameters: ...
-
-        def _ready(
-            self,
-            X: Any,  # noqa: N803
-            covariates: Any = None,
-        ) -> tuple[Dataset, FittedModel]: ...
 
     def score_samples(self, X: Any, *, covariates: Any = None) -> np.ndarray:  # noqa: N803
         """Estimate log p(x) in the units of ``X``, in nats, shape ``(N,)``, by importance sampling.

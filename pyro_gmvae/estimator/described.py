@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyro_gmvae.data import Dataset
 from pyro_gmvae.data.weights import weights_of_rows
+from pyro_gmvae.estimator.room import Room
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.segments import (
     RESAMPLES,
@@ -23,7 +24,7 @@ from pyro_gmvae.segments import (
 __all__ = ["DescribedMixin"]
 
 
-class DescribedMixin:
+class DescribedMixin(Room):
     """Add outcomes, covariates and rules of clusters to an estimator with a `FittedModel`.
 
     >>> import numpy as np
@@ -39,14 +40,6 @@ class DescribedMixin:
     >>> len(model.rules(X, max_depth=1).rules)
     2
     """
-
-    if TYPE_CHECKING:
-
-        def _ready(
-            self,
-            X: Any,  # noqa: N803
-            covariates: Any = None,
-        ) -> tuple[Dataset, FittedModel]: ...
 
     def describe(
         self,

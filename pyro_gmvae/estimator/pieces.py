@@ -15,6 +15,7 @@ from pyro_gmvae.data.weights import weights_of_rows
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.estimator.given_rows import read_rows
 from pyro_gmvae.estimator.parameters import check_goes_on, settings_of_parameters
+from pyro_gmvae.estimator.room import Room
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
@@ -128,7 +129,7 @@ def _typed_like(x: Tensor, like: Tensor) -> Tensor:
     return x.to(like.dtype)
 
 
-class PiecesMixin:
+class PiecesMixin(Room):
     """Add `partial_fit` to an estimator that holds a `FittedModel`.
 
     >>> from sklearn.datasets import make_blobs
@@ -141,7 +142,6 @@ class PiecesMixin:
     [30, 30, 30]
     """
 
-    fitted_: FittedModel
     labels_: Any
     _earlier: EarlierRows
 
@@ -153,12 +153,6 @@ class PiecesMixin:
 
         @property
         def _device(self) -> str: ...
-
-        def _ready(
-            self,
-            X: Any,  # noqa: N803
-            covariates: Any = None,
-        ) -> tuple[Dataset, FittedModel]: ...
 
         def _splits(self, data: Dataset, settings: Settings) -> Splits: ...
 

@@ -13,6 +13,7 @@ from pyro_gmvae import models, runs
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.estimator.given_rows import features_of
 from pyro_gmvae.estimator.parameters import SHOWN, OwnParameters
+from pyro_gmvae.estimator.room import Room
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.process.alone import alone
@@ -27,7 +28,7 @@ __all__ = ["SavedMixin"]
 HINT = "pass overwrite=True"  # in the message about a folder that holds a run
 
 
-class SavedMixin:
+class SavedMixin(Room):
     """Add `save` and `load` to an estimator that holds a `FittedModel`.
 
     >>> from tempfile import TemporaryDirectory
@@ -41,16 +42,12 @@ class SavedMixin:
     2
     """
 
-    fitted_: FittedModel
     n_features_in_: int
     feature_names_in_: np.ndarray
 
     if TYPE_CHECKING:
 
         def __init__(self, **parameters: Any) -> None: ...
-
-        @property
-        def _own(self) -> OwnParameters: ...
 
         @classmethod
         def _get_param_names(cls) -> list[str]: ...
