@@ -173,7 +173,9 @@ class PiecesMixin(Room):
 
         Where clusters have laws of their own, as in most tables, expectation maximisation goes on
         from the clusters so far over the new and the earlier rows, and then comes a training like
-        that of `fit`. Other models go on from their weights. The learning rate and
+        that of `fit`. A mixture that begins anew takes its place if rows are clearly likelier under
+        it; then each cluster gets the number of the one it shares most rows with. Other models go
+        on from their weights. The learning rate and
         the epochs are multiplied by the share of the new rows among all.
 
         Args:

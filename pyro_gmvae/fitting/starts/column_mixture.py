@@ -139,10 +139,10 @@ class ColumnMixture:
             each = each * weights[list(self.structure.layout.count)]
         return each.sum(-1)
 
-    def log_likelihood(self, rows: TableRows) -> Float[Tensor, " N"]:
-        """Compute log p(x) of each row, unweighted, in nats, on model scale."""
-        joint = self.log_joint(rows, weighted=False)
-        return joint.logsumexp(-1) + self.log_base(rows, weighted=False)
+    def log_likelihood(self, rows: TableRows, *, weighted: bool = False) -> Float[Tensor, " N"]:
+        """Compute log p(x) of each row, in nats, on model scale."""
+        joint = self.log_joint(rows, weighted=weighted)
+        return joint.logsumexp(-1) + self.log_base(rows, weighted=weighted)
 
 
 def statistic_weights(structure: TableStructure) -> Float[Tensor, " F"]:

@@ -12,8 +12,8 @@ from pyro_gmvae.fitting.starts.heads import begin_style, set_posterior
 from pyro_gmvae.fitting.starts.membership import MembershipRows, join
 from pyro_gmvae.fitting.starts.mixture_fit import (
     KnownRows,
+    continue_mixture,
     fit_mixture,
-    refine_mixture,
     table_features,
 )
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
@@ -64,21 +64,17 @@ def begin_table(
     features = table_features(likelihood.structure, x)
     points = features(x)[:, : likelihood.layout.n_central]  # without the flags of missing cells
     uniform = not isinstance(gmvae.model.mixture_logits, nn.Parameter)
+    k, seed = gmvae.n_components, context.seed
     if name == "mixture":
-        mixture = fit_mixture(
-            rows,
-            points.double(),
-            gmvae.n_components,
-            seed=context.seed,
-            uniform=uniform,
-            known=known,
-        )
+        mixture = fit_mixture(rows, points.double(), k, seed=seed, uniform=uniform, known=known)
     elif name == CONTINUED:
-        r = responsibilities_of(clusters_of(name, context, clusters), gmvae.n_components)
-        mixture = refine_mixture(rows, r, uniform=uniform, known=known)
+        r = responsibilities_of(clusters_of(name, context, clusters), k)
+        mixture = continue_mixture(
+            rows, points.double(), r, seed=seed, uniform=uniform, known=known
+        )
     else:
         found = _clusters(context, name, clusters, x, points)
-        mixture = mixture_of(rows, responsibilities_of(found, gmvae.n_components), uniform=uniform)
+        mixture = mixture_of(rows, responsibilities_of(found, k), uniform=uniform)
     if name in ("mixture", CONTINUED) and not len(known.places()):
         mixture = _with_covariates(mixture, rows, context)
     begin_at_mixture(gmvae, mixture, features, teach=name != "information")

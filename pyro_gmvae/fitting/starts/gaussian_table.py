@@ -21,8 +21,8 @@ from pyro_gmvae.fitting.starts.portfolio import (
     Found,
     best_mixture,
     best_of_portfolio,
+    continued_mixture,
     mixture_of_clusters,
-    refined_mixture,
 )
 from pyro_gmvae.fitting.starts.registry import CONTINUED, clusters_of
 from pyro_gmvae.fitting.starts.teaching import responsibilities_of, teach_clusters
@@ -75,7 +75,7 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
         found = best_mixture(rows, k, seed=seed, uniform=uniform)
     elif name == CONTINUED:
         r = responsibilities_of(clusters_of(name, context, clusters), k)
-        found = refined_mixture(rows, r, uniform=uniform)
+        found = continued_mixture(rows, r, seed=seed, uniform=uniform)
     else:
         r = responsibilities_of(clusters_of(name, context, clusters), k)
         found = mixture_of_clusters(rows, r, uniform=uniform)

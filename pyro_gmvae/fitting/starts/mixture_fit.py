@@ -15,11 +15,12 @@ from torch.nn.functional import one_hot
 
 from pyro_gmvae.evaluation import best_matching
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
+from pyro_gmvae.fitting.starts.comparison import is_clearly_better
 from pyro_gmvae.fitting.starts.sklearn_fits import kmeans
 from pyro_gmvae.likelihoods import TableStructure
 from pyro_gmvae.networks import TableFeatures
 
-__all__ = ["KnownRows", "fit_mixture", "refine_mixture", "table_features"]
+__all__ = ["KnownRows", "continue_mixture", "fit_mixture", "refine_mixture", "table_features"]
 
 TRIES = 10  # starts of the fit; 5 miss the best mixture of some tables of eight clusters
 SHORT, LONG = 100, 400  # rounds of each start, and then of the best one
@@ -179,6 +180,36 @@ def refine_mixture(
     [1.0, 21.0]
     """
     return _rounds(rows, responsibilities, known or KnownRows(), rounds, CLOSE, uniform)[0]
+
+
+def continue_mixture(
+    rows: TableRows,
+    features: Float[Tensor, "N G"],
+    responsibilities: Float[Tensor, "N K"],
+    *,
+    seed: int,
+    uniform: bool = False,
+    known: KnownRows | None = None,
+) -> ColumnMixture:
+    """Go on with a mixture from responsibilities, unless one that begins anew is clearly better.
+
+    Both are judged by the likelihood of all rows; clearly better is as in `is_clearly_better`.
+
+    Args:
+        rows, features, seed, uniform, known: as in `fit_mixture`.
+        responsibilities: those of the rows so far.
+
+    >>> x = torch.tensor([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0]])
+    >>> begun = torch.eye(2)[[0, 0, 0, 0, 1, 1]]  # the fourth row is in the wrong cluster
+    >>> rows = TableRows.of(x, TableStructure(("real",)))
+    >>> continue_mixture(rows, x, begun, seed=0).loc.flatten().round(decimals=2).tolist()
+    [1.0, 21.0]
+    """
+    so_far = refine_mixture(rows, responsibilities, uniform=uniform, known=known)
+    k = responsibilities.shape[-1]
+    anew = fit_mixture(rows, features, k, seed=seed, uniform=uniform, known=known)
+    gain = anew.log_likelihood(rows, weighted=True) - so_far.log_likelihood(rows, weighted=True)
+    return anew if is_clearly_better(gain, rows.weights) else so_far
 
 
 def _begun(

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from pyro_gmvae.fitting.starts.comparison import is_clearly_better
 from pyro_gmvae.fitting.starts.gaussians import (
     SHAPES,
     GaussianRows,
@@ -37,8 +38,8 @@ __all__ = [
     "Found",
     "best_mixture",
     "best_of_portfolio",
+    "continued_mixture",
     "mixture_of_clusters",
-    "refined_mixture",
 ]
 
 TRIES, FEW_TRIES, MANY_CLUSTERS = 10, 1, 50  # k-means clusterings that a mixture is fitted from
@@ -48,7 +49,6 @@ ROUNDS = 100
 GAIN_OF_FULL, GAIN_OF_MOVES, GAIN = 1e-3, 1e-4, 1e-5
 COMPARED, FEW_COMPARED = 3, 1  # likeliest fits of a shape that are compared on rows left out
 FOLDS, FOLD_ROUNDS, FOLD_GAIN = 5, 5, 1e-4
-STANDARD_ERRORS, LEAST_GAIN = 2.5, 0.01  # by which clusters of a graph must beat a mixture
 SMALL_PIECE = 0.2  # of N / K rows, of which a piece of the graph has more
 FOLLOWED = 5  # neighbours that a row follows, if the starts were fitted to others
 ALL_ROUNDS = 30  # rounds on all rows, where there are more than the starts are fitted to
@@ -141,22 +141,36 @@ def mixture_of_clusters(
     return max(candidates, key=lambda c: rows.mean(c.score)).found
 
 
-def refined_mixture(
+def continued_mixture(
     rows: GaussianRows,
     responsibilities: Float[Tensor, "N K"],
     *,
+    seed: int,
     uniform: bool = False,
 ) -> Found:
-    """Fit a mixture from responsibilities on, in the shape of covariances that suits it.
+    """Go on with a mixture from responsibilities, unless one that begins anew is clearly better.
+
+    Both are judged by the log-likelihood of rows that were left out, by cross-validation in five
+    parts; clearly better is as in `is_clearly_better`.
+
+    Args:
+        rows: the rows.
+        responsibilities: those of the rows so far.
+        seed: the seed of all that is drawn for the mixture that begins anew.
+        uniform: whether all clusters are equally likely.
 
     >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
     >>> begun = torch.eye(2)[[0, 0, 0, 0, 1, 1]]  # the fourth row is in the wrong cluster
-    >>> found = refined_mixture(GaussianRows.of(x, floors=(0.001,)), begun)
+    >>> found = continued_mixture(GaussianRows.of(x, floors=(0.001,)), begun, seed=0)
     >>> found.mixture.loc.flatten().round(decimals=2).tolist()
     [0.1, 5.1]
     """
     near, begun = nearest(rows.x), responsibilities.double().unsqueeze(0)
-    return _of_clear_shape([_fitted(rows, begun, s, near, uniform) for s in SHAPES], rows).found
+    so_far = _of_clear_shape([_fitted(rows, begun, s, near, uniform) for s in SHAPES], rows)
+    anew = best_mixture(rows, responsibilities.shape[-1], seed=seed, uniform=uniform)
+    r = anew.mixture.log_joint(rows).softmax(-1)
+    gain = _left_out(rows, r, anew.shape, FOLD_ROUNDS, uniform) - so_far.log_p
+    return anew if is_clearly_better(gain, rows.weights) else so_far.found
 
 
 def _best(
@@ -179,7 +193,9 @@ def _best(
         rival = max(mixtures, key=lambda c: few.mean(c.score))
         raw = [_raw(few, first[-1], shape, near, uniform) for shape in SHAPES]
         other = max(raw, key=lambda c: few.mean(c.score))
-        if _in_pieces(near, n_clusters) or _clearly_better(other.score - rival.score, few):
+        if _in_pieces(near, n_clusters) or is_clearly_better(
+            other.score - rival.score, few.weights
+        ):
             best = other
     found = best.found
     if len(few) == len(rows):
@@ -190,7 +206,7 @@ def _best(
 def _of_clear_shape(mixtures: Sequence[_Candidate], rows: GaussianRows) -> _Candidate:
     """Take full covariances, the first, unless another shape is clearly better."""
     full, *others = mixtures
-    clear = [c for c in others if _clearly_better(c.score - full.score, rows)]
+    clear = [c for c in others if is_clearly_better(c.score - full.score, rows.weights)]
     return max([full, *clear], key=lambda c: rows.mean(c.score))
 
 
@@ -293,12 +309,6 @@ def _in_pieces(near: Int64[Tensor, "N count"], n_clusters: int) -> bool:
     """Say whether the graph of neighbours falls into K pieces, none of them small."""
     sizes = pieces(near).bincount()
     return len(sizes) == n_clusters and int(sizes.min()) > SMALL_PIECE * len(near) / n_clusters
-
-
-def _clearly_better(gain: Float[Tensor, " N"], rows: GaussianRows) -> bool:
-    mean = rows.mean(gain)
-    error = rows.mean((gain - mean) ** 2) ** 0.5 / len(rows) ** 0.5
-    return mean > max(LEAST_GAIN, STANDARD_ERRORS * error)
 
 
 def _on_all(
