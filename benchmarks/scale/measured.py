@@ -11,14 +11,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring.processes import environment
 from benchmarks.measuring.resident_memory import resident_bytes
 
-__all__ = ["USES", "in_process"]
+__all__ = ["HIDDEN", "LATENT_DIM", "USES", "in_process"]
+
+HIDDEN, LATENT_DIM = (128, 128), 6  # of the model that is trained
 
 Figures = dict[str, Any]
 
@@ -44,7 +46,12 @@ def surveying(folder: str, **_: Any) -> Figures:
 
 
 def training(
-    folder: str, batch_size: int, clusters: int, hidden: list[int], latent_dim: int, out: str
+    folder: str,
+    batch_size: int,
+    clusters: int,
+    out: str,
+    hidden: Sequence[int] = HIDDEN,
+    latent_dim: int = LATENT_DIM,
 ) -> Figures:
     """Train for one epoch as the command does, its start and its files included."""
     from pyro_gmvae.fitting.settings import Settings

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.measuring.options import Parser, at_least, hidden_sizes
 from benchmarks.measuring.report import Report
 from benchmarks.scale.generator import CLUSTERS, write_table
-from benchmarks.scale.measured import in_process
+from benchmarks.scale.measured import HIDDEN, LATENT_DIM, in_process
 
 MIB = 2**20
 USES = ("reading", "surveying", "training")
@@ -30,8 +30,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--uses", nargs="+", default=list(USES), choices=list(USES))
     parser.add_argument("--batch-size", type=at_least(1), default=1_024)
     parser.add_argument("--clusters", type=at_least(1), default=CLUSTERS)
-    parser.add_argument("--hidden", type=hidden_sizes, default=(128, 128))
-    parser.add_argument("--latent-dim", type=at_least(1), default=6)
+    parser.add_argument("--hidden", type=hidden_sizes, default=HIDDEN)
+    parser.add_argument("--latent-dim", type=at_least(1), default=LATENT_DIM)
     parser.add_argument("--folder", type=Path, help="where the tables are kept; default: nowhere")
     arguments = parser.read(argv)
     report = Report("shards", arguments)

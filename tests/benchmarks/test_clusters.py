@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
 
 from benchmarks.clusters.many import groups, lost
 from benchmarks.clusters.summary_table import summary, table
@@ -106,3 +107,46 @@ def test_waiting_for_small_tables(bench: Bench) -> None:
     values = json.loads(bench("tables-wait", "--small", "--json").stdout)
     assert [r["table"] for r in values["results"]] == ["iris"]
     assert len(values["results"][0]["seconds"]) == 2
+
+
+def test_suites_of_both_layouts(bench: Bench) -> None:
+    x, y = make_blobs(90, centers=[[0, 0], [9, 0], [0, 9]], random_state=0)
+    battery = Path("sets/battery")
+    battery.mkdir(parents=True)
+    np.savetxt(battery / "three.data.gz", x)
+    np.savetxt(battery / "three.labels0.gz", y + 1, fmt="%d")
+    halves = np.where(y == 2, 0, y)
+    np.savetxt(battery / "three.labels1.gz", halves + 1, fmt="%d")
+    np.savez(battery / "also.npz", x=x, y=y)
+    np.savez(battery / "large.npz", x=np.zeros((301, 2)), y=np.arange(301) % 2)
+    options = ["--methods", "kmeans", "mixture", "--device", "cpu", "--json"]
+    result = bench("suites", "sets", "--small", *options)
+    rows = {(r["set"], r["clusters"], r["method"]): r for r in json.loads(result.stdout)["results"]}
+    named = [("battery/three", 2), ("battery/three", 3), ("battery/also", 3)]  # large is left out
+    assert rows.keys() == {(*task, m) for task in named for m in ("kmeans", "mixture")}
+    assert all(r["ari"] == [1.0] for (_, k, _), r in rows.items() if k == 3)
+    refused = bench("suites", "nowhere", "--small")
+    assert refused.exit_code == 2
+    assert "there is no set in nowhere: name a folder of a suite" in refused.stderr
+
+
+def test_embeddings_of_a_folder(bench: Bench) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    x = np.eye(64)[y] + 0.02 * rng.normal(size=(120, 64))
+    Path("sets").mkdir()
+    np.savez("sets/three.npz", x=x.astype(np.float16), y=y)
+    options = ["--sets", "three", "--methods", "kmeans", "spectral", "--json"]
+    result = bench("embeddings", "sets", "--small", *options)
+    assert result.exit_code == 0, result.stderr
+    rows = {row["method"]: row for row in json.loads(result.stdout)["results"]}
+    assert rows.keys() == {"kmeans", "spectral"}
+    assert all(row["seen"] == row["new"] == [1.0] for row in rows.values())
+
+
+@pytest.mark.slow
+def test_selection(bench: Bench) -> None:
+    result = bench("selection", "--small", "--device", "cpu", "--json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)["results"]
+    assert rows and all(row["truth"] in [c["clusters"] for c in row["candidates"]] for row in rows)

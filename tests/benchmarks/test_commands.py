@@ -16,6 +16,7 @@ from benchmarks.__main__ import NAMES
 from benchmarks.speed import import_time
 from pyro_gmvae.fitting.starts import latent
 from tests.benchmarks.conftest import Bench
+from tests.helpers.idx_files import write_mnist
 
 ROOT = Path(__file__).parents[2]
 MACHINE = {"processor", "cores", "threads", "load", "gpu", "python", "torch", "pyro", "commit"}
@@ -110,6 +111,23 @@ def test_starting_clusters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     assert rows["latent-mixture"]["epochs"] == 1
 
 
+def test_reference_elbo(bench: Bench) -> None:
+    write_mnist(Path("images"), 120, 40)
+    options = ["--small", "--data-dir", "images", "--device", "cpu", "--out", "out.json"]
+    assert bench("reference-elbo", *options).exit_code == 0
+    assert bench("reference-elbo", *options, "--methods", "exact").exit_code == 0
+    rows = {row["method"]: row for row in json.loads(Path("out.json").read_text())["results"]}
+    assert rows.keys() == {"concrete", "exact"}  # the second run kept the row of the first
+    assert all(row["steps"] == 2 and row["test_negative_elbo"] > 0 for row in rows.values())
+
+
+@pytest.mark.slow
+def test_serving(bench: Bench) -> None:
+    pytest.importorskip("uvicorn")
+    rows = report(bench, "serving")["results"]
+    assert rows and all(row["requests"] > 0 for row in rows)
+
+
 def test_import_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {import_time.BASE: ["-c", "pass"], "other": ["-c", "pass"]}
     monkeypatch.setattr(import_time, "COMMANDS", quick)
@@ -121,6 +139,11 @@ def test_json_on_screen(bench: Bench) -> None:
     options = ["--methods", "concrete", "--clusters", 2, "--variants", "hand", "--across", "hand"]
     result = bench("step", "--small", "--device", "cpu", "--json", *options)
     assert json.loads(result.stdout)["results"][0]["seconds"]["hand"] > 0
+
+
+def test_each_is_run_by_a_test() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert [name for name in NAMES if f'"{name}"' not in tests] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

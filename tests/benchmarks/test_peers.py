@@ -14,7 +14,7 @@ from benchmarks.peers.registry import OURS, PEERS, Peer
 from benchmarks.peers.summary_table import ratios_of, summary
 from benchmarks.peers.task import Task, binary, thinned
 from benchmarks.peers.worker import run
-from pyro_gmvae.errors import InputError
+from tests.benchmarks.conftest import Bench
 
 N_TEST, N_PIXELS = 40, 16
 
@@ -77,16 +77,14 @@ def test_a_failure_is_one_line(images: Path) -> None:
     assert str(raised.value) == "failed with exit code 1: KeyError: 'nobody'"
 
 
-def test_what_is_missing_is_said(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_what_is_missing_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = Peer("clustpy", "no_such_package", "run_clustpy")
     monkeypatch.setitem(PEERS, "clustpy-vade", missing)
-    with pytest.raises(InputError, match="none of these peers"):
-        compare.main(["--small", "--peers", "clustpy-vade"])
-    line = capsys.readouterr().out
-    assert "clustpy is not installed" in line
-    assert 'pip install -e ".[peers]"' in line
+    refused = bench("peers", "--small", "--peers", "clustpy-vade")
+    assert refused.exit_code == 2
+    assert "none of these peers" in refused.stderr
+    assert "clustpy is not installed" in refused.stdout
+    assert 'pip install -e ".[peers]"' in refused.stdout
 
 
 def test_report_keeps_rows_but_not_the_folder_of_the_data(tmp_path: Path) -> None:
