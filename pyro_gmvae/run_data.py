@@ -171,7 +171,7 @@ def settings_of(fitted: FittedModel) -> Settings:
         InputError: if the model does not hold them.
 
     >>> from pyro_gmvae.data import ImageEncoding
-    >>> from pyro_gmvae.fitted import About
+    >>> from pyro_gmvae.about import About
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> settings = Settings.of("digits", clusters=3)
     >>> splits = load_settings_splits(settings)
@@ -205,7 +205,7 @@ def load_run_splits(
         InputError: if the model does not know the data, or they have changed since.
 
     >>> from pyro_gmvae.data import ImageEncoding
-    >>> from pyro_gmvae.fitted import About
+    >>> from pyro_gmvae.about import About
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> settings = Settings.of("digits", clusters=3)
     >>> splits = load_settings_splits(settings)
@@ -250,7 +250,7 @@ def load_run_rows(
         InputError: as `load_run_splits`, or if the part is empty.
 
     >>> from pyro_gmvae.data import ImageEncoding
-    >>> from pyro_gmvae.fitted import About
+    >>> from pyro_gmvae.about import About
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> settings = Settings.of("digits", clusters=3)
     >>> splits = load_settings_splits(settings)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from pyro_gmvae import evaluation
+from pyro_gmvae.about import About
 from pyro_gmvae.data import Dataset, ImageEncoding, Schema, TableEncoding
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.fitted import FittedModel
 from tests.helpers.small import small_gmvae
 from tests.helpers.tiny import blobs, tiny
 

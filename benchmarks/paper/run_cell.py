@@ -21,9 +21,10 @@ from benchmarks.measuring.report import write_json
 from benchmarks.measuring.resolved_config import resolved
 from benchmarks.paper.kmeans_start import start_near_kmeans
 from benchmarks.paper.studies import Cell, Study
+from pyro_gmvae.about import About
 from pyro_gmvae.data import Dataset, Encoding, Splits, load, load_splits
 from pyro_gmvae.evaluation import evaluate
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.inference import KLAnnealing
 from pyro_gmvae.likelihoods import likelihood_class
 from pyro_gmvae.models import GMVAE, from_config

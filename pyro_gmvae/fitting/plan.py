@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from pyro_gmvae.about import About
 from pyro_gmvae.data import Dataset, Encoding, KindDefaults, Splits
 from pyro_gmvae.data.covariates import CovariateDesign
 from pyro_gmvae.data.transformations import Transformation
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.capacity import check_capacity
 from pyro_gmvae.fitting.covariates import covariates_of

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from pyro_gmvae.about import About
 from pyro_gmvae.data import Encoding, encoding_from_config
 from pyro_gmvae.data.covariates import CovariateDesign
 from pyro_gmvae.evaluation import Calibration
@@ -22,7 +23,7 @@ from pyro_gmvae.files.tensors import (
     read_tensors,
     require_finite,
 )
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import GMVAE, from_config
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng

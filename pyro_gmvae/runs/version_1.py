@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pyro_gmvae.fitted import About
+from pyro_gmvae.about import About
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.stored import DamagedError, typed
 

@@ -17,10 +17,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pyro_gmvae import runs
+from pyro_gmvae.about import About
 from pyro_gmvae.data import ImageEncoding, TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files.tensors import digest_of
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.models import ExactGMVAE
 from pyro_gmvae.training import MetricsCSV, Reporter, TrainingInterrupted, fit

@@ -19,10 +19,11 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from pyro_gmvae import GMVAE
+from pyro_gmvae.about import About
 from pyro_gmvae.data import Dataset, Encoding, ImageEncoding, TableEncoding
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files.locks import locked
-from pyro_gmvae.fitted import About, FittedModel
+from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.inference import Schedule
 from pyro_gmvae.likelihoods import Gaussian
 from pyro_gmvae.models import METHODS, ExactGMVAE
