@@ -20,12 +20,7 @@ from pyro_gmvae_cli.terminal import say, say_json
 )
 @click.option("-o", "--output", required=True, metavar="PATH", help="What to write.")
 @click.option("--density", is_flag=True, help="The exported model also gives log p(x).")
-@click.option(
-    "--reject",
-    type=options.Share(above_zero=True),
-    metavar="SHARE",
-    help="The exported model puts this share of rows like those of training into cluster -1.",
-)
+@options.reject
 @click.option(
     "--dates",
     type=click.Choice(["text", "number"]),

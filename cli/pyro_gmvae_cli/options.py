@@ -24,6 +24,7 @@ __all__ = [
     "image_size",
     "json_output",
     "quiet",
+    "reject",
     "run_argument",
     "samples",
     "seed",
@@ -110,8 +111,13 @@ data_dir: Decorator = click.option(
     help="Folder of mnist, fashion-mnist, cifar10, cifar100 and cifar100-fine."
     "  [default: the one at training]",
 )
-
-
+reject: Decorator = click.option(
+    "--reject",
+    type=Share(above_zero=True),
+    metavar="SHARE",
+    help="Put the rows that fit no cluster into cluster -1: this share of rows like those of "
+    "training.",
+)
 table_output: Decorator = click.option(
     "-o",
     "--output",

@@ -20,13 +20,7 @@ from pyro_gmvae_cli.terminal import say, say_json
     is_flag=True,
     help="Also write log p(x) and typicality, which takes about 75 times as long.",
 )
-@click.option(
-    "--reject",
-    type=options.Share(above_zero=True),
-    metavar="SHARE",
-    help="Put the rows that fit no cluster into cluster -1: this share of rows like those of "
-    "training.",
-)
+@options.reject
 @options.device
 @options.data_of_run
 @options.quiet

@@ -39,12 +39,7 @@ from pyro_gmvae_cli.terminal import say
     show_default=True, help="Requests of a client in a second, on average, at most.",
 )  # fmt: skip
 @click.option("--density", is_flag=True, help="Also answer log p(x) and typicality.")
-@click.option(
-    "--reject",
-    type=options.Share(above_zero=True),
-    metavar="SHARE",
-    help="Put this share of rows like those of training into cluster -1.",
-)
+@options.reject
 @options.device
 @options.quiet
 def command(

@@ -20,7 +20,7 @@ from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.heads import cluster_head, n_statistics
-from pyro_gmvae.fitting.starts.registry import CONTINUED, GIVEN
+from pyro_gmvae.fitting.starts.registry import CONTINUED, RETAUGHT
 from pyro_gmvae.process.alone import alone
 
 if TYPE_CHECKING:
@@ -173,9 +173,9 @@ class PiecesMixin(Room):
 
         Where clusters have laws of their own, as in most tables, expectation maximisation goes on
         from the clusters so far over the new and the earlier rows, and then comes a training like
-        that of `fit`. A mixture that begins anew takes its place if rows are clearly likelier under
-        it; then each cluster gets the number of the one it shares most rows with. Other models go
-        on from their weights. The learning rate and
+        that of `fit`. A start that begins anew takes its place if it is clearly better; then each
+        cluster gets the number of the one it shares most rows with. Other models go on from their
+        weights. The learning rate and
         the epochs are multiplied by the share of the new rows among all.
 
         Args:
@@ -234,7 +234,7 @@ class PiecesMixin(Room):
         planned = plan(settings, splits, clusters=clusters, before=before)
         planned = replace(planned, keeps_numbers=True)
         if before.gmvae.options["table"] is not None:
-            name = CONTINUED if _knows_laws(before) else GIVEN
+            name = CONTINUED if _knows_laws(before) else RETAUGHT
             return replace(planned, start=replace(planned.start, name=name))
         config = planned.config
         slower = replace(

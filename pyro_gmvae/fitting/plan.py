@@ -43,13 +43,14 @@ class StartPlan:
     """Say how a training begins.
 
     Attributes:
-        name: ``"information"``, ``"random"``, ``"given"``, ``"continued"``, ``"before"`` (at a
-            trained model), or a name of `pyro_gmvae.fitting.starts.CLUSTERINGS`.
+        name: ``"information"``, ``"random"``, ``"given"``, ``"continued"``, ``"retaught"``,
+            ``"before"`` (at a trained model), or a name of
+            `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         tries: starts by information that are compared; the best one goes on.
         epochs: passes over the data that a start trains for, at least.
         steps: steps in which the model learns clusters that it begins near, at least.
         clusters: the clusters to begin near under ``"given"``, and responsibilities to begin by
-            under ``"continued"``, for the training rows.
+            under ``"continued"`` and ``"retaught"``, for the training rows.
 
     >>> StartPlan("kmeans", tries=1, epochs=4.0, steps=50).clusters is None
     True

@@ -12,12 +12,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
 
+from pyro_gmvae.serving.http.limits import Limits
+from pyro_gmvae_cli.serve import command
 from tests.cli.conftest import Cli
 
 TOKEN = "a token of a test 0123456789"
@@ -133,3 +136,10 @@ def test_a_refused_export_writes_nothing(refused: Cli, trained_table: Path) -> N
     error = refused("export", trained_table, "--format", "mlflow", "-o", "m", "--dates", "text")
     assert "dates" in error
     assert not os.path.exists("m")
+
+
+def test_the_limits_of_the_command_are_those_of_the_server() -> None:
+    """The command repeats them, so that its help need not load the server."""
+    default = {option.name: option.default for option in command.params}
+    limits = Limits()
+    assert (default["max_rows"], default["max_bytes"], default["rate"]) == astuple(limits)

@@ -40,7 +40,8 @@ def begin_table(
     Args:
         context: data and model.
         name: the start.
-        clusters: the clusters or responsibilities of the starts ``"given"`` and ``"continued"``.
+        clusters: the clusters or responsibilities of the starts ``"given"``, ``"continued"`` and
+            ``"retaught"``.
         known: what is known of the clusters of some rows.
 
     >>> from pyro_gmvae.likelihoods import TableStructure

@@ -21,10 +21,10 @@ from pyro_gmvae.fitting.starts.portfolio import (
     Found,
     best_mixture,
     best_of_portfolio,
-    continued_mixture,
+    continued,
     mixture_of_clusters,
 )
-from pyro_gmvae.fitting.starts.registry import CONTINUED, clusters_of
+from pyro_gmvae.fitting.starts.registry import CONTINUED, GIVEN, RETAUGHT, clusters_of
 from pyro_gmvae.fitting.starts.teaching import responsibilities_of, teach_clusters
 from pyro_gmvae.likelihoods import Table
 from pyro_gmvae.models import GMVAE
@@ -44,7 +44,8 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
     Args:
         context: data and model.
         name: the start; ``"portfolio"`` compares several (see `best_of_portfolio`).
-        clusters: the clusters or responsibilities of the starts ``"given"`` and ``"continued"``.
+        clusters: the clusters or responsibilities of the starts ``"given"``, ``"continued"`` and
+            ``"retaught"``.
 
     >>> from pyro_gmvae.evaluation import responsibilities
     >>> from pyro_gmvae.likelihoods import TableStructure
@@ -73,20 +74,20 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
         found = best_of_portfolio(rows, k, seed=seed, uniform=uniform)
     elif name == "mixture":
         found = best_mixture(rows, k, seed=seed, uniform=uniform)
-    elif name == CONTINUED:
+    elif name in (CONTINUED, RETAUGHT):
         r = responsibilities_of(clusters_of(name, context, clusters), k)
-        found = continued_mixture(rows, r, seed=seed, uniform=uniform)
+        found = continued(rows, r, taught=name == RETAUGHT, seed=seed, uniform=uniform)
     else:
         r = responsibilities_of(clusters_of(name, context, clusters), k)
         found = mixture_of_clusters(rows, r, uniform=uniform)
         if name == "random":
             found = Found(found.mixture, found.shape)
-    if name in ("portfolio", "mixture", CONTINUED) and found.clusters is None:
+    if name in ("portfolio", "mixture", CONTINUED, RETAUGHT) and found.clusters is None:
         found = _with_covariates(found, rows, context)
     begin_at_gaussians(gmvae, found.mixture)
     if found.clusters is not None:
         _forget_posterior(gmvae, seed)
-        learned = found.clusters if clusters is None else clusters
+        learned = found.clusters if name != GIVEN or clusters is None else clusters
         teach_clusters(gmvae, x, learned, seed=seed, weights=context.weights)
 
 

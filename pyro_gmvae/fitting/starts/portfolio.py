@@ -38,7 +38,7 @@ __all__ = [
     "Found",
     "best_mixture",
     "best_of_portfolio",
-    "continued_mixture",
+    "continued",
     "mixture_of_clusters",
 ]
 
@@ -108,7 +108,9 @@ def best_of_portfolio(
     >>> found.mixture.loc.flatten().sort().values.round(decimals=2).tolist()
     [0.1, 5.1]
     """
-    return _best(rows, n_clusters, seed=seed, uniform=uniform, spectral=True)
+    few = _Few.of(rows, seed)
+    best = _best(few, n_clusters, seed=seed, uniform=uniform, spectral=True)
+    return _on_all(rows, few, best.found, n_clusters, uniform)
 
 
 def best_mixture(rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool = False) -> Found:
@@ -119,7 +121,9 @@ def best_mixture(rows: GaussianRows, n_clusters: int, *, seed: int, uniform: boo
     >>> found.mixture.log_p_y.exp().round(decimals=2).tolist()
     [0.5, 0.5]
     """
-    return _best(rows, n_clusters, seed=seed, uniform=uniform, spectral=False)
+    few = _Few.of(rows, seed)
+    best = _best(few, n_clusters, seed=seed, uniform=uniform, spectral=False)
+    return _on_all(rows, few, best.found, n_clusters, uniform)
 
 
 def mixture_of_clusters(
@@ -136,71 +140,93 @@ def mixture_of_clusters(
     >>> found.mixture.loc.flatten().round(decimals=2).tolist()
     [0.1, 5.1]
     """
-    near = nearest(rows.x)
-    candidates = [_raw(rows, responsibilities, shape, near, uniform) for shape in SHAPES]
-    return max(candidates, key=lambda c: rows.mean(c.score)).found
+    return _best_raw(rows, responsibilities, nearest(rows.x), uniform).found
 
 
-def continued_mixture(
+def continued(
     rows: GaussianRows,
     responsibilities: Float[Tensor, "N K"],
     *,
+    taught: bool,
     seed: int,
     uniform: bool = False,
 ) -> Found:
-    """Go on with a mixture from responsibilities, unless one that begins anew is clearly better.
+    """Go on from clusters so far, unless the best start of all these rows is clearly better.
 
-    Both are judged by the log-likelihood of rows that were left out, by cross-validation in five
-    parts; clearly better is as in `is_clearly_better`.
+    They are judged as in `best_of_portfolio`; clearly better is as in `is_clearly_better`.
 
     Args:
         rows: the rows.
         responsibilities: those of the rows so far.
-        seed: the seed of all that is drawn for the mixture that begins anew.
+        taught: whether q(y|x) was taught clusters, which it is to learn again; otherwise a mixture
+            goes on from the responsibilities, in the shape of covariances that suits it.
+        seed: the seed of all that is drawn for the start that begins anew.
         uniform: whether all clusters are equally likely.
 
     >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
     >>> begun = torch.eye(2)[[0, 0, 0, 0, 1, 1]]  # the fourth row is in the wrong cluster
-    >>> found = continued_mixture(GaussianRows.of(x, floors=(0.001,)), begun, seed=0)
+    >>> found = continued(GaussianRows.of(x, floors=(0.001,)), begun, taught=False, seed=0)
     >>> found.mixture.loc.flatten().round(decimals=2).tolist()
     [0.1, 5.1]
     """
-    near, begun = nearest(rows.x), responsibilities.double().unsqueeze(0)
-    so_far = _of_clear_shape([_fitted(rows, begun, s, near, uniform) for s in SHAPES], rows)
-    anew = best_mixture(rows, responsibilities.shape[-1], seed=seed, uniform=uniform)
-    r = anew.mixture.log_joint(rows).softmax(-1)
-    gain = _left_out(rows, r, anew.shape, FOLD_ROUNDS, uniform) - so_far.log_p
-    return anew if is_clearly_better(gain, rows.weights) else so_far.found
+    few = _Few.of(rows, seed)
+    r, k = responsibilities.double()[few.places], responsibilities.shape[-1]
+    if taught:
+        so_far = _best_raw(few.rows, r, few.near, uniform)
+    else:
+        begun = r.unsqueeze(0)
+        fits = [_fitted(few.rows, begun, shape, few.near, uniform) for shape in SHAPES]
+        so_far = _of_clear_shape(fits, few.rows)
+    anew = _best(few, k, seed=seed, uniform=uniform, spectral=True)
+    better = is_clearly_better(anew.score - so_far.score, few.rows.weights)
+    return _on_all(rows, few, anew.found if better else so_far.found, k, uniform)
 
 
-def _best(
-    rows: GaussianRows, n_clusters: int, *, seed: int, uniform: bool, spectral: bool
-) -> Found:
-    generator = torch.Generator().manual_seed(seed)
-    some = torch.randperm(len(rows), generator=generator)[:FITTED_ROWS]
-    few = rows if len(rows) <= FITTED_ROWS else rows.take(some)
-    near = nearest(few.x)
-    begun = _clusterings(few, n_clusters, generator)
+@dataclass(frozen=True, eq=False)
+class _Few:
+    """Hold the rows that starts are fitted to, at most 10,000.
+
+    Attributes:
+        rows: these rows.
+        places: their places among all, ``(n,)``.
+        near: the nearest of these rows to each.
+        generator: the one that drew them.
+    """
+
+    rows: GaussianRows
+    places: Int64[Tensor, " n"]
+    near: Int64[Tensor, "n count"]
+    generator: torch.Generator
+
+    @classmethod
+    def of(cls, rows: GaussianRows, seed: int) -> _Few:
+        generator = torch.Generator().manual_seed(seed)
+        places = torch.randperm(len(rows), generator=generator)[:FITTED_ROWS]
+        if len(rows) <= FITTED_ROWS:
+            places = torch.arange(len(rows))
+        few = rows.take(places)
+        return cls(few, places, nearest(few.x), generator)
+
+
+def _best(few: _Few, n_clusters: int, *, seed: int, uniform: bool, spectral: bool) -> _Candidate:
+    """Take the best mixture of many clusterings, or a cut of the graph that is clearly better."""
+    rows, near = few.rows, few.near
+    begun = _clusterings(rows, n_clusters, few.generator)
     if n_clusters >= MOVED_CLUSTERS:
-        begun = torch.cat([begun, _with_moves(few, begun, n_clusters, uniform).unsqueeze(0)])
-    cut = spectral_clusters(few.x, n_clusters, seed=seed) if spectral else None
+        begun = torch.cat([begun, _with_moves(rows, begun, n_clusters, uniform).unsqueeze(0)])
+    cut = spectral_clusters(rows.x, n_clusters, seed=seed) if spectral else None
     if cut is not None:
         begun = torch.cat([begun, cut.unsqueeze(0)])
     first = one_hot(begun, n_clusters).double()
-    mixtures = [_fitted(few, first, shape, near, uniform) for shape in SHAPES]
-    best = _of_clear_shape(mixtures, few)
-    if cut is not None:
-        rival = max(mixtures, key=lambda c: few.mean(c.score))
-        raw = [_raw(few, first[-1], shape, near, uniform) for shape in SHAPES]
-        other = max(raw, key=lambda c: few.mean(c.score))
-        if _in_pieces(near, n_clusters) or is_clearly_better(
-            other.score - rival.score, few.weights
-        ):
-            best = other
-    found = best.found
-    if len(few) == len(rows):
-        return found
-    return _on_all(rows, few, found, n_clusters, uniform)
+    mixtures = [_fitted(rows, first, shape, near, uniform) for shape in SHAPES]
+    best = _of_clear_shape(mixtures, rows)
+    if cut is None:
+        return best
+    rival = max(mixtures, key=lambda c: rows.mean(c.score))
+    other = _best_raw(rows, first[-1], near, uniform)
+    gain = other.score - rival.score
+    better = _in_pieces(near, n_clusters) or is_clearly_better(gain, rows.weights)
+    return other if better else best
 
 
 def _of_clear_shape(mixtures: Sequence[_Candidate], rows: GaussianRows) -> _Candidate:
@@ -281,6 +307,17 @@ def _raw(
     return _Candidate(Found(mixture, shape, clusters), log_p, separation_cost(clusters, near))
 
 
+def _best_raw(
+    rows: GaussianRows,
+    responsibilities: Float[Tensor, "N K"],
+    near: Int64[Tensor, "N count"],
+    uniform: bool,
+) -> _Candidate:
+    """Take clusters as they are, in the shape of covariances that suits them."""
+    found = [_raw(rows, responsibilities, shape, near, uniform) for shape in SHAPES]
+    return max(found, key=lambda c: rows.mean(c.score))
+
+
 def _left_out(
     rows: GaussianRows,
     responsibilities: Float[Tensor, "N K"],
@@ -311,16 +348,16 @@ def _in_pieces(near: Int64[Tensor, "N count"], n_clusters: int) -> bool:
     return len(sizes) == n_clusters and int(sizes.min()) > SMALL_PIECE * len(near) / n_clusters
 
 
-def _on_all(
-    rows: GaussianRows, few: GaussianRows, found: Found, n_clusters: int, uniform: bool
-) -> Found:
-    """Go on with all rows from a start that was found for some."""
+def _on_all(rows: GaussianRows, few: _Few, found: Found, n_clusters: int, uniform: bool) -> Found:
+    """Go on with all rows from a start that was found for some, if there are more."""
+    if len(few.rows) == len(rows):
+        return found
     if found.clusters is None:
         r = found.mixture.log_joint(rows).softmax(-1).unsqueeze(0)
         mixtures, _ = expectation_maximization(
             rows, r, found.shape, rounds=ALL_ROUNDS, least_gain=GAIN, uniform=uniform
         )
         return Found(mixtures[0], found.shape)
-    clusters = followed(few.x, found.clusters, rows.x, FOLLOWED)
+    clusters = followed(few.rows.x, found.clusters, rows.x, FOLLOWED)
     r = one_hot(clusters, n_clusters).double()
     return Found(Gaussians.of(rows, r, found.shape, uniform=uniform), found.shape, clusters)

@@ -13,10 +13,19 @@ from pyro_gmvae.fitting.starts.context import Start, StartContext
 from pyro_gmvae.fitting.starts.imitation import MIN_STEPS, imitate
 from pyro_gmvae.models.labels import Labels
 
-__all__ = ["CONTINUED", "GIVEN", "check_start", "clusters_of", "start_by_name", "start_from"]
+__all__ = [
+    "CONTINUED",
+    "GIVEN",
+    "RETAUGHT",
+    "check_start",
+    "clusters_of",
+    "start_by_name",
+    "start_from",
+]
 
-# Starts by clusters that come with the rows: near them, or at a mixture that is fitted from them.
-GIVEN, CONTINUED = "given", "continued"
+# Starts by clusters that come with the rows: near them; or at a mixture that is fitted from them,
+# or as q(y|x) is taught them again, unless a start without them is clearly better.
+GIVEN, CONTINUED, RETAUGHT = "given", "continued", "retaught"
 
 
 def start_by_name(name: str) -> Start:
@@ -37,10 +46,10 @@ def clusters_of(name: str, context: StartContext, given: Labels | None) -> Label
     """Find the clusters or responsibilities of a start.
 
     Args:
-        name: ``"given"``, ``"continued"``, ``"random"`` or a name in
+        name: ``"given"``, ``"continued"``, ``"retaught"``, ``"random"`` or a name in
             `pyro_gmvae.fitting.starts.CLUSTERINGS`.
         context: data and model.
-        given: the clusters or responsibilities of the first two.
+        given: the clusters or responsibilities of the first three.
 
     >>> from pyro_gmvae.models import ExactGMVAE
     >>> from pyro_gmvae.training import TrainConfig
@@ -52,7 +61,7 @@ def clusters_of(name: str, context: StartContext, given: Labels | None) -> Label
     >>> bool(found[0] == found[1] != found[2])
     True
     """
-    if name in (GIVEN, CONTINUED):
+    if name in (GIVEN, CONTINUED, RETAUGHT):
         assert given is not None
         return given
     if name == "random":

@@ -13,7 +13,7 @@ from pyro_gmvae.fitting.starts.column_mixture import TableRows
 from pyro_gmvae.fitting.starts.comparison import is_clearly_better
 from pyro_gmvae.fitting.starts.gaussians import GaussianRows
 from pyro_gmvae.fitting.starts.mixture_fit import continue_mixture
-from pyro_gmvae.fitting.starts.portfolio import continued_mixture
+from pyro_gmvae.fitting.starts.portfolio import continued
 from pyro_gmvae.likelihoods import TableStructure
 
 CENTRES = torch.tensor([[0.0, 0.0], [30.0, 0.0], [0.0, 30.0], [30.0, 30.0]])
@@ -30,7 +30,12 @@ def table() -> Tensor:
 
 def locs_of_numbers(x: Tensor, begun: Tensor) -> Tensor:
     rows = GaussianRows.of(x, floors=(0.01, 0.01))
-    return continued_mixture(rows, one_hot(begun, 4).double(), seed=0).mixture.loc
+    return continued(rows, one_hot(begun, 4).double(), taught=False, seed=0).mixture.loc
+
+
+def locs_of_taught(x: Tensor, begun: Tensor) -> Tensor:
+    rows = GaussianRows.of(x, floors=(0.01, 0.01))
+    return continued(rows, one_hot(begun, 4).double(), taught=True, seed=0).mixture.loc
 
 
 def locs_of_columns(x: Tensor, begun: Tensor) -> Tensor:
@@ -38,14 +43,14 @@ def locs_of_columns(x: Tensor, begun: Tensor) -> Tensor:
     return continue_mixture(rows, x.double(), one_hot(begun, 4).double(), seed=0).loc
 
 
-@pytest.mark.parametrize("locs", [locs_of_numbers, locs_of_columns])
+@pytest.mark.parametrize("locs", [locs_of_numbers, locs_of_taught, locs_of_columns])
 def test_clusters_so_far_stay_where_nothing_is_better(locs: Callable[..., Tensor]) -> None:
     order = torch.tensor([2, 0, 3, 1])
     found = locs(table(), order.argsort()[GROUPS])
     assert (found - CENTRES[order]).abs().max() < 0.6  # in the order that they came in
 
 
-@pytest.mark.parametrize("locs", [locs_of_numbers, locs_of_columns])
+@pytest.mark.parametrize("locs", [locs_of_numbers, locs_of_taught, locs_of_columns])
 def test_a_fit_that_is_stuck_begins_anew(locs: Callable[..., Tensor]) -> None:
     found = locs(table(), STUCK)
     assert (torch.cdist(CENTRES.double(), found).min(-1).values < 0.6).all()
