@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import pyro
 import torch
-import torch._inductor
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.fx import GraphModule
@@ -257,6 +256,8 @@ def _accumulate(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor])
 
 def _inductor(graph: GraphModule, given: list[Tensor]) -> Run:
     on_cpu = given[0].device.type == "cpu"
+    import torch._inductor  # takes seconds, which a program that compiles nothing is spared
+
     return torch._inductor.compile(graph, [*given], options=CPU_OPTIONS if on_cpu else OPTIONS)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pyro
 import pyro.distributions as dist
@@ -246,3 +248,12 @@ def test_pyro_may_validate() -> None:
     with pyro.validation_enabled(True):
         assert_same(ours, gmvae, elbo_of(), x)
     assert ours._graphs
+
+
+def test_the_compiler_is_loaded_by_the_first_compilation_alone() -> None:
+    """Its import takes seconds, which commands that compile nothing are spared."""
+    code = (
+        "import sys, pyro_gmvae.tasks.train; "
+        "assert not {'torch._dynamo', 'torch._inductor'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
