@@ -46,6 +46,9 @@ NAMES = {
     "gradient-bias": Benchmark(
         "paper.gradient_bias", "distance of each method's gradient from the exact one"
     ),
+    "concrete-gap": Benchmark(
+        "paper.concrete_gap", "how far Concrete ends from exact, and what closes the gap"
+    ),
     "reference-elbo": Benchmark(
         "paper.reference_elbo", "held-out ELBO on MNIST beside a public implementation's"
     ),

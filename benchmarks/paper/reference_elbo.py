@@ -23,11 +23,12 @@ import torch
 
 from benchmarks.measuring.machine import describe
 from benchmarks.measuring.options import Parser, at_least
+from benchmarks.measuring.other_method import in_method
 from benchmarks.measuring.report import write_json
 from benchmarks.measuring.resolved_config import resolved
 from pyro_gmvae.data import Encoding, ImageEncoding, load
 from pyro_gmvae.inference import Schedule, TraceEnumMeanField_ELBO
-from pyro_gmvae.models import METHODS, ExactGMVAE, from_config, to_config
+from pyro_gmvae.models import METHODS
 from pyro_gmvae.models.gmvae import GMVAE
 from pyro_gmvae.training import ProgressBar, TrainConfig, fit
 
@@ -35,11 +36,7 @@ from pyro_gmvae.training import ProgressBar, TrainConfig, fit
 def exact_loss(gmvae: GMVAE, raw: torch.Tensor, transform: Encoding) -> float:
     """Return the mean -ELBO in nats, with y summed in closed form and one z per y."""
     if gmvae.method in ("concrete", "sparse"):
-        own = {"temperature", "kl", "n_likeliest", "drawn_share"}
-        config = {name: value for name, value in to_config(gmvae).items() if name not in own}
-        judge: GMVAE = from_config(config | {"method": ExactGMVAE.method})
-        judge.load_state_dict(gmvae.state_dict())
-        gmvae = judge
+        gmvae = in_method(gmvae, "exact")
     gmvae.weights.set(kl_weight=1.0, z_kl_weight=1.0)
     elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1)
     torch.manual_seed(1)

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from benchmarks.measuring.other_method import in_method
 from benchmarks.measuring.summary import spread
 from benchmarks.paper import experiment, run_cell
+from benchmarks.paper.concrete_gap import StraightThrough
 from benchmarks.paper.studies import PRESETS, Cell, Study, cells_of, narrowed
 from benchmarks.paper.summary_table import summary, table
+from pyro_gmvae.distributions import ConcreteCategorical
 from pyro_gmvae.training import Reporter
 from tests.benchmarks.conftest import Bench
 from tests.helpers.idx_files import write_mnist
+from tests.helpers.small import binary_data, small_gmvae
 
 FOLDER = Path("cells/out")
 CELLS = {"mnist-K3-exact-seed0", "mnist-K3-concrete-seed0"} | {
@@ -150,6 +155,42 @@ def test_objective_ablation(bench: Bench) -> None:
         assert len(row["kl_y"]) == len(row["log_likelihood"]) == 2
         assert row["log_likelihood"][0] != row["log_likelihood"][1]
     assert re.search(r"k-means start +\d", result.stdout)
+
+
+def test_concrete_gap(bench: Bench) -> None:
+    write_mnist(Path("data"), 120, 20)
+    result = bench("concrete-gap", "--small", "--device", "cpu", "--out", "out.json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(Path("out.json").read_text())["results"]
+    names = ["exact", "straight-through", "sparse in the last half"]
+    assert [row["variant"] for row in rows] == names
+    exact = rows[0]["tests"][0]["log_likelihood"]
+    for row in rows:
+        assert row["gap"] == [row["tests"][0]["log_likelihood"] - exact]
+
+
+def test_straight_through_draws_are_one_hot_with_the_relaxed_gradient() -> None:
+    logits = torch.randn(400, 5, generator=torch.Generator().manual_seed(0))
+    values, gradients = [], []
+    for family in (StraightThrough, ConcreteCategorical):
+        given = logits.clone().requires_grad_()
+        torch.manual_seed(1)
+        y = family(torch.tensor(0.5), logits=given).rsample()
+        (gradient,) = torch.autograd.grad((y * torch.arange(5.0)).sum(), given)
+        values.append(y.detach())
+        gradients.append(gradient)
+    hard, soft = values
+    assert torch.equal(hard.sum(-1), torch.ones(400)) and hard.unique().tolist() == [0.0, 1.0]
+    assert torch.equal(hard.argmax(-1), soft.argmax(-1))
+    torch.testing.assert_close(*gradients)
+
+
+def test_another_method_goes_on_with_the_weights() -> None:
+    gmvae = small_gmvae("concrete", temperature=0.3)
+    sparse = in_method(gmvae, "sparse")
+    assert sparse.method == "sparse"
+    x = binary_data(6)
+    assert torch.equal(sparse.responsibilities(x), gmvae.responsibilities(x))
 
 
 def test_trainings_alone(bench: Bench) -> None:

@@ -1,0 +1,191 @@
+"""Measure how far the Concrete method ends from the exact one, and what closes the gap.
+
+Every variant begins from the same weights near the same k-means clustering of reduced MNIST, takes
+the same batches for equally many epochs, and is judged by the importance-sampled log-likelihood of
+the discrete model. A figure is a difference from the exact method with the same seed, in nats.
+
+    python -m benchmarks concrete-gap --data-dir data --out benchmarks/results/concrete_gap.json
+
+The variants: other temperatures; a temperature that falls; more particles; draws that are one-hot,
+with the gradient of the relaxed ones (straight-through); and an end by the sparse method, whose
+gradient has no bias.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from benchmarks.measuring.options import Parser, at_least, seeds_of
+from benchmarks.measuring.other_method import in_method
+from benchmarks.measuring.report import Report
+from benchmarks.measuring.resolved_config import resolved
+from benchmarks.measuring.summary import spread
+from benchmarks.paper.kmeans_start import start_near_kmeans
+from benchmarks.paper.run_cell import prepared
+from benchmarks.paper.studies import Study
+from pyro_gmvae.distributions import ConcreteCategorical
+from pyro_gmvae.evaluation import evaluate
+from pyro_gmvae.inference import KLAnnealing, Schedule
+from pyro_gmvae.models import METHODS, ConcreteGMVAE
+from pyro_gmvae.models.gmvae import GMVAE
+from pyro_gmvae.models.guides import ConcreteGuide
+from pyro_gmvae.training import TrainConfig, fit
+
+CLUSTERS, LATENT_DIM, HIDDEN, BATCH_SIZE = 10, 20, 256, 100
+ANNEALING = 8.0  # epochs
+
+
+class StraightThrough(ConcreteCategorical):
+    """Draw one-hot values, with the gradient of the relaxed ones (Bengio et al. 2013)."""
+
+    def rsample(self, sample_shape: torch.Size = torch.Size()) -> Tensor:  # noqa: B008
+        soft = super().rsample(sample_shape)
+        hard = one_hot(soft.argmax(-1), soft.shape[-1]).to(soft)
+        return hard + (soft - soft.detach())
+
+
+class StraightThroughGuide(ConcreteGuide):
+    """Infer y by straight-through draws."""
+
+    def q_y(self, logits: Tensor) -> dist.TorchDistribution:
+        return StraightThrough(self.weights.temperature, logits=logits)
+
+
+class StraightThroughGMVAE(ConcreteGMVAE):
+    """Train the Concrete pair by straight-through draws."""
+
+    guide_class = StraightThroughGuide
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Describe one way to train.
+
+    Attributes:
+        pair: the class of the pair.
+        options: arguments of the model.
+        config: arguments of `TrainConfig`.
+        sparse_share: the share of the epochs, the last ones, that the sparse method trains.
+    """
+
+    pair: type[GMVAE] = ConcreteGMVAE
+    options: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    sparse_share: float = 0.0
+
+
+def falling(epochs: int) -> Schedule:
+    """Return a temperature that falls from 1 to 0.2 over the whole training."""
+    return Schedule("linear", start=1.0, end=0.2, duration=float(epochs))
+
+
+def variants(epochs: int) -> dict[str, Variant]:
+    """Return the variants by name; exact, the first, is what the others are compared with."""
+    return {
+        "exact": Variant(METHODS["exact"]),
+        "sparse": Variant(METHODS["sparse"]),
+        "concrete": Variant(),
+        "temperature 0.2": Variant(options={"temperature": 0.2}),
+        "temperature 1": Variant(options={"temperature": 1.0}),
+        "temperature 1 to 0.2": Variant(
+            options={"temperature": 1.0}, config={"temperature": falling(epochs)}
+        ),
+        "4 particles": Variant(config={"num_particles": 4}),
+        "straight-through": Variant(StraightThroughGMVAE),
+        "sparse in the last fifth": Variant(sparse_share=0.2),
+        "sparse in the last half": Variant(sparse_share=0.5),
+    }
+
+
+SMALL = {
+    "variants": ["exact", "straight-through", "sparse in the last half"],
+    "seeds": 1,
+    "rows": 60,
+    "test_rows": 8,
+    "epochs": 2,
+    "samples": 25,
+}
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = Parser("concrete-gap", __doc__, small=SMALL, full={"rows": 60_000, "epochs": 60})
+    names = list(variants(1))
+    parser.add_argument("--variants", nargs="+", default=names, choices=names, metavar="NAME")
+    parser.add_argument("--seeds", type=at_least(1), default=5, help="how many, from --seed on")
+    parser.add_argument("--rows", type=at_least(20), default=6_000, help="training images")
+    parser.add_argument("--test-rows", type=at_least(1), default=1_000)
+    parser.add_argument("--epochs", type=at_least(2), default=30)
+    parser.add_argument("--samples", type=at_least(21), default=500, help="importance samples")
+    parser.add_argument("--data-dir", default="data")
+    arguments = parser.read(argv)
+    report = Report("concrete-gap", arguments)
+    report.header("variant" + " " * 18, "log p - exact's", "log p", "ELBO", "I(x;y)", "clusters")
+    chosen = {n: v for n, v in variants(arguments.epochs).items() if n in arguments.variants}
+    exact: list[float] | None = None
+    for name, variant in chosen.items():
+        found = [trained(variant, seed, arguments) for seed in seeds_of(arguments)]
+        log_p = [one["log_likelihood"] for one in found]
+        exact = log_p if name == "exact" else exact
+        gap = None if exact is None else [a - b for a, b in zip(log_p, exact, strict=True)]
+        report.add(variant=name, gap=gap, tests=found)
+        report.line(
+            name,
+            "" if gap is None else spread(gap, 2),
+            spread(log_p, 2),
+            spread([one["elbo"] for one in found], 2),
+            spread([one["mutual_information"] for one in found], 2),
+            spread([one["clusters_in_use"] for one in found], 1),
+        )
+    report.close()
+
+
+def trained(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
+    """Train once, and evaluate on test images."""
+    study = Study("mnist", (CLUSTERS,), train_rows=arguments.rows, test_rows=arguments.test_rows)
+    splits, transform = prepared(study, arguments.data_dir)
+    transform = transform.to(torch.device(arguments.device))
+    x = splits.train.x
+    torch.manual_seed(seed)
+    gmvae = variant.pair(
+        splits.train.event_shape,
+        CLUSTERS,
+        LATENT_DIM,
+        hidden=(HIDDEN, HIDDEN),
+        likelihood=study.likelihood,
+        **variant.options,
+    )
+    last = round(variant.sparse_share * arguments.epochs)
+    config = TrainConfig(
+        epochs=arguments.epochs - last,
+        batch_size=BATCH_SIZE,
+        learning_rate_schedule="constant" if last else "cosine",
+        kl_annealing=KLAnnealing(duration=ANNEALING),
+        patience=None,
+        keep_best=False,
+        seed=seed,
+        device=arguments.device,
+        **variant.config,
+    )
+    config = resolved(config, gmvae, x, transform=transform)
+    start_near_kmeans(gmvae, x, config, seed=seed, transform=transform)
+    fit(gmvae, x, config, transform=transform)
+    if last:
+        gmvae = in_method(gmvae, "sparse")
+        end = replace(config, epochs=last, kl_annealing=Schedule(), learning_rate_schedule="cosine")
+        fit(gmvae, x, resolved(end, gmvae, x, transform=transform), transform=transform)
+    return evaluate(
+        gmvae,
+        splits.test.x,
+        labels=splits.test.class_labels,
+        num_samples=arguments.samples,
+        transform=transform,
+        encode_mean=transform.encode_mean,
+    ).to_dict()
