@@ -4,7 +4,12 @@
 #     make release        # takes some 6 GB of disk while it runs, most of it torch
 #
 # PYTHON is the Python to use it by. OTHER_PYTHON, of an environment that has pyro_gmvae, is asked for
-# the answers of a model that the wheel wrote; make release names that of the clone.
+# the answers of a model that the wheel wrote; make release names that of the clone. MORE_PYTHONS names
+# further Pythons. Each gets the wheel, one after the other, and must give the answers of the first
+# one's model, and the first one those of its model. That takes another 6 GB, once:
+#
+#     make release MORE_PYTHONS="python3.12 python3.13"
+#
 # dist/ holds the wheel and the sdist afterwards. The last line says that all went well.
 set -euo pipefail
 unset PYTHONPATH # pip would take the clone for an installed package
@@ -44,5 +49,18 @@ if [[ -n ${OTHER_PYTHON:-} ]]; then
 else
     say "left out: the same answers in another environment, for OTHER_PYTHON names none"
 fi
+
+for other in ${MORE_PYTHONS:-}; do
+    version=$("$other" -c 'import platform; print(platform.python_version())')
+    say "the wheel alone on Python $version"
+    "$other" -m venv "$place/other"
+    pip "$place/other" "$clone"/dist/*.whl
+    "$place/other/bin/python" smoke.py runs_v1 "written-$version"
+    "$place/other/bin/python" typed_user.py
+    say "the same answers on both sides of Python $version"
+    "$place/other/bin/python" same_answers.py written
+    "$place/user/bin/python" same_answers.py "written-$version"
+    rm -rf "$place/other"
+done
 
 say "the release is whole: $(cd "$clone/dist" && ls | tr '\n' ' ')"
