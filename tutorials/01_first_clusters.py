@@ -74,9 +74,12 @@ print(f"to learn from: {tuple(X.shape)} {X.dtype}, put aside: {tuple(X_new.shape
 # and the regulariser keeps the clusters. By default so few rows get three such starts, and the best
 # one, found without a label, goes on. One start, `n_init=1`, keeps this page quick.
 #
-# Thirty epochs keep this page quick. They are few, and the estimator would say so in a
-# `ConvergenceWarning`, which we know about and silence. In earnest, leave `max_iter` larger and let
-# early stopping end the training.
+# Training raises the ELBO, the *evidence lower bound*: a bound below the log-likelihood
+# log p(x). Both are given per digit, in nats, the unit of natural logarithms.
+#
+# Thirty epochs, which are passes through the data, keep this page quick. They are few, and the
+# estimator would say so in a `ConvergenceWarning`, which we know about and silence. In earnest,
+# leave `max_iter` larger and let early stopping end the training.
 
 # %%
 warnings.simplefilter("ignore", ConvergenceWarning)
@@ -256,10 +259,11 @@ agreement = adjusted_rand_score(gm.labels_, again.labels_)
 print(f"agreement of the two seeds (adjusted Rand index): {agreement:.2f}")
 
 # %% [markdown]
-# **Are these the clusters that people have in mind?** Now, for the first time, the labels. NMI and
-# ARI measure agreement; accuracy matches each cluster with one digit as well as possible. The third
-# row is trained by the likelihood alone (`regularize="none"`): it may explain the pixels as well
-# and still not find our ten digits, for nothing in a likelihood asks for them.
+# **Are these the clusters that people have in mind?** Now, for the first time, the labels. NMI
+# (normalised mutual information) and ARI (the adjusted Rand index) measure agreement; accuracy
+# matches each cluster with one digit as well as possible. The third row is trained by the
+# likelihood alone (`regularize="none"`): it may explain the pixels as well and still not find our
+# ten digits, for nothing in a likelihood asks for them.
 
 # %%
 alone = GMVAE(n_components=10, regularize="none", max_iter=30, random_state=0).fit(X)

@@ -14,7 +14,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # Mixed tables
 #
 # You have a table of customers: amounts, counts, dates, yes and no, categories, and cells that
@@ -284,7 +283,7 @@ pd.concat(
 )
 
 # %% [markdown]
-# The third customer has nothing but an unknown channel, and gets the share of each segment.
+# The third customer has nothing but an unknown channel, and gets roughly the share of each segment.
 #
 # The age is all that is known of the first one. `sample(given=...)` draws
 # the missing cells, given the others.
@@ -298,7 +297,8 @@ drawn.drop(columns="customer_id", errors="ignore").assign(cluster=clusters).roun
 # %% [markdown]
 # ## On the command line
 #
-# The same with a file:
+# The same with files, which `table.to_csv("customers.csv", index=False)` and
+# `new.to_csv("new.csv", index=False)` write:
 #
 #     pyro-gmvae schema customers.csv
 #     pyro-gmvae train customers.csv --clusters 4 --column branch=category --out runs/customers
@@ -311,8 +311,8 @@ drawn.drop(columns="customer_id", errors="ignore").assign(cluster=clusters).roun
 # ## Exercise
 #
 # How much can be missing? Blank half of the cells of `X_new`, beside the gaps that it has, and
-# compare the mean probability of the likeliest cluster, and the agreement of the clusters with the
-# segments, before and after. `customers` returns the segments as its third value.
+# compare, by `free`, the mean probability of the likeliest cluster, and the agreement of the
+# clusters with the segments, before and after. `customers` returns the segments as its third value.
 
 # %%
 folder.cleanup()

@@ -253,7 +253,8 @@ for panel, (name, data) in zip(axes[1:], idata.items(), strict=True):
     panel.set(title=f"drawn, {name}", xlabel="column 0")
 
 # %% [markdown]
-# A netCDF file keeps it all for other programs, and for next year.
+# A netCDF file keeps it all for other programs, and for next year. ArviZ writes it by the packages
+# h5netcdf and h5py.
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
