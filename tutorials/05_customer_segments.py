@@ -145,6 +145,11 @@ draw_clusters(gm.fitted_, rows)
 # other customers, column by column, and orders the differences. Its intervals hold all together:
 # with a probability of 95 % not one of them misses, however many columns were looked at. They know
 # that some customers may be in another cluster.
+#
+# A standardised difference is in standard deviations of the column, of its logarithms if it holds
+# amounts. The other measures are natural logarithms: a log rate ratio of 0.7 says that a mean count
+# is twice that of the others, a log odds ratio of 0.7 that the odds of a level are. Below zero the
+# others have more.
 
 # %%
 found = explain(gm.fitted_, rows)
@@ -194,7 +199,8 @@ print(rules.to_sql())
 #
 # Does the answer to the last campaign differ between segments? Shares among the customers assigned
 # to a segment are drawn towards one another, for some are in a segment that is not theirs.
-# `describe` corrects this, and gives intervals.
+# `describe` corrects this, by a method named BCH, and gives intervals. It also compares each pair
+# of segments, by Holm's rule for many tests at once ([how far to trust it](../docs/segments.md)).
 
 # %%
 print(gm.describe(X, {"answered": answered}))
@@ -245,6 +251,8 @@ parts = [scored["typicality"][origin == kind] for kind in kinds]
 axes.hist(parts, bins, stacked=True, label=kinds)
 axes.set(xlabel="typicality", ylabel="customers")
 axes.legend(frameon=False)
+axes.spines[["top", "right"]].set_visible(False)
+
 # %% [markdown]
 # Typicality of the usual customers is spread over 0 to 1, as it should be; it is as uneven as 200
 # held-out customers make it. The others are on the left.
@@ -279,6 +287,9 @@ torn.filter(regex="cluster|probability|typicality").head(4).round(2)
 
 # %% [markdown]
 # ## On the command line
+#
+# The same with files, which `table.to_csv("customers.csv", index=False)` and
+# `new.to_csv("new.csv", index=False)` write:
 #
 #     pyro-gmvae train customers.csv --clusters 4 --out runs/customers
 #     pyro-gmvae report runs/customers -o segments.html
