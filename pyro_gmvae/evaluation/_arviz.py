@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 __all__ = ["import_arviz", "is_before_1", "pareto_k"]
 
-MIN_TAIL = 5  # least number of weights to fit a generalised Pareto distribution to
+MIN_WEIGHTS = 30  # ArviZ 1 fits a generalised Pareto distribution to a fifth of these, not of fewer
 
 
 def import_arviz() -> ModuleType:
@@ -40,8 +40,9 @@ def is_before_1(arviz: ModuleType) -> bool:
 def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
     """Compute Pareto k-hat of each datum's importance weights.
 
-    Weights that are all equal have no tail, so k is 0. With too few weights to fit a tail (below 21
-    samples) k is NaN. It is infinite if the largest weight is not finite or all weights are zero.
+    Weights that are all equal have no tail, so k is 0. With too few weights to fit a tail (below 30
+    samples) k is NaN. It is infinite if the largest weight is not finite, if all weights are zero,
+    and if ArviZ refuses a tail of equal weights.
 
     Raises:
         ImportError: if the installed ArviZ has no PSIS in the expected places.
@@ -55,7 +56,7 @@ def pareto_k(log_weights: Float[np.ndarray, "B S"]) -> Float[np.ndarray, " B"]:
     """
     highest = log_weights.max(-1)
     k = np.full(len(log_weights), np.nan)
-    if np.ceil(log_weights.shape[-1] / 5) >= MIN_TAIL:
+    if log_weights.shape[-1] >= MIN_WEIGHTS:
         equal = highest - log_weights.min(-1, initial=np.inf, where=np.isfinite(log_weights)) < 1e-6
         fit = np.isfinite(highest) & ~equal
         k[equal] = 0.0
@@ -77,5 +78,10 @@ def _fit(log_weights: np.ndarray) -> np.ndarray:
                 "(1.x), which Pareto k-hat needs: install arviz 0.23"
             ) from error
         # Since 1.0 it takes log-likelihoods and smooths the weights of leave-one-out.
-        return new_psislw(-log_weights)[1]
+        try:
+            return new_psislw(-log_weights)[1]
+        except ValueError:  # all weights of a row's tail are the same
+            if len(log_weights) == 1:
+                return np.array([np.inf])
+            return np.concatenate([_fit(row[None]) for row in log_weights])
     return psislw(log_weights)[1]

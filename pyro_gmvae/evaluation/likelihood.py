@@ -40,7 +40,7 @@ class LogLikelihood:
         log_p: the estimate for each datum, in nats, shape ``(N,)``.
         elbo_per_datum: mean log weight, which is the bound by one sample, in nats, shape ``(N,)``.
         ess: effective sample size of each datum's weights, between 1 and S, shape ``(N,)``.
-        pareto_k: Pareto k-hat of each datum's weights (NaN below 21 samples), shape ``(N,)``.
+        pareto_k: Pareto k-hat of each datum's weights (NaN below 30 samples), shape ``(N,)``.
         num_samples: S.
         diagnosed: True if k-hat was computed; otherwise `pareto_k` is NaN throughout.
         weights: how much each datum counts in the means, shape ``(N,)``; None if all count alike.

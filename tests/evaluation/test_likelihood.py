@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pyro
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_draws_by_a_key_do_not_depend_on_the_rows_beside_it(batch_size: int | No
         given = x[rows]
         keys = row_keys(given)
         return log_likelihood(
-            gmvae, given, num_samples=26, keys=keys, seed=seed, batch_size=batch_size
+            gmvae, given, num_samples=30, keys=keys, seed=seed, batch_size=batch_size
         )
 
     whole = figures(list(range(7)))
@@ -150,6 +151,23 @@ def test_summary_figures() -> None:
     assert result.elbo <= result.mean
     assert (result.ess >= 1).all()
     assert (result.ess <= 25).all()
+
+
+@pytest.mark.parametrize("num_samples", [1, 5, 20, 21, 24, 25, 29])
+def test_few_weights_have_no_pareto_k(num_samples: int) -> None:
+    """ArviZ 1 raises an error for some of these numbers, ArviZ 0.23 gives a figure."""
+    log_weights = np.random.default_rng(0).normal(size=(3, num_samples))
+    assert np.isnan(pareto_k(log_weights)).all()
+
+
+def test_each_row_has_its_pareto_k_beside_a_tail_of_equal_weights() -> None:
+    log_weights = np.random.default_rng(0).normal(size=(3, 30))
+    usual = pareto_k(log_weights)
+    assert np.isfinite(usual).all()
+    log_weights[1, 10:] = log_weights.max()
+    k = pareto_k(log_weights)
+    np.testing.assert_array_equal(k[[0, 2]], usual[[0, 2]])
+    assert k[1] == np.inf
 
 
 def test_pareto_k_of_odd_weights() -> None:
