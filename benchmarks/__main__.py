@@ -80,6 +80,9 @@ NAMES = {
     "tables-generated": Benchmark(
         "tables.generated", "clusters of generated mixed tables with gaps, beside other methods"
     ),
+    "mixture-starts": Benchmark(
+        "tables.mixture_starts", "mixtures that a mixed table may begin at, by number of starts"
+    ),
     "tables-real": Benchmark(
         "tables.real", "clusters of four real tables: agreement of seeds, what they are"
     ),

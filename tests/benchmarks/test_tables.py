@@ -277,3 +277,10 @@ def test_the_report_of_a_table(bench: Bench) -> None:
     (row,) = run(bench, "tables-report", "--small")["results"]
     assert (row["rows"], row["columns"]) == (300, 40)
     assert row["processor_seconds"] > 0 and 10_000 < row["page"] < 5_000_000
+
+
+def test_more_starts_are_never_less_likely(bench: Bench) -> None:
+    rows = {row["starts"]: row for row in run(bench, "mixture-starts", "--small")["results"]}
+    assert rows.keys() == {1, 2, "truth"}
+    assert rows[2]["nats"][0] >= rows[1]["nats"][0] - 1e-9
+    assert all(len(row["ari"]) == 1 and row["seconds"][0] > 0 for row in rows.values())
