@@ -106,7 +106,7 @@ def variants(epochs: int) -> dict[str, Variant]:
 
 
 SMALL = {
-    "variants": ["exact", "straight-through", "sparse in the last half"],
+    "variants": ["exact", "sparse in the last half"],
     "seeds": 1,
     "rows": 60,
     "test_rows": 8,
