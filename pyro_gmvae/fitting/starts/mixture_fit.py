@@ -22,10 +22,8 @@ from pyro_gmvae.networks import TableFeatures
 
 __all__ = ["KnownRows", "continue_mixture", "fit_mixture", "refine_mixture", "table_features"]
 
-# Starts of the fit. With many gaps ten miss the likeliest mixture of one table in five, and where
-# rows are few ten more take little time (python -m benchmarks mixture-starts).
-TRIES, MORE_TRIES, FEW_ROWS, GO_ON = 10, 20, 5_000, 3
-SHORT, LONG = 100, 400  # rounds of each start, and then of those that go on
+TRIES = 10  # starts of the fit; 5 miss the best mixture of some tables of eight clusters
+SHORT, LONG = 100, 400  # rounds of each start, and then of the best one
 LOOSE, CLOSE = 1e-4, 1e-6  # nats a row by which a round must gain to go on
 FITTED_ROWS = 10_000  # rows that the starts are fitted to
 ALL_ROUNDS = 30  # rounds on all rows, where there are more
@@ -115,12 +113,12 @@ def fit_mixture(
     seed: int,
     uniform: bool = False,
     known: KnownRows | None = None,
-    tries: int | None = None,
+    tries: int = TRIES,
 ) -> ColumnMixture:
     """Fit a mixture, the best of several starts by the likelihood of the rows.
 
     Half of the starts are k-means of the features, half random responsibilities. They are fitted
-    to 10,000 rows for some rounds; the likeliest three go on, and the best one with all rows.
+    to 10,000 rows; the best one goes on with all rows.
 
     Args:
         rows: the rows.
@@ -129,7 +127,7 @@ def fit_mixture(
         seed: the seed of all that is drawn.
         uniform: whether all clusters are equally likely.
         known: what is known of the clusters of some rows.
-        tries: number of starts; None takes 20 for up to 5,000 rows, and 10 for more.
+        tries: number of starts.
 
     >>> structure = TableStructure(("real",))
     >>> x = torch.tensor([[0.0], [1.0], [2.0], [20.0], [21.0], [22.0]])
@@ -146,16 +144,14 @@ def fit_mixture(
         else torch.cat([known.places(), order[:FITTED_ROWS]]).unique()
     )
     few, few_known = rows.take(some), known.take(some)
-    if tries is None:
-        tries = MORE_TRIES if len(few) <= FEW_ROWS else TRIES
-    fits = []
+    best, score = None, -inf
     for attempt in range(tries):
         begun = few_known.agreed(_begun(attempt, few, features[some], n_clusters, generator))
-        fits.append(_rounds(few, begun, few_known, SHORT, LOOSE, uniform))
-    likeliest = sorted(fits, key=lambda fit: -fit[1])[:GO_ON]
-    posteriors = [_posterior(mixture, few, few_known)[0] for mixture, _ in likeliest]
-    gone_on = [_rounds(few, r, few_known, LONG, CLOSE, uniform) for r in posteriors]
-    best, _ = max(gone_on, key=lambda fit: fit[1])
+        found, value = _rounds(few, begun, few_known, SHORT, LOOSE, uniform)
+        if value > score:
+            best, score = found, value
+    assert best is not None
+    best, _ = _rounds(few, _posterior(best, few, few_known)[0], few_known, LONG, CLOSE, uniform)
     if len(few) < len(rows):
         r = _posterior(best, rows, known)[0]
         best, _ = _rounds(rows, r, known, ALL_ROUNDS, CLOSE, uniform)
