@@ -29,18 +29,15 @@ from benchmarks.measuring.report import Report
 from benchmarks.measuring.resolved_config import resolved
 from benchmarks.measuring.summary import spread
 from benchmarks.paper.kmeans_start import start_near_kmeans
-from benchmarks.paper.run_cell import prepared
-from benchmarks.paper.studies import Study
+from benchmarks.paper.reduced_mnist import BATCH_SIZE, ReducedMNIST
 from pyro_gmvae.distributions import ConcreteCategorical
-from pyro_gmvae.evaluation import evaluate
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import METHODS, ConcreteGMVAE
 from pyro_gmvae.models.gmvae import GMVAE
 from pyro_gmvae.models.guides import ConcreteGuide
 from pyro_gmvae.training import TrainConfig, fit
 
-CLUSTERS, LATENT_DIM, HIDDEN, BATCH_SIZE = 10, 20, 256, 100
-ANNEALING = 8.0  # epochs
+HIDDEN, ANNEALING = 256, 8.0  # the latter in epochs
 
 
 class StraightThrough(ConcreteCategorical):
@@ -149,19 +146,9 @@ def main(argv: Sequence[str]) -> None:
 
 def trained(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
     """Train once, and evaluate on test images."""
-    study = Study("mnist", (CLUSTERS,), train_rows=arguments.rows, test_rows=arguments.test_rows)
-    splits, transform = prepared(study, arguments.data_dir)
-    transform = transform.to(torch.device(arguments.device))
-    x = splits.train.x
-    torch.manual_seed(seed)
-    gmvae = variant.pair(
-        splits.train.event_shape,
-        CLUSTERS,
-        LATENT_DIM,
-        hidden=(HIDDEN, HIDDEN),
-        likelihood=study.likelihood,
-        **variant.options,
-    )
+    images = ReducedMNIST.of(arguments)
+    x, transform = images.splits.train.x, images.transform
+    gmvae = images.pair(variant.pair, seed, hidden=HIDDEN, **variant.options)
     last = round(variant.sparse_share * arguments.epochs)
     config = TrainConfig(
         epochs=arguments.epochs - last,
@@ -181,11 +168,4 @@ def trained(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]
         gmvae = in_method(gmvae, "sparse")
         end = replace(config, epochs=last, kl_annealing=Schedule(), learning_rate_schedule="cosine")
         fit(gmvae, x, resolved(end, gmvae, x, transform=transform), transform=transform)
-    return evaluate(
-        gmvae,
-        splits.test.x,
-        labels=splits.test.class_labels,
-        num_samples=arguments.samples,
-        transform=transform,
-        encode_mean=transform.encode_mean,
-    ).to_dict()
+    return images.judged(gmvae, arguments.samples)

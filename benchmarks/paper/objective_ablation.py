@@ -20,21 +20,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.resolved_config import resolved
 from benchmarks.measuring.summary import spread
 from benchmarks.paper.kmeans_start import start_near_kmeans
-from benchmarks.paper.run_cell import prepared
-from benchmarks.paper.studies import Study
-from pyro_gmvae.evaluation import evaluate
+from benchmarks.paper.reduced_mnist import BATCH_SIZE, ReducedMNIST
 from pyro_gmvae.inference import KLAnnealing, Schedule
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import TrainConfig, fit
 
-CLUSTERS, ANNEALING = 10, 10.0  # epochs
+ANNEALING = 10.0  # epochs
 AT_ONCE = Schedule()
 
 
@@ -132,25 +128,13 @@ def main(argv: Sequence[str]) -> None:
 
 def run(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
     """Train once and evaluate on test images."""
-    study = Study(
-        "mnist", clusters=(CLUSTERS,), train_rows=arguments.rows, test_rows=arguments.test_rows
-    )
-    splits, transform = prepared(study, arguments.data_dir)
-    device = torch.device(arguments.device)
-    transform = transform.to(device)
-    x = splits.train.x
-    torch.manual_seed(seed)
-    gmvae = METHODS[variant.method](
-        splits.train.event_shape,
-        CLUSTERS,
-        20,
-        hidden=(arguments.hidden, arguments.hidden),
-        likelihood=study.likelihood,
-        **variant.options,
-    )
+    images = ReducedMNIST.of(arguments)
+    x, transform = images.splits.train.x, images.transform
+    pair = METHODS[variant.method]
+    gmvae = images.pair(pair, seed, hidden=arguments.hidden, **variant.options)
     config = TrainConfig(
         epochs=arguments.epochs,
-        batch_size=100,
+        batch_size=BATCH_SIZE,
         patience=None,
         keep_best=False,
         seed=seed,
@@ -161,12 +145,4 @@ def run(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
     if variant.kmeans:
         start_near_kmeans(gmvae, x, config, seed=seed, transform=transform)
     history = fit(gmvae, x, config, transform=transform).history
-    test = evaluate(
-        gmvae,
-        splits.test.x,
-        labels=splits.test.class_labels,
-        num_samples=arguments.samples,
-        transform=transform,
-        encode_mean=transform.encode_mean,
-    )
-    return {"kl_y": history[-1]["kl_y"], **test.to_dict()}
+    return {"kl_y": history[-1]["kl_y"], **images.judged(gmvae, arguments.samples)}

@@ -22,20 +22,20 @@ from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.summary import spread
 from benchmarks.tables.generators import GENERATORS, Generated
-from pyro_gmvae.data import from_frame
-from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
-from pyro_gmvae.fitting.starts.mixture_fit import fit_mixture, refine_mixture, table_features
-from pyro_gmvae.fitting.tables import structure_of
+from benchmarks.tables.our_start import on_model_scale
+from pyro_gmvae.fitting.starts.mixture_fit import fit_mixture, refine_mixture
 
 TRUTH = "truth"
 
 
 def main(argv: Sequence[str]) -> None:
-    small = {"tables": ["bar"], "gaps": [0.4], "rows": 200, "seeds": 1, "starts": [1, 2]}
+    small = {"tables": ["bar"], "gaps": [40], "rows": 200, "seeds": 1, "starts": [1, 2]}
     parser = Parser("mixture-starts", __doc__, small=small, full={"seeds": 20})
     tables = ["bar", "a", "b", "c"]
     parser.add_argument("--tables", nargs="+", default=tables, choices=tables)
-    parser.add_argument("--gaps", nargs="+", type=float, default=[0.0, 0.4], help="shares of cells")
+    parser.add_argument(
+        "--gaps", nargs="+", type=at_least(0), default=[0, 40], help="missing cells, in percent"
+    )
     parser.add_argument("--starts", nargs="+", type=at_least(1), default=[10, 20])
     parser.add_argument("--rows", type=at_least(50), default=3_000)
     parser.add_argument("--seeds", type=at_least(1), default=5)
@@ -45,7 +45,8 @@ def main(argv: Sequence[str]) -> None:
     for name in arguments.tables:
         for gaps in arguments.gaps:
             made = [
-                GENERATORS[name](seed, arguments.rows, gaps=gaps) for seed in seeds_of(arguments)
+                GENERATORS[name](seed, arguments.rows, gaps=gaps / 100)
+                for seed in seeds_of(arguments)
             ]
             for starts in [*arguments.starts, TRUTH]:
                 found = [
@@ -63,23 +64,13 @@ def main(argv: Sequence[str]) -> None:
 
 def measured(table: Generated, starts: int | str, seed: int) -> tuple[float, float, float]:
     """Fit a mixture, and return its index, its log-likelihood and the seconds of the fit."""
-    data = from_frame(table.frame)
-    encoding = data.kind.fit(data, "mixed", likelihood="table")
-    structure = structure_of(encoding, data.x)
-    x = encoding(data.x)
-    rows = TableRows.of(x, structure)
+    rows, features, *_ = on_model_scale(table.frame, len(table.frame))
     began = time.perf_counter()
-    mixture = _fitted(rows, x, table, starts, seed)
+    if starts == TRUTH:
+        labels = torch.from_numpy(np.asarray(table.labels)).long()
+        mixture = refine_mixture(rows, one_hot(labels, table.clusters).double())
+    else:
+        mixture = fit_mixture(rows, features, table.clusters, seed=seed, tries=int(starts))
     seconds = time.perf_counter() - began
     index = adjusted_rand_score(table.labels, mixture.log_joint(rows).argmax(-1))
     return float(index), float(mixture.log_likelihood(rows, weighted=True).mean()), seconds
-
-
-def _fitted(
-    rows: TableRows, x: torch.Tensor, table: Generated, starts: int | str, seed: int
-) -> ColumnMixture:
-    if starts == TRUTH:
-        labels = torch.from_numpy(np.asarray(table.labels)).long()
-        return refine_mixture(rows, one_hot(labels, table.clusters).double())
-    features = table_features(rows.structure, x)(x)[:, : rows.structure.layout.n_central]
-    return fit_mixture(rows, features.double(), table.clusters, seed=seed, tries=int(starts))

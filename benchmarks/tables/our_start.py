@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from pyro_gmvae.data import from_frame
 from pyro_gmvae.data.columns.wishes import wishes_of
@@ -14,7 +16,41 @@ from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
 from pyro_gmvae.fitting.starts.mixture_fit import fit_mixture, table_features
 from pyro_gmvae.fitting.tables import structure_of
 
-__all__ = ["StartingMixture"]
+__all__ = ["ModelScale", "StartingMixture", "on_model_scale"]
+
+
+class ModelScale(NamedTuple):
+    """Hold a table on the scale of our model.
+
+    Attributes:
+        fitted_to: the first rows, which a mixture is fitted to.
+        features: theirs, for k-means.
+        table: all rows.
+        volume: the log of the volume that model scale gives to a raw unit, of each row.
+    """
+
+    fitted_to: TableRows
+    features: Tensor
+    table: TableRows
+    volume: Tensor
+
+
+def on_model_scale(
+    frame: pd.DataFrame, rows: int, kinds: Mapping[str, str] | None = None
+) -> ModelScale:
+    """Describe and encode a table as a training does; see `StartingMixture`."""
+    data = from_frame(frame, wishes=wishes_of(kinds))
+    train = data.subset(torch.arange(rows))
+    encoding = data.kind.fit(train, "mixed", likelihood="table")
+    structure = structure_of(encoding, train.x)
+    x = encoding(data.x)
+    seen = table_features(structure, x[:rows])(x[:rows])
+    return ModelScale(
+        TableRows.of(x[:rows], structure),
+        seen[:, : structure.layout.n_central].double(),
+        TableRows.of(x, structure),
+        encoding.log_abs_det(data.x).double(),
+    )
 
 
 class StartingMixture:
@@ -37,17 +73,11 @@ class StartingMixture:
         seed: int,
         kinds: Mapping[str, str] | None = None,
     ) -> None:
-        data = from_frame(frame, wishes=wishes_of(kinds))
-        train = data.subset(torch.arange(rows))
-        encoding = data.kind.fit(train, "mixed", likelihood="table")
-        structure = structure_of(encoding, train.x)
-        x = encoding(data.x)
-        seen = table_features(structure, x[:rows])(x[:rows])
-        features = seen[:, : structure.layout.n_central].double()
-        fitted_to = TableRows.of(x[:rows], structure)
-        self.mixture: ColumnMixture = fit_mixture(fitted_to, features, clusters, seed=seed)
-        self.table = TableRows.of(x, structure)
-        self.volume = encoding.log_abs_det(data.x).double()
+        scaled = on_model_scale(frame, rows, kinds)
+        self.mixture: ColumnMixture = fit_mixture(
+            scaled.fitted_to, scaled.features, clusters, seed=seed
+        )
+        self.table, self.volume = scaled.table, scaled.volume
 
     def predict(self) -> np.ndarray:
         """Return the likeliest cluster of each row of the table, shape ``(N,)``."""

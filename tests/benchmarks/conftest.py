@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,6 +21,7 @@ class Outcome(NamedTuple):
 
 
 Bench = Callable[..., Outcome]
+MACHINE = {"processor", "cores", "threads", "load", "gpu", "python", "torch", "pyro", "commit"}
 
 
 @pytest.fixture
@@ -35,3 +37,14 @@ def bench(
         return Outcome(exit_code, *capsys.readouterr())
 
     return run
+
+
+def report(bench: Bench, name: str, *options: object) -> dict[str, Any]:
+    """Run a benchmark at its least, and return what it writes."""
+    result = bench(name, "--small", "--device", "cpu", "--out", "out.json", *options)
+    assert result.exit_code == 0, result.stderr
+    values: dict[str, Any] = json.loads(Path("out.json").read_text())
+    assert values["benchmark"] == name
+    assert set(values["machine"]) >= MACHINE
+    assert values["settings"]["size"] == "small"
+    return values

@@ -12,7 +12,7 @@ from sklearn.datasets import make_blobs
 
 from benchmarks.clusters.many import groups, lost
 from benchmarks.clusters.summary_table import summary, table
-from tests.benchmarks.conftest import Bench
+from tests.benchmarks.conftest import Bench, report
 
 SMALL = ["clusters", "--small", "--device", "cpu", "--json"]
 
@@ -146,7 +146,5 @@ def test_embeddings_of_a_folder(bench: Bench) -> None:
 
 @pytest.mark.slow
 def test_selection(bench: Bench) -> None:
-    result = bench("selection", "--small", "--device", "cpu", "--json")
-    assert result.exit_code == 0, result.stderr
-    rows = json.loads(result.stdout)["results"]
+    rows = report(bench, "selection")["results"]
     assert rows and all(row["truth"] in [c["clusters"] for c in row["candidates"]] for row in rows)

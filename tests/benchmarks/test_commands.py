@@ -8,28 +8,16 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.__main__ import NAMES
 from benchmarks.speed import import_time
 from pyro_gmvae.fitting.starts import latent
-from tests.benchmarks.conftest import Bench
+from tests.benchmarks.conftest import Bench, report
 from tests.helpers.idx_files import write_mnist
 
 ROOT = Path(__file__).parents[2]
-MACHINE = {"processor", "cores", "threads", "load", "gpu", "python", "torch", "pyro", "commit"}
-
-
-def report(bench: Bench, name: str, *options: object) -> dict[str, Any]:
-    result = bench(name, "--small", "--device", "cpu", "--out", "out.json", *options)
-    assert result.exit_code == 0, result.stderr
-    values: dict[str, Any] = json.loads(Path("out.json").read_text())
-    assert values["benchmark"] == name
-    assert set(values["machine"]) >= MACHINE
-    assert values["settings"]["size"] == "small"
-    return values
 
 
 @pytest.mark.filterwarnings("ignore:.*TraceEnum_ELBO.*", "ignore:Found vars in model")

@@ -20,7 +20,7 @@ from benchmarks.paper.studies import PRESETS, Cell, Study, cells_of, narrowed
 from benchmarks.paper.summary_table import summary, table
 from pyro_gmvae.distributions import ConcreteCategorical
 from pyro_gmvae.training import Reporter
-from tests.benchmarks.conftest import Bench
+from tests.benchmarks.conftest import Bench, report
 from tests.helpers.idx_files import write_mnist
 from tests.helpers.small import binary_data, small_gmvae
 
@@ -159,9 +159,7 @@ def test_objective_ablation(bench: Bench) -> None:
 
 def test_concrete_gap(bench: Bench) -> None:
     write_mnist(Path("data"), 120, 20)
-    result = bench("concrete-gap", "--small", "--device", "cpu", "--out", "out.json")
-    assert result.exit_code == 0, result.stderr
-    rows = json.loads(Path("out.json").read_text())["results"]
+    rows = report(bench, "concrete-gap")["results"]
     assert [row["variant"] for row in rows] == ["exact", "sparse in the last half"]
     exact = rows[0]["tests"][0]["log_likelihood"]
     for row in rows:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.tables.partial_fit import is_equal
-from tests.benchmarks.conftest import Bench
-
-
-def run(bench: Bench, *options: object) -> list[dict[str, Any]]:
-    result = bench(*options, "--small", "--device", "cpu", "--json")
-    assert result.exit_code == 0, result.stderr
-    found: list[dict[str, Any]] = json.loads(result.stdout)["results"]
-    return found
+from tests.benchmarks.conftest import Bench, report
 
 
 @pytest.mark.slow
 def test_shards(bench: Bench) -> None:
-    rows = run(bench, "shards", "--folder", "kept")
+    rows = report(bench, "shards", "--folder", "kept")["results"]
     assert [row["use"] for row in rows] == ["reading", "surveying", "training"]
     read, seen, trained = rows
     assert seen["rows"] == 20_000 > read["rows"] == trained["rows"] > 10_000
@@ -30,8 +21,9 @@ def test_shards(bench: Bench) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_validation")  # which torch.compile turns off for good
 def test_prediction_trains_a_run_of_its_own(bench: Bench) -> None:
-    parquet, text, *variants = run(bench, "prediction")
+    parquet, text, *variants = report(bench, "prediction")["results"]
     assert (parquet["kind"], text["kind"]) == ("parquet", "csv")
     for row in (parquet, text):
         assert row["rows"] == sum(row["cluster_sizes"]) == 20_000
@@ -41,7 +33,7 @@ def test_prediction_trains_a_run_of_its_own(bench: Bench) -> None:
 
 
 def test_pieces_beside_one_fit(bench: Bench) -> None:
-    (row,) = run(bench, "partial-fit")
+    (row,) = report(bench, "partial-fit")["results"]
     assert (row["task"], row["seed"]) == ("blobs", 0)
     assert row["equal"] == is_equal(row)
     assert row["ari_pieces"] > 0.5 and row["standard_error"] > 0
