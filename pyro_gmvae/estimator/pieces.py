@@ -175,8 +175,8 @@ class PiecesMixin(Room):
         from the clusters so far over the new and the earlier rows, and then comes a training like
         that of `fit`. A start that begins anew takes its place if it is clearly better; then each
         cluster gets the number of the one it shares most rows with. Other models go on from their
-        weights. The learning rate and
-        the epochs are multiplied by the share of the new rows among all.
+        weights. The learning rate and the epochs are multiplied by the share of the new rows among
+        all.
 
         Args:
             X: rows like those of the first piece, one or more.

@@ -26,7 +26,7 @@ from pyro_gmvae.fitting.starts.imitation import imitate
 from pyro_gmvae.fitting.starts.information import best_start
 from pyro_gmvae.fitting.starts.membership import begin_membership, centre_membership
 from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
-from pyro_gmvae.fitting.starts.registry import GIVEN, start_from
+from pyro_gmvae.fitting.starts.registry import CONTINUED, GIVEN, RETAUGHT, start_from
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.training import (
@@ -301,8 +301,8 @@ def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -
 
 def _starts_alone(plan: Plan, gmvae: GMVAE) -> bool:
     """Return True if no other process can help, for the start trains nothing by batches."""
-    laws = gmvae.options["table"] is not None
-    return laws and plan.start.name in ("given", "mixture", "portfolio", "kmeans", "spectral")
+    laws, named = gmvae.options["table"] is not None, (GIVEN, CONTINUED, RETAUGHT)
+    return laws and plan.start.name in (*named, "mixture", "portfolio", "kmeans", "spectral")
 
 
 def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:

@@ -87,7 +87,7 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
     begin_at_gaussians(gmvae, found.mixture)
     if found.clusters is not None:
         _forget_posterior(gmvae, seed)
-        learned = found.clusters if name != GIVEN or clusters is None else clusters
+        learned = clusters if name == GIVEN and clusters is not None else found.clusters
         teach_clusters(gmvae, x, learned, seed=seed, weights=context.weights)
 
 
