@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from pyro_gmvae.about import About
-from pyro_gmvae.data import Dataset, Encoding, KindDefaults, Splits
+from pyro_gmvae.data import Dataset, Encoding, Splits
 from pyro_gmvae.data.covariates import CovariateDesign
 from pyro_gmvae.data.transformations import Transformation
-from pyro_gmvae.errors import InputError
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting import defaults
 from pyro_gmvae.fitting.capacity import check_capacity
-from pyro_gmvae.fitting.covariates import covariates_of
-from pyro_gmvae.fitting.groups import ConcreteSettings, ExactSettings, SparseSettings
-from pyro_gmvae.fitting.regularizers import make_regularizer
+from pyro_gmvae.fitting.case import Case, as_input_error
+from pyro_gmvae.fitting.groups import ExactSettings
+from pyro_gmvae.fitting.pace import Pace, train_config
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.registry import GIVEN, check_start
-from pyro_gmvae.fitting.tables import structure_of
-from pyro_gmvae.inference import KLAnnealing, Schedule
-from pyro_gmvae.likelihoods import Support, TableStructure, likelihood_class
-from pyro_gmvae.models import GMVAE, Regularizer, from_config, to_config
-from pyro_gmvae.models.labels import LABEL_WEIGHT, check_label_rows, check_labels
-from pyro_gmvae.models.must_link import check_must_link
-from pyro_gmvae.networks import ConvSizes
+from pyro_gmvae.fitting.structure import structure
+from pyro_gmvae.models import GMVAE, Regularizer, from_config
+from pyro_gmvae.models.labels import check_label_rows
 from pyro_gmvae.process.alone import alone
 from pyro_gmvae.rng import forked_rng
 from pyro_gmvae.training import TrainConfig
@@ -144,92 +137,26 @@ def plan(
     >>> made.config.epochs, made.model["n_components"], made.start.name
     (5, 10, 'information')
     """
-    given = splits
-    if given.train.weights is not None:
-        clusters = None if clusters is None else clusters[given.train.weights > 0]
-        splits = given.counted()
-    if before is None:
-        splits = splits.of_kind(defaults.kind(settings.data.kind, splits.train))
-    train, kind, model = splits.train, splits.train.kind, settings.model
-    shape, hardware, training = train.event_shape, settings.hardware, settings.training
-    _check_rows(settings, splits)
-    covariates = covariates_of(settings, splits, before)
-
-    likelihood = (
-        defaults.likelihood(model.likelihood, model.binarize, train)
-        if before is None
-        else str(before.gmvae.options["likelihood"])
-    )
-    with as_input_error():
-        support = likelihood_class(likelihood).support
-    encoding = (
-        kind.fit(train, support, likelihood=likelihood, binarize=defaults.binarize(model.binarize))
-        if before is None
-        else before.encoding
-    )
-    _check_extremes(splits, encoding, support, likelihood)
-    augment = kind.augmentation(train, training.augment)
-    regularizer = make_regularizer(
-        defaults.regularize(settings.start.regularize, kind, shape),
-        train.x,
-        encoding,
-        strength=settings.start.regularizer_strength,
-        seed=training.seed,
-    )
-    regularized = regularizer is not None
-
-    device = defaults.device(hardware.device)
-    laws = (
-        defaults.laws(model, likelihood, support, train, regularized=regularized)
-        if before is None
-        else before.gmvae.options["table"] is not None
-    )
-    n_rows = splits.n_trained
-    usual = kind.usual(support, n_rows, laws=laws)
-    batch_size = defaults.batch_size(training.batch_size, usual, n_rows)
-    epochs = defaults.epochs(training.epochs, usual, n_rows, batch_size)
-    max_steps = defaults.max_steps(training.epochs, usual)
-    total_steps = defaults.total_steps(epochs, n_rows, batch_size, max_steps)
-    known = train.labels is not None or train.must_link is not None
-    start = _start(settings, splits, support, usual, regularized, known, total_steps, clusters)
-    if before is not None:
-        start = replace(start, name=defaults.BEFORE)
+    case = Case.of(settings, splits, before)
+    if clusters is not None and splits.train.weights is not None:
+        clusters = clusters[splits.train.weights > 0]
+    train, training = case.train, settings.training
+    augment = train.kind.augmentation(train, training.augment)
+    pace = Pace.of(case)
+    start = _start(case, pace, clusters)
     several = defaults.starts(settings.start.starts, start.name)
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
-    structure = None
-    if laws and before is None:
-        structure = structure_of(encoding, train.x, correlated=support == "real")
-    holds = defaults.holds(
-        settings.start.clusters_are,
-        model.method,
-        n_rows,
-        start.name,
-        mixed=laws and support == "mixed",
-        taught=regularized or known,
-        shared_trunk=model.shared_trunk,
-        before=None if before is None else bool(before.about.held),
-        covariates=covariates is not None,
-    )
+    holds = _holds(case, start)
     # The second of two like trainings finds the compiled step of the first.
-    compiled_steps = total_steps * len(holds)
-    config = _config(settings, start.name, usual, device, batch_size, epochs, compiled_steps)
-    config = replace(config, max_steps=max_steps)
-    if before is None:
-        structured = _model(settings, splits, likelihood, usual, regularized, encoding, structure)
-        if covariates is not None:
-            structured["n_covariates"] = len(covariates)
-    else:
-        structured = to_config(before.gmvae)
-        if train.labels is not None:
-            structured["label_weight"] = LABEL_WEIGHT
+    config = train_config(case, pace, start.name, trainings=len(holds))
 
     made = Plan(
-        splits=splits,
-        encoding=encoding,
+        splits=case.splits,
+        encoding=case.encoding,
         augment=augment,
-        regularizer=regularizer,
-        model=structured,
+        regularizer=case.regularizer,
+        model=structure(case),
         config=config,
         start=replace(start, tries=tries),
         seeds=seeds_of(training.seed, trainings),
@@ -237,18 +164,18 @@ def plan(
             name=train.name,
             settings=settings.to_dict(),
             class_names=train.class_names,
-            fingerprint=given.fingerprint(),
-            known_rows=given.known_rows(),
+            fingerprint=splits.fingerprint(),
+            known_rows=splits.known_rows(),
             streamed_rows=None if splits.stream is None else splits.n_trained,
         ),
         holds=holds,
         before=before,
-        covariates=covariates,
+        covariates=case.covariates,
     )
     with as_input_error():
-        check_capacity(made.model, device)
+        check_capacity(made.model, case.device)
         gmvae = made.make_model(training.seed)
-    return made if gmvae.method != "exact" else _chunked(made, gmvae, settings, device)
+    return _chunked(made, gmvae, case) if gmvae.method == "exact" else made
 
 
 def seeds_of(seed: int, n: int) -> tuple[int, ...]:
@@ -262,174 +189,54 @@ def seeds_of(seed: int, n: int) -> tuple[int, ...]:
     return (seed, *others.tolist())
 
 
-@contextmanager
-def as_input_error() -> Iterator[None]:
-    """Turn a constructor's refusal of what the user asked for into an `InputError`."""
-    try:
-        yield
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(str(error)) from error
-
-
-def _check_rows(settings: Settings, splits: Splits) -> None:
-    train, clusters = splits.train, settings.model.clusters
-    if clusters > len(train):
-        held_out = sum(map(len, splits)) - len(train)
-        less = ", or hold out fewer rows than validation_fraction does" if held_out else ""
-        raise InputError(
-            f"{clusters} clusters are more than the {len(train)} training rows of {train.name}: "
-            f"use fewer clusters, or more data{less}"
-        )
-    if train.labels is not None:
-        check_labels(train.labels, clusters)
-        if not (train.labels >= 0).any():
-            raise InputError(
-                "every row with a label is held out: label more rows, or hold out fewer"
-            )
-    if train.must_link is not None:
-        check_must_link(train.must_link, len(train))
-
-
-def _check_extremes(splits: Splits, encoding: Encoding, support: Support, likelihood: str) -> None:
-    """Refuse rows that are not in memory and that the likelihood does not take."""
-    if splits.stream is not None and splits.stream.extremes is not None:
-        encoding.check(splits.stream.extremes, support, likelihood)
-
-
-def _start(
-    settings: Settings,
-    splits: Splits,
-    support: Support,
-    usual: KindDefaults,
-    regularized: bool,
-    known: bool,
-    total_steps: int,
-    clusters: Tensor | None,
-) -> StartPlan:
-    train, said = splits.train, settings.start
+def _start(case: Case, pace: Pace, clusters: Tensor | None) -> StartPlan:
+    """Decide how the training begins; given clusters come before what the settings name."""
+    train, said, k = case.train, case.settings.start, case.settings.model.clusters
     if clusters is not None:
-        check_label_rows(clusters, len(train), settings.model.clusters)
+        check_label_rows(clusters, len(train), k)
         name = GIVEN
     else:
         name = defaults.start(
             said.initialization,
             train.kind,
             train.event_shape,
-            support,
-            regularized=regularized,
-            taught=known,
+            case.support,
+            regularized=case.regularized,
+            taught=case.known,
             covariates=train.covariates is not None,
         )
-        check_start(name, regularized=regularized)
-    if settings.model.clusters == 1:
+        check_start(name, regularized=case.regularized)
+    if k == 1:
         name = "random"  # one cluster has nowhere else to begin
-    steps = defaults.start_steps(train, usual, total_steps)
+    if case.before is not None:
+        name = defaults.BEFORE
+    steps = defaults.start_steps(train, case.usual, pace.total_steps)
     return StartPlan(
         name, tries=1, epochs=said.initialization_epochs, steps=steps, clusters=clusters
     )
 
 
-def _model(
-    settings: Settings,
-    splits: Splits,
-    likelihood: str,
-    usual: KindDefaults,
-    regularized: bool,
-    encoding: Encoding,
-    structure: TableStructure | None,
-) -> dict[str, Any]:
-    """Return the structure of the model, as `from_config` takes it."""
-    model, train = settings.model, splits.train
-    kind = train.kind
-    network = defaults.cluster_network(
-        model.cluster_network, kind, regularized=regularized, shared_trunk=model.shared_trunk
-    )
-    convolves = "conv" in (model.network, network)
-    if convolves and not kind.convolves:
-        raise InputError(f"the conv network is for images, not for {train.name}: use network mlp")
-    if model.channels is not None and not convolves:
-        raise InputError("channels belong to the conv network: leave them out, or use network conv")
-    options: dict[str, Any] = {}
-    if model.channels is not None:
-        with as_input_error():
-            sizes = ConvSizes.for_images(*train.event_shape[1:], channels=model.channels)
-        options["conv"] = sizes.to_config()
-    if train.labels is not None:
-        options["label_weight"] = LABEL_WEIGHT
-    own = model.passed()
-    if isinstance(model, SparseSettings):
-        own["drawn_share"] = defaults.drawn_share(model.drawn_share, regularized=regularized)
-    if structure is not None:
-        options["table"] = structure.to_config()
-    return {
-        "method": model.method,
-        "input_dim": encoding.model_shape,
-        "n_components": model.clusters,
-        "latent_dim": defaults.latent_dim(model.latent_dim, usual, structure),
-        "hidden": defaults.hidden(model.hidden, usual),
-        "network": model.network,
-        "cluster_network": network,
-        "likelihood": likelihood,
-        "shared_trunk": model.shared_trunk,
-        "learn_mixture": defaults.learn_mixture(model.learn_mixture, regularized=regularized),
-        **own,
-        **options,
-    }
-
-
-def _config(
-    settings: Settings,
-    start: str,
-    usual: KindDefaults,
-    device: Literal["cpu", "cuda"],
-    batch_size: int,
-    epochs: int,
-    total_steps: int,
-) -> TrainConfig:
-    """Return the settings of the training loop, except the chunk size, which needs a model."""
-    said, hardware = settings.training, settings.hardware
-    compiled = defaults.compiled(hardware.compile, device, total_steps)
-    schedule = defaults.learning_rate_schedule(said.learning_rate_schedule, usual)
-    with as_input_error():
-        return TrainConfig(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=defaults.learning_rate(said.learning_rate, usual),
-            learning_rate_schedule=schedule,
-            kl_annealing=KLAnnealing(
-                said.annealing,  # type: ignore[arg-type]
-                duration=defaults.annealing_epochs(said.annealing_epochs, start, usual),
-            ),
-            z_kl_annealing=KLAnnealing(duration=said.style_annealing_epochs),
-            temperature=_temperature(settings),
-            patience=defaults.patience(said.patience, schedule),
-            seed=said.seed,
-            checkpoint_seconds=said.checkpoint_seconds,
-            device=device,
-            compile=compiled,
-            record=hardware.compile != "off",
-            precision=defaults.precision(hardware.precision, device, usual),
-        )
-
-
-def _temperature(settings: Settings) -> Schedule | None:
-    model, duration = settings.model, settings.training.annealing_epochs
-    if not isinstance(model, ConcreteSettings) or model.temperature_end is None:
-        return None
-    return Schedule(
-        "linear",
-        start=model.temperature,
-        end=model.temperature_end,
-        duration=KLAnnealing.duration if duration is None else duration,
+def _holds(case: Case, start: StartPlan) -> tuple[bool, ...]:
+    """Decide whether q(y|x) stays as it begins; both ways are tried where neither is known."""
+    model = case.settings.model
+    return defaults.holds(
+        case.settings.start.clusters_are,
+        model.method,
+        case.splits.n_trained,
+        start.name,
+        mixed=case.laws and case.support == "mixed",
+        taught=case.regularized or case.known,
+        shared_trunk=model.shared_trunk,
+        before=None if case.before is None else bool(case.before.about.held),
+        covariates=case.covariates is not None,
     )
 
 
-def _chunked(made: Plan, gmvae: GMVAE, settings: Settings, device: str) -> Plan:
+def _chunked(made: Plan, gmvae: GMVAE, case: Case) -> Plan:
     """Let the exact method sum as many clusters at a time as fit into memory."""
-    assert isinstance(settings.model, ExactSettings)
+    model = case.settings.model
+    assert isinstance(model, ExactSettings)
     with forked_rng(seed=0):
         x = made.encoding(made.splits.train.x[: made.config.batch_size])
-    size = defaults.chunk_size(settings.model.chunk_size, gmvae, x, device)
+    size = defaults.chunk_size(model.chunk_size, gmvae, x, case.device)
     return replace(made, config=replace(made.config, chunk_size=size))
