@@ -32,6 +32,7 @@ from benchmarks.measuring.report import Report
 from benchmarks.paper.run_cell import cell_file, run_cell
 from benchmarks.paper.studies import PRESETS, Cell, cells_of, narrowed
 from benchmarks.paper.summary_table import plot_times, summary, table
+from benchmarks.paper.table_1 import comparisons, table_1
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training import TrainingInterrupted
@@ -84,10 +85,18 @@ def main(argv: Sequence[str]) -> None:
         return
     results = [found for cell in cells if (found := result_of(cell, folder))]
     rows = summary(results)
-    report.set(finished=len(results), n_cells=len(cells), results=rows, cells=results)
+    beside_exact = comparisons(results, {study.data: study.margin for study in studies})
+    report.set(
+        finished=len(results),
+        n_cells=len(cells),
+        comparisons=beside_exact,
+        results=rows,
+        cells=results,
+    )
     if arguments.out is not None:
         plot_times(rows, arguments.out.with_suffix(".png"))
-    report.say(f"{table(rows)}\n{len(results)} of {len(cells)} cells are finished, in {folder}.")
+    report.say(f"{table_1(beside_exact)}\n{table(rows)}")
+    report.say(f"{len(results)} of {len(cells)} cells are finished, in {folder}.")
     if len(results) < len(cells):
         report.say("The same command goes on.")
     report.close()

@@ -225,16 +225,18 @@ def trained(job: Job, folder: Path) -> dict[str, Any]:
 
 
 def figures(gmvae: GMVAE, num_samples: int, job: Job) -> dict[str, Any]:
-    """Evaluate on the test images: likelihood, bits per dimension, clusters."""
+    """Evaluate on the test images: likelihood of each and of all, clusters."""
     test = job.splits.test
-    return evaluate(
+    evaluation = evaluate(
         gmvae,
         test.x,
         labels=test.class_labels,
         num_samples=num_samples,
         transform=job.transform,
         encode_mean=job.transform.encode_mean,
-    ).to_dict()
+    )
+    log_p = [round(value, 2) for value in evaluation.likelihood.log_p.tolist()]
+    return evaluation.to_dict() | {"log_p": log_p}
 
 
 def step_memory(gmvae: GMVAE, x: Tensor, job: Job) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measuring.growth_curve import plot, slope
 from benchmarks.measuring.summary import markdown_table, spread
 
-__all__ = ["plot_times", "summary", "table"]
+__all__ = ["Row", "minutes", "plot_times", "summary", "table"]
 
 Row = dict[str, Any]
 PER_SEED = ("epochs", "seconds", "seconds_per_epoch")

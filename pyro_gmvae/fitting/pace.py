@@ -52,7 +52,8 @@ def train_config(case: Case, pace: Pace, start: str, *, trainings: int) -> Train
         case: what the decisions are made from.
         pace: how long the training is.
         start: how the training begins.
-        trainings: how many trainings of such a model a compiled step serves.
+        trainings: how many trainings there are with each seed. Their steps count together where
+            it is decided whether compilation pays.
 
     Raises:
         InputError: for settings that do not fit one another.

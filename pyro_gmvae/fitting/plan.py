@@ -148,7 +148,7 @@ def plan(
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
     holds = _holds(case, start)
-    # The second of two like trainings finds the compiled step of the first.
+    # Held and freed clusters have a graph each, and one decision whether to compile.
     config = train_config(case, pace, start.name, trainings=len(holds))
 
     made = Plan(
