@@ -40,7 +40,7 @@ from benchmarks.measuring.report import Report, write_json
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.evaluation import clustering_scores
 from pyro_gmvae.fitting.settings import Settings
-from pyro_gmvae.run_data import load_settings_splits
+from pyro_gmvae.training_data import load_settings_splits
 
 SMALL = {"data": ["digits"], "contenders": ["kmeans", "concrete"], "seeds": 1, "epochs": 1}
 SMALL |= {"rows": 150, "samples": 10}

@@ -32,7 +32,7 @@ from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
 from pyro_gmvae.models import METHODS
-from pyro_gmvae.run_data import load_settings_splits
+from pyro_gmvae.training_data import load_settings_splits
 
 WAYS = {"eager": "off", "compiled": "on"}
 LEVELS = (2, 2, 2, 3, 5, 8, 12, 40)

@@ -11,10 +11,11 @@ from pyro_gmvae.evaluation import cluster_usage
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.models import keep_components
 from pyro_gmvae.ranges import real
-from pyro_gmvae.run_data import settings_of, sources_of
+from pyro_gmvae.run_data import settings_of
 from pyro_gmvae.runs import replace_run
 from pyro_gmvae.runs.folder import open_run_folder
 from pyro_gmvae.segments import calibrate
+from pyro_gmvae.training_data import sources_of
 
 __all__ = ["Pruned", "prune_run"]
 

@@ -11,7 +11,7 @@ from pyro_gmvae.data import Dataset, Schema, load
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.files import written_whole
 from pyro_gmvae.fitting.settings import Settings
-from pyro_gmvae.run_data import wishes_of_settings
+from pyro_gmvae.training_data import wishes_of_settings
 
 __all__ = ["check_schema_name", "describe_source", "write_schema"]
 

@@ -28,10 +28,10 @@ from pyro_gmvae.fitting.train import train
 from pyro_gmvae.plots import plot_selection, save_figure
 from pyro_gmvae.process.workers import in_processes, jobs_that_fit
 from pyro_gmvae.ranges import MOST_CLUSTERS, MOST_DRAWS, MOST_TRAININGS, shown, whole
-from pyro_gmvae.run_data import load_settings_splits, sources_of
 from pyro_gmvae.runs import read_training, write_training
 from pyro_gmvae.runs.contents import SELECTION, TRAINING
 from pyro_gmvae.runs.folder import clear, open_run_folder
+from pyro_gmvae.training_data import load_settings_splits, sources_of
 
 __all__ = ["counts", "select_clusters"]
 

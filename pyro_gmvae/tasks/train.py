@@ -20,7 +20,6 @@ from pyro_gmvae.fitting.train import train
 from pyro_gmvae.pictures import pictures_of
 from pyro_gmvae.plots import save_figure
 from pyro_gmvae.report.support import support_of
-from pyro_gmvae.run_data import load_settings_splits, sources_of, with_stream_chosen
 from pyro_gmvae.runs import read_training, save_run, write_training
 from pyro_gmvae.runs.contents import METRICS, TRAINING, checkpoint_path
 from pyro_gmvae.runs.folder import clear, open_run_folder
@@ -35,6 +34,7 @@ from pyro_gmvae.training import (
     TrainingInterrupted,
 )
 from pyro_gmvae.training.device import make_accelerator
+from pyro_gmvae.training_data import load_settings_splits, sources_of, with_stream_chosen
 from pyro_gmvae.visible import visible
 
 __all__ = ["Trained", "train_run"]
