@@ -31,9 +31,9 @@ def comparisons(results: Iterable[Row], margins: Mapping[str, float]) -> list[Ro
     log_p: dict[tuple[str, int, str], dict[int, Sequence[float]]] = {}
     for result in results:
         cell = result["cell"]
-        if not cell["timed"] and "log_p" in result["test"][-1]:
+        if "log_p" in result:
             key = (cell["study"]["data"], cell["clusters"], cell["method"])
-            log_p.setdefault(key, {})[cell["seed"]] = result["test"][-1]["log_p"]
+            log_p.setdefault(key, {})[cell["seed"]] = result["log_p"]
     times = {key_of(row): [m for m in minutes(row) if m is not None] for row in rows}
     found = []
     for row in rows:
