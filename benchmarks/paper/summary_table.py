@@ -119,11 +119,15 @@ def curves(rows: Iterable[Row]) -> dict[str, dict[int, float]]:
 
 
 def plot_times(rows: Sequence[Row], file: Path) -> None:
-    """Draw an epoch's seconds against K, a panel for each data set."""
+    """Draw an epoch's seconds against K, a panel for each data set with two K or more."""
     found = {
         f"{data}, seconds per epoch": curves(row for row in rows if row["data"] == data)
         for data in dict.fromkeys(row["data"] for row in rows)
     }
-    timed = {title: curve for title, curve in found.items() if curve}
+    timed = {
+        title: by_method
+        for title, by_method in found.items()
+        if any(len(curve) > 1 for curve in by_method.values())
+    }
     if timed:
         plot(timed, file)
