@@ -37,7 +37,8 @@ from pyro_gmvae.models.gmvae import GMVAE
 from pyro_gmvae.models.guides import ConcreteGuide
 from pyro_gmvae.training import TrainConfig, fit
 
-HIDDEN, ANNEALING = 256, 8.0  # the latter in epochs
+HIDDEN = 256
+ANNEALING = 8.0  # epochs
 
 
 class StraightThrough(ConcreteCategorical):

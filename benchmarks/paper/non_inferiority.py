@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
 import numpy as np
 from scipy.stats import t
@@ -15,7 +14,7 @@ __all__ = ["Difference", "paired_difference"]
 
 @dataclass(frozen=True)
 class Difference:
-    """Hold the mean difference of two methods' log p(x) and what it is known to.
+    """Hold the mean difference between two methods' log p(x), with its uncertainty.
 
     Attributes:
         nats: the mean over images and seeds.
@@ -29,10 +28,6 @@ class Difference:
     standard_error: float
     p: float
     seeds: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain JSON."""
-        return asdict(self)
 
 
 def paired_difference(

@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.paper.run_cell import prepared
+from benchmarks.paper.run_cell import judged, prepared
 from benchmarks.paper.studies import Study
 from pyro_gmvae.data import Encoding, Splits
-from pyro_gmvae.evaluation import evaluate
 from pyro_gmvae.models.gmvae import GMVAE
 
-__all__ = ["BATCH_SIZE", "CLUSTERS", "ReducedMNIST"]
+__all__ = ["BATCH_SIZE", "ReducedMNIST"]
 
 CLUSTERS, LATENT_DIM, BATCH_SIZE = 10, 20, 100
 
@@ -56,12 +55,4 @@ class ReducedMNIST:
 
     def judged(self, gmvae: GMVAE, samples: int) -> dict[str, Any]:
         """Evaluate on the test images, by so many importance samples."""
-        test = self.splits.test
-        return evaluate(
-            gmvae,
-            test.x,
-            labels=test.class_labels,
-            num_samples=samples,
-            transform=self.transform,
-            encode_mean=self.transform.encode_mean,
-        ).to_dict()
+        return judged(gmvae, self.splits.test, self.transform, samples).to_dict()

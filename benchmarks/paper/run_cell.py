@@ -32,7 +32,7 @@ from pyro_gmvae.pictures import draw_clusters, draw_reconstructions, draw_sample
 from pyro_gmvae.runs import save_run
 from pyro_gmvae.training import Reporter, TrainConfig, fit
 
-__all__ = ["cell_file", "prepared", "run_cell"]
+__all__ = ["cell_file", "judged", "prepared", "run_cell"]
 
 SPLIT_SEED = 0
 TIMED_BATCHES, TIMED_EPOCHS = 10, 4  # the first epoch warms up
@@ -199,7 +199,7 @@ def trained(job: Job, folder: Path) -> dict[str, Any]:
         resume=checkpoint.is_file(),
     )
     seconds = [record["seconds"] for record in result.history]
-    tests = [judged(gmvae, num_samples, job) for num_samples in cell.study.samples]
+    tests = [judged(gmvae, splits.test, job.transform, n) for n in cell.study.samples]
     values = {
         "stopped": result.stopped,
         "epochs": len(seconds),
@@ -227,16 +227,15 @@ def trained(job: Job, folder: Path) -> dict[str, Any]:
     return values
 
 
-def judged(gmvae: GMVAE, num_samples: int, job: Job) -> Evaluation:
+def judged(gmvae: GMVAE, test: Dataset, transform: Encoding, num_samples: int) -> Evaluation:
     """Evaluate on the test images: likelihood, bits per dimension, clusters."""
-    test = job.splits.test
     return evaluate(
         gmvae,
         test.x,
         labels=test.class_labels,
         num_samples=num_samples,
-        transform=job.transform,
-        encode_mean=job.transform.encode_mean,
+        transform=transform,
+        encode_mean=transform.encode_mean,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from statistics import mean
 from typing import Any
 
@@ -38,11 +39,12 @@ def comparisons(results: Iterable[Row], margins: Mapping[str, float]) -> list[Ro
     found = []
     for row in rows:
         key = data, k, method = key_of(row)
-        theirs, took, exact_took = (data, k, EXACT), times[key], times.get((data, k, EXACT))
+        exact = (data, k, EXACT)
+        took, exact_took = times[key], times.get(exact)
         difference = None
         if method != EXACT:
-            ours, exact = log_p.get(key, {}), log_p.get(theirs, {})
-            difference = paired_difference(ours, exact, margin=margins[data])
+            ours, theirs = log_p.get(key, {}), log_p.get(exact, {})
+            difference = paired_difference(ours, theirs, margin=margins[data])
         samples = max(int(n.rsplit("_", 1)[1]) for n in row if n.startswith("log_likelihood_"))
         found.append(
             {
@@ -55,7 +57,7 @@ def comparisons(results: Iterable[Row], margins: Mapping[str, float]) -> list[Ro
                 "samples": samples,
                 "log_likelihood": row[f"log_likelihood_{samples}"],
                 "bits_per_dim": row["bits_per_dim"],
-                "difference": None if difference is None else difference.to_dict(),
+                "difference": None if difference is None else asdict(difference),
                 "margin": margins[data],
             }
         )
