@@ -12,6 +12,8 @@ trained on. Labels are used for that only, and every seed that was run is in the
     python -m benchmarks clusters --data mnist --contenders concrete --seeds 5 --data-dir data \
         --out benchmarks/results/clusters.json
 
+With more clusters than classes, purity tells whether a cluster mixes classes.
+
 Each training is a JSON file in the folder --cells, and the same command goes on where it stopped.
 The table and the JSON file --out are made from all trainings in that folder.
 """
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
         "--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS)
     )
     parser.add_argument("--seeds", type=at_least(1), default=5, help="how many, from --seed on")
-    parser.add_argument("--clusters", type=at_least(2), default=10, metavar="K")
+    parser.add_argument("--clusters", nargs="+", type=at_least(2), default=[10], metavar="K")
     parser.add_argument("--epochs", type=at_least(1), default=10, help="epochs after the start")
     parser.add_argument(
         "--start-epochs", type=float, default=4.0, help="epochs by the regulariser alone"
@@ -71,12 +73,14 @@ def main(argv: Sequence[str]) -> None:
     report = Report("clusters", arguments)
     folder = cells_folder("clusters", arguments)
     if not arguments.table:
-        wanted = product(arguments.data, arguments.contenders, seeds_of(arguments))
-        for data, contender, seed in wanted:
-            path = folder / f"{data}-{contender}-seed{seed}.json"
-            if finished(path, {"settings": settings_of(arguments)}) is None:
+        wanted = product(
+            arguments.data, arguments.clusters, arguments.contenders, seeds_of(arguments)
+        )
+        for data, clusters, contender, seed in wanted:
+            path = folder / f"{data}-K{clusters}-{contender}-seed{seed}.json"
+            if finished(path, {"settings": settings_of(clusters, arguments)}) is None:
                 report.say(path.stem)
-                write_json(path, cell(data, contender, seed, arguments, path))
+                write_json(path, cell(data, clusters, contender, seed, arguments, path))
     paths = sorted(folder.glob("*-seed*.json"))
     cells = [json.loads(path.read_text()) for path in paths]
     rows = summary(cells, paths)
@@ -85,18 +89,21 @@ def main(argv: Sequence[str]) -> None:
     report.close()
 
 
-def settings_of(arguments: Namespace) -> dict[str, Any]:
+def settings_of(clusters: int, arguments: Namespace) -> dict[str, Any]:
     """Return the options that a finished training must agree with."""
     values = vars(arguments)
-    return {name: values[name] for name in ("clusters", "epochs", "start_epochs", "starts", "rows")}
+    names = ("epochs", "start_epochs", "starts", "rows")
+    return {"clusters": clusters, **{name: values[name] for name in names}}
 
 
-def cell(data: str, contender: str, seed: int, arguments: Namespace, path: Path) -> dict[str, Any]:
+def cell(
+    data: str, clusters: int, contender: str, seed: int, arguments: Namespace, path: Path
+) -> dict[str, Any]:
     """Train one contender and compare its clusters with the classes of the test rows."""
     settings = Settings.of(
         data,
         seed=seed,
-        clusters=arguments.clusters,
+        clusters=clusters,
         epochs=arguments.epochs,
         initialization_epochs=arguments.start_epochs,
         annealing_epochs=arguments.annealing_epochs,
@@ -109,22 +116,23 @@ def cell(data: str, contender: str, seed: int, arguments: Namespace, path: Path)
     machine, started = describe(), time.perf_counter()
     found = contend(contender, settings, splits)
     seconds = time.perf_counter() - started
-    labels, clusters = class_labels(splits.test), found.clusters(splits.test)
-    scores = clustering_scores(labels, clusters)
+    labels, assigned = class_labels(splits.test), found.clusters(splits.test)
+    scores = clustering_scores(labels, assigned)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The agreement between seeds is computed from the clusters beside the file.
-    np.save(path.with_suffix(".npy"), clusters.numpy().astype(np.int16))
+    np.save(path.with_suffix(".npy"), assigned.numpy().astype(np.int16))
     return {
         "data": data,
         "contender": contender,
         "seed": seed,
         "machine": machine,
-        "settings": settings_of(arguments),
+        "settings": settings_of(clusters, arguments),
         "seconds": seconds,
         "accuracy": scores.accuracy,
+        "purity": scores.purity,
         "nmi": scores.nmi,
         "ari": scores.ari,
-        "clusters_in_use": len(clusters.unique()),
+        "clusters_in_use": len(assigned.unique()),
         **likelihood(found, splits.test, arguments.samples),
     }
 

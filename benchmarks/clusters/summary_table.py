@@ -16,13 +16,14 @@ from pyro_gmvae.evaluation import pairwise_ari
 __all__ = ["summary", "table"]
 
 Row = dict[str, Any]
-FIGURES = ("accuracy", "nmi", "ari", "clusters_in_use", "log_likelihood", "seconds")
-HEADS = ["contender", "seeds", "accuracy", "least", "NMI", "ARI", "ARI between seeds", "clusters"]
-HEADS += ["log p(x)", "minutes"]
+Key = tuple[str, int, str]
+FIGURES = ("accuracy", "purity", "nmi", "ari", "clusters_in_use", "log_likelihood", "seconds")
+HEADS = ["K", "contender", "seeds", "accuracy", "least", "purity", "NMI", "ARI"]
+HEADS += ["ARI between seeds", "clusters used", "log p(x)", "minutes"]
 
 
 def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
-    """Make a row for each data set and contender: every figure as its values over the seeds.
+    """Make a row for each data set, K and contender: every figure as its values over the seeds.
 
     ``pairwise_ari`` has one value for each pair of seeds with the same test rows.
 
@@ -30,11 +31,11 @@ def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
         cells: the contents of the cells' files.
         paths: these files; the clusters of the test rows are beside them, as ``.npy``.
     """
-    rows: dict[tuple[str, str], Row] = {}
-    labels: dict[tuple[str, str], list[torch.Tensor]] = {}
+    rows: dict[Key, Row] = {}
+    labels: dict[Key, list[torch.Tensor]] = {}
     for cell, path in zip(cells, paths, strict=True):
-        key = (cell["data"], cell["contender"])
-        row = rows.setdefault(key, {"data": key[0], "contender": key[1], "seeds": []})
+        key = (cell["data"], cell["settings"]["clusters"], cell["contender"])
+        row = rows.setdefault(key, {"data": key[0], "contender": key[2], "seeds": []})
         row["seeds"].append(cell["seed"])
         row.setdefault("settings", cell["settings"])
         for name in FIGURES:
@@ -47,7 +48,7 @@ def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
         if len(found) > 1 and rows[key]["data"] != "digits":
             first, second = np.triu_indices(len(found), 1)
             rows[key]["pairwise_ari"] = pairwise_ari(found)[first, second].tolist()
-    return list(rows.values())
+    return [rows[key] for key in sorted(rows, key=lambda key: key[:2])]
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -59,8 +60,9 @@ def table(rows: Sequence[Row]) -> str:
             if row["data"] != data:
                 continue
             between = row.get("pairwise_ari")
-            cells = [row["contender"], str(len(row["seeds"])), spread(row["accuracy"], 3)]
-            cells += [f"{min(row['accuracy']):.3f}", spread(row["nmi"], 3), spread(row["ari"], 3)]
+            cells = [str(row["settings"]["clusters"]), row["contender"], str(len(row["seeds"]))]
+            cells += [spread(row["accuracy"], 3), f"{min(row['accuracy']):.3f}"]
+            cells += [spread(row[name], 3) for name in ("purity", "nmi", "ari")]
             cells += ["" if between is None else f"{mean(between):.3f}"]
             cells += [spread(row["clusters_in_use"], 1), spread(row["log_likelihood"], 2)]
             cells += [spread([seconds / 60 for seconds in row["seconds"]], 1)]

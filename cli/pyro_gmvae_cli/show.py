@@ -55,6 +55,7 @@ def figures_table(figures: Figures) -> None:
     if "accuracy" in values:
         rows += [
             ("accuracy", f"{values['accuracy']:.3f}", f"{values['n_labelled']} labelled rows"),
+            ("purity", f"{values['purity']:.3f}", "1 if no cluster mixes classes"),
             ("NMI", f"{values['nmi']:.3f}", "1 is perfect, 0 unrelated"),
             ("ARI", f"{values['ari']:.3f}", "1 is perfect, 0 is chance"),
         ]

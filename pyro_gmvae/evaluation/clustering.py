@@ -48,6 +48,9 @@ class ClusteringScores:
     Attributes:
         accuracy: share of data in the right class under the best one-to-one matching of clusters
             with classes. If there are more clusters than classes, the others match no class.
+        purity: share of data in the class that is the most frequent one in their cluster. It tells
+            whether clusters mix classes, also where several clusters share a class; more clusters
+            raise it by chance.
         nmi: normalised mutual information (arithmetic mean), between 0 and 1.
         ari: adjusted Rand index, 0 in expectation for random clusters, 1 for perfect ones.
         n_labelled: number of data with a label; the scores are those of these data.
@@ -58,6 +61,7 @@ class ClusteringScores:
     """
 
     accuracy: float
+    purity: float
     nmi: float
     ari: float
     n_labelled: int
@@ -128,6 +132,7 @@ def clustering_scores(
     matched = table[linear_sum_assignment(table, maximize=True)].sum()
     return ClusteringScores(
         accuracy=float(matched / len(truth)),
+        purity=float(table.max(0).sum() / len(truth)),
         nmi=float(normalized_mutual_info_score(truth, found)),
         ari=float(adjusted_rand_score(truth, found)),
         n_labelled=len(truth),

@@ -74,6 +74,7 @@ class Evaluation:
         if self.scores is not None:
             figures |= {
                 "accuracy": self.scores.accuracy,
+                "purity": self.scores.purity,
                 "nmi": self.scores.nmi,
                 "ari": self.scores.ari,
                 "n_labelled": self.scores.n_labelled,

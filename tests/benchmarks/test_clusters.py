@@ -18,8 +18,9 @@ SMALL = ["clusters", "--small", "--device", "cpu", "--json"]
 
 
 def cell(seed: int, accuracy: float) -> dict[str, Any]:
-    figures = {"nmi": 0.5, "ari": 0.5, "clusters_in_use": 3, "seconds": 60.0}
-    named = {"data": "mnist", "contender": "exact", "seed": seed, "settings": {}}
+    figures = {"purity": 0.9, "nmi": 0.5, "ari": 0.5, "clusters_in_use": 3, "seconds": 60.0}
+    settings = {"clusters": 3}
+    named = {"data": "mnist", "contender": "exact", "seed": seed, "settings": settings}
     return named | figures | {"accuracy": accuracy}
 
 
@@ -38,9 +39,18 @@ def test_runs_and_goes_on(bench: Bench) -> None:
     assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     written = json.loads(Path("found.json").read_text())
     assert written["results"] == again["results"]
-    names = {f"digits-{cell['contender']}-seed{cell['seed']}" for cell in written["cells"]}
+    names = {f"digits-K10-{cell['contender']}-seed{cell['seed']}" for cell in written["cells"]}
     assert names == {p.stem for p in folder.glob("*.json")}
     assert {p.name for p in Path().iterdir()} == {"cells", "found.json"}
+
+
+def test_several_numbers_of_clusters(bench: Bench) -> None:
+    options = ["--clusters", 20, 5, "--contenders", "kmeans", "--cells", "trainings"]
+    result = bench(*SMALL, *options)
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)["results"]
+    assert [row["settings"]["clusters"] for row in rows] == [5, 20]
+    assert rows[0]["purity"] < rows[1]["purity"]
 
 
 def test_trainings_with_other_settings_are_refused(bench: Bench) -> None:
@@ -49,7 +59,7 @@ def test_trainings_with_other_settings_are_refused(bench: Bench) -> None:
     refused = bench(*SMALL, *options, "--epochs", 7)
     assert refused.exit_code == 2
     assert "has other settings: name another folder by --cells" in refused.stderr
-    assert "| kmeans | 1 |" in bench(*SMALL[:-1], *options).stdout
+    assert "| 10 | kmeans | 1 |" in bench(*SMALL[:-1], *options).stdout
 
 
 def test_the_table_has_the_least_and_the_agreement(tmp_path: Path) -> None:
@@ -60,7 +70,7 @@ def test_the_table_has_the_least_and_the_agreement(tmp_path: Path) -> None:
     rows = summary([cell(0, 0.9), cell(1, 0.8), cell(2, 0.7)], paths)
     assert rows[0]["pairwise_ari"][0] == 1
     assert rows[0]["pairwise_ari"][1] == pytest.approx(rows[0]["pairwise_ari"][2])
-    assert "| exact | 3 | 0.800 ± 0.100 | 0.700 |" in table(rows)
+    assert "| 3 | exact | 3 | 0.800 ± 0.100 | 0.700 | 0.900 ± 0.000 |" in table(rows)
 
 
 def test_a_missing_peer_says_how_to_get_it(bench: Bench) -> None:

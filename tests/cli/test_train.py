@@ -23,7 +23,7 @@ FIGURES = {
     "entropy_y_given_x",
     "mutual_information",
 }
-SCORES = {"accuracy", "nmi", "ari"}
+SCORES = {"accuracy", "purity", "nmi", "ari"}
 FILES = {
     "README.md",
     "checkpoint",

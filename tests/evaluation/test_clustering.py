@@ -40,21 +40,24 @@ def test_closed_form_of_a_mixed_case() -> None:
 def test_permuted_labels_are_perfect() -> None:
     labels = torch.arange(200) % 7
     scores = clustering_scores(labels, torch.randperm(7)[labels])
-    assert (scores.accuracy, scores.nmi, scores.ari) == pytest.approx((1, 1, 1))
+    found = (scores.accuracy, scores.purity, scores.nmi, scores.ari)
+    assert found == pytest.approx((1, 1, 1, 1))
 
 
 @pytest.mark.parametrize(
-    ("labels", "clusters", "accuracy"),
+    ("labels", "clusters", "accuracy", "purity"),
     [
-        ([0, 0, 0, 0, 1, 1], [2, 2, 3, 4, 0, 0], 4 / 6),  # more clusters than classes
-        ([0, 1, 2, 3, 3], [0, 0, 0, 1, 1], 3 / 5),  # fewer
-        ([5, 5, 9, 9], [1, 1, 1, 1], 1 / 2),  # one
+        ([0, 0, 0, 0, 1, 1], [2, 2, 3, 4, 0, 0], 4 / 6, 1),  # more clusters than classes
+        ([0, 1, 2, 3, 3], [0, 0, 0, 1, 1], 3 / 5, 3 / 5),  # fewer
+        ([5, 5, 9, 9], [1, 1, 1, 1], 1 / 2, 1 / 2),  # one
+        ([0, 0, 1, 0, 0, 1], [0, 0, 0, 1, 1, 1], 3 / 6, 4 / 6),  # one class leads in both
     ],
 )
-def test_accuracy_by_hand(labels: list[int], clusters: list[int], accuracy: float) -> None:
-    assert clustering_scores(
-        torch.tensor(labels), torch.tensor(clusters)
-    ).accuracy == pytest.approx(accuracy)
+def test_accuracy_and_purity_by_hand(
+    labels: list[int], clusters: list[int], accuracy: float, purity: float
+) -> None:
+    scores = clustering_scores(torch.tensor(labels), torch.tensor(clusters))
+    assert (scores.accuracy, scores.purity) == pytest.approx((accuracy, purity))
 
 
 def test_missing_labels_are_left_out() -> None:
