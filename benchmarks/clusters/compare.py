@@ -133,6 +133,7 @@ def cell(
         "nmi": scores.nmi,
         "ari": scores.ari,
         "clusters_in_use": len(assigned.unique()),
+        "mutual_information": found.information and found.information(splits.test),
         **likelihood(found, splits.test, arguments.samples),
     }
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.evaluation import cluster_usage
 from pyro_gmvae.fitted import FittedModel
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
@@ -31,10 +32,12 @@ class Found:
         clusters: maps data to the cluster of each row.
         log_likelihood: maps data and a number of importance samples to the mean log p(x) in nats
             and its standard error, if the contender has a density of its own.
+        information: maps data to I(x;y) in nats, if the contender gives q(y|x).
     """
 
     clusters: Callable[[Dataset], Int64[Tensor, " N"]]
     log_likelihood: Callable[[Dataset, int], tuple[float, float]] | None = None
+    information: Callable[[Dataset], float] | None = None
 
 
 def ours(method: str, regularize: str, settings: Settings, splits: Splits) -> Found:
@@ -48,7 +51,10 @@ def ours(method: str, regularize: str, settings: Settings, splits: Splits) -> Fo
         found = fitted.log_likelihood(data.x, num_samples=samples)
         return found.mean, found.standard_error
 
-    return Found(clusters, likelihood)
+    def information(data: Dataset) -> float:
+        return cluster_usage(fitted.responsibilities(data.x)).mutual_information
+
+    return Found(clusters, likelihood, information)
 
 
 def of_pixels(kind: str, settings: Settings, splits: Splits) -> Found:

@@ -17,9 +17,10 @@ __all__ = ["summary", "table"]
 
 Row = dict[str, Any]
 Key = tuple[str, int, str]
-FIGURES = ("accuracy", "purity", "nmi", "ari", "clusters_in_use", "log_likelihood", "seconds")
+FIGURES = ["accuracy", "purity", "nmi", "ari", "clusters_in_use", "mutual_information"]
+FIGURES += ["log_likelihood", "seconds"]
 HEADS = ["K", "contender", "seeds", "accuracy", "least", "purity", "NMI", "ARI"]
-HEADS += ["ARI between seeds", "clusters used", "log p(x)", "minutes"]
+HEADS += ["ARI between seeds", "clusters used", "I(x;y)", "log p(x)", "minutes"]
 
 
 def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
@@ -64,7 +65,8 @@ def table(rows: Sequence[Row]) -> str:
             cells += [spread(row["accuracy"], 3), f"{min(row['accuracy']):.3f}"]
             cells += [spread(row[name], 3) for name in ("purity", "nmi", "ari")]
             cells += ["" if between is None else f"{mean(between):.3f}"]
-            cells += [spread(row["clusters_in_use"], 1), spread(row["log_likelihood"], 2)]
+            cells += [spread(row["clusters_in_use"], 1), spread(row["mutual_information"], 2)]
+            cells += [spread(row["log_likelihood"], 2)]
             cells += [spread([seconds / 60 for seconds in row["seconds"]], 1)]
             found.append(cells)
         lines += [f"### {data}", "", *markdown_table(HEADS, found)]

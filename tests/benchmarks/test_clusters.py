@@ -32,6 +32,8 @@ def test_runs_and_goes_on(bench: Bench) -> None:
     assert rows.keys() == {"kmeans", "exact-elbo", "vae-gmm"}
     assert all(0.1 <= row["accuracy"][0] <= 1 for row in rows.values())
     assert rows["exact-elbo"]["log_likelihood"][0] is not None
+    assert 0 <= rows["exact-elbo"]["mutual_information"][0] <= np.log(10)
+    assert rows["kmeans"]["mutual_information"] == [None]
     folder = Path("cells/found")
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     again = json.loads(bench(*SMALL, *options).stdout)
