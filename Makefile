@@ -1,6 +1,6 @@
 # make demo   train on the digits data set, print the table, draw the clusters
-# make test   run the test suite, but for whole programs
-# make test-programs  run the tests of benchmarks, pages, examples, servers, threads, kills, damage
+# make test   run the test suite, but for commands and whole programs
+# make test-programs  run the tests of commands, benchmarks, pages, examples, servers, kills, damage
 # make coverage  run it with coverage, which takes half as long again
 # make lint   style, types, and who imports whom
 # make docs    build the documentation into build/site, from its pages and the docstrings

@@ -19,9 +19,11 @@ import torch  # noqa: E402
 
 from tests.helpers.global_state import unchanged_global_state  # noqa: E402
 
-# What runs whole programs, pages, engines, threads and the examples; `make test-programs`.
+# What runs commands, whole programs, pages, engines, threads and the examples;
+# `make test-programs`.
 PROGRAMS = (
     "benchmarks",
+    "cli",
     "robustness",
     "serving",
     "test_bertopic.py",
