@@ -6,6 +6,8 @@ the discrete model. A figure is a difference from the exact method with the same
 
     python -m benchmarks concrete-gap --data-dir data --out benchmarks/results/concrete_gap.json
 
+Each training is a JSON file in the folder --cells, and the same command goes on where it stopped.
+
 The variants: other temperatures; a temperature that falls; more particles; draws that are one-hot,
 with the gradient of the relaxed ones (straight-through); and an end by the sparse method, whose
 gradient has no bias.
@@ -23,9 +25,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from benchmarks.measuring.finished_cells import add_cells_option, cells_folder, finished
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.other_method import in_method
-from benchmarks.measuring.report import Report
+from benchmarks.measuring.report import Report, write_json
 from benchmarks.measuring.resolved_config import resolved
 from benchmarks.measuring.summary import spread
 from benchmarks.paper.kmeans_start import start_near_kmeans
@@ -116,6 +119,7 @@ SMALL = {
 def main(argv: Sequence[str]) -> None:
     parser = Parser("concrete-gap", __doc__, small=SMALL, full={"rows": 60_000, "epochs": 60})
     names = list(variants(1))
+    add_cells_option(parser)
     parser.add_argument("--variants", nargs="+", default=names, choices=names, metavar="NAME")
     parser.add_argument("--seeds", type=at_least(1), default=5, help="how many, from --seed on")
     parser.add_argument("--rows", type=at_least(20), default=6_000, help="training images")
@@ -129,7 +133,7 @@ def main(argv: Sequence[str]) -> None:
     chosen = {n: v for n, v in variants(arguments.epochs).items() if n in arguments.variants}
     exact: list[float] | None = None
     for name, variant in chosen.items():
-        found = [trained(variant, seed, arguments) for seed in seeds_of(arguments)]
+        found = [cell(name, variant, seed, arguments) for seed in seeds_of(arguments)]
         log_p = [one["log_likelihood"] for one in found]
         exact = log_p if name == "exact" else exact
         gap = None if exact is None else [a - b for a, b in zip(log_p, exact, strict=True)]
@@ -143,6 +147,19 @@ def main(argv: Sequence[str]) -> None:
             spread([one["clusters_in_use"] for one in found], 1),
         )
     report.close()
+
+
+def cell(name: str, variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
+    """Return the figures of a training, which an earlier run may have finished."""
+    path = cells_folder("concrete_gap", arguments) / f"{name.replace(' ', '-')}-seed{seed}.json"
+    values = vars(arguments)
+    settings = {option: values[option] for option in ("rows", "test_rows", "epochs", "samples")}
+    found = finished(path, {"settings": settings})
+    if found is None:
+        found = {"settings": settings, "test": trained(variant, seed, arguments)}
+        write_json(path, found)
+    test: dict[str, Any] = found["test"]
+    return test
 
 
 def trained(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:

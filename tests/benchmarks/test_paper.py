@@ -218,8 +218,13 @@ def test_objective_ablation(bench: Bench) -> None:
 
 def test_concrete_gap(bench: Bench) -> None:
     write_mnist(Path("data"), 120, 20)
-    rows = report(bench, "concrete-gap")["results"]
+    rows = report(bench, "concrete-gap", "--cells", "trainings")["results"]
     assert [row["variant"] for row in rows] == ["exact", "sparse in the last half"]
+    assert report(bench, "concrete-gap", "--cells", "trainings")["results"] == rows  # goes on
+    assert {path.name for path in Path("trainings").iterdir()} == {
+        "exact-seed0.json",
+        "sparse-in-the-last-half-seed0.json",
+    }
     exact = rows[0]["tests"][0]["log_likelihood"]
     for row in rows:
         assert row["gap"] == [row["tests"][0]["log_likelihood"] - exact]
