@@ -51,12 +51,7 @@ SMALL |= {"rows": 150, "samples": 10}
 def main(argv: Sequence[str]) -> None:
     parser = Parser("clusters", __doc__, small=SMALL, full={"epochs": 100, "seeds": 20})
     add_cells_option(parser)
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        default=["digits", "mnist", "fashion-mnist"],
-        help="names of data sets, or files of images",
-    )
+    parser.add_argument("--data", nargs="+", default=["digits", "mnist", "fashion-mnist"])
     parser.add_argument("--data-dir", default="data", help="folder of the image sets")
     parser.add_argument(
         "--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS)
@@ -82,7 +77,7 @@ def main(argv: Sequence[str]) -> None:
             arguments.data, arguments.clusters, arguments.contenders, seeds_of(arguments)
         )
         for data, clusters, contender, seed in wanted:
-            path = folder / f"{Path(data).stem}-K{clusters}-{contender}-seed{seed}.json"
+            path = folder / f"{data}-K{clusters}-{contender}-seed{seed}.json"
             if finished(path, {"settings": settings_of(clusters, arguments)}) is None:
                 report.say(path.stem)
                 write_json(path, cell(data, clusters, contender, seed, arguments, path))
@@ -127,7 +122,7 @@ def cell(
     # The agreement between seeds is computed from the clusters beside the file.
     np.save(path.with_suffix(".npy"), assigned.numpy().astype(np.int16))
     return {
-        "data": Path(data).stem,
+        "data": data,
         "contender": contender,
         "seed": seed,
         "machine": machine,
