@@ -116,6 +116,7 @@ def cell(
     machine, started = describe(), time.perf_counter()
     found = contend(contender, settings, splits)
     seconds = time.perf_counter() - started
+    information = None if found.information is None else found.information(splits.test)
     labels, assigned = class_labels(splits.test), found.clusters(splits.test)
     scores = clustering_scores(labels, assigned)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +134,7 @@ def cell(
         "nmi": scores.nmi,
         "ari": scores.ari,
         "clusters_in_use": len(assigned.unique()),
-        "mutual_information": found.information and found.information(splits.test),
+        "mutual_information": information,
         **likelihood(found, splits.test, arguments.samples),
     }
 

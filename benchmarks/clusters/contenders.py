@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -44,15 +44,19 @@ def ours(method: str, regularize: str, settings: Settings, splits: Splits) -> Fo
     """Train this package's model by the defaults of `pyro-gmvae train`."""
     fitted = trained(settings.with_(method=method, regularize=regularize), splits)
 
+    @cache
+    def responsibilities(data: Dataset) -> Tensor:
+        return fitted.responsibilities(data.x)
+
     def clusters(data: Dataset) -> Tensor:
-        return fitted.responsibilities(data.x).argmax(-1)
+        return responsibilities(data).argmax(-1)
 
     def likelihood(data: Dataset, samples: int) -> tuple[float, float]:
         found = fitted.log_likelihood(data.x, num_samples=samples)
         return found.mean, found.standard_error
 
     def information(data: Dataset) -> float:
-        return cluster_usage(fitted.responsibilities(data.x)).mutual_information
+        return cluster_usage(responsibilities(data)).mutual_information
 
     return Found(clusters, likelihood, information)
 

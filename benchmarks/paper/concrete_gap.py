@@ -25,11 +25,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from benchmarks.measuring.finished_cells import add_cells_option, cells_folder, finished
+from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.other_method import in_method
-from benchmarks.measuring.report import Report, write_json
+from benchmarks.measuring.report import Report
 from benchmarks.measuring.resolved_config import resolved
+from benchmarks.measuring.study_cells import machines_of, run_cells
 from benchmarks.measuring.summary import spread
 from benchmarks.paper.kmeans_start import start_near_kmeans
 from benchmarks.paper.reduced_mnist import BATCH_SIZE, ReducedMNIST
@@ -129,14 +130,24 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--data-dir", default="data")
     arguments = parser.read(argv)
     report = Report("concrete-gap", arguments)
-    report.header("variant" + " " * 18, "log p - exact's", "log p", "ELBO", "I(x;y)", "clusters")
     chosen = {n: v for n, v in variants(arguments.epochs).items() if n in arguments.variants}
-    exact: list[float] | None = None
-    for name, variant in chosen.items():
-        found = [cell(name, variant, seed, arguments) for seed in seeds_of(arguments)]
+    seeds = seeds_of(arguments)
+    wanted = ({"variant": name, "seed": seed} for name in chosen for seed in seeds)
+    settings = {
+        name: getattr(arguments, name) for name in ("rows", "test_rows", "epochs", "samples")
+    }
+
+    def measure(variant: str, seed: int) -> dict[str, Any]:
+        return trained(chosen[variant], seed, arguments)
+
+    kept = run_cells("concrete-gap", arguments, report, wanted, settings, measure)
+    cells = [cell for cell in kept if cell["variant"] in chosen and cell["seed"] in seeds]
+    report.header("variant" + " " * 18, "log p - exact's", "log p", "ELBO", "I(x;y)", "clusters")
+    exact = {c["seed"]: c["log_likelihood"] for c in cells if c["variant"] == "exact"}
+    for name in chosen:
+        found = [cell for cell in cells if cell["variant"] == name]
         log_p = [one["log_likelihood"] for one in found]
-        exact = log_p if name == "exact" else exact
-        gap = None if exact is None else [a - b for a, b in zip(log_p, exact, strict=True)]
+        gap = [one["log_likelihood"] - exact[one["seed"]] for one in found] if exact else None
         report.add(variant=name, gap=gap, tests=found)
         report.line(
             name,
@@ -146,20 +157,8 @@ def main(argv: Sequence[str]) -> None:
             spread([one["mutual_information"] for one in found], 2),
             spread([one["clusters_in_use"] for one in found], 1),
         )
+    report.set(machines=machines_of(cells))
     report.close()
-
-
-def cell(name: str, variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:
-    """Return the figures of a training, which an earlier run may have finished."""
-    path = cells_folder("concrete_gap", arguments) / f"{name.replace(' ', '-')}-seed{seed}.json"
-    values = vars(arguments)
-    settings = {option: values[option] for option in ("rows", "test_rows", "epochs", "samples")}
-    found = finished(path, {"settings": settings})
-    if found is None:
-        found = {"settings": settings, "test": trained(variant, seed, arguments)}
-        write_json(path, found)
-    test: dict[str, Any] = found["test"]
-    return test
 
 
 def trained(variant: Variant, seed: int, arguments: Namespace) -> dict[str, Any]:

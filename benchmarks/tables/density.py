@@ -28,8 +28,8 @@ import pandas as pd
 from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
+from benchmarks.measuring.study_cells import Cell, machines_of, run_cells, summed
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import MOST_ROWS, OURS, Case, options_of, our_model
 from benchmarks.tables.encoding import Scale
 from benchmarks.tables.mixture import Mixture

@@ -30,8 +30,8 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
+from benchmarks.measuring.study_cells import Cell, machines_of, run_cells, summed
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import CONTENDERS, OURS, Case, options_of
 from benchmarks.tables.generators import DEPENDENT, GENERATORS
 from benchmarks.tables.rivals import check_installed

@@ -34,8 +34,8 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from benchmarks.measuring.finished_cells import add_cells_option
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
+from benchmarks.measuring.study_cells import Cell, machines_of, run_cells, summed
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, machines_of, run_cells, summed
 from benchmarks.tables.contenders import OURS, Case, options_of, our_model
 from benchmarks.tables.encoding import NUMBERS, Encoded, Scale, hidden
 from benchmarks.tables.generators import GENERATORS

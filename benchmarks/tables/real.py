@@ -28,8 +28,8 @@ from sklearn.metrics import adjusted_rand_score
 from benchmarks.measuring.finished_cells import add_cells_option, cells_folder
 from benchmarks.measuring.options import Parser, at_least, seeds_of
 from benchmarks.measuring.report import Report
+from benchmarks.measuring.study_cells import Cell, machines_of, path_of, run_cells, summed
 from benchmarks.measuring.summary import markdown_table, spread
-from benchmarks.tables.cells import Cell, machines_of, path_of, run_cells, summed
 from benchmarks.tables.contenders import CONTENDERS, Case, options_of, timed_labels
 from benchmarks.tables.description import described
 from benchmarks.tables.real_tables import TABLES, read

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from benchmarks.measuring.study_cells import summed
 from benchmarks.tables import density, generated, imputation, rivals
-from benchmarks.tables.cells import summed
 from benchmarks.tables.contenders import CONTENDERS, OURS, Case
 from benchmarks.tables.dependent_picture import matched
 from benchmarks.tables.description import described

@@ -63,7 +63,7 @@ def run_cells(
 def path_of(folder: Path, names: Mapping[str, Any]) -> Path:
     """Return the file of the cell with these names."""
     words = [value if isinstance(value, str) else f"{name}{value}" for name, value in names.items()]
-    return folder / f"{'-'.join(words)}.json"
+    return folder / f"{'-'.join(words).replace(' ', '-')}.json"
 
 
 def summed(cells: Sequence[Cell], names: Sequence[str], figures: Sequence[str]) -> list[Cell]:
