@@ -128,6 +128,7 @@ def cell(
         "seed": seed,
         "machine": machine,
         "settings": settings_of(clusters, arguments),
+        "test_rows": splits.test.fingerprint(),
         "seconds": seconds,
         "accuracy": scores.accuracy,
         "purity": scores.purity,

@@ -26,7 +26,7 @@ HEADS += ["ARI between seeds", "clusters used", "I(x;y)", "log p(x)", "minutes"]
 def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
     """Make a row for each data set, K and contender: every figure as its values over the seeds.
 
-    ``pairwise_ari`` has one value for each pair of seeds with the same test rows.
+    ``pairwise_ari`` has one value for each pair of seeds, if all have the same test rows.
 
     Args:
         cells: the contents of the cells' files.
@@ -34,6 +34,7 @@ def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
     """
     rows: dict[Key, Row] = {}
     labels: dict[Key, list[torch.Tensor]] = {}
+    test_rows: dict[Key, set[str | None]] = {}
     for cell, path in zip(cells, paths, strict=True):
         key = (cell["data"], cell["settings"]["clusters"], cell["contender"])
         row = rows.setdefault(key, {"data": key[0], "contender": key[2], "seeds": []})
@@ -41,12 +42,14 @@ def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
         row.setdefault("settings", cell["settings"])
         for name in FIGURES:
             row.setdefault(name, []).append(cell.get(name))
+        # A cell of an earlier version does not tell its rows.
+        test_rows.setdefault(key, set()).add(cell.get("test_rows"))
         beside = path.with_suffix(".npy")
         if beside.is_file():
             labels.setdefault(key, []).append(torch.from_numpy(np.load(beside)).long())
     for key, found in labels.items():
-        # Each seed of the digits holds out rows of its own.
-        if len(found) > 1 and rows[key]["data"] != "digits":
+        # Without an official test part each seed holds out rows of its own.
+        if len(found) > 1 and len(test_rows[key]) == 1 and None not in test_rows[key]:
             first, second = np.triu_indices(len(found), 1)
             rows[key]["pairwise_ari"] = pairwise_ari(found)[first, second].tolist()
     return [rows[key] for key in sorted(rows, key=lambda key: key[:2])]

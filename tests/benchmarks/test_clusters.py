@@ -21,6 +21,7 @@ def cell(seed: int, accuracy: float) -> dict[str, Any]:
     figures = {"purity": 0.9, "nmi": 0.5, "ari": 0.5, "clusters_in_use": 3, "seconds": 60.0}
     settings = {"clusters": 3}
     named = {"data": "mnist", "contender": "exact", "seed": seed, "settings": settings}
+    named |= {"test_rows": "official"}
     return named | figures | {"accuracy": accuracy}
 
 
@@ -73,6 +74,8 @@ def test_the_table_has_the_least_and_the_agreement(tmp_path: Path) -> None:
     assert rows[0]["pairwise_ari"][0] == 1
     assert rows[0]["pairwise_ari"][1] == pytest.approx(rows[0]["pairwise_ari"][2])
     assert "| 3 | exact | 3 | 0.800 ± 0.100 | 0.700 | 0.900 ± 0.000 |" in table(rows)
+    others = [cell(seed, 0.9) | {"test_rows": f"held out by {seed}"} for seed in (0, 1, 2)]
+    assert "pairwise_ari" not in summary(others, paths)[0]  # the seeds have other test rows
 
 
 def test_a_missing_peer_says_how_to_get_it(bench: Bench) -> None:
