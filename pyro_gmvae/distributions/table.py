@@ -46,9 +46,10 @@ class LevelIndex(NamedTuple):
         pairs = [(i, code) for i, size in enumerate(layout.sizes) for code in range(size)]
         by_family = (*layout.real, *layout.count, *layout.levels)
         order = sorted(range(len(layout)), key=by_family.__getitem__)
-        numbers = ([i for i, _ in pairs], [code for _, code in pairs], order)
-        column, code, order_of = (torch.tensor(n, dtype=torch.long) for n in numbers)
-        member = (column.unsqueeze(-1) == torch.arange(len(layout.sizes))).float()
+        numbers = ([i for i, _ in pairs], [code for _, code in pairs], range(len(pairs)), order)
+        column, code, each, order_of = (torch.tensor(n, dtype=torch.long) for n in numbers)
+        member = torch.zeros(len(pairs), len(layout.sizes))
+        member[each, column] = 1.0
         places = (layout.real, layout.count, layout.levels)
         return cls(
             column, code, member, order_of, *(torch.tensor(p, dtype=torch.long) for p in places)

@@ -104,7 +104,7 @@ class DiscretizedLogisticMixture(Likelihood):
         _require_positive(min_scale)
         self.n_components = n_components
         self.min_scale = min_scale
-        centers = (torch.arange(n_components) + 0.5) / n_components
+        centers = torch.tensor([(m + 0.5) / n_components for m in range(n_components)])
         self.register_buffer("centers", centers, persistent=False)
 
     @property

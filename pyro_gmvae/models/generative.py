@@ -21,7 +21,7 @@ from pyro_gmvae.models.effects import observation
 from pyro_gmvae.models.labels import is_labels, label_log_evidence
 from pyro_gmvae.models.membership import MembershipLogit
 from pyro_gmvae.models.objective import ObjectiveWeights
-from pyro_gmvae.networks import MIN_SCALE
+from pyro_gmvae.networks import MIN_SCALE, xavier_normal
 from pyro_gmvae.networks.gates import FEW, Gates, nearest_clusters
 
 __all__ = ["GenerativeModel"]
@@ -89,8 +89,7 @@ class GenerativeModel(PyroModule):
         self.likelihood = likelihood
         # Components start close together and separate as needed. If they start far apart in many
         # dimensions, the ELBO rises more slowly.
-        self.component_loc = nn.Parameter(torch.empty(n_components, latent_dim))
-        nn.init.xavier_normal_(self.component_loc)
+        self.component_loc = nn.Parameter(xavier_normal(n_components, latent_dim))
         start = log(expm1(1.0))  # sigma_y = 1
         self.component_raw_scale = nn.Parameter(torch.full((n_components, latent_dim), start))
         mixture_logits = torch.zeros(n_components)

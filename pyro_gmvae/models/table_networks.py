@@ -67,7 +67,7 @@ def apart(n_clusters: int, latent_dim: int) -> Float[Tensor, "K Z"]:
     reach = ceil((ceil(n_clusters ** (1 / axes)) + 1) / 2)
     points = sorted(product(range(-reach, reach + 1), repeat=axes), key=_norm)[:n_clusters]
     places = torch.zeros(n_clusters, latent_dim)
-    places[:, :axes] = DISTANCE * torch.tensor(points, dtype=torch.float32)
+    places[:, :axes] = torch.tensor([[DISTANCE * i for i in point] for point in points])
     return places
 
 

@@ -41,6 +41,7 @@ class ConvEncoder(nn.Module):
         super().__init__()
         if len(event_shape) != 3:
             raise ValueError(f"a ConvEncoder is for shapes (C, H, W), got {tuple(event_shape)}")
+        self.event_shape, self.n_features = tuple(event_shape), sizes.features
         n_colors, height, width = event_shape
         resolutions = sizes.resolutions(height, width)
         (fine_height, fine_width), coarsest = resolutions[0], resolutions[-1]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pyro_gmvae.networks.gates import Gates
 from pyro_gmvae.networks.heads import GaussianHead
+from pyro_gmvae.networks.initial import normal
 from pyro_gmvae.networks.mlp import linear, mlp
 
 __all__ = ["ClusterLine", "GatedDecoder", "PlacedHead", "PlacedMixtureHead", "Gating"]
@@ -74,8 +75,8 @@ class GatedDecoder(nn.Module):
         super().__init__()
         self.output_shape = (n_outputs,)
         self.n_central = n_central
-        self.centre = nn.Parameter(0.1 * torch.randn(n_clusters, n_outputs))
-        self.loading = nn.Parameter(0.1 * torch.randn(n_clusters, latent_dim, n_central))
+        self.centre = nn.Parameter(normal(n_clusters, n_outputs, scale=0.1))
+        self.loading = nn.Parameter(normal(n_clusters, latent_dim, n_central, scale=0.1))
         self.register_buffer("anchor", torch.zeros(n_clusters, n_outputs))
         self.register_buffer("unit", torch.ones(n_clusters, n_outputs))
         self.component_dims = {"centre": 0, "loading": 0, "anchor": 0, "unit": 0}

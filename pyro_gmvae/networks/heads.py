@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from pyro_gmvae.modes import eval_mode
-from pyro_gmvae.networks.mlp import linear, mlp
+from pyro_gmvae.networks.conv import ConvEncoder
+from pyro_gmvae.networks.mlp import MLPEncoder, linear, mlp
 
 __all__ = ["MIN_SCALE", "GaussianHead", "feature_size"]
 
@@ -64,7 +65,7 @@ class GaussianHead(nn.Module):
 
 
 def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
-    """Find the number of features of an encoder by encoding one blank observation.
+    """Find the number of features of an encoder, by encoding one blank observation if need be.
 
     Raises:
         ValueError: if the encoder does not map ``(1, *event_shape)`` to ``(1, features)``.
@@ -72,6 +73,10 @@ def feature_size(encoder: nn.Module, event_shape: Sequence[int]) -> int:
     >>> feature_size(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)), (2, 3))
     4
     """
+    if isinstance(encoder, MLPEncoder | ConvEncoder):
+        overridden = type(encoder) not in (MLPEncoder, ConvEncoder)
+        if encoder.event_shape == tuple(event_shape) and not overridden:
+            return encoder.n_features
     reference = next(iter(encoder.parameters()), torch.zeros(()))
     with eval_mode(encoder):
         features = encoder(reference.new_zeros((1, *event_shape)))

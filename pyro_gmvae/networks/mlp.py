@@ -54,11 +54,12 @@ class MLPEncoder(nn.Module):
 
     def __init__(self, event_shape: Sequence[int], hidden: Sequence[int]) -> None:
         super().__init__()
-        self.event_dim = len(event_shape)
+        self.event_shape = tuple(event_shape)
+        self.n_features = [prod(event_shape), *hidden][-1]
         self.layers = mlp([prod(event_shape), *hidden])
 
     def forward(self, x: Float[Tensor, "*batch_and_event"]) -> Float[Tensor, "*batch features"]:
-        return self.layers(x.flatten(-self.event_dim))
+        return self.layers(x.flatten(-len(self.event_shape)))
 
 
 class MLPDecoder(nn.Module):

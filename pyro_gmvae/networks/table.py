@@ -130,10 +130,12 @@ class TableStatistics(_TableInput):
     def __init__(self, layout: ColumnLayout, *, correlated: bool = False) -> None:
         super().__init__(layout)
         n = len(layout.real)
-        first, second = torch.triu_indices(n if correlated else 0, n if correlated else 0, 1)
-        self.register_buffer("first", first, persistent=False)
-        self.register_buffer("second", second, persistent=False)
-        self.size = 3 * n + 2 * len(layout.count) + layout.n_levels + len(first)
+        pairs = torch.empty(2, n * (n - 1) // 2 if correlated else 0, dtype=torch.long)
+        if correlated and not pairs.is_meta:  # a model of shapes alone has no values
+            pairs = torch.triu_indices(n, n, 1)
+        self.register_buffer("first", pairs[0], persistent=False)
+        self.register_buffer("second", pairs[1], persistent=False)
+        self.size = 3 * n + 2 * len(layout.count) + layout.n_levels + pairs.shape[1]
 
     def forward(
         self, x: Float[Tensor, "*batch D"], split: _Split | None = None

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 from torch import nn
 
 from pyro_gmvae.inference import TraceEnumMeanField_ELBO
-from pyro_gmvae.likelihoods import Bernoulli
+from pyro_gmvae.likelihoods import LIKELIHOODS, Bernoulli
 from pyro_gmvae.models import GMVAE, METHODS, ConcreteGMVAE, ExactGMVAE, from_config, to_config
 from pyro_gmvae.networks import ConvSizes
 from tests.helpers.small import D, K, Z, binary_data, small_gmvae
@@ -82,3 +84,39 @@ def test_from_config_refuses() -> None:
         from_config(config | {"n_components": 0})
     with pytest.raises(ValueError, match="blocks must be at least 1"):
         from_config(config | {"network": "conv", "conv": {"channels": [8], "blocks": 0}})
+
+
+def table(*columns: str, **options: bool) -> dict[str, Any]:
+    structure = {"columns": columns, "weights": [], "floors": [], "linear": True}
+    structure |= {"correlated": False, **options}
+    return {"input_dim": [len(columns)], "likelihood": "table", "hidden": [4], "table": structure}
+
+
+CONV = {"channels": [8], "blocks": 1, "features": 4, "groups": 2, "patch": 1}
+EACH_KIND: dict[str, dict[str, Any]] = {
+    "mlp": {"input_dim": 4, "hidden": [8], "learn_mixture": True, "n_covariates": 2},
+    "shared": {"input_dim": [1, 4, 4], "hidden": [8], "shared_trunk": True},
+    "conv": {"input_dim": [1, 8, 8], "network": "conv", "conv": CONV},
+    "linear": table("real", "count", "levels:3"),
+    "bent": table("real", "count", "levels:3", linear=False),
+    "correlated": table("real", "real", "real", correlated=True),
+} | {name: {"input_dim": [1, 4, 4], "likelihood": name} for name in LIKELIHOODS if name != "table"}
+
+
+def test_shapes_are_found_without_the_compiler() -> None:
+    """Each load of a run asks for them, and to load torch's compiler takes seconds."""
+    code = (
+        "import json, sys\n"
+        "from pyro_gmvae.models.config import parameter_count\n"
+        "for name, config in json.load(sys.stdin).items():\n"
+        "    assert parameter_count(config) > 0\n"
+        "    loaded = {'torch._dynamo', 'sympy'} & set(sys.modules)\n"
+        "    assert not loaded, (name, config['method'], loaded)\n"
+    )
+    configs = {
+        f"{kind} {method}": {"method": method, "n_components": 3, "latent_dim": 2, **options}
+        for kind, options in EACH_KIND.items()
+        for method in METHODS
+        if not (method == "marginal" and "shared_trunk" in options)
+    }
+    subprocess.run([sys.executable, "-c", code], input=json.dumps(configs), text=True, check=True)

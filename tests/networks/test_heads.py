@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pyro_gmvae.networks import GaussianHead, feature_size
+from pyro_gmvae.networks import ConvEncoder, ConvSizes, GaussianHead, MLPEncoder, feature_size
 
 
 def test_gaussian_head_sees_each_enumerated_cluster() -> None:
@@ -50,6 +50,30 @@ def test_feature_size_of_an_encoder_of_images() -> None:
     with pytest.raises(ValueError, match=r"from \(1, 1, 4, 4\) this one made \(1, 1, 4, 4\)"):
         feature_size(Wrong(), (1, 4, 4))
     assert feature_size(nn.Sequential(nn.Flatten(), nn.Linear(16, 3).double()), (1, 4, 4)) == 3
+
+
+class Longer(MLPEncoder):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([super().forward(x), super().forward(x)], -1)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "event_shape"),
+    [
+        (MLPEncoder((2, 3), ()), (2, 3)),
+        (MLPEncoder((2, 3), (5, 4)), (2, 3)),
+        (ConvEncoder((1, 8, 6), ConvSizes((8,), features=7)), (1, 8, 6)),
+        (Longer((2, 3), (4,)), (2, 3)),
+    ],
+)
+def test_feature_size_is_what_an_encoder_makes(encoder: nn.Module, event_shape: tuple) -> None:
+    made = encoder(torch.zeros(1, *event_shape)).shape[1]
+    assert feature_size(encoder, event_shape) == made
+
+
+def test_an_encoder_for_another_shape() -> None:
+    with pytest.raises(RuntimeError):
+        feature_size(MLPEncoder((2, 3), (4,)), (2, 4))
 
 
 def test_an_encoder_that_fails_stays_in_its_mode() -> None:
