@@ -66,6 +66,9 @@ NAMES = {
     "many-clusters": Benchmark(
         "clusters.many", "quality, lost groups and seconds from 2 to 1,000 generated groups"
     ),
+    "tables-commands": Benchmark(
+        "tables.commands", "seconds of train, evaluate and predict on four real tables"
+    ),
     "tables-wait": Benchmark("tables.wait", "seconds until a small table is clustered"),
     "starting-clusters": Benchmark(
         "clusters.starting_clusters", "accuracy of the clusters that a training starts from"

@@ -273,6 +273,16 @@ def test_rows_a_second_with_and_without_densities(bench: Bench) -> None:
     assert row["ratio"] > 1 and row["rows_per_second"] > row["rows_per_second_with_density"]
 
 
+def test_the_commands_on_a_table(bench: Bench) -> None:
+    values = run(bench, "tables-commands", "--small")
+    (row,) = values["results"]
+    each = [row[command] for command in ("train", "evaluate", "predict")]
+    assert min(each) > 0.5 and row["all"] == pytest.approx(sum(each))
+    assert row["processor_seconds"] > 1 and values["additions"] > 0
+    result = bench("tables-commands", "--small", "--tables", "adult", "--data-dir", "nowhere")
+    assert result.exit_code == 2 and "name the folder of the tables by --data-dir" in result.stderr
+
+
 def test_the_report_of_a_table(bench: Bench) -> None:
     (row,) = run(bench, "tables-report", "--small")["results"]
     assert (row["rows"], row["columns"]) == (300, 40)
