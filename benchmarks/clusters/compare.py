@@ -20,36 +20,36 @@ The table and the JSON file --out are made from all trainings in that folder.
 
 from __future__ import annotations
 
-import json
 import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.clusters.contenders import CONTENDERS, Found, contend
 from benchmarks.clusters.labels import class_labels
 from benchmarks.clusters.summary_table import summary, table
-from benchmarks.measuring.finished_cells import add_cells_option, cells_folder, finished
-from benchmarks.measuring.machine import describe
+from benchmarks.measuring.finished_cells import add_cells_option, cells_folder
 from benchmarks.measuring.options import Parser, at_least, seeds_of
-from benchmarks.measuring.report import Report, write_json
+from benchmarks.measuring.report import Report
+from benchmarks.measuring.study_cells import path_of, run_cells
 from pyro_gmvae.data import Dataset, Splits
 from pyro_gmvae.evaluation import clustering_scores
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.training_data import load_settings_splits
 
+STUDY = "clusters"
+NAMES = ("data", "clusters", "contender", "seed")
+SETTINGS = ("epochs", "start_epochs", "starts", "rows")
 SMALL = {"data": ["digits"], "contenders": ["kmeans", "concrete"], "seeds": 1, "epochs": 1}
 SMALL |= {"rows": 150, "samples": 10}
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = Parser("clusters", __doc__, small=SMALL, full={"epochs": 100, "seeds": 20})
+    parser = Parser(STUDY, __doc__, small=SMALL, full={"epochs": 100, "seeds": 20})
     add_cells_option(parser)
     parser.add_argument("--data", nargs="+", default=["digits", "mnist", "fashion-mnist"])
     parser.add_argument("--data-dir", default="data", help="folder of the image sets")
@@ -70,36 +70,30 @@ def main(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--table", action="store_true", help="make the table, run nothing")
     arguments = parser.read(argv)
-    report = Report("clusters", arguments)
-    folder = cells_folder("clusters", arguments)
-    if not arguments.table:
-        wanted = product(
-            arguments.data, arguments.clusters, arguments.contenders, seeds_of(arguments)
-        )
-        for data, clusters, contender, seed in wanted:
-            path = folder / f"{data}-K{clusters}-{contender}-seed{seed}.json"
-            if finished(path, {"settings": settings_of(clusters, arguments)}) is None:
-                report.say(path.stem)
-                write_json(path, cell(data, clusters, contender, seed, arguments, path))
-    paths = sorted(folder.glob("*-seed*.json"))
-    cells = [json.loads(path.read_text()) for path in paths]
+    report = Report(STUDY, arguments)
+    each = product(arguments.data, arguments.clusters, arguments.contenders, seeds_of(arguments))
+    wanted = [] if arguments.table else [dict(zip(NAMES, names, strict=True)) for names in each]
+    settings = {name: getattr(arguments, name) for name in SETTINGS}
+
+    def measure(**names: Any) -> dict[str, Any]:
+        return measured(**names, arguments=arguments)
+
+    cells = run_cells(STUDY, arguments, report, wanted, settings, measure)
+    folder = cells_folder(STUDY, arguments)
+    paths = [path_of(folder, {name: cell[name] for name in NAMES}) for cell in cells]
     rows = summary(cells, paths)
     report.set(results=rows, cells=cells)
     report.say(table(rows))
     report.close()
 
 
-def settings_of(clusters: int, arguments: Namespace) -> dict[str, Any]:
-    """Return the options that a finished training must agree with."""
-    values = vars(arguments)
-    names = ("epochs", "start_epochs", "starts", "rows")
-    return {"clusters": clusters, **{name: values[name] for name in names}}
-
-
-def cell(
-    data: str, clusters: int, contender: str, seed: int, arguments: Namespace, path: Path
+def measured(
+    data: str, clusters: int, contender: str, seed: int, arguments: Namespace
 ) -> dict[str, Any]:
-    """Train one contender and compare its clusters with the classes of the test rows."""
+    """Train one contender and compare its clusters with the classes of the test rows.
+
+    The seconds are those of training.
+    """
     settings = Settings.of(
         data,
         seed=seed,
@@ -113,22 +107,15 @@ def cell(
         data_dir=arguments.data_dir,
     )
     splits = limited(load_settings_splits(settings), arguments.rows)
-    machine, started = describe(), time.perf_counter()
+    started = time.perf_counter()
     found = contend(contender, settings, splits)
     seconds = time.perf_counter() - started
     information = None if found.information is None else found.information(splits.test)
     labels, assigned = class_labels(splits.test), found.clusters(splits.test)
     scores = clustering_scores(labels, assigned)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The agreement between seeds is computed from the clusters beside the file.
-    np.save(path.with_suffix(".npy"), assigned.numpy().astype(np.int16))
     return {
-        "data": data,
-        "contender": contender,
-        "seed": seed,
-        "machine": machine,
-        "settings": settings_of(clusters, arguments),
         "test_rows": splits.test.fingerprint(),
+        "labels": assigned.numpy(),
         "seconds": seconds,
         "accuracy": scores.accuracy,
         "purity": scores.purity,

@@ -36,8 +36,9 @@ def summary(cells: Sequence[Row], paths: Sequence[Path]) -> list[Row]:
     labels: dict[Key, list[torch.Tensor]] = {}
     test_rows: dict[Key, set[str | None]] = {}
     for cell, path in zip(cells, paths, strict=True):
-        key = (cell["data"], cell["settings"]["clusters"], cell["contender"])
-        row = rows.setdefault(key, {"data": key[0], "contender": key[2], "seeds": []})
+        key = (cell["data"], cell["clusters"], cell["contender"])
+        named = {"data": key[0], "clusters": key[1], "contender": key[2]}
+        row = rows.setdefault(key, {**named, "seeds": []})
         row["seeds"].append(cell["seed"])
         row.setdefault("settings", cell["settings"])
         for name in FIGURES:
@@ -64,7 +65,7 @@ def table(rows: Sequence[Row]) -> str:
             if row["data"] != data:
                 continue
             between = row.get("pairwise_ari")
-            cells = [str(row["settings"]["clusters"]), row["contender"], str(len(row["seeds"]))]
+            cells = [str(row["clusters"]), row["contender"], str(len(row["seeds"]))]
             cells += [spread(row["accuracy"], 3), f"{min(row['accuracy']):.3f}"]
             cells += [spread(row[name], 3) for name in ("purity", "nmi", "ari")]
             cells += ["" if between is None else f"{mean(between):.3f}"]

@@ -19,9 +19,8 @@ SMALL = ["clusters", "--small", "--device", "cpu", "--json"]
 
 def cell(seed: int, accuracy: float) -> dict[str, Any]:
     figures = {"purity": 0.9, "nmi": 0.5, "ari": 0.5, "clusters_in_use": 3, "seconds": 60.0}
-    settings = {"clusters": 3}
-    named = {"data": "mnist", "contender": "exact", "seed": seed, "settings": settings}
-    named |= {"test_rows": "official"}
+    named = {"data": "mnist", "clusters": 3, "contender": "exact", "seed": seed}
+    named |= {"settings": {}, "test_rows": "official"}
     return named | figures | {"accuracy": accuracy}
 
 
@@ -42,7 +41,9 @@ def test_runs_and_goes_on(bench: Bench) -> None:
     assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     written = json.loads(Path("found.json").read_text())
     assert written["results"] == again["results"]
-    names = {f"digits-K10-{cell['contender']}-seed{cell['seed']}" for cell in written["cells"]}
+    names = {
+        f"digits-clusters10-{cell['contender']}-seed{cell['seed']}" for cell in written["cells"]
+    }
     assert names == {p.stem for p in folder.glob("*.json")}
     assert {p.name for p in Path().iterdir()} == {"cells", "found.json"}
 
@@ -52,7 +53,7 @@ def test_several_numbers_of_clusters(bench: Bench) -> None:
     result = bench(*SMALL, *options)
     assert result.exit_code == 0, result.stderr
     rows = json.loads(result.stdout)["results"]
-    assert [row["settings"]["clusters"] for row in rows] == [5, 20]
+    assert [row["clusters"] for row in rows] == [5, 20]
     assert rows[0]["purity"] < rows[1]["purity"]
 
 
