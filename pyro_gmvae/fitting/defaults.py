@@ -205,7 +205,7 @@ def holds(
 
     Where the user leaves it open, clusters of the best of several starts are held, for freed ones
     gain likelihood and lose groups (see docs/clusters.md). For mixed columns both are tried, and
-    likelihood chooses (see `pyro_gmvae.fitting.train`). There clusters of few rows are held, for
+    likelihood chooses (see `pyro_gmvae.fitting.choice`). There clusters of few rows are held, for
     freed ones differ from seed to seed. Clusters of numbers that were fitted together with p(y|w)
     are held too: both have converged.
 

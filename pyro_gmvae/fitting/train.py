@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache, partial
@@ -13,41 +12,21 @@ from typing import Any
 
 import torch
 
-from pyro_gmvae.data import Dataset, ResidentBatches
+from pyro_gmvae.data import ResidentBatches
 from pyro_gmvae.fitted import FittedModel
-from pyro_gmvae.fitting.defaults import BEFORE
+from pyro_gmvae.fitting.begin import begin
+from pyro_gmvae.fitting.choice import held_or_free, lower_bound, with_bound
+from pyro_gmvae.fitting.last_good import last_good_weights
 from pyro_gmvae.fitting.numbering import number_as, number_by_size
-from pyro_gmvae.fitting.plan import Plan, seeds_of
-from pyro_gmvae.fitting.starts import CLUSTERINGS
-from pyro_gmvae.fitting.starts.context import StartContext
-from pyro_gmvae.fitting.starts.exact import begin_table
-from pyro_gmvae.fitting.starts.gaussian_table import begin_gaussian_table
-from pyro_gmvae.fitting.starts.imitation import imitate
-from pyro_gmvae.fitting.starts.information import best_start
-from pyro_gmvae.fitting.starts.membership import begin_membership, centre_membership
-from pyro_gmvae.fitting.starts.mixture_fit import KnownRows
-from pyro_gmvae.fitting.starts.registry import CONTINUED, GIVEN, RETAUGHT, start_from
+from pyro_gmvae.fitting.plan import Plan
+from pyro_gmvae.fitting.starts.membership import centre_membership
 from pyro_gmvae.models import GMVAE
 from pyro_gmvae.process.alone import alone
-from pyro_gmvae.training import (
-    ClusterWatch,
-    NonFiniteLossError,
-    Reporter,
-    TrainConfig,
-    TrainResult,
-    fit,
-)
+from pyro_gmvae.training import ClusterWatch, Reporter, TrainConfig, TrainResult, fit
 from pyro_gmvae.training.device import make_accelerator
 from pyro_gmvae.training.processes import broadcast
 
-__all__ = ["attempt_checkpoint", "begin", "train"]
-
-BOUND_SAMPLES = 10  # draws for each row behind the lower bound that trainings are compared by
-JUDGING_SAMPLES = 30  # draws for each row by which held and freed clusters are compared
-BOUND_ROWS = 10_000  # rows that the lower bound is measured on, at most
-# A training with held clusters gains log p(x) over its start. Free clusters must gain more: this
-# share of the gain on top, and so many standard errors of the difference (docs/tables.md).
-MOVING_SHARE, STANDARD_ERRORS = 0.12, 2.5
+__all__ = ["attempt_checkpoint", "train"]
 
 
 @alone
@@ -96,8 +75,8 @@ def train(
         for place, held in enumerate(plan.holds):
             own = attempt_checkpoint(checkpoint, attempt * len(plan.holds) + place)
             found.append(_train_once(plan, seed, held, first, own, resume, reporters))
-        chosen = _held_or_free(plan, first, found)
-        if best is None or _bound(chosen) > _bound(best):
+        chosen = held_or_free(plan, first, found)
+        if best is None or lower_bound(chosen) > lower_bound(best):
             best = chosen
     assert best is not None
     if plan.splits.train.labels is None:
@@ -132,35 +111,6 @@ def attempt_checkpoint(checkpoint: Path | None, attempt: int) -> Path | None:
     return checkpoint.with_name(f"{checkpoint.stem}-{attempt}{checkpoint.suffix}")
 
 
-def _held_or_free(plan: Plan, first: Callable[[], GMVAE], found: list[FittedModel]) -> FittedModel:
-    """Choose between a training with held clusters and one whose clusters were free.
-
-    Freed clusters move, and differ more between seeds. They are worth it where columns depend on
-    one another across the first clusters, for then rows become likelier than style within these
-    clusters can make them.
-    """
-    if len(found) == 1:
-        return found[0]
-    held, free = found
-    # Training rows too, for both learned from them alike, and few rows would tell little.
-    judged = _some(plan.splits.train)
-    start = FittedModel(deepcopy(first()).eval(), plan.encoding, covariates=plan.covariates)
-    begun, kept, moved = (
-        m.log_likelihood(
-            judged.x,
-            judged.w,
-            num_samples=JUDGING_SAMPLES,
-            diagnostics=False,
-            weights=judged.weights,
-        )
-        for m in (start, held, free)
-    )
-    # The difference row by row varies far less than either likelihood.
-    gain = replace(moved, log_p=moved.log_p - kept.log_p)
-    least = max(MOVING_SHARE * (kept.mean - begun.mean), STANDARD_ERRORS * gain.standard_error)
-    return free if gain.mean > least else held
-
-
 def _train_once(
     plan: Plan,
     seed: int,
@@ -175,7 +125,7 @@ def _train_once(
     gmvae = plan.make_model(seed) if resume else deepcopy(first())
     if held:
         gmvae.hold_clusters()
-    with _last_good_weights(plan, gmvae):
+    with last_good_weights(plan, gmvae):
         fit_rows = _fit_in_memory if plan.splits.stream is None else _fit_in_stream
         result = fit_rows(
             plan,
@@ -229,19 +179,6 @@ def _fit_in_stream(plan: Plan, gmvae: GMVAE, config: TrainConfig, **options: Any
     return fit(gmvae, batches, config, validation=held_out, **options)
 
 
-@contextmanager
-def _last_good_weights(plan: Plan, gmvae: GMVAE) -> Iterator[None]:
-    """Give the model along with the error where the loss is not finite."""
-    try:
-        yield
-    except NonFiniteLossError as error:
-        about = replace(plan.about, stopped="non-finite loss")
-        error.fitted = FittedModel(
-            gmvae.eval(), plan.encoding, about, covariates=plan.covariates
-        ).to("cpu")
-        raise
-
-
 def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult, held: bool) -> FittedModel:
     """Put a finished training together, still on its device."""
     stopped = result.stopped
@@ -258,114 +195,8 @@ def _fitted(plan: Plan, gmvae: GMVAE, result: TrainResult, held: bool) -> Fitted
     for w in plan.given(train):
         centre_membership(gmvae, w, train.weights)
     fitted = FittedModel(gmvae, plan.encoding, about, result.history, covariates=plan.covariates)
-    some = _some(train)
-    figures = fitted.log_likelihood(
-        some.x, some.w, num_samples=BOUND_SAMPLES, diagnostics=False, weights=some.weights
-    )
-    return replace(fitted, about=replace(about, lower_bound=figures.elbo))
-
-
-@alone
-def begin(plan: Plan, config: TrainConfig, reporters: Sequence[Reporter] = ()) -> GMVAE:
-    """Make the model that the training loop takes, after its start or the best of several starts.
-
-    If there are labels, cluster k is label k.
-
-    >>> from pyro_gmvae.data import load_splits
-    >>> from pyro_gmvae.fitting.plan import plan
-    >>> from pyro_gmvae.fitting.settings import Settings
-    >>> settings = Settings.of("digits", clusters=3, hidden=(4,), initialization="random")
-    >>> made = plan(settings, load_splits("digits", seed=0))
-    >>> begin(made, made.config).n_components
-    3
-    """
-    train, encoding = plan.splits.train, plan.encoding
-    accelerator = make_accelerator(config.device or "cpu")
-    gmvae = plan.make_model(config.seed or 0)
-    with _last_good_weights(plan, gmvae):
-        if accelerator.is_main_process or not _starts_alone(plan, gmvae):
-            gmvae = _started(plan, gmvae, config, reporters)
-            for w in plan.given(train):
-                q = FittedModel(gmvae.to(encoding.scale.device), encoding).responsibilities(train.x)
-                begin_membership(gmvae, q, w, train.weights)
-    broadcast(gmvae, accelerator.device)
-    if train.labels is not None:
-        known = train.labels >= 0
-        gmvae.to(encoding.scale.device)
-        rows = train.subset(known)
-        model = FittedModel(gmvae, encoding, covariates=plan.covariates)
-        found = model.responsibilities(rows.x, rows.w)
-        number_as(train.labels[known], gmvae, found)
-    return gmvae
-
-
-def _starts_alone(plan: Plan, gmvae: GMVAE) -> bool:
-    """Return True if no other process can help, for the start trains nothing by batches."""
-    laws, named = gmvae.options["table"] is not None, (GIVEN, CONTINUED, RETAUGHT)
-    return laws and plan.start.name in (*named, "mixture", "portfolio", "kmeans", "spectral")
-
-
-def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[Reporter]) -> GMVAE:
-    """Let a new model begin as planned; a start by information gives another one."""
-    start, train, encoding = plan.start, plan.splits.train, plan.encoding
-    if start.name == BEFORE:
-        assert plan.before is not None
-        gmvae.load_state_dict(plan.before.gmvae.state_dict())
-        return gmvae
-    if start.name == "information":
-        gmvae = best_start(
-            plan.make_model,
-            seeds_of(config.seed or 0, start.tries),
-            train.x,
-            config,
-            epochs=start.epochs,
-            must_link=train.must_link,
-            weights=train.weights,
-            judged=plan.splits.validation.x if len(plan.splits.validation) else None,
-            transform=encoding,
-            reporters=reporters,
-        )
-    context = StartContext(
-        gmvae,
-        train.x,
-        config,
-        transform=encoding,
-        encode_mean=encoding.encode_mean,
-        epochs=start.epochs,
-        reporters=reporters,
-        weights=train.weights,
-        covariates=next(iter(plan.given(train)), None),
-    )
-    table = gmvae.options["table"]
-    if table is not None and table.correlated:
-        begin_gaussian_table(context, start.name, start.clusters)
-    elif table is not None:
-        known = KnownRows(train.labels, train.must_link)
-        begin_table(context, start.name, start.clusters, known)
-    elif start.name in CLUSTERINGS:
-        start_from(start.name, context, steps=start.steps)
-    elif start.clusters is not None and start.name == GIVEN:
-        imitate(
-            gmvae,
-            train.x,
-            start.clusters,
-            config,
-            weights=train.weights,
-            transform=encoding,
-            steps=start.steps,
-        )
-    return gmvae
+    return with_bound(plan, fitted)
 
 
 def _device(config: TrainConfig) -> str:
     return str(make_accelerator(config.device or "cpu").device)
-
-
-def _bound(fitted: FittedModel) -> float:
-    bound = fitted.about.lower_bound
-    return float("-inf") if bound is None else bound
-
-
-def _some(data: Dataset) -> Dataset:
-    step = -(-len(data) // BOUND_ROWS)
-    return data if step == 1 else data.subset(torch.arange(0, len(data), step))

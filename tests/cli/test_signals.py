@@ -51,7 +51,7 @@ def test_in_the_start_the_same_command_begins_anew(
         Path("a run").mkdir()
     before = snapshot(Path())
     with monkeypatch.context() as patched:
-        patched.setattr("pyro_gmvae.fitting.train._started", kill(number))
+        patched.setattr("pyro_gmvae.fitting.begin._started", kill(number))
         result = cli(*TRAIN)
     assert result.exit_code == 128 + number
     assert "the same command begins anew" in result.stderr and "--resume" not in result.stderr
@@ -65,7 +65,7 @@ def test_in_the_start_of_a_resumed_training(cli: Cli, monkeypatch: pytest.Monkey
     Path("a run/checkpoint/state.safetensors").unlink()
     again = [*TRAIN, "--resume"]
     with monkeypatch.context() as patched:
-        patched.setattr("pyro_gmvae.fitting.train._started", kill(signal.SIGTERM))
+        patched.setattr("pyro_gmvae.fitting.begin._started", kill(signal.SIGTERM))
         result = cli(*again)
     assert result.exit_code == 143 and "Continue it with: " in result.stderr
     assert cli(*again).exit_code == 0

@@ -10,10 +10,11 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.begin import begin
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts import latent
-from pyro_gmvae.fitting.train import attempt_checkpoint, begin, train
+from pyro_gmvae.fitting.train import attempt_checkpoint, train
 from pyro_gmvae.training import NonFiniteLossError
 from tests.helpers.tiny import blobs, same_weights
 from tests.tasks.test_stability import parts
@@ -43,7 +44,7 @@ def test_a_latent_start_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_steps_of_a_start_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(
-        "pyro_gmvae.fitting.train.start_from", lambda name, context, steps: seen.append(steps)
+        "pyro_gmvae.fitting.begin.start_from", lambda name, context, steps: seen.append(steps)
     )
     x, _ = blobs(90)
     options = {"initialization": "kmeans", "likelihood": "gaussian_predicted"}

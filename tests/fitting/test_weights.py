@@ -10,13 +10,14 @@ from torch import Tensor
 
 from pyro_gmvae.data import Dataset, Splits, TableEncoding
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.fitting.begin import begin
 from pyro_gmvae.fitting.numbering import number_by_size
 from pyro_gmvae.fitting.plan import plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows, mixture_of
 from pyro_gmvae.fitting.starts.raw_data import kmeans_clusters
 from pyro_gmvae.fitting.starts.sklearn_fits import drawn_rows
-from pyro_gmvae.fitting.train import begin, train
+from pyro_gmvae.fitting.train import train
 from pyro_gmvae.likelihoods import TableStructure
 from tests.helpers.tiny import same_weights
 

@@ -16,13 +16,14 @@ from pyro_gmvae.data.schema import Column, Schema
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import LogLikelihood, log_likelihood, responsibilities
 from pyro_gmvae.fitted import FittedModel
+from pyro_gmvae.fitting.begin import begin
 from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.starts import latent
 from pyro_gmvae.fitting.starts.column_mixture import ColumnMixture, TableRows
 from pyro_gmvae.fitting.starts.exact import begin_at_mixture
 from pyro_gmvae.fitting.starts.mixture_fit import table_features
-from pyro_gmvae.fitting.train import attempt_checkpoint, begin, train
+from pyro_gmvae.fitting.train import attempt_checkpoint, train
 from pyro_gmvae.likelihoods import TableStructure
 from pyro_gmvae.models import GMVAE, METHODS, keep_components, reorder_components
 from pyro_gmvae.runs import load, save_run
