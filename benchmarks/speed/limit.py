@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,13 +27,12 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.measuring.compare_steps import add_measure_options, measure, typical_seconds
 from benchmarks.measuring.flops import work_of
 from benchmarks.measuring.options import Parser
+from benchmarks.measuring.rates import LARGEST, copy_bandwidth, matrix_rate
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.step_case import add_case_options, step_cases
 from benchmarks.measuring.step_variants import VARIANTS, NotApplicableError, build_step
-from benchmarks.measuring.timing import Step, timed, warm_up
+from benchmarks.measuring.timing import Step, warm_up
 
-LARGEST = 8192  # rows of the largest matrix
-LONG_ENOUGH = 0.05  # seconds of a product; larger matrices have the same rate
 KINDS = ("matrix products", "optimizer", "random numbers", "other work", "idle")
 # Parts of the names of kernels (CUDA) and of torch's operations (CPU), by kind.
 MARKS = {
@@ -144,35 +143,6 @@ def where_the_time_goes(arguments: Namespace, report: Report) -> None:
             )
             shares.append({**case.named(), "variant": variant, **parts})
     report.set(shares=shares)
-
-
-def matrix_rate(device: torch.device, dtype: torch.dtype, largest: int = LARGEST) -> float:
-    """Return the floating-point operations per second of a matrix product, best of all sizes.
-
-    The sizes double until a product takes long enough: a processor without bfloat16 takes a hundred
-    times as long in bfloat16.
-    """
-    rate, size, seconds = 0.0, min(256, largest), 0.0
-    while size <= largest and seconds < LONG_ENOUGH:
-        a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-        seconds = _best(lambda a=a, b=b: a @ b, device)  # type: ignore[misc]
-        rate = max(rate, 2 * size**3 / seconds)
-        size *= 2
-    return rate
-
-
-def copy_bandwidth(device: torch.device, n_bytes: int | None = None) -> float:
-    """Return the bytes per second of a large copy, bytes read and bytes written together."""
-    n_bytes = n_bytes or (2**30 if device.type == "cuda" else 2**28)
-    source = torch.randn(n_bytes // 4, device=device)
-    target = torch.empty_like(source)
-    return 2 * n_bytes / _best(lambda: target.copy_(source), device)
-
-
-def _best(run: Callable[[], object], device: torch.device) -> float:
-    # The best of many runs, not the median, is what the machine can do.
-    run()
-    return min(timed(run, device) for _ in range(10))
 
 
 def breakdown(step: Step, device: torch.device, n_steps: int = 5) -> dict[str, float]:

@@ -7,7 +7,8 @@ which may compile. The training begins at random, for the start is not what is t
 
     python -m benchmarks tables-step --threads 1 --out benchmarks/results/tables_step.json
 
-The slope is that of log seconds against log K: 0 is no growth, 1 is growth in proportion.
+The slope is that of log seconds against log K: 0 is no growth, 1 is growth in proportion. Below the
+seconds stands what the matrix products of an epoch take at least, at the machine's best rate.
 """
 
 from __future__ import annotations
@@ -23,21 +24,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyro
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measuring.growth_curve import slope
 from benchmarks.measuring.options import Parser, at_least
+from benchmarks.measuring.rates import LARGEST, matrix_rate
 from benchmarks.measuring.report import Report
 from benchmarks.tables.encoding import hidden
-from pyro_gmvae.fitting.plan import plan
+from pyro_gmvae.fitting.plan import Plan, plan
 from pyro_gmvae.fitting.settings import Settings
 from pyro_gmvae.fitting.train import train
+from pyro_gmvae.inference import TraceEnumMeanField_ELBO
 from pyro_gmvae.models import METHODS
 from pyro_gmvae.training_data import load_settings_splits
 
 WAYS = {"eager": "off", "compiled": "on"}
 LEVELS = (2, 2, 2, 3, 5, 8, 12, 40)
 SMALL: dict[str, Any] = {"methods": ["sparse"], "ways": ["eager"], "clusters": [2, 3]}
-SMALL |= {"rows": 400, "batch": 100, "epochs": 2}
+SMALL |= {"rows": 400, "batch": 100, "epochs": 2, "largest": 128}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -50,26 +56,41 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--epochs", type=at_least(2), default=3, help="epochs, the first of which warms up"
     )
+    parser.add_argument(
+        "--largest", type=at_least(1), default=LARGEST, help="rows of the largest matrix"
+    )
     arguments = parser.read(argv)
     report = Report("tables-step", arguments)
+    rate = matrix_rate(torch.device(arguments.device), torch.float32, arguments.largest)
+    report.set(matrix_flops_per_second=rate)
     report.say(f"{arguments.rows} rows, batch {arguments.batch}; seconds an epoch")
     report.header("method  ", "way     ", *(f"K = {k}" for k in arguments.clusters), "slope")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "table.csv"
         drawn(arguments.rows, arguments.seed).to_csv(file, index=False)
         for method, way in product(arguments.methods, arguments.ways):
-            curve = {}
+            curve: dict[int, float] = {}
+            products: dict[int, float] = {}
             for clusters in arguments.clusters:
-                first, *others = epochs_of(file, method, way, clusters, arguments)
+                made = planned(file, method, way, clusters, arguments)
+                first, *others = epochs_of(made)
                 curve[clusters] = median(others)
-                names = {"method": method, "way": way, "clusters": clusters}
+                products[clusters] = product_flops(made) / rate
                 report.add(
-                    **names, seconds=median(others), first_epoch_seconds=first, epochs=others
+                    method=method,
+                    way=way,
+                    clusters=clusters,
+                    seconds=curve[clusters],
+                    first_epoch_seconds=first,
+                    epochs=others,
+                    product_seconds=products[clusters],
                 )
             grows = slope(curve)
             report.set(slopes={**report.values.get("slopes", {}), f"{method}, {way}": grows})
             shown = [f"{seconds:.2f}" for seconds in curve.values()]
             report.line(method, way, *shown, None if grows is None else f"{grows:.2f}")
+            shown = [f"{seconds:.2f}" for seconds in products.values()]
+            report.line("", "products", *shown, "")
     report.close()
 
 
@@ -87,10 +108,8 @@ def drawn(n: int, seed: int) -> pd.DataFrame:
     return hidden(frame, 0.2, rng)
 
 
-def epochs_of(
-    file: Path, method: str, way: str, clusters: int, arguments: Namespace
-) -> list[float]:
-    """Train as the command does; return the seconds of each epoch."""
+def planned(file: Path, method: str, way: str, clusters: int, arguments: Namespace) -> Plan:
+    """Plan a training as the command does, but that it begins at random."""
     settings = Settings.of(
         str(file),
         method=method,
@@ -105,7 +124,25 @@ def epochs_of(
         seed=arguments.seed,
         device=arguments.device,
     )
+    return plan(settings, load_settings_splits(settings))
+
+
+def epochs_of(made: Plan) -> list[float]:
+    """Train; return the seconds of each epoch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of clusters that so few epochs leave empty
-        fitted = train(plan(settings, load_settings_splits(settings)))
+        fitted = train(made)
     return [float(record["seconds"]) for record in fitted.history]
+
+
+def product_flops(made: Plan) -> float:
+    """Count the operations of an epoch's matrix products, forward and backward."""
+    gmvae, rows = made.make_model(0).train(), made.splits.train
+    batch = made.encoding(rows.x[: made.config.batch_size]).to(gmvae.model.component_loc)
+    elbo = TraceEnumMeanField_ELBO(vectorize_particles=True, max_plate_nesting=1)
+    with (
+        FlopCounterMode(display=False) as counter,
+        pyro.settings.context(module_local_params=True),
+    ):
+        elbo(gmvae.model, gmvae.guide)(batch).backward()
+    return float(counter.get_total_flops() * len(rows) / len(batch))
