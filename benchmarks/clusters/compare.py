@@ -24,6 +24,7 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -75,9 +76,7 @@ def main(argv: Sequence[str]) -> None:
     wanted = [] if arguments.table else [dict(zip(NAMES, names, strict=True)) for names in each]
     settings = {name: getattr(arguments, name) for name in SETTINGS}
 
-    def measure(**names: Any) -> dict[str, Any]:
-        return measured(**names, arguments=arguments)
-
+    measure = partial(measured, arguments=arguments)
     cells = run_cells(STUDY, arguments, report, wanted, settings, measure)
     folder = cells_folder(STUDY, arguments)
     paths = [path_of(folder, {name: cell[name] for name in NAMES}) for cell in cells]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,7 +11,7 @@ from benchmarks.measuring.handwritten import handwritten
 from benchmarks.measuring.step_case import StepCase
 from pyro_gmvae.inference.memory import bytes_saved
 
-__all__ = ["Work", "work_of"]
+__all__ = ["Work", "matrix_flops", "work_of"]
 
 # The forward and the backward pass read a parameter; its gradient is written and read; Adam reads
 # the parameter and two moments and writes all three.
@@ -46,14 +47,19 @@ class Work:
         )
 
 
+def matrix_flops(run: Callable[[], object]) -> int:
+    """Count the operations of the matrix products and convolutions of a call."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return int(counter.get_total_flops())
+
+
 def work_of(case: StepCase) -> Work:
     """Count the work of the hand-written form of the case, which is the leanest."""
     gmvae, x = case.gmvae(), case.data()
     module = handwritten(gmvae, bfloat16=case.precision == "bfloat16")
-    with FlopCounterMode(display=False) as counter:
-        module(x).backward()
     return Work(
-        counter.get_total_flops(),
+        matrix_flops(lambda: module(x).backward()),
         sum(p.numel() * p.element_size() for p in gmvae.parameters()),
         bytes_saved(lambda: module(x), gmvae),
     )

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["environment"]
+__all__ = ["PROGRAM", "environment"]
 
 CLONE = Path(__file__).parents[2]
+PROGRAM = "from pyro_gmvae_cli.main import main; main()"  # what `pyro-gmvae` runs, for python -c
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -18,10 +18,10 @@ from functools import partial
 import torch
 
 from benchmarks.measuring.options import Parser, at_least
+from benchmarks.measuring.processes import PROGRAM
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.timing import Step, ratio, side_by_side, turns_of, typical
 
-HELP = "from pyro_gmvae_cli.main import main; main()"
 COMMANDS = {
     "python": ["-c", "pass"],
     "import torch, pyro": ["-c", "import torch, pyro"],
@@ -32,7 +32,7 @@ COMMANDS = {
         "import pyro_gmvae.models, pyro_gmvae.training",
     ],
     "from pyro_gmvae import GMVAE": ["-c", "from pyro_gmvae import GMVAE"],
-    "pyro-gmvae --help": ["-c", HELP, "--help"],
+    "pyro-gmvae --help": ["-c", PROGRAM, "--help"],
 }
 BASE = "import torch, pyro"
 FULL = {"rounds": 25}

@@ -25,6 +25,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.measuring.options import Parser, at_least
+from benchmarks.measuring.processes import PROGRAM
 from benchmarks.measuring.report import Report
 from pyro_gmvae import GMVAE
 
@@ -58,8 +59,7 @@ def served(run: Path) -> Iterator[int]:
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = int(free.getsockname()[1])
-    code = "from pyro_gmvae_cli.main import main; main()"
-    command = [sys.executable, "-c", code, "serve", str(run), "--port", str(port)]
+    command = [sys.executable, "-c", PROGRAM, "serve", str(run), "--port", str(port)]
     process = subprocess.Popen([*command, "--rate", "1000000", "--quiet"])
     try:
         _wait_for(port, process)

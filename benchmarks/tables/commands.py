@@ -21,16 +21,13 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.measuring.options import Parser, at_least
-from benchmarks.measuring.processes import environment
+from benchmarks.measuring.processes import PROGRAM, environment
 from benchmarks.measuring.report import Report
-from benchmarks.tables.generators import bar
-from benchmarks.tables.real_tables import TABLES
-from pyro_gmvae.errors import InputError
+from benchmarks.tables.real_tables import CLUSTERED, file_of
+from benchmarks.tables.wait import customers
 
-PROGRAM = "from pyro_gmvae_cli.main import main; main()"
 COMMANDS = ("train", "evaluate", "predict")
-GENERATED = "customers"  # 440 rows of amounts, counts, categories and gaps
-REAL = [name for name in TABLES if name != "adult-test"]
+GENERATED = "customers"
 ADDITIONS = 10_000_000
 
 
@@ -44,7 +41,7 @@ class Seconds(NamedTuple):
 def main(argv: Sequence[str]) -> None:
     small = {"tables": [GENERATED], "rounds": 1, "epochs": 1}
     parser = Parser("tables-commands", __doc__, small=small, full={"rounds": 5})
-    parser.add_argument("--tables", nargs="+", default=REAL, choices=[*REAL, GENERATED])
+    parser.add_argument("--tables", nargs="+", default=CLUSTERED, choices=[*CLUSTERED, GENERATED])
     parser.add_argument("--data-dir", type=Path, default=Path("data/tables"))
     parser.add_argument("--rounds", type=at_least(1), default=3, help="runs of each command")
     parser.add_argument("--epochs", type=at_least(1), help="of training; default: the program's")
@@ -55,7 +52,7 @@ def main(argv: Sequence[str]) -> None:
     threads = {} if arguments.threads is None else {"OMP_NUM_THREADS": str(arguments.threads)}
     additions: list[float] = []
     with TemporaryDirectory() as folder:
-        files = {name: file_of(name, arguments.data_dir, folder) for name in arguments.tables}
+        files = {name: table_file(name, arguments.data_dir, folder) for name in arguments.tables}
         for name, file in files.items():
             rounds: list[dict[str, Seconds]] = []
             for _ in range(arguments.rounds):
@@ -79,16 +76,13 @@ def middle(several: Iterable[Seconds]) -> Seconds:
     return Seconds(median(clocks), median(processors))
 
 
-def file_of(name: str, tables: Path, folder: str) -> Path:
+def table_file(name: str, tables: Path, folder: str) -> Path:
     """Return the file of a table; generated customers are written to the folder."""
-    if name == GENERATED:
-        path = Path(folder, "customers.csv")
-        bar(0, n=440).frame.to_csv(path, index=False)
-        return path
-    path = tables / TABLES[name].file
-    if not path.is_file():
-        raise InputError(f"there is no {path}: name the folder of the tables by --data-dir")
-    return path.resolve()
+    if name != GENERATED:
+        return file_of(name, tables).resolve()
+    path = Path(folder, "customers.csv")
+    customers()[0].to_csv(path, index=False)
+    return path
 
 
 def timed(table: Path, training: Sequence[str], threads: dict[str, str]) -> dict[str, Seconds]:
@@ -111,7 +105,6 @@ def run(words: Sequence[str], folder: Path, threads: dict[str, str]) -> Seconds:
         cwd=folder,
         env=environment(threads),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
     clock, after = time.perf_counter() - clock, os.times()
     user = after.children_user - before.children_user

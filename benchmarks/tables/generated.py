@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from statistics import mean
 from typing import Any
@@ -74,9 +75,7 @@ def main(argv: Sequence[str]) -> None:
     )
     settings = {name: getattr(arguments, name) for name in ("rows", "epochs", "told")}
 
-    def measure(**names: Any) -> dict[str, Any]:
-        return measured(**names, arguments=arguments)
-
+    measure = partial(measured, arguments=arguments)
     cells = run_cells("tables-generated", arguments, report, wanted, settings, measure)
     rows = summed(cells, NAMES, ("ari", "seconds"))
     found = margins(rows)

@@ -75,9 +75,7 @@ def main(argv: Sequence[str]) -> None:
     )
     settings = {name: getattr(arguments, name) for name in ("rows", "epochs", "told")}
 
-    def measure(**names: Any) -> dict[str, Any]:
-        return measured(**names, arguments=arguments)
-
+    measure = partial(measured, arguments=arguments)
     cells = run_cells(STUDY, arguments, report, wanted, settings, measure)
     rows = summed(cells, ("table", "contender"), FIGURES)
     report.set(results=rows, machines=machines_of(cells))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -32,13 +33,12 @@ from benchmarks.measuring.study_cells import Cell, machines_of, path_of, run_cel
 from benchmarks.measuring.summary import markdown_table, spread
 from benchmarks.tables.contenders import CONTENDERS, Case, options_of, timed_labels
 from benchmarks.tables.description import described
-from benchmarks.tables.real_tables import TABLES, read
+from benchmarks.tables.real_tables import CLUSTERED, TABLES, read
 from benchmarks.tables.rivals import check_installed
 from pyro_gmvae.evaluation import pairwise_ari
 
 STUDY = "tables-real"
 NAMES = ("table", "clusters", "contender")
-CLUSTERED = [name for name in TABLES if name != "adult-test"]
 KNOWN = [name for name in CONTENDERS if name != "em-from-truth"]
 SMALL: dict[str, Any] = {"tables": ["wholesale"], "seeds": 2, "rows": 200, "epochs": 2}
 SMALL |= {"contenders": ["em", "kmeans"]}
@@ -73,9 +73,7 @@ def main(argv: Sequence[str]) -> None:
     )
     settings = {name: getattr(arguments, name) for name in ("rows", "epochs", "told")}
 
-    def measure(**names: Any) -> dict[str, Any]:
-        return measured(**names, arguments=arguments)
-
+    measure = partial(measured, arguments=arguments)
     cells = run_cells(STUDY, arguments, report, wanted, settings, measure)
     rows = summed(cells, NAMES, ("seconds", "sizes", "held_out", "description"))
     for row in rows:

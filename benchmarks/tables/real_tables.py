@@ -15,7 +15,7 @@ import pandas as pd
 
 from pyro_gmvae.errors import InputError
 
-__all__ = ["TABLES", "RealTable", "read"]
+__all__ = ["CLUSTERED", "TABLES", "RealTable", "file_of", "read"]
 
 
 class RealTable(NamedTuple):
@@ -116,6 +116,21 @@ TABLES = {
 }
 
 
+CLUSTERED = [name for name in TABLES if name != "adult-test"]
+
+
+def file_of(name: str, folder: Path) -> Path:
+    """Return the file of a table.
+
+    Raises:
+        InputError: if the folder does not hold it.
+    """
+    path = folder / TABLES[name].file
+    if not path.is_file():
+        raise InputError(f"there is no {path}: name the folder of the tables by --data-dir")
+    return path
+
+
 def read(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read a table: the columns that are clustered or left out, and those that are held out.
 
@@ -123,9 +138,6 @@ def read(name: str, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         InputError: if the folder does not hold it.
     """
     table = TABLES[name]
-    path = folder / table.file
-    if not path.is_file():
-        raise InputError(f"there is no {path}: name the folder of the tables by --data-dir")
-    frame = pd.read_csv(path, **table.options)
+    frame = pd.read_csv(file_of(name, folder), **table.options)
     held_out = list(table.held_out)
     return frame.drop(columns=held_out), frame[held_out]

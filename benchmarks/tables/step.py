@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 import pyro
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.measuring.flops import matrix_flops
 from benchmarks.measuring.growth_curve import slope
 from benchmarks.measuring.options import Parser, at_least
 from benchmarks.measuring.rates import LARGEST, matrix_rate
@@ -140,9 +140,6 @@ def product_flops(made: Plan) -> float:
     gmvae, rows = made.make_model(0).train(), made.splits.train
     batch = made.encoding(rows.x[: made.config.batch_size]).to(gmvae.model.component_loc)
     elbo = TraceEnumMeanField_ELBO(vectorize_particles=True, max_plate_nesting=1)
-    with (
-        FlopCounterMode(display=False) as counter,
-        pyro.settings.context(module_local_params=True),
-    ):
-        elbo(gmvae.model, gmvae.guide)(batch).backward()
-    return float(counter.get_total_flops() * len(rows) / len(batch))
+    with pyro.settings.context(module_local_params=True):
+        flops = matrix_flops(lambda: elbo(gmvae.model, gmvae.guide)(batch).backward())
+    return flops * len(rows) / len(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyro_gmvae.networks.conv import ConvDecoder, ConvEncoder
 from pyro_gmvae.networks.gated import GatedDecoder, PlacedHead, PlacedMixtureHead
 from pyro_gmvae.networks.heads import MIN_SCALE, GaussianHead, feature_size
-from pyro_gmvae.networks.initial import normal, xavier_normal
+from pyro_gmvae.networks.initial import xavier_normal
 from pyro_gmvae.networks.mlp import MLPDecoder, MLPEncoder, linear, mlp
 from pyro_gmvae.networks.sizes import ConvSizes
 from pyro_gmvae.networks.table import (
@@ -33,6 +33,5 @@ __all__ = [
     "feature_size",
     "linear",
     "mlp",
-    "normal",
     "xavier_normal",
 ]
