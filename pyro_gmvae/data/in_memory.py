@@ -80,7 +80,10 @@ def _unmasked(values: np.ma.MaskedArray, name: str) -> np.ndarray:
 def _plain(values: np.ndarray, name: str) -> np.ndarray:
     """Refuse types that are no plain numbers or text, and bring long doubles to float64."""
     if values.dtype.kind in "VMm":
-        raise InputError(f"{name} is an array of type {values.dtype}: turn it into plain numbers.")
+        raise InputError(
+            f"{name} is an array of type {values.dtype}: give the data frame that "
+            f"pandas.DataFrame({name}) makes of it, or plain numbers."
+        )
     if values.dtype.kind != "f" or values.dtype.itemsize <= 8:
         return values
     with np.errstate(over="ignore"):  # it is reported below

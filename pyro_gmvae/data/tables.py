@@ -25,7 +25,16 @@ from pyro_gmvae.stored import cut, why_unwritable
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["TABLE_SUFFIXES", "as_frame", "check_column", "from_frame", "from_table", "read_frame"]
+__all__ = [
+    "TABLE_SUFFIXES",
+    "as_frame",
+    "check_column",
+    "from_frame",
+    "from_table",
+    "is_frame",
+    "read_frame",
+    "refuse_same_names",
+]
 
 LineOf = Callable[[int], int | None]
 MOSTLY_NUMBERS, MANY = 0.8, 20  # share of the cells, and different ones, of a column of numbers
@@ -103,7 +112,7 @@ def from_frame(
 
 
 def as_frame(frame: Any) -> "pandas.DataFrame":
-    """Bring a data frame of pandas or polars to one of pandas, whose column names are text.
+    """Bring a data frame, as `is_frame` knows it, to one of pandas whose column names are text.
 
     Raises:
         InputError: for anything else, such as a single column or a query that has not run.
@@ -116,12 +125,28 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
 
     if type(frame).__module__.split(".")[0] == "polars" and hasattr(frame, "to_arrow"):
         frame = frame.to_arrow().to_pandas()
+    elif not hasattr(frame, "iloc") and hasattr(frame, "__arrow_c_stream__"):
+        import pyarrow
+
+        frame = pyarrow.table(frame).to_pandas()
     if not isinstance(frame, pandas.DataFrame):
-        raise InputError(
-            f"the table is a {type(frame).__name__}: give a data frame of pandas or polars."
-        )
+        query = hasattr(frame, "collect")
+        wanted = "run the query, by collect()" if query else "give a data frame of pandas or polars"
+        raise InputError(f"the table is a {type(frame).__name__}: {wanted}.")
     # Names of several levels become one text each.
     return frame.set_axis([str(name) for name in frame.columns], axis=1)
+
+
+def is_frame(values: Any) -> bool:
+    """Return True for a data frame of pandas or polars, or a table of Arrow or DuckDB.
+
+    >>> import pyarrow
+    >>> is_frame(pyarrow.table({"age": [31, 40]})), is_frame([[31], [40]])
+    (True, False)
+    """
+    made = type(values)  # a query would be resolved for its own columns
+    typed = hasattr(made, "dtypes") or hasattr(made, "__arrow_c_stream__")
+    return typed and hasattr(made, "columns")
 
 
 def _from_frame(
@@ -135,7 +160,7 @@ def _from_frame(
     line_of: LineOf | None,
 ) -> Dataset:
     frame = as_frame(frame)
-    _refuse_same_names(frame, name)
+    refuse_same_names(frame, name)
     check_rows(len(frame), name, purpose)
     y, class_names = None, None
     if label_column is not None:
@@ -190,6 +215,20 @@ def check_column(column: str, what: str, frame: "pandas.DataFrame", name: str) -
     if column not in frame.columns:
         known = near_or_all(column, list(frame.columns))
         raise InputError(f"{name} has no {what} column {column}: {known}")
+
+
+def refuse_same_names(frame: "pandas.DataFrame", name: str) -> None:
+    """Refuse a table with two columns of one name.
+
+    Raises:
+        InputError: naming the columns.
+
+    >>> import pandas
+    >>> refuse_same_names(pandas.DataFrame({"age": [31], "tier": ["gold"]}), "customers")
+    """
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise InputError(f"{name} has two columns called {repeated[0]}: rename one of them.")
 
 
 def _weights(
@@ -249,12 +288,6 @@ def _typed_text(frame: "pandas.DataFrame") -> tuple["pandas.DataFrame", list[str
     made = pandas.concat(list(columns.values()), axis=1)
     made.columns = frame.columns
     return made, notes
-
-
-def _refuse_same_names(frame: "pandas.DataFrame", name: str) -> None:
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise InputError(f"{name} has two columns called {repeated[0]}: rename one of them.")
 
 
 def _refuse_odd_cells(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -17,8 +18,9 @@ from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.columns.fill import fill_gaps, gaps_of, whole_counts
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.in_memory import as_array
-from pyro_gmvae.data.tables import as_frame, from_frame
+from pyro_gmvae.data.tables import as_frame, from_frame, is_frame, refuse_same_names
 from pyro_gmvae.errors import InputError
+from pyro_gmvae.stored import shortened
 
 __all__ = ["features_of", "filled_as_given", "read_rows"]
 
@@ -30,7 +32,7 @@ def read_rows(
 
     Args:
         estimator: gets ``n_features_in_`` and, of a data frame, ``feature_names_in_``.
-        x: images, an array of numbers, or a data frame of any columns.
+        x: images, an array of numbers, or a data frame of any columns, of pandas, polars or Arrow.
         wishes: what the user says about the columns, to fit; None to apply a fitted estimator.
 
     Returns:
@@ -49,7 +51,7 @@ def read_rows(
     fitting = wishes is not None
     # Constant columns may come from a fold of the data; they do no harm.
     purpose: Purpose = "fit" if fitting else "apply"
-    x = as_array(x)
+    x = _plain(x)
     if isinstance(x, np.ndarray) and x.ndim > 2 and x.dtype.kind in "biuf":
         data = from_array(x, name="X", purpose=purpose, wishes=wishes)
         if fitting:
@@ -57,20 +59,25 @@ def read_rows(
             estimator.__dict__.pop("feature_names_in_", None)
         return data, torch.float32
     x = _without_left_out(estimator, _named(estimator, x, fitting), fitting)
-    if hasattr(x, "columns") and hasattr(x, "dtypes"):
-        validate_data(estimator, x, skip_check_array=True, reset=fitting)
+    if is_frame(x):
         frame = as_frame(x)
+        refuse_same_names(frame, "X")
+        validate_data(estimator, x, skip_check_array=True, reset=fitting)
         single = all(kind == np.float32 for kind in frame.dtypes)
         data = from_frame(frame, name="X", purpose=purpose, wishes=wishes)
         return data, torch.float32 if single else torch.float64
-    x = validate_data(
-        estimator,
-        x,
-        dtype=[np.float64, np.float32],
-        ensure_all_finite="allow-nan",
-        ensure_min_samples=2 if fitting else 1,
-        reset=fitting,
-    )
+    try:
+        x = validate_data(
+            estimator,
+            x,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=2 if fitting else 1,
+            reset=fitting,
+        )
+    except ValueError:
+        _refuse_text(x)
+        raise
     data = from_array(x, name="X", purpose="apply", wishes=wishes)
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
@@ -105,8 +112,8 @@ def filled_as_given(
         times: how often each row was filled.
 
     Returns:
-        A data frame of the columns of ``x`` if it is one, of pandas or polars, else an array. Cells
-        that are not missing are as they were.
+        A data frame of the columns of ``x`` if it is one, of polars if ``x`` is, else of pandas; an
+        array if ``x`` is an array. Cells that are not missing are as they were.
 
     >>> class Rows(BaseEstimator):
     ...     pass
@@ -116,8 +123,9 @@ def filled_as_given(
     """
     import pandas
 
-    x = _without_left_out(estimator, _named(estimator, as_array(x), False), False)
-    framed = hasattr(x, "columns") and hasattr(x, "dtypes")
+    of_polars = type(x).__module__.split(".")[0] == "polars"
+    x = _without_left_out(estimator, _named(estimator, _plain(x), False), False)
+    framed = is_frame(x)
     if framed:
         frame = as_frame(x)
         read = from_frame(frame, name="X", purpose="apply")
@@ -136,11 +144,52 @@ def filled_as_given(
     if not framed:
         values = done.to_numpy(np.float64)
         return values.astype(np.float32) if np.asarray(x).dtype == np.float32 else values
-    if type(x).__module__.split(".")[0] == "polars":
+    if of_polars:
         import polars
 
         return polars.from_pandas(done)
     return done.set_axis(x.columns, axis=1)
+
+
+def _plain(x: Any) -> Any:
+    """Bring rows to a data frame of pandas, an array or a list of rows, and refuse others."""
+    x = as_array(x)
+    if is_frame(x):
+        return x if hasattr(x, "iloc") else as_frame(x)
+    rows = x if isinstance(x, list | tuple) else ()
+    if isinstance(x, Mapping) or any(isinstance(row, Mapping) for row in rows[:1]):
+        raise InputError(
+            f"X is a {'dict' if isinstance(x, Mapping) else 'list of dicts'}: give the data frame "
+            "that pandas.DataFrame(X) makes of it."
+        )
+    if not isinstance(x, list | tuple) and not hasattr(x, "__array__"):
+        raise InputError(
+            f"X is a {type(x).__name__}: give a data frame, an array or a list of rows."
+        )
+    return x
+
+
+def _refuse_text(x: Any) -> None:
+    """Refuse an array with text that is no number, and show the first such cell."""
+    cells = np.asarray(x)
+    if cells.ndim != 2 or cells.dtype.kind not in "OU":
+        return
+    for (row, column), cell in np.ndenumerate(cells):
+        if isinstance(cell, str) and not _is_float(cell):
+            raise InputError(
+                f"X is an array with {shortened(str(cell))} in row {row} of column {column}, which "
+                "is no number: give the data frame that pandas.DataFrame(X) makes of it, whose "
+                "columns may hold text."
+            )
+
+
+def _is_float(text: str) -> bool:
+    """Return True for text that NumPy reads as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_left_out(estimator: BaseEstimator, x: Any, fitting: bool) -> Any:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas
+import polars
+import pyarrow as pa
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from pyro_gmvae import GMVAE
-from pyro_gmvae.data import Schema
+from pyro_gmvae.data import Schema, from_frame
 from pyro_gmvae.errors import InputError
 
 BRIEF: dict[str, Any] = {"hidden": (8,), "latent_dim": 2, "max_iter": 1, "random_state": 0}
@@ -132,32 +136,56 @@ def test_a_schema_of_an_array() -> None:
         fitted(x, schema={7: "count"})
 
 
-def test_a_frame_of_polars_is_read_as_one_of_pandas(gmvae: GMVAE) -> None:
-    import pyarrow as pa
+def record_batch(frame: pandas.DataFrame) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pandas(frame, preserve_index=False)
 
-    class Frame:
-        """Has what this package uses of a polars frame."""
 
-        def __init__(self, frame: pandas.DataFrame) -> None:
-            self.table = pa.Table.from_pandas(frame, preserve_index=False)
-            self.columns, self.dtypes = list(frame), list(frame.dtypes)
-            self.shape = frame.shape
+FRAMES = (polars.from_pandas, pa.Table.from_pandas, record_batch, pandas.DataFrame.convert_dtypes)
 
-        def __len__(self) -> int:
-            return self.shape[0]
 
-        def to_arrow(self) -> pa.Table:
-            return self.table
-
-    Frame.__module__ = "polars.dataframe.frame"
+@pytest.mark.parametrize("make", FRAMES)
+def test_other_data_frames_are_read_as_that_of_pandas(gmvae: GMVAE, make: Callable) -> None:
     data = customers()
     data["member"] = data["member"].astype("boolean")
-    from pyro_gmvae.data import from_frame
-
-    found = from_frame(Frame(data))
-    expected = from_frame(data)
+    given = make(data)
+    found, expected = from_frame(given), from_frame(data)
     assert found.schema == expected.schema
     np.testing.assert_array_equal(found.x.numpy(), expected.x.numpy())
+    np.testing.assert_array_equal(gmvae.predict(given), gmvae.predict(data))
+    np.testing.assert_array_equal(fitted(given).labels_, gmvae.labels_)
+    filled = gmvae.impute(given)
+    assert isinstance(filled, polars.DataFrame if make is polars.from_pandas else pandas.DataFrame)
+    assert list(filled["tier"]) == list(gmvae.impute(data)["tier"])
+
+
+def test_answers_in_polars(gmvae: GMVAE) -> None:
+    made = clone(gmvae).set_output(transform="polars").fit(customers())
+    assert made.transform(polars.from_pandas(customers(5, seed=1))).shape == (5, 2)
+
+
+NUMBERED = pandas.DataFrame({"a": [1.0, 2.0, 4.0], "b": ["x", "y", "x"]})
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (NUMBERED.set_axis(["a", "a"], axis=1), "X has two columns called a: rename one"),
+        (NUMBERED.to_numpy(), "'x' in row 0 of column 1, which is no number: give the data frame"),
+        (NUMBERED.to_numpy(str), r"'x' in row 0 of column 1, .* pandas.DataFrame\(X\) makes"),
+        (NUMBERED.to_numpy().tolist(), "'x' in row 0 of column 1"),
+        (NUMBERED.to_records(index=False), r"pandas.DataFrame\(X\) makes of it"),
+        (NUMBERED.to_dict("records"), "X is a list of dicts: give the data frame that pandas"),
+        (NUMBERED.to_dict("list"), "X is a dict: give the data frame that pandas"),
+        (iter(NUMBERED.to_numpy()), "X is a .*iter.*: give a data frame, an array or a list"),
+        (polars.from_pandas(NUMBERED).lazy(), "a LazyFrame: run the query, by collect"),
+        (NUMBERED.groupby("b"), "X is a DataFrameGroupBy: give a data frame"),
+        ("table.csv", "X is a str: give a data frame"),
+        (None, "X is a NoneType: give a data frame"),
+    ],
+)
+def test_rows_in_other_forms_are_refused_with_the_way_out(x: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        fitted(x)
 
 
 def test_gaps_are_filled_and_all_else_stays(gmvae: GMVAE) -> None:

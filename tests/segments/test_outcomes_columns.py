@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas
+import polars
 import pytest
 import torch
 
@@ -76,7 +77,6 @@ def test_forms_that_users_hand_over() -> None:
 
 
 def test_polars_columns() -> None:
-    polars = pytest.importorskip("polars")
     given = polars.DataFrame({"tier": ["a", None, "b"]})
     assert read_outcome(outcome_frame(given, 3), "tier").known.tolist() == [True, False, True]
     assert list(outcome_frame(given["tier"], 3)) == ["tier"]
