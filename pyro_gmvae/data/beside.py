@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyro_gmvae.data.tables import as_frame
+from pyro_gmvae.data.tables import as_frame, is_frame
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.stored import cut
 
@@ -42,7 +42,7 @@ def frame_beside(given: Any, n_rows: int, what: str) -> pandas.DataFrame:
         if len(lengths) > 1:
             raise InputError(f"the {what}s have {sorted(lengths)} rows: give columns of one length")
         frame = pandas.DataFrame(columns)
-    elif hasattr(given, "columns"):
+    elif is_frame(given):
         frame = as_frame(given).reset_index(drop=True)
     else:
         name = getattr(given, "name", None)
@@ -72,5 +72,13 @@ def _cells(column: Any, what: str) -> Any:
     array = column.detach().cpu().numpy() if hasattr(column, "detach") else column
     shape = np.shape(array)
     if len(shape) != 1:
-        raise InputError(f"one {what} has the shape {shape}: give one value for each row")
+        raise InputError(
+            f"one {what} has the shape {shape}: give one value for each row, or a data frame of "
+            f"several {what}s, for they need names"
+        )
+    if any(isinstance(cell, Mapping) for cell in array[:1]):
+        raise InputError(
+            f"the {what}s are a list of dicts: give the data frame that pandas.DataFrame makes of "
+            "them"
+        )
     return pandas.Series(array)

@@ -172,15 +172,21 @@ def _plain(x: Any) -> Any:
 def _refuse_text(x: Any) -> None:
     """Refuse an array with text that is no number, and show the first such cell."""
     cells = np.asarray(x)
-    if cells.ndim != 2 or cells.dtype.kind not in "OU":
+    if cells.dtype.kind not in "OU":
         return
-    for (row, column), cell in np.ndenumerate(cells):
-        if isinstance(cell, str) and not _is_float(cell):
+    for place, cell in np.ndenumerate(cells):
+        if not isinstance(cell, str) or _is_float(cell):
+            continue
+        if len(place) != 2:
             raise InputError(
-                f"X is an array with {shortened(str(cell))} in row {row} of column {column}, which "
-                "is no number: give the data frame that pandas.DataFrame(X) makes of it, whose "
-                "columns may hold text."
+                f"X has the shape {cells.shape}: give a table, such as frame.iloc[[0]] for one row."
             )
+        row, column = place
+        raise InputError(
+            f"X is an array with {shortened(str(cell))} in row {row} of column {column}, which is "
+            "no number: give the data frame that pandas.DataFrame(X) makes of it, whose columns "
+            "may hold text."
+        )
 
 
 def _is_float(text: str) -> bool:

@@ -173,6 +173,7 @@ NUMBERED = pandas.DataFrame({"a": [1.0, 2.0, 4.0], "b": ["x", "y", "x"]})
         (NUMBERED.to_numpy(), "'x' in row 0 of column 1, which is no number: give the data frame"),
         (NUMBERED.to_numpy(str), r"'x' in row 0 of column 1, .* pandas.DataFrame\(X\) makes"),
         (NUMBERED.to_numpy().tolist(), "'x' in row 0 of column 1"),
+        (NUMBERED.iloc[0], r"X has the shape \(2,\): give a table, such as frame.iloc"),
         (NUMBERED.to_records(index=False), r"pandas.DataFrame\(X\) makes of it"),
         (NUMBERED.to_dict("records"), "X is a list of dicts: give the data frame that pandas"),
         (NUMBERED.to_dict("list"), "X is a dict: give the data frame that pandas"),

@@ -91,5 +91,9 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         outcome_frame(FRAME[[]], 100)
     with pytest.raises(InputError, match="two outcomes are called a"):
         outcome_frame(pandas.DataFrame([[1, 2]], columns=["a", "a"]), 1)
-    with pytest.raises(InputError, match=r"shape \(2, 2\): give one value for each row"):
+    with pytest.raises(InputError, match=r"shape \(2, 2\): give one value for each row, or a data"):
         outcome_frame(np.eye(2), 2)
+    with pytest.raises(InputError, match="outcomes are a list of dicts: give the data frame"):
+        outcome_frame([{"churn": 1}, {"churn": 0}], 2)
+    with pytest.raises(InputError, match="a LazyFrame: run the query"):
+        outcome_frame(polars.LazyFrame({"churn": [0, 1]}), 2)
