@@ -71,7 +71,7 @@ print(f"to learn from: {tuple(X.shape)} {X.dtype}, put aside: {tuple(X_new.shape
 # For images training begins with the clusters alone. A *regulariser* asks for three things that
 # need no label: a digit that is turned, shifted or scaled a little should stay in its cluster, no
 # cluster should be empty, and each digit should be sure of its own. Then the likelihood comes in,
-# and the regulariser keeps the clusters. By default so few rows get three such starts, and the best
+# and the regulariser keeps the clusters. By default so few rows get six such starts, and the best
 # one, found without a label, goes on. One start, `n_init=1`, keeps this page quick.
 #
 # Training raises the ELBO, the *evidence lower bound*: a bound below the log-likelihood

@@ -117,7 +117,8 @@ class GMVAE(
             with a regulariser, neighbours for embeddings, portfolio for real numbers, mixture for
             mixed columns, and else kmeans. `fit` also takes clusters to begin by.
         n_init: starts by information, of which the best goes on; or whole trainings, of which the
-            one with the best ``lower_bound_`` is kept. None is 3 by information, else 1.
+            one with the best ``lower_bound_`` is kept. None is 6 by information, 3 for more than
+            10,000 rows, else 1.
         clusters_are: what training does with the clusters that it begins at: ``"held"`` keeps them
             and learns what varies within, ``"free"`` lets them move. ``"auto"`` holds those of a
             portfolio or of neighbours. For mixed columns it holds them in tables of fewer than

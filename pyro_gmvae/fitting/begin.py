@@ -83,7 +83,6 @@ def _started(plan: Plan, gmvae: GMVAE, config: TrainConfig, reporters: Sequence[
             epochs=start.epochs,
             must_link=train.must_link,
             weights=train.weights,
-            judged=plan.splits.validation.x if len(plan.splits.validation) else None,
             transform=encoding,
             reporters=reporters,
         )

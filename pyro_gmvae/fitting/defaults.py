@@ -46,7 +46,9 @@ LEAST_BATCH = 16  # rows in a step
 EPOCHS, MOST_EPOCHS = 100, 300
 PATIENCE = 20  # epochs
 FREED_ROWS = 1_000  # with fewer, freed clusters agree less between seeds
-STARTS = 3  # by information; their penalties tell a poor one
+# Starts by information, whose penalties tell a poor one. With few rows about half of them are poor,
+# and each takes seconds (docs/clusters.md).
+STARTS, STARTS_OF_FEW, FEW_ROWS = 3, 6, 10_000
 DRAWN_SHARE_REGULARIZED = 0.25
 # On a CPU compilation takes about 10 s and saves 2 ms a step or more, on a GPU 4 to 12 s and 0.4 ms
 # (benchmarks step and epoch).
@@ -244,8 +246,8 @@ def holds(
     return (start in COMPARED or (covariates and start == "mixture"),)
 
 
-def starts(said: int | None, start: str) -> int:
-    """Try three starts by information, else one.
+def starts(said: int | None, start: str, n_rows: int) -> int:
+    """Try six starts by information, three for more than 10,000 rows, else one.
 
     Trainings that go on from a model have only one start.
     """
@@ -253,7 +255,9 @@ def starts(said: int | None, start: str) -> int:
         return 1
     if said is not None:
         return said
-    return STARTS if start == "information" else 1
+    if start != "information":
+        return 1
+    return STARTS_OF_FEW if n_rows <= FEW_ROWS else STARTS
 
 
 def batch_size(said: int | None, usual: KindDefaults, n_rows: int) -> int:

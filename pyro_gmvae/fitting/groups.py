@@ -252,7 +252,7 @@ class StartSettings(Checked):
         "Starts that are tried; the best one goes on.",
         least=1,
         most=ranges.MOST_TRAININGS,
-        unset="3 by information, else 1",
+        unset="6 by information, 3 for more than 10,000 rows, else 1",
     )
 
 

@@ -144,7 +144,7 @@ def plan(
     augment = train.kind.augmentation(train, training.augment)
     pace = Pace.of(case)
     start = _start(case, pace, clusters)
-    several = defaults.starts(settings.start.starts, start.name)
+    several = defaults.starts(settings.start.starts, start.name, case.splits.n_trained)
     # Starts by information are compared before one training; of the others, whole trainings are.
     tries, trainings = (several, 1) if start.name == "information" else (1, several)
     holds = _holds(case, start)

@@ -179,11 +179,18 @@ def test_clusters_of_numbers_have_laws_unless_they_need_other_networks(
 
 
 @pytest.mark.parametrize(
-    ("said", "start", "tries"),
-    [(None, "information", 3), (None, "kmeans", 1), (5, "information", 5), (2, "kmeans", 2)],
+    ("said", "start", "rows", "tries"),
+    [
+        (None, "information", 10_000, 6),
+        (None, "information", 10_001, 3),
+        (None, "kmeans", 100, 1),
+        (5, "information", 100, 5),
+        (2, "kmeans", 100, 2),
+        (2, defaults.BEFORE, 100, 1),
+    ],
 )
-def test_several_starts_by_information(said: int | None, start: str, tries: int) -> None:
-    assert defaults.starts(said, start) == tries
+def test_several_starts_by_information(said: int | None, start: str, rows: int, tries: int) -> None:
+    assert defaults.starts(said, start, rows) == tries
 
 
 def test_no_annealing_where_a_table_has_its_clusters() -> None:

@@ -78,8 +78,8 @@ def test_tries_are_starts_by_information_or_whole_trainings() -> None:
     whole = plan(settings.with_(regularize="none"), images())
     assert (whole.start.name, whole.start.tries) == ("kmeans", 1)
     assert whole.seeds == seeds_of(4, 2)
-    # Where nobody says, few rows are tried three times by information and once else.
-    assert plan(settings.with_(starts=None), images()).start.tries == 3
+    # Where nobody says, few rows are tried six times by information and once else.
+    assert plan(settings.with_(starts=None), images()).start.tries == 6
     assert plan(settings.with_(starts=None, regularize="none"), images()).seeds == (4,)
 
 
