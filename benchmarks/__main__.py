@@ -73,6 +73,9 @@ NAMES = {
     "starting-clusters": Benchmark(
         "clusters.starting_clusters", "accuracy of the clusters that a training starts from"
     ),
+    "information-starts": Benchmark(
+        "clusters.information_starts", "accuracy of the best of several starts by information"
+    ),
     "partial-knowledge": Benchmark(
         "clusters.partial_knowledge", "gain by a few known labels or linked rows"
     ),

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import NAMES
+from benchmarks.clusters import information_starts
 from benchmarks.speed import import_time
-from pyro_gmvae.fitting.starts import latent
+from pyro_gmvae.fitting.starts import information, latent
 from tests.benchmarks.conftest import Bench, report
 from tests.helpers.idx_files import write_mnist
 
@@ -97,6 +98,22 @@ def test_starting_clusters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     assert rows["kmeans"]["ari"][0] > 0.4
     assert rows["kmeans"]["epochs"] is None
     assert rows["latent-mixture"]["epochs"] == 1
+
+
+def test_information_starts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(information, "MIN_STEPS", 2)
+    monkeypatch.setattr(information_starts, "POOR", 2.0)
+    values = report(bench, "information-starts")
+    rows = {(row["judged_on"], row["n"]): row for row in values["results"]}
+    assert set(rows) == {(rows, n) for rows in ("training", "validation") for n in (1, 2)}
+    one, other = values["cells"]
+    assert (one["start"], other["start"]) == (0, 1) and one["training"] != other["training"]
+    for judge in ("training", "validation"):
+        better = min((one, other), key=lambda cell: cell[judge])
+        assert rows[judge, 2]["accuracy"] == better["accuracy"]
+        mean = (one["accuracy"] + other["accuracy"]) / 2
+        assert rows[judge, 1]["accuracy"] == pytest.approx(mean)
+        assert rows[judge, 1]["poor"] == 1
 
 
 def test_reference_elbo(bench: Bench) -> None:
