@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 LineOf = Callable[[int], int | None]
+RUN_QUERY = ("toPandas", "compute", "collect")  # by Spark, Dask and polars
 MOSTLY_NUMBERS, MANY = 0.8, 20  # share of the cells, and different ones, of a column of numbers
 
 
@@ -130,9 +131,10 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
 
         frame = pyarrow.table(frame).to_pandas()
     if not isinstance(frame, pandas.DataFrame):
-        query = hasattr(frame, "collect")
-        wanted = "run the query, by collect()" if query else "give a data frame of pandas or polars"
-        raise InputError(f"the table is a {type(frame).__name__}: {wanted}.")
+        run = [f"what its {name}() returns" for name in RUN_QUERY if hasattr(frame, name)]
+        wanted = run[0] if run else "a data frame of pandas or polars"
+        kind = f"{type(frame).__module__.split('.')[0]}.{type(frame).__name__}"
+        raise InputError(f"the table is a {kind}: give {wanted}.")
     # Names of several levels become one text each.
     return frame.set_axis([str(name) for name in frame.columns], axis=1)
 

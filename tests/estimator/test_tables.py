@@ -178,7 +178,10 @@ NUMBERED = pandas.DataFrame({"a": [1.0, 2.0, 4.0], "b": ["x", "y", "x"]})
         (NUMBERED.to_dict("records"), "X is a list of dicts: give the data frame that pandas"),
         (NUMBERED.to_dict("list"), "X is a dict: give the data frame that pandas"),
         (iter(NUMBERED.to_numpy()), "X is a .*iter.*: give a data frame, an array or a list"),
-        (polars.from_pandas(NUMBERED).lazy(), "a LazyFrame: run the query, by collect"),
+        (
+            polars.from_pandas(NUMBERED).lazy(),
+            r"polars.LazyFrame: give what its collect\(\) returns",
+        ),
         (NUMBERED.groupby("b"), "X is a DataFrameGroupBy: give a data frame"),
         ("table.csv", "X is a str: give a data frame"),
         (None, "X is a NoneType: give a data frame"),

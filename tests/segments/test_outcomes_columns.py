@@ -95,5 +95,5 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         outcome_frame(np.eye(2), 2)
     with pytest.raises(InputError, match="outcomes are a list of dicts: give the data frame"):
         outcome_frame([{"churn": 1}, {"churn": 0}], 2)
-    with pytest.raises(InputError, match="a LazyFrame: run the query"):
+    with pytest.raises(InputError, match=r"LazyFrame: give what its collect\(\) returns"):
         outcome_frame(polars.LazyFrame({"churn": [0, 1]}), 2)
