@@ -267,7 +267,7 @@ class TestInputs:
         [
             (np.array([[1.0, np.inf], [2.0, 3.0]]), "inf"),
             (np.array([[1.0, 1e308], [2.0, 3.0]]), "too large"),
-            (np.array([["a", "b"], ["c", "d"]]), "could not convert|numeric"),
+            (np.array([["a", "b"], ["c", "d"]]), "'a' in row 0 of column 0, which is no number"),
             (np.full((4, 5, 5), 2.0), "store images as uint8"),
             (np.full((4, 1, 5, 5), 2.0), "store images as uint8"),
             (np.zeros((0, 2)), "0 sample"),

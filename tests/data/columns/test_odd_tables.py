@@ -278,7 +278,7 @@ FRAMES: dict[str, tuple[Any, dict[str, str], tuple[str, ...] | str]] = {
     "1 and '1' as names": (FRAME.set_axis([1, "1"], axis=1), {}, "two columns called 1"),
     "one name twice": (FRAME.set_axis(["a", "a"], axis=1), {}, "two columns called a"),
     "an index that repeats": (FRAME.set_axis([0] * ROWS), {}, ("a", "b")),
-    "a single column": (FRAME["a"], {}, "is a Series: give a data frame"),
+    "a single column": (FRAME["a"], {}, "is a pandas.Series: give a data frame"),
     "no columns": (FRAME[[]], {}, "has no columns"),
     "no rows": (FRAME.head(0), {}, "has no rows"),
     "labels with gaps": (FRAME.assign(y=some("p", None)), {"label_column": "y"}, ("a", "b")),
