@@ -76,9 +76,9 @@ def measured(start: int, seed: int, arguments: Namespace) -> dict[str, Any]:
         "digits", clusters=10, method=arguments.method, seed=seed, device=arguments.device
     )
     made = plan(settings, load_splits("digits", seed=seed))
-    own = replace(made.config, seed=seeds_of_starts(seed, start + 1)[start])
+    own_seed = seeds_of_starts(seed, start + 1)[start]
     train, encoding = made.splits.train, made.encoding
-    gmvae = made.make_model(own.seed or 0)
+    gmvae, own = made.make_model(own_seed), replace(made.config, seed=own_seed)
     maximize_information(gmvae, train.x, own, epochs=made.start.epochs, transform=encoding)
     clusters = FittedModel(gmvae.eval(), encoding).responsibilities(train.x).argmax(-1)
     judged = zip(JUDGED_ON, (train, made.splits.validation), strict=True)

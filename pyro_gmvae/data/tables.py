@@ -32,6 +32,7 @@ __all__ = [
     "from_frame",
     "from_table",
     "is_frame",
+    "library_of",
     "read_frame",
     "refuse_same_names",
 ]
@@ -124,7 +125,7 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
     """
     import pandas
 
-    if type(frame).__module__.split(".")[0] == "polars" and hasattr(frame, "to_arrow"):
+    if library_of(frame) == "polars" and hasattr(frame, "to_arrow"):
         frame = frame.to_arrow().to_pandas()
     elif not hasattr(frame, "iloc") and hasattr(frame, "__arrow_c_stream__"):
         import pyarrow
@@ -133,8 +134,8 @@ def as_frame(frame: Any) -> "pandas.DataFrame":
     if not isinstance(frame, pandas.DataFrame):
         run = [f"what its {name}() returns" for name in RUN_QUERY if hasattr(frame, name)]
         wanted = run[0] if run else "a data frame of pandas or polars"
-        kind = f"{type(frame).__module__.split('.')[0]}.{type(frame).__name__}"
-        raise InputError(f"the table is a {kind}: give {wanted}.")
+        kind = type(frame).__name__
+        raise InputError(f"the table is a {library_of(frame)}.{kind}: give {wanted}.")
     # Names of several levels become one text each.
     return frame.set_axis([str(name) for name in frame.columns], axis=1)
 
@@ -149,6 +150,16 @@ def is_frame(values: Any) -> bool:
     made = type(values)  # a query would be resolved for its own columns
     typed = hasattr(made, "dtypes") or hasattr(made, "__arrow_c_stream__")
     return typed and hasattr(made, "columns")
+
+
+def library_of(values: Any) -> str:
+    """Return the name of the package that defines the type of some values.
+
+    >>> import pandas
+    >>> library_of(pandas.DataFrame()), library_of([])
+    ('pandas', 'builtins')
+    """
+    return type(values).__module__.split(".")[0]
 
 
 def _from_frame(

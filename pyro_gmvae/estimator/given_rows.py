@@ -18,7 +18,7 @@ from pyro_gmvae.data.checks import Purpose
 from pyro_gmvae.data.columns.fill import fill_gaps, gaps_of, whole_counts
 from pyro_gmvae.data.columns.wishes import Wishes
 from pyro_gmvae.data.in_memory import as_array
-from pyro_gmvae.data.tables import as_frame, from_frame, is_frame, refuse_same_names
+from pyro_gmvae.data.tables import as_frame, from_frame, is_frame, library_of, refuse_same_names
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.stored import shortened
 
@@ -123,7 +123,7 @@ def filled_as_given(
     """
     import pandas
 
-    of_polars = type(x).__module__.split(".")[0] == "polars"
+    of_polars = library_of(x) == "polars"
     x = _without_left_out(estimator, _named(estimator, _plain(x), False), False)
     framed = is_frame(x)
     if framed:

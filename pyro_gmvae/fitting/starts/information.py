@@ -236,8 +236,9 @@ def best_start(
         try:
             for done, start in enumerate(starts):
                 train(*start, done)
-            best = min(starts, key=lambda s: information_loss(s[0], x, transform=transform))
+            best = starts[0]
             if len(starts) > 1:
+                best = min(starts, key=lambda s: information_loss(s[0], x, transform=transform))
                 train(*best, len(starts))
         except BaseException:  # no training follows, which would close them
             for reporter in reporters:
