@@ -98,6 +98,7 @@ NAMES = {
     "tables-imputation": Benchmark(
         "tables.imputation", "error of completed gaps, beside scikit-learn's imputers"
     ),
+    "compilation": Benchmark("tables.compilation", "time to compile a table's step on a CPU"),
     "tables-step": Benchmark(
         "tables.step", "seconds for an epoch of a wide mixed table, against K"
     ),

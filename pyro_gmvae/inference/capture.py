@@ -26,8 +26,15 @@ Key = tuple[bool, bool, tuple[tuple[torch.Size, torch.dtype] | None, ...]]
 
 # Torch's own generators give the same draws as without compilation, and are faster on a CPU.
 OPTIONS = {"fallback_random": True}
-# On a CPU nothing records the calls of the kernels, so the code that makes them is in C++ too.
-CPU_OPTIONS = OPTIONS | {"cpp_wrapper": True}
+CPU_OPTIONS = OPTIONS | {
+    # On a CPU nothing records the calls of the kernels, so the code that makes them is in C++ too.
+    "cpp_wrapper": True,
+    # An intermediate result that is read twice or is long to compute is stored. By default it is
+    # computed anew in each kernel that reads it, which makes compilation take half as long again
+    # and steps no shorter (benchmarks/results/compilation.json).
+    "realize_opcount_threshold": 8,
+    "realize_reads_threshold": 1,
+}
 
 
 class CaptureError(RuntimeError):

@@ -45,6 +45,13 @@ def test_cpu_ablation(bench: Bench) -> None:
 
 
 @pytest.mark.slow
+def test_compilation(bench: Bench) -> None:
+    rows = report(bench, "compilation")["results"]
+    assert [row["way"] for row in rows] == ["stored", "computed anew"]
+    assert all(row["compiling_seconds"] > 0 and row["step_seconds"] > 0 for row in rows)
+
+
+@pytest.mark.slow
 def test_scaling(bench: Bench) -> None:
     values = report(bench, "scaling", "--clusters", 2, "--quiet")
     row = values["results"][0]
