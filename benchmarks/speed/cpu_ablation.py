@@ -21,6 +21,7 @@ from benchmarks.measuring.compare_steps import (
     measure_in_processes,
     typical_seconds,
 )
+from benchmarks.measuring.graph_options import without_cpu_options
 from benchmarks.measuring.options import Parser
 from benchmarks.measuring.report import Report
 from benchmarks.measuring.step_case import add_case_options, step_cases
@@ -55,7 +56,7 @@ def kept_memory() -> AbstractContextManager[object]:
 
 
 def calls_from_cpp() -> AbstractContextManager[object]:
-    return patch.object(capture, "CPU_OPTIONS", capture.OPTIONS)
+    return without_cpu_options("cpp_wrapper")
 
 
 WITHOUT: dict[str, HeldContext] = {

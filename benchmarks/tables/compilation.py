@@ -18,23 +18,20 @@ from itertools import product
 from math import ceil
 from pathlib import Path
 from statistics import median
-from unittest.mock import patch
 
 from torch._inductor import config
 
+from benchmarks.measuring.graph_options import without_cpu_options
 from benchmarks.measuring.options import Parser, at_least
 from benchmarks.measuring.report import Report
 from benchmarks.tables.step import drawn, epochs_of, planned
-from pyro_gmvae.inference import capture
 
 SMALL = {"rows": 400, "rounds": 1, "methods": ["marginal"], "epochs": 2}
 CLUSTERS = 5
-STORING = ("realize_opcount_threshold", "realize_reads_threshold")
 
 
 def computed_anew() -> AbstractContextManager[object]:
-    kept = {name: value for name, value in capture.CPU_OPTIONS.items() if name not in STORING}
-    return patch.object(capture, "CPU_OPTIONS", kept)
+    return without_cpu_options("realize_opcount_threshold", "realize_reads_threshold")
 
 
 WAYS = {"stored": nullcontext, "computed anew": computed_anew}
