@@ -58,6 +58,7 @@ def gaussian_model() -> tuple[FittedModel, Gaussians, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     root = torch.randn(K, D, D, generator=generator, dtype=torch.float64) / 2
     mixture = Gaussians(
+        "full",
         torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64).log(),
         2 * torch.randn(K, D, generator=generator, dtype=torch.float64),
         root @ root.mT + 0.1 * torch.eye(D, dtype=torch.float64),

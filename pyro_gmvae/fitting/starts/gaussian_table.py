@@ -81,7 +81,7 @@ def begin_gaussian_table(context: StartContext, name: str, clusters: Labels | No
         r = responsibilities_of(clusters_of(name, context, clusters), k)
         found = mixture_of_clusters(rows, r, uniform=uniform)
         if name == "random":
-            found = Found(found.mixture, found.shape)
+            found = Found(found.mixture)
     if name in ("portfolio", "mixture", CONTINUED, RETAUGHT) and found.clusters is None:
         found = _with_covariates(found, rows, context)
     begin_at_gaussians(gmvae, found.mixture)
@@ -100,7 +100,7 @@ def _with_covariates(found: Found, rows: GaussianRows, context: StartContext) ->
     if context.covariates is None or context.n_clusters == 1:
         return found
 
-    shape: Shape = "shrunk" if found.shape == "full" else found.shape
+    shape: Shape = "shrunk" if found.mixture.shape == "full" else found.mixture.shape
 
     def laws(r: Tensor) -> Tensor:
         return Gaussians.of(rows, r, shape).log_p_x(rows)
@@ -108,7 +108,7 @@ def _with_covariates(found: Found, rows: GaussianRows, context: StartContext) ->
     membership = MembershipRows.of(context.covariates, context.weights)
     begun = found.mixture.log_joint(rows).softmax(-1)
     r = join(membership, begun, laws).responsibilities
-    return Found(Gaussians.of(rows, r, shape), shape)
+    return Found(Gaussians.of(rows, r, shape))
 
 
 class _Axes(NamedTuple):
@@ -202,8 +202,7 @@ def begin_at_gaussians(gmvae: GMVAE, mixture: Gaussians) -> None:
     else:
         begin_style(gmvae)
     of_x, of_products, constant = mixture.factors()
-    first, second = torch.triu_indices(of_x.shape[-1], of_x.shape[-1])
-    squares, mixed = of_products[:, first == second], of_products[:, first != second]
+    squares, mixed = of_products.tensor_split([of_x.shape[-1]], -1)
     factors = torch.cat([of_x, squares, torch.zeros_like(of_x), mixed], -1)
     set_posterior(gmvae, factors, constant - constant.mean())
 

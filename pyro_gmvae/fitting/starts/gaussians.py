@@ -24,6 +24,7 @@ SHAPES: tuple[Shape, ...] = ("full", "shrunk", "tied", "diagonal")
 
 FEW_ROWS = 0.01  # pseudo-rows of the covariance within clusters that keep a full one regular
 MOST_NUMBERS = 20_000_000  # responsibilities that are held at a time
+PARAMETERS = "log_p_y", "loc", "covariance"  # the tensors of a mixture
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,12 @@ class GaussianRows:
         x: ``(N, R)``.
         weights: how often each row counts, ``(N,)``.
         floors: least standard deviation of each column, ``(R,)``.
-        terms: one, the columns, and their products of two, ``(N, 1 + R + R (R + 1) / 2)``.
+        terms: one, the columns, their squares, and their other products of two,
+            ``(N, 1 + R + R (R + 1) / 2)``.
 
     >>> rows = GaussianRows.of(torch.tensor([[3.0, 2.0]]))
     >>> rows.terms.tolist()
-    [[1.0, 3.0, 2.0, 9.0, 6.0, 4.0]]
+    [[1.0, 3.0, 2.0, 9.0, 4.0, 6.0]]
     """
 
     x: Float[Tensor, "N R"]
@@ -68,6 +70,10 @@ class GaussianRows:
         """Return the mean of a figure of each row, by their weights."""
         return float((self.weights * each).sum() / self.weights.sum())
 
+    def terms_of(self, shape: Shape) -> Float[Tensor, "N T"]:
+        """Return the terms that covariances of a shape need: diagonal ones only the squares."""
+        return self.terms[:, : 1 + 2 * self.x.shape[1]] if shape == "diagonal" else self.terms
+
     def take(self, rows: Int64[Tensor, " n"]) -> GaussianRows:
         """Take some rows."""
         return GaussianRows(self.x[rows], self.weights[rows], self.floors, self.terms[rows])
@@ -78,6 +84,7 @@ class Gaussians:
     """Hold one mixture of K Gaussians, or a batch of mixtures.
 
     Attributes:
+        shape: of the covariances.
         log_p_y: log p(y), ``(*batch, K)``.
         loc: means, ``(*batch, K, R)``.
         covariance: ``(*batch, K, R, R)``.
@@ -87,6 +94,7 @@ class Gaussians:
     1.0
     """
 
+    shape: Shape
     log_p_y: Float[Tensor, "*batch K"]
     loc: Float[Tensor, "*batch K R"]
     covariance: Float[Tensor, "*batch K R R"]
@@ -114,7 +122,7 @@ class Gaussians:
         """
         kept = rows.weights if weights is None else weights
         n_columns = rows.x.shape[1]
-        sums = responsibilities.double().mT @ (kept.unsqueeze(-1) * rows.terms)
+        sums = responsibilities.double().mT @ (kept.unsqueeze(-1) * rows.terms_of(shape))
         size = sums[..., 0] + 1e-9
         loc = sums[..., 1 : 1 + n_columns] / size.unsqueeze(-1)
         scatter = _symmetric(sums[..., 1 + n_columns :], n_columns)
@@ -135,11 +143,11 @@ class Gaussians:
         log_p_y = (size / total).log()
         if uniform:
             log_p_y = torch.full_like(log_p_y, -log(log_p_y.shape[-1]))
-        return cls(log_p_y, loc, covariance)
+        return cls(shape, log_p_y, loc, covariance)
 
     def __getitem__(self, place: int) -> Gaussians:
         """Take one mixture of a batch."""
-        return Gaussians(self.log_p_y[place], self.loc[place], self.covariance[place])
+        return Gaussians(self.shape, *(getattr(self, name)[place] for name in PARAMETERS))
 
     def factors(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the factors of x, of the products, and the constant, in the log joint.
@@ -160,7 +168,9 @@ class Gaussians:
     def log_joint(self, rows: GaussianRows) -> Float[Tensor, "*batch N K"]:
         """Compute log p(y) + log p(x|y) of each row, in nats, on model scale."""
         of_x, of_products, constant = self.factors()
-        return rows.terms @ torch.cat([constant.unsqueeze(-1), of_x, of_products], -1).mT
+        factors = torch.cat([constant.unsqueeze(-1), of_x, of_products], -1)
+        terms = rows.terms_of(self.shape)
+        return terms @ factors[..., : terms.shape[1]].mT
 
     def log_p_x(self, rows: GaussianRows) -> Float[Tensor, "*batch N K"]:
         """Compute log p(x|y) of each row, in nats, on model scale."""
@@ -213,8 +223,8 @@ def expectation_maximization(
             for part, own in zip(begun.split(most), kept.split(most), strict=True)
         ]
         fits, values = zip(*parts, strict=True)
-        joined = (torch.cat([getattr(fit, n) for fit in fits]) for n in Gaussians.__annotations__)
-        return Gaussians(*joined), torch.cat(values)
+        joined = (torch.cat([getattr(fit, name) for fit in fits]) for name in PARAMETERS)
+        return Gaussians(shape, *joined), torch.cat(values)
     found = Gaussians.of(rows, begun, shape, weights=kept, uniform=uniform)
     value = torch.full((len(begun),), -torch.inf, dtype=torch.float64)
     going, mixture = torch.arange(len(begun)), found  # the fits that have not ended
@@ -229,7 +239,7 @@ def expectation_maximization(
         if not len(going):
             break
         mixture = Gaussians.of(rows, responsibilities, shape, weights=own, uniform=uniform)
-        for name in Gaussians.__annotations__:
+        for name in PARAMETERS:
             getattr(found, name)[going] = getattr(mixture, name)
     return found, value
 
@@ -245,14 +255,15 @@ def _expectation(
 
 
 def _pairs(n_columns: int) -> tuple[Tensor, Tensor]:
-    """Return the columns of each product of two."""
-    first, second = torch.triu_indices(n_columns, n_columns)
-    return first, second
+    """Return the columns of each product of two, the squares first."""
+    each, (first, second) = torch.arange(n_columns), torch.triu_indices(n_columns, n_columns, 1)
+    return torch.cat([each, first]), torch.cat([each, second])
 
 
-def _symmetric(upper: Float[Tensor, "*batch P"], n_columns: int) -> Float[Tensor, "*batch R R"]:
-    first, second = _pairs(n_columns)
-    full = upper.new_zeros((*upper.shape[:-1], n_columns, n_columns))
-    full[..., first, second] = upper
-    full[..., second, first] = upper
+def _symmetric(products: Float[Tensor, "*batch P"], n_columns: int) -> Float[Tensor, "*batch R R"]:
+    """Return matrices of the products, or diagonal ones of the squares alone."""
+    first, second = (columns[: products.shape[-1]] for columns in _pairs(n_columns))
+    full = products.new_zeros((*products.shape[:-1], n_columns, n_columns))
+    full[..., first, second] = products
+    full[..., second, first] = products
     return full

@@ -60,7 +60,6 @@ class Found:
 
     Attributes:
         mixture: the mixture.
-        shape: of its covariances.
         clusters: the clusters ``(N,)`` that q(y|x) is to learn; None takes the mixture's posterior.
 
     >>> x = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]])
@@ -70,7 +69,6 @@ class Found:
     """
 
     mixture: Gaussians
-    shape: Shape
     clusters: Int64[Tensor, " N"] | None = None
 
 
@@ -261,7 +259,7 @@ def _with_moves(
         least_gain=GAIN_OF_MOVES,
         uniform=uniform,
     )
-    moved = moved_clusters(rows, mixtures[int(values.argmax())], "diagonal", uniform=uniform)
+    moved = moved_clusters(rows, mixtures[int(values.argmax())], uniform=uniform)
     return moved.log_joint(rows).argmax(-1)
 
 
@@ -288,7 +286,7 @@ def _fitted(
         log_p = _left_out(rows, joint.softmax(-1), shape, FOLD_ROUNDS, uniform)
         if best is None or rows.mean(log_p) > rows.mean(best.log_p):
             cost = separation_cost(joint.argmax(-1), near)
-            best = _Candidate(Found(mixtures[place], shape), log_p, cost)
+            best = _Candidate(Found(mixtures[place]), log_p, cost)
     assert best is not None
     return best
 
@@ -304,7 +302,7 @@ def _raw(
     mixture = Gaussians.of(rows, responsibilities, shape, uniform=uniform)
     clusters = responsibilities.argmax(-1)
     log_p = _left_out(rows, responsibilities, shape, 1, uniform)
-    return _Candidate(Found(mixture, shape, clusters), log_p, separation_cost(clusters, near))
+    return _Candidate(Found(mixture, clusters), log_p, separation_cost(clusters, near))
 
 
 def _best_raw(
@@ -355,9 +353,9 @@ def _on_all(rows: GaussianRows, few: _Few, found: Found, n_clusters: int, unifor
     if found.clusters is None:
         r = found.mixture.log_joint(rows).softmax(-1).unsqueeze(0)
         mixtures, _ = expectation_maximization(
-            rows, r, found.shape, rounds=ALL_ROUNDS, least_gain=GAIN, uniform=uniform
+            rows, r, found.mixture.shape, rounds=ALL_ROUNDS, least_gain=GAIN, uniform=uniform
         )
-        return Found(mixtures[0], found.shape)
+        return Found(mixtures[0])
     clusters = followed(few.rows.x, found.clusters, rows.x, FOLLOWED)
     r = one_hot(clusters, n_clusters).double()
-    return Found(Gaussians.of(rows, r, found.shape, uniform=uniform), found.shape, clusters)
+    return Found(Gaussians.of(rows, r, found.mixture.shape, uniform=uniform), clusters)

@@ -17,7 +17,6 @@ from torch import Tensor
 from pyro_gmvae.fitting.starts.gaussians import (
     GaussianRows,
     Gaussians,
-    Shape,
     expectation_maximization,
 )
 
@@ -32,15 +31,12 @@ TWO_MEANS, AXES = 8, 2  # rounds of two-means, and principal axes that it begins
 SURE = 1 - 1e-9
 
 
-def moved_clusters(
-    rows: GaussianRows, mixture: Gaussians, shape: Shape, *, uniform: bool = False
-) -> Gaussians:
+def moved_clusters(rows: GaussianRows, mixture: Gaussians, *, uniform: bool = False) -> Gaussians:
     """Move clusters as long as the likelihood rises.
 
     Args:
         rows: the rows.
         mixture: K Gaussians that were fitted to them.
-        shape: of their covariances.
         uniform: whether all clusters are equally likely.
 
     Returns:
@@ -52,7 +48,7 @@ def moved_clusters(
     >>> begun[:4] = 1  # the clusters 0 and 1 share a group, and 4 has two groups
     >>> rows = GaussianRows.of(x, floors=(0.001,))
     >>> mixture = Gaussians.of(rows, torch.eye(5)[begun], "full")
-    >>> moved = moved_clusters(rows, mixture, "full")
+    >>> moved = moved_clusters(rows, mixture)
     >>> moved.loc.flatten().sort().values.round(decimals=1).tolist()
     [0.0, 5.0, 10.0, 15.0, 20.0]
     """
@@ -63,7 +59,12 @@ def moved_clusters(
         if not several:
             break
         tried, values = expectation_maximization(
-            rows, moved.unsqueeze(0), shape, rounds=ROUNDS, least_gain=LEAST_GAIN, uniform=uniform
+            rows,
+            moved.unsqueeze(0),
+            mixture.shape,
+            rounds=ROUNDS,
+            least_gain=LEAST_GAIN,
+            uniform=uniform,
         )
         if float(values[0]) > value + LEAST_GAIN:
             mixture, value = tried[0], float(values[0])

@@ -43,7 +43,7 @@ def mixture_and_rows(k: int = 4, n: int = 200, seed: int = 0) -> tuple[Gaussians
     root = torch.randn(k, 3, 3, generator=generator, dtype=torch.float64)
     covariance = 0.1 * root @ root.mT + 0.01 * torch.eye(3)
     loc = 2 * torch.randn(k, 3, generator=generator, dtype=torch.float64)
-    made = Gaussians(torch.full((k,), 1 / k, dtype=torch.float64).log(), loc, covariance)
+    made = Gaussians("full", torch.full((k,), 1 / k, dtype=torch.float64).log(), loc, covariance)
     y = torch.randint(k, (n,), generator=generator)
     noise = torch.randn(n, 3, generator=generator, dtype=torch.float64)
     x = loc[y] + (torch.linalg.cholesky(covariance)[y] @ noise.unsqueeze(-1)).squeeze(-1)
@@ -65,6 +65,17 @@ def test_the_log_joint_is_torchs() -> None:
     mixture, x = mixture_and_rows()
     found = mixture.log_joint(GaussianRows.of(x)).logsumexp(-1)
     torch.testing.assert_close(found, torchs(mixture).log_prob(x))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_log_joint_of_each_shape_is_torchs(shape: str) -> None:
+    _, x = mixture_and_rows()
+    rows = GaussianRows.of(x, floors=FLOORS)
+    made = Gaussians.of(rows, torch.randn(len(x), 4, dtype=torch.float64).softmax(-1), shape)
+    found = made.log_joint(rows).logsumexp(-1)
+    torch.testing.assert_close(found, torchs(made).log_prob(x))
+    off_diagonal = made.covariance - torch.diag_embed(made.covariance.diagonal(dim1=-2, dim2=-1))
+    assert bool(off_diagonal.any()) == (shape != "diagonal")
 
 
 def test_an_m_step_is_scikit_learns() -> None:
@@ -203,6 +214,13 @@ def test_a_graph_of_few_or_equal_rows() -> None:
     assert spectral_clusters(torch.zeros(8, 2, dtype=torch.float64), 2, seed=0) is None
     x = torch.zeros(40, 2, dtype=torch.float64)
     best_of_portfolio(GaussianRows.of(x, floors=(1e-3,) * 2), 2, seed=0)  # no error
+
+
+def test_a_graph_of_ten_neighbours_has_no_clusters_of_ten_rows() -> None:
+    x = torch.arange(50.0, dtype=torch.float64).unsqueeze(-1)
+    x[25:] += 1_000
+    assert spectral_clusters(x, 5, seed=0) is None
+    assert spectral_clusters(x, 2, seed=0) is not None
 
 
 def test_teaching_goes_on_until_it_is_learned() -> None:

@@ -31,7 +31,7 @@ def test_a_wrong_mixture_is_mended(shape: str) -> None:
     wrong = torch.where(half, 1, wrong)  # and a group in two
     begun = Gaussians.of(rows, torch.nn.functional.one_hot(wrong, 10).double(), shape)
     assert adjusted_rand_score(y, begun.log_joint(rows).argmax(-1)) < 0.95
-    found = moved_clusters(rows, begun, shape)
+    found = moved_clusters(rows, begun)
     assert adjusted_rand_score(y, found.log_joint(rows).argmax(-1)) > 0.98
 
 
@@ -39,11 +39,11 @@ def test_the_likelihood_never_falls_and_what_is_right_stays() -> None:
     x, y = groups(8)
     rows = GaussianRows.of(x, floors=(1e-3,) * 3)
     right = Gaussians.of(rows, torch.nn.functional.one_hot(y, 8).double(), "full")
-    assert moved_clusters(rows, right, "full") is right
+    assert moved_clusters(rows, right) is right
     generator = torch.Generator().manual_seed(0)
     r = torch.rand(len(x), 8, dtype=torch.float64, generator=generator)
     begun = Gaussians.of(rows, r / r.sum(-1, keepdim=True), "full")
-    found = moved_clusters(rows, begun, "full")
+    found = moved_clusters(rows, begun)
     before, after = (m.log_joint(rows).logsumexp(-1).mean() for m in (begun, found))
     assert after >= before
 
@@ -52,7 +52,7 @@ def test_few_and_equal_rows_have_nothing_to_move() -> None:
     x = torch.zeros(30, 2, dtype=torch.float64)
     rows = GaussianRows.of(x, floors=(1e-3,) * 2)
     mixture = Gaussians.of(rows, torch.full((30, 6), 1 / 6, dtype=torch.float64), "diagonal")
-    assert moved_clusters(rows, mixture, "diagonal").loc.isfinite().all()
+    assert moved_clusters(rows, mixture).loc.isfinite().all()
 
 
 def test_a_portfolio_of_many_clusters_loses_none() -> None:
