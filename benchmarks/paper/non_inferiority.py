@@ -20,13 +20,14 @@ class Difference:
         nats: the mean over images and seeds.
         standard_error: its standard error, in nats; a single seed counts the images alone.
         p: the probability of such a difference, or a larger one, if the method were worse by the
-            margin. Below 0.05 the method counts as not inferior.
+            margin. Below 0.05 the method counts as not inferior. None for a single seed, which
+            does not tell how much trainings differ.
         seeds: how many seeds both methods have.
     """
 
     nats: float
     standard_error: float
-    p: float
+    p: float | None
     seeds: int
 
 
@@ -58,4 +59,5 @@ def paired_difference(
         variance**2 / (len(part) - 1) for variance, part in zip(variances, parts, strict=True)
     )
     mean = float(d.mean())
-    return Difference(mean, error, float(t.sf((mean + margin) / error, freedom)), len(seeds))
+    p = float(t.sf((mean + margin) / error, freedom)) if len(seeds) > 1 else None
+    return Difference(mean, error, p, len(seeds))

@@ -79,12 +79,19 @@ def table_1(rows: Sequence[Row]) -> str:
                 "n/a" if row["minutes"] is None else spread(row["minutes"], 1),
                 "n/a" if row["ratio"] is None else f"{row['ratio']:.1f}",
                 f"{spread(row['log_likelihood'], 2)} (S={row['samples']})",
-                "" if gap is None else f"{gap['nats']:+.2f} ± {gap['standard_error']:.2f}",
+                "" if gap is None else _written(gap),
                 f"{row['margin']:.1f}",
-                "" if gap is None else f"{gap['p']:.2g}",
+                "" if gap is None or gap["p"] is None else f"{gap['p']:.2g}",
             ]
         )
     return "\n".join(["### Like the paper's Table 1", "", *markdown_table(heads, lines)])
+
+
+def _written(gap: Row) -> str:
+    """Write a difference; that of a single training has no error that would hold for others."""
+    if gap["p"] is None:
+        return f"{gap['nats']:+.2f} (one seed)"
+    return f"{gap['nats']:+.2f} ± {gap['standard_error']:.2f}"
 
 
 def key_of(row: Mapping[str, Any]) -> tuple[str, int, str]:
