@@ -117,21 +117,27 @@ def _stock_module(gmvae: GMVAE, x: Tensor, case: StepCase) -> Run:
     return _torch_step(_stock_elbo(case)(gmvae.model, gmvae.guide), gmvae, x)
 
 
+def _our_elbo(case: StepCase) -> TraceEnumMeanField_ELBO:
+    return TraceEnumMeanField_ELBO(
+        max_plate_nesting=1, chunk_size=case.chunk_size, parameter_sites=False
+    )
+
+
 def _ours(gmvae: GMVAE, x: Tensor, case: StepCase) -> Run:
-    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=case.chunk_size)
+    elbo = _our_elbo(case)
     return _torch_step(lambda x: elbo.terms(gmvae.model, gmvae.guide, x).loss, gmvae, x)
 
 
 def _ours_recorded(gmvae: GMVAE, x: Tensor, case: StepCase) -> Run:
     if case.device_type != "cuda":
         raise NotApplicableError("CUDA graphs exist on a GPU only")
-    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=case.chunk_size)
+    elbo = _our_elbo(case)
     backward = lambda x: elbo.terms(gmvae.model, gmvae.guide, x).loss.backward()  # noqa: E731
     return _stepping(gmvae, backward, x, recorded=True)
 
 
 def _ours_compiled(gmvae: GMVAE, x: Tensor, case: StepCase) -> Run:
-    elbo = TraceEnumMeanField_ELBO(max_plate_nesting=1, chunk_size=case.chunk_size)
+    elbo = _our_elbo(case)
     terms = CapturedELBO(elbo, gmvae.model, gmvae.guide)
     try:
         terms(x)

@@ -1,12 +1,18 @@
-"""Measure the gain of each optimisation that a CPU step has beside compilation.
+r"""Measure the gain of each optimisation that a CPU step has beside compilation.
 
 The step is timed as it is, and without one optimisation at a time, each in a process of its own, in
 turns (A B C A B C ...). A ratio is the median over rounds of that round's ratio. The optimisations
 are narrow products that are turned round (`pyro_gmvae.inference.rewriting`), one logarithm for
 eight bits (`pyro_gmvae.distributions.bits`), memory that is kept from step to step
-(`training/heap.py`), and kernels that are called from C++.
+(`training/heap.py`), kernels that are called from C++, and Pyro programs without a site for each
+parameter (`inference/parameter_sites.py`).
 
     python -m benchmarks cpu-ablation --out benchmarks/results/cpu_ablation.json
+
+Parameter sites matter to the steps of a small table, which are not compiled:
+
+    python -m benchmarks cpu-ablation --variant ours --without "no parameter sites" --batch 44 \
+        --inputs 9 --clusters 5 --hidden 64,64 --steps 200 --threads 1
 """
 
 from __future__ import annotations
@@ -28,7 +34,7 @@ from benchmarks.measuring.step_case import add_case_options, step_cases
 from benchmarks.measuring.step_in_process import HeldContext
 from benchmarks.measuring.timing import milliseconds, ratio
 from pyro_gmvae.errors import InputError
-from pyro_gmvae.inference import capture
+from pyro_gmvae.inference import capture, elbo
 from pyro_gmvae.likelihoods import Bernoulli, Likelihood
 
 SMALL = {
@@ -59,11 +65,16 @@ def calls_from_cpp() -> AbstractContextManager[object]:
     return without_cpu_options("cpp_wrapper")
 
 
+def no_parameter_sites() -> AbstractContextManager[object]:
+    return patch.object(elbo, "without_parameter_sites", lambda program: program)
+
+
 WITHOUT: dict[str, HeldContext] = {
     "turned products": turned_products,
     "joint logarithms": joint_logarithms,
     "kept memory": kept_memory,
     "calls from C++": calls_from_cpp,
+    "no parameter sites": no_parameter_sites,
 }
 WHOLE = "as it is"
 

@@ -20,6 +20,7 @@ from torch.distributions import kl_divergence
 
 from pyro_gmvae.distributions import SparseOneHotCategorical, expected_value
 from pyro_gmvae.inference.enumeration import Rows, Site, SomeRows, enumerate_dim, support_size
+from pyro_gmvae.inference.parameter_sites import without_parameter_sites
 from pyro_gmvae.inference.partial import SkipUnscored
 from pyro_gmvae.inference.terms import ELBOTerms, summed_over_chunks
 from pyro_gmvae.rng import forked_rng
@@ -59,6 +60,9 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
             This limits memory to that of one chunk, but each chunk repeats the pass through the
             encoder. Gradients are computed for the parameters of model and guide, which must be
             modules. None computes all values at once.
+        parameter_sites: whether model and guide have a site for each parameter, by which
+            `pyro.infer.SVI` finds what to optimise. An optimizer that was given the parameters does
+            without.
         elbo_options: options of `pyro.infer.ELBO`. The useful ones are ``num_particles``,
             ``max_plate_nesting`` (guessed by running the pair once if left out) and
             ``vectorize_particles``.
@@ -74,11 +78,14 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
     (torch.Size([]), True)
     """
 
-    def __init__(self, *, chunk_size: int | None = None, **elbo_options: Any) -> None:
+    def __init__(
+        self, *, chunk_size: int | None = None, parameter_sites: bool = True, **elbo_options: Any
+    ) -> None:
         super().__init__(**elbo_options)
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
         self.chunk_size = chunk_size
+        self.parameter_sites = parameter_sites
 
     def terms(self, model: Callable, guide: Callable, *args: Any, **kwargs: Any) -> ELBOTerms:
         """Compute the ELBO and the contribution of each site.
@@ -180,6 +187,8 @@ class TraceEnumMeanField_ELBO(ELBO):  # noqa: N801  (named as Pyro names its ELB
         self, model: Callable, guide: Callable, rows: Rows | None, args: tuple, kwargs: dict
     ) -> Iterator[tuple[Trace, Trace]]:
         self._guess_nesting(model, guide, args, kwargs)
+        if not self.parameter_sites:
+            model, guide = map(without_parameter_sites, (model, guide))
         if self.vectorize_particles:
             model, guide = map(self._vectorized_num_particles, (model, guide))
         guide = SomeRows(self._enum_dim, rows)(guide)

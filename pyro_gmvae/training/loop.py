@@ -248,6 +248,7 @@ def elbo_objective(gmvae: GMVAE, config: TrainConfig) -> ELBOObjective:
         num_particles=config.num_particles,
         vectorize_particles=True,
         max_plate_nesting=config.max_plate_nesting,
+        parameter_sites=False,
     )
     elbo.chunk_size = config.chunk_size
     return ELBOObjective(gmvae, elbo, compiled=config.compile)
