@@ -17,9 +17,9 @@ PACKAGE = __name__.partition(".")[0]
 def without_parameter_sites(program: Callable[..., Any]) -> Callable[..., Any]:
     """Return the program without the sites by which `pyro.infer.SVI` finds its parameters.
 
-    A `PyroModule` makes a site of every parameter that it reads, through all handlers. An optimizer
-    that was given the parameters needs none of them. A small model takes a seventh less time for a
-    step without.
+    A `PyroModule` makes a site of every parameter that it reads, and each site passes through all
+    handlers. An optimizer that was given the parameters needs no such site. Without them a step of
+    a small model takes about a sixth less time.
 
     Returns:
         The program as it is if it is no `PyroModule`, if it has a `PyroParam` or `PyroSample`, or

@@ -152,7 +152,8 @@ class Gaussians:
     def factors(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the factors of x, of the products, and the constant, in the log joint.
 
-        log p(y) + log p(x|y) is linear in the columns and in their products.
+        log p(y) + log p(x|y) is linear in the columns and in their products, of which the squares
+        come first.
         """
         n_columns = self.loc.shape[-1]
         root = torch.linalg.cholesky(self.covariance)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 __all__ = [
+    "LANDMARKS",
     "MOST_NEIGHBOURS",
     "followed",
     "nearest",
@@ -59,8 +60,7 @@ def spectral_clusters(
 
     A spectral clustering (von Luxburg 2007, arXiv 0711.0189) finds groups of any shape, as long as
     few rows lie between them. Beyond 5,000 rows, 5,000 drawn ones are cut, and each other row gets
-    the cluster that most of its neighbours among them have. Where clusters have no more rows than a
-    row has neighbours, there is none to cut.
+    the cluster that most of its neighbours among them have.
 
     Args:
         x: rows, in float64.
@@ -77,7 +77,7 @@ def spectral_clusters(
 
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     landmarks = x[order[:LANDMARKS]].numpy()
-    if len(landmarks) <= MOST_NEIGHBOURS * n_clusters:
+    if len(landmarks) <= max(MOST_NEIGHBOURS, n_clusters + 1):
         return None
     cut = SpectralClustering(
         n_clusters,

@@ -25,6 +25,8 @@ from pyro_gmvae.fitting.starts.gaussians import (
     expectation_maximization,
 )
 from pyro_gmvae.fitting.starts.neighbours import (
+    LANDMARKS,
+    MOST_NEIGHBOURS,
     followed,
     nearest,
     pieces,
@@ -93,7 +95,7 @@ def best_of_portfolio(
     The score of a start is the mean log-likelihood of rows that were left out of its mixture, by
     cross-validation in five parts, less `separation_cost`. Both are in nats a row. Clusters of the
     graph are taken where it falls into K pieces, or where they beat the mixture by 2.5 standard
-    errors.
+    errors. They are not tried where a cluster has no more rows than a row has neighbours.
 
     Args:
         rows: the rows.
@@ -212,7 +214,9 @@ def _best(few: _Few, n_clusters: int, *, seed: int, uniform: bool, spectral: boo
     begun = _clusterings(rows, n_clusters, few.generator)
     if n_clusters >= MOVED_CLUSTERS:
         begun = torch.cat([begun, _with_moves(rows, begun, n_clusters, uniform).unsqueeze(0)])
-    cut = spectral_clusters(rows.x, n_clusters, seed=seed) if spectral else None
+    # A graph of ten neighbours tells no groups of ten rows, and to cut it into many takes minutes.
+    cuttable = min(len(rows), LANDMARKS) > MOST_NEIGHBOURS * n_clusters
+    cut = spectral_clusters(rows.x, n_clusters, seed=seed) if spectral and cuttable else None
     if cut is not None:
         begun = torch.cat([begun, cut.unsqueeze(0)])
     first = one_hot(begun, n_clusters).double()

@@ -14,6 +14,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 from pyro_gmvae import GMVAE
 from pyro_gmvae.errors import InputError
 from pyro_gmvae.evaluation import log_likelihood, responsibilities
+from pyro_gmvae.fitting.starts import portfolio
 from pyro_gmvae.fitting.starts.gaussian_table import begin_at_gaussians
 from pyro_gmvae.fitting.starts.gaussians import (
     SHAPES,
@@ -216,11 +217,22 @@ def test_a_graph_of_few_or_equal_rows() -> None:
     best_of_portfolio(GaussianRows.of(x, floors=(1e-3,) * 2), 2, seed=0)  # no error
 
 
-def test_a_graph_of_ten_neighbours_has_no_clusters_of_ten_rows() -> None:
+def test_a_portfolio_cuts_no_graph_of_ten_neighbours_into_clusters_of_ten_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def noted(x: Tensor, n_clusters: int, *, seed: int) -> Tensor | None:
+        tried.append(n_clusters)
+        return spectral_clusters(x, n_clusters, seed=seed)
+
+    monkeypatch.setattr(portfolio, "spectral_clusters", noted)
     x = torch.arange(50.0, dtype=torch.float64).unsqueeze(-1)
     x[25:] += 1_000
-    assert spectral_clusters(x, 5, seed=0) is None
-    assert spectral_clusters(x, 2, seed=0) is not None
+    for n_clusters in (5, 4, 2):
+        best_of_portfolio(GaussianRows.of(x, floors=(1e-3,)), n_clusters, seed=0)
+    assert tried == [4, 2]
+    assert spectral_clusters(x, 5, seed=0) is not None  # who asks for the cut alone has it
 
 
 def test_teaching_goes_on_until_it_is_learned() -> None:
